@@ -1,0 +1,57 @@
+# riskwatch: `make help` lists the targets.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+BIN := .venv/bin
+DATA ?=
+AS_OF ?=
+
+.PHONY: help
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
+
+.PHONY: run
+run: ## set up and run the main job (DATA=DIR: on a folder of real data; AS_OF=YYYY-MM-DD: as of that day)
+	@scripts/setup.sh run
+	@scripts/run.sh "$(DATA)" "$(AS_OF)"
+
+.PHONY: setup
+setup: ## make .venv with everything for development
+	@scripts/setup.sh test
+
+.PHONY: test
+test: setup ## set up; lint, types, layers, then all tests
+	@scripts/test-tools.sh
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+.PHONY: coverage
+coverage: setup ## tests with a coverage report
+	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term-missing:skip-covered
+
+.PHONY: wheel-smoke
+wheel-smoke: setup ## build the wheel, install it in an empty environment, run the demonstration there
+	@scripts/wheel-smoke.sh
+
+.PHONY: bench
+bench: setup ## all benchmarks; docs/benchmarks.md tells what each measures
+	@for b in benchmarks/bench_*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
+
+.PHONY: pins
+pins: ## renew constraints.txt (needs uv)
+	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --extra test setup.cfg -o constraints.txt
+
+.PHONY: format
+format: setup ## format and fix what can be fixed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: docs
+docs: setup ## write the generated pages (CLI, configuration, records) and JSON Schemas
+	$(BIN)/python scripts/generate_docs.py
+
+.PHONY: clean
+clean: ## remove the environment, data and results
+	rm -rf .venv var data build dist *.egg-info
