@@ -1,0 +1,104 @@
+"""What the command line prints: tables and plain lines for people, JSON for scripts, progress on a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import enum
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from riskwatch.runner.progress import Reporter
+
+__all__ = ["console", "errors", "print_json", "print_table", "reporter"]
+
+console = Console(soft_wrap=True)
+errors = Console(stderr=True, soft_wrap=True)
+
+
+def _plain(value: object) -> object:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, enum.Enum):
+        return value.name
+    if isinstance(value, (dt.date, dt.datetime, Path)):
+        return str(value)
+    if isinstance(value, (set, frozenset, tuple)):
+        return list(value)
+    raise TypeError(f"cannot print {type(value).__name__} as JSON")
+
+
+def print_json(value: object) -> None:
+    """Print ``value`` as JSON on standard output, Chinese unescaped."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=_plain) + "\n")
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> None:
+    """Print rows as a table on a terminal, tab-separated otherwise."""
+    if not console.is_terminal:
+        if title:
+            sys.stdout.write(f"# {title}\n")
+        for row in (columns, *rows):
+            sys.stdout.write("\t".join("" if cell is None else str(cell) for cell in row) + "\n")
+        return
+    table = Table(title=title or None, title_justify="left", header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    console.print(table)
+
+
+class _Terminal(Reporter):
+    """Progress bars on standard error."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    @contextlib.contextmanager
+    def task(self, label: str, total: int | None = None) -> Iterator[_TerminalTask]:
+        number = self._progress.add_task(label, total=total)
+        try:
+            yield _TerminalTask(self._progress, number)
+        finally:
+            task = self._progress.tasks[self._progress.task_ids.index(number)]
+            self._progress.update(number, total=task.completed or 1, completed=task.completed or 1)
+
+    def say(self, message: str) -> None:
+        self._progress.console.print(message, highlight=False)
+
+
+class _TerminalTask:
+    def __init__(self, progress: Progress, number: object) -> None:
+        self._progress = progress
+        self._number = number
+
+    def advance(self, by: int = 1) -> None:
+        self._progress.advance(self._number, by)  # type: ignore[arg-type] # rich's TaskID is an int under a NewType
+
+
+class _Lines(Reporter):
+    """One plain line for each finished task: for logs and cron mail."""
+
+    def say(self, message: str) -> None:
+        sys.stderr.write(message + "\n")
+
+
+@contextlib.contextmanager
+def reporter(*, quiet: bool = False) -> Iterator[Reporter]:
+    """Progress bars on a terminal, plain lines otherwise, nothing if ``quiet``."""
+    if quiet:
+        yield Reporter()
+    elif errors.is_terminal:
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=errors, transient=False) as progress:
+            yield _Terminal(progress)
+    else:
+        yield _Lines()
