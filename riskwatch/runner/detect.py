@@ -1,0 +1,217 @@
+"""Detect: records -> panels -> signals, one model after the other, without refitting what has not changed.
+
+A detection is addressed by what it rests on: the model's definition, the trees, the detector's code version, what the store knew on the
+day, and the judged periods. The same address means the same numbers, so they are read back instead of computed again.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from riskwatch import __version__
+from riskwatch.calendar import last_complete_period, period_bounds
+from riskwatch.definitions.types import ModelDefinition
+from riskwatch.detectors import detector
+from riskwatch.detectors.signals import Signals
+from riskwatch.errors import RiskwatchError
+from riskwatch.panel import BuiltPanel, build_panel
+from riskwatch.records.streams import STREAMS
+from riskwatch.runner.context import RunContext
+
+__all__ = ["Detection", "ModelRun", "detect", "model_panel", "signal_frame"]
+
+HISTORY_PERIODS = 104  # how far back the digest's small charts look
+
+
+@dataclass(frozen=True)
+class ModelRun:
+    """One model's judgement: its signals in long form, what was rolled up, and the history of the alarmed series."""
+
+    model: str
+    detection_id: str
+    reused: bool
+    signals: pd.DataFrame
+    rolled_up: pd.DataFrame
+    history: dict[str, list[dict[str, object]]]
+
+
+@dataclass
+class Detection:
+    """All models of a run."""
+
+    runs: list[ModelRun] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def signals(self) -> pd.DataFrame:
+        """All judged series and periods of the run, one row each."""
+        frames = [run.signals for run in self.runs if len(run.signals)]
+        return pd.concat(frames, ignore_index=True) if frames else _empty_signals()
+
+    @property
+    def reused(self) -> list[str]:
+        """Models whose stored signals were read back."""
+        return [run.model for run in self.runs if run.reused]
+
+
+SERIES = ("product", "industry", "region", "stratum")
+SIGNAL_COLUMNS = (
+    "model", "stream", "source_type", "detector", "detector_hash", *SERIES, "frequency", "period_start", "period_end",
+    "observed", "exposure", "expected", "lower", "upper", "p_value", "alarm", "reason",
+)  # fmt: skip
+
+
+def _empty_signals() -> pd.DataFrame:
+    return pd.DataFrame({name: pd.Series(dtype="object") for name in SIGNAL_COLUMNS})
+
+
+def _record_columns(model: ModelDefinition) -> list[str]:
+    dimensions = {name for level in model.levels for name in ("product", "industry", "region") if getattr(level, name) is not None}
+    columns = ["event_date", model.numerator, *(dimensions - {"product"}), *model.stratify]
+    if "product" in dimensions:
+        columns.extend(model.product_fields)
+    if model.denominator:
+        columns.append(model.denominator)
+    return list(dict.fromkeys(columns))
+
+
+def model_panel(ctx: RunContext, model: ModelDefinition) -> BuiltPanel:
+    """Build a model's panel from what the store knew on the as-of day, up to the newest ripe period."""
+    newest = last_complete_period(ctx.as_of, model.frequency, ripe_after_days=model.ripe_after_days)
+    start = newest - (model.history_periods - 1)
+    since = period_bounds(pd.PeriodIndex([start]))[0][0]
+    until = period_bounds(pd.PeriodIndex([newest]))[1][0]
+    frame = ctx.store.read_records(
+        model.stream,
+        columns=_record_columns(model),
+        as_of=ctx.as_of,
+        where=model.where or None,
+        between=model.between or None,
+        sources=model.sources or None,
+        since=pd.Timestamp(since).date(),
+        until=pd.Timestamp(until).date(),
+    )
+    return build_panel(
+        frame,
+        levels=[level.model_dump(exclude_none=True) for level in model.levels],
+        trees=ctx.trees,
+        frequency=model.frequency,
+        start=start,
+        until=newest,
+        numerator=model.numerator,
+        denominator=model.denominator,
+        product_fields=model.product_fields,
+        stratify=model.stratify,
+        sparse=model.sparse,
+    )
+
+
+def signal_frame(model: ModelDefinition, signals: Signals) -> pd.DataFrame:
+    """Put a detector's signals in the run's long form and apply the model's absolute floors to the alarms."""
+    frame = signals.to_frame()
+    for name in SERIES:
+        if name not in frame:
+            frame[name] = ""
+    start, end = period_bounds(signals.periods)
+    position = {period: k for k, period in enumerate(signals.periods)}
+    k = frame["period"].map(position).to_numpy(dtype=np.int64)
+    frame["period_start"] = pd.DatetimeIndex(start).date[k]
+    frame["period_end"] = pd.DatetimeIndex(end).date[k]
+    frame["model"], frame["stream"], frame["frequency"] = model.name, model.stream, model.frequency
+    frame["source_type"] = STREAMS[model.stream].evidence
+    frame["detector"], frame["detector_hash"] = model.detector, signals.detector_hash
+    enough = (frame["observed"] >= model.min_observed) & (frame["observed"] >= model.min_relative_risk * frame["expected"])
+    frame["alarm"] = frame["alarm"].to_numpy(dtype=bool) & enough.to_numpy(dtype=bool)
+    if "exposure" not in frame:
+        frame["exposure"] = np.nan
+    return frame[list(SIGNAL_COLUMNS)]
+
+
+def series_key(row: Sequence[str]) -> str:
+    """Return the text key of one series: its dimension codes joined by ``|``."""
+    return "|".join(row)
+
+
+def _history(built: BuiltPanel, signals: Signals) -> dict[str, list[dict[str, object]]]:
+    """Return the last periods of every alarmed series, with the judged periods' expectation and limit, for charts."""
+    alarmed = np.flatnonzero(signals.alarm.any(axis=1))
+    panel = built.panel
+    starts = pd.DatetimeIndex(period_bounds(panel.periods)[0])
+    first = max(0, len(panel.periods) - HISTORY_PERIODS)
+    judged = {period: k for k, period in enumerate(signals.periods)}
+    out: dict[str, list[dict[str, object]]] = {}
+    for i in alarmed:
+        rows: list[dict[str, object]] = []
+        for t in range(first, len(panel.periods)):
+            k = judged.get(panel.periods[t])
+            rows.append(
+                {
+                    "period_start": starts[t].date().isoformat(),
+                    "observed": _number(panel.observed[i, t]),
+                    "exposure": None if panel.exposure is None else _number(panel.exposure[i, t]),
+                    "expected": None if k is None else _number(signals.expected[i, k]),
+                    "upper": None if k is None else _number(signals.upper[i, k]),
+                    "alarm": bool(k is not None and signals.alarm[i, k]),
+                }
+            )
+        out[series_key([str(part) for part in panel.index[i]])] = rows
+    return out
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def detection_id(ctx: RunContext, model: ModelDefinition) -> str:
+    """Return the address of a model's detection: a hash of all that its numbers rest on."""
+    newest = last_complete_period(ctx.as_of, model.frequency, ripe_after_days=model.ripe_after_days)
+    start = newest - (model.history_periods - 1)
+    basis = {
+        "model": ctx.definitions.sha256[f"models.{model.name}"],
+        "trees": {name: tree.sha256 for name, tree in sorted(ctx.trees.items())},
+        "version": __version__,
+        "newest": str(newest),
+        "vintage": ctx.store.data_vintage(
+            model.stream, sources=model.sources or None, as_of=ctx.as_of, since=pd.Timestamp(start.start_time).date()
+        ),
+    }
+    return hashlib.sha256(json.dumps(basis, sort_keys=True).encode()).hexdigest()
+
+
+def _detect_one(ctx: RunContext, model: ModelDefinition) -> ModelRun:
+    address = detection_id(ctx, model)
+    stored = ctx.store.read_detection(address)
+    if stored is not None:
+        return ModelRun(model.name, address, True, stored.signals, stored.rolled_up, stored.history)
+    built = model_panel(ctx, model)
+    method = detector(model.detector, **model.parameters)
+    signals = method.detect(built.panel, periods=built.panel.periods[-model.judge :])
+    return ModelRun(model.name, address, False, signal_frame(model, signals), built.rolled_up, _history(built, signals))
+
+
+def detect(ctx: RunContext, names: Sequence[str] = ()) -> Detection:
+    """Run the named models, or all in force. A model that fails is reported and the others go on."""
+    chosen = [model for name, model in ctx.definitions.models.items() if not names or name in names]
+    detection = Detection()
+    with ctx.reporter.task("detect", total=len(chosen)) as task:
+        for model in chosen:
+            try:
+                detection.runs.append(_detect_one(ctx, model))
+            except (RiskwatchError, ArithmeticError, ValueError, np.linalg.LinAlgError) as error:
+                detection.failed[model.name] = f"{type(error).__name__}: {error}"
+                ctx.reporter.say(f"detect {model.name}: failed: {error}")
+            task.advance()
+    return detection
+
+
+def judged_day(frame: pd.DataFrame) -> dt.date | None:
+    """Return the newest day that any judged period reaches, None if nothing was judged."""
+    judged = frame.loc[frame["reason"] == "", "period_end"]
+    return None if judged.empty else max(judged)
