@@ -1,0 +1,7 @@
+"""The commands; importing this package registers them."""
+
+from __future__ import annotations
+
+from riskwatch.cli.commands import project, quarantine, run, warnings
+
+__all__ = ["project", "quarantine", "run", "warnings"]

@@ -1,0 +1,125 @@
+"""``riskwatch init | check | explain | simulate | doctor``."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from riskwatch.cli.app import Globals, app
+from riskwatch.cli.commands.common import Json, day, open_project
+from riskwatch.cli.output import print_json, print_table
+from riskwatch.errors import DefinitionError
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Folder to make; must be empty or absent.")],
+    demo_data: Annotated[bool, typer.Option(help="Also write the simulated province into FOLDER/data.")] = True,
+    force: Annotated[bool, typer.Option("--force", help="Copy into a folder that is not empty; existing files are kept.")] = False,
+) -> None:
+    """Make a project: models/, pipelines/ and config/ to edit, with a simulated province to try them on.
+
+    Example: riskwatch init demo && cd demo && riskwatch check && riskwatch run daily
+    """
+    from riskwatch.project import init_project  # noqa: PLC0415
+
+    init_project(folder, force=force)
+    sys.stdout.write(f"project made in {folder}\n")
+    if demo_data:
+        _simulate(folder / "data", seed=1, scale=1.0)
+    sys.stdout.write(f"next: cd {folder} && riskwatch check && riskwatch run daily\n")
+
+
+def _simulate(folder: Path, *, seed: int, scale: float, end: dt.date | None = None) -> None:
+    from riskwatch.datasets import simulate_province  # noqa: PLC0415
+
+    options = {} if end is None else {"end": end}
+    province = simulate_province(seed=seed, scale=scale, **options)
+    province.write(folder)
+    sys.stdout.write(
+        f"simulated data 模拟数据 in {folder / 'demo'}: {len(province.spot_checks):,} spot checks, {len(province.injuries):,} injuries, "
+        f"{len(province.notices):,} notices; ground truth apart in {folder / 'demo_truth'}\n"
+    )
+
+
+@app.command()
+def simulate(
+    folder: Annotated[Path, typer.Argument(help="Data folder; files go to FOLDER/demo and FOLDER/demo_truth.")],
+    seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 1,
+    scale: Annotated[float, typer.Option(min=0.01, help="How many times the usual number of rows.")] = 1.0,
+    end: Annotated[str | None, typer.Option(help="Last day, YYYY-MM-DD.")] = None,
+) -> None:
+    """Write the simulated province (模拟数据): five years of spot checks, injuries and notices with known hazards.
+
+    Example: riskwatch simulate data --seed 7
+    """
+    _simulate(folder, seed=seed, scale=scale, end=day(end))
+
+
+@app.command()
+def check(context: typer.Context, as_json: Json = False) -> None:
+    """Check all definitions; print every problem as file:line:column and end with 2 if there is any.
+
+    Example: riskwatch check --json
+    """
+    from riskwatch.definitions import check as check_definitions  # noqa: PLC0415
+    from riskwatch.project import find_project  # noqa: PLC0415
+
+    options: Globals = context.obj
+    root = find_project(options.project)
+    problems = check_definitions(root, profile=options.profile, overrides=options.settings)
+    if as_json:
+        fields = ("file", "line", "column", "message")
+        print_json([{name: getattr(problem, name) for name in fields} for problem in problems])
+    if problems:
+        if not as_json:
+            sys.stderr.write("\n".join(map(str, problems)) + "\n")
+        raise typer.Exit(DefinitionError.exit_code)
+    if not as_json:
+        project = open_project(context)
+        found = project.definitions
+        sys.stdout.write(
+            f"all well: {len(found.models)} models, {len(found.sources)} sources, {len(found.pipelines)} pipelines, "
+            f"{len(found.centres)} centres in force for profile {found.settings.profile}\n"
+        )
+
+
+@app.command()
+def explain(
+    context: typer.Context,
+    path: Annotated[str, typer.Argument(help="Dotted path, for example models.injury-counts.parameters.alpha.")],
+    as_json: Json = False,
+) -> None:
+    """Print a value and where it comes from: file:line, the command line, the environment, or a built-in default.
+
+    Examples: riskwatch explain settings.database; riskwatch explain models.injury-counts.parameters.alpha
+    """
+    from riskwatch.definitions import explain as explain_path  # noqa: PLC0415
+
+    project = open_project(context)
+    found = explain_path(project.definitions, path)
+    if as_json:
+        print_json(found)
+    else:
+        sys.stdout.write(f"{found}\n")
+
+
+@app.command()
+def doctor(context: typer.Context, as_json: Json = False) -> None:
+    """Look at definitions, database, disk, fonts, sources and runs, and say how to mend what is wrong.
+
+    Ends with 1 if anything is wrong. Example: riskwatch doctor
+    """
+    from riskwatch.runner.doctor import examine  # noqa: PLC0415
+
+    project = open_project(context)
+    findings = examine(project.root, project.definitions, project.trees, today=project.day())
+    if as_json:
+        print_json(findings)
+    else:
+        print_table(("", "what", "found", "what to do"), [(f.mark, f.what, f.found, f.remedy) for f in findings])
+    raise typer.Exit(1 if any(f.mark == "wrong" for f in findings) else 0)

@@ -1,0 +1,171 @@
+"""``riskwatch pull | run | digest``."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from riskwatch.cli.app import Globals, app
+from riskwatch.cli.commands.common import AsOf, Json, day, open_project
+from riskwatch.cli.output import print_json, print_table, reporter
+
+if TYPE_CHECKING:
+    from riskwatch.runner import RunReport
+
+
+class Every(StrEnum):
+    """Steps of a series of runs."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH_END = "month-end"
+
+
+def run_days(first: dt.date, last: dt.date, every: Every) -> list[dt.date]:
+    """Return the run days from ``first`` to ``last``; the last day is always among them."""
+    days = []
+    current = first
+    while current < last:
+        if every is Every.MONTH_END:
+            after = (current.replace(day=1) + dt.timedelta(days=32)).replace(day=1)
+            current = after - dt.timedelta(days=1)
+            if current < last:
+                days.append(current)
+            current = after
+        else:
+            days.append(current)
+            current += dt.timedelta(days=7 if every is Every.WEEK else 1)
+    return [*days, last]
+
+
+def _as_json(report: RunReport) -> dict[str, object]:
+    return {**asdict(report), "exit_code": report.exit_code, "digests": [str(path) for path in report.digests]}
+
+
+def _print(report: RunReport) -> None:
+    out = sys.stdout.write
+    out(f"{report.pipeline} as of {report.as_of}{' (dry run: nothing written)' if report.dry_run else ''}\n")
+    out("  records   " + ", ".join(f"{count:,} {stream}" for stream, count in report.records.items()) + "\n")
+    out(f"  series    {report.series:,} ({report.tests:,} tests; {len(report.reused_models)} models unchanged, not refitted)\n")
+    out(f"  signals   {report.signals:,}\n")
+    out("  warnings  " + (", ".join(f"{count} {name}" for name, count in report.warnings.items()) or "none") + "\n")
+    out("  changes   " + (", ".join(f"{count} {name}" for name, count in report.events.items()) or "none") + "\n")
+    for name, message in report.failed_models.items():
+        out(f"  FAILED    model {name}: {message}\n")
+    for fault in report.faults:
+        out(f"  FAULT     {fault}\n")
+    if report.digests:
+        folder = report.digests[0].parent
+        out(f"  digests   {len(report.digests)} files in {folder}\n")
+        first = next((path for path in report.digests if path.suffix == ".html"), report.digests[0])
+        out(f"  read      {first}\n")
+
+
+@app.command()
+def pull(
+    context: typer.Context,
+    sources: Annotated[list[str] | None, typer.Argument(help="Sources to pull; default: all in force.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and check, write nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Pull sources into the store: land raw rows, check them, keep versioned records; bad rows go to quarantine.
+
+    Example: riskwatch pull hospital-injury-cards --dry-run
+    """
+    from riskwatch.runner.pull import pull as pull_sources  # noqa: PLC0415
+
+    options: Globals = context.obj
+    project = open_project(context)
+    for name in sources or []:
+        project.source(name)
+    with reporter(quiet=options.quiet) as progress, project.leased(dry_run=dry_run, label="pull", reporter=progress) as ctx:
+        reports = pull_sources(ctx, sources or ())
+    if as_json:
+        print_json([asdict(entry) for entry in reports])
+    else:
+        columns = ("source", "files", "rows", "new", "changed", "same", "duplicate", "quarantine", "faults")
+        print_table(
+            columns,
+            [(r.source, r.files, r.rows, r.new, r.changed, r.same, r.duplicates, r.rejected, len(r.faults)) for r in reports],
+        )
+    raise typer.Exit(1 if any(entry.faults for entry in reports) else 0)
+
+
+@app.command()
+def run(
+    context: typer.Context,
+    pipeline: Annotated[str, typer.Argument(help="Pipeline to run (see pipelines/).")] = "daily",
+    as_of: AsOf = None,
+    since: Annotated[str | None, typer.Option("--from", help="First day of a series of runs that ends at --as-of.")] = None,
+    every: Annotated[Every, typer.Option(help="With --from: how far apart the runs lie.")] = Every.DAY,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing to the store; digests go to var/<profile>/dry-run.")] = False,
+    wait: Annotated[float, typer.Option(help="Seconds to wait for another run to end.")] = 0.0,
+    as_json: Json = False,
+) -> None:
+    """Run a pipeline: pull, detect, assess, warn, digest.
+
+    Examples:
+
+      riskwatch run daily                          # today, or the pinned day of a demonstration
+
+      riskwatch run daily --as-of 2015-11-30 --from 2015-01-31 --every month-end
+
+      riskwatch run daily --dry-run --json
+    """
+    options: Globals = context.obj
+    project = open_project(context)
+    last = project.day(day(as_of))
+    first = day(since)
+    if first is not None and first > last:
+        raise typer.BadParameter(f"--from {first} lies after --as-of {last}")
+    reports = []
+    with reporter(quiet=options.quiet) as progress:
+        for current in run_days(first or last, last, every):
+            report = project.run(pipeline, as_of=current, dry_run=dry_run, wait_seconds=wait, reporter=progress)
+            reports.append(report)
+            if not as_json:
+                _print(report)
+    if as_json:
+        print_json([_as_json(report) for report in reports] if since else _as_json(reports[-1]))
+    raise typer.Exit(max(report.exit_code for report in reports))
+
+
+@app.command()
+def digest(
+    context: typer.Context,
+    centre: Annotated[str | None, typer.Argument(help="Centre; default: all in force.")] = None,
+    as_of: AsOf = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write to; default: var/<profile>/digests.")] = None,
+    to_stdout: Annotated[str | None, typer.Option("--print", help="Print one form instead: zh.md, en.md, zh.html, en.html or json.")] = None,
+) -> None:
+    """Render again the digests that a run has stored, for one centre or all.
+
+    Example: riskwatch digest jilin --print en.md
+    """
+    from riskwatch.runner.digests import render_stored  # noqa: PLC0415
+
+    project = open_project(context)
+    if centre is not None:
+        project.centre(centre)
+    with project.context(as_of=day(as_of)) as ctx:
+        rendered = render_stored(ctx, [centre] if centre else list(ctx.definitions.centres))
+    if to_stdout:
+        forms = sorted({form for files in rendered.values() for form in files})
+        if to_stdout not in forms:
+            raise typer.BadParameter(f"--print takes one of {', '.join(forms)}, got {to_stdout!r}")
+        for files in rendered.values():
+            sys.stdout.write(files[to_stdout] + "\n")
+        return
+    folder = out or project.var / "digests" / project.day(day(as_of)).isoformat()
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, files in rendered.items():
+        for form, text in files.items():
+            path = folder / f"{name}.{form}"
+            path.write_text(text, encoding="utf-8")
+            sys.stdout.write(f"{path}\n")

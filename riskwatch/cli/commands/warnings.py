@@ -1,0 +1,59 @@
+"""``riskwatch warnings list | show``."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from riskwatch.cli.app import app
+from riskwatch.cli.commands.common import AsOf, Json, day, open_project
+from riskwatch.cli.output import print_json, print_table
+
+group = typer.Typer(no_args_is_help=True, help="Look at early warnings and how they came about.")
+app.add_typer(group, name="warnings")
+
+
+@group.command("list")
+def list_warnings(
+    context: typer.Context,
+    as_of: AsOf = None,
+    every: Annotated[bool, typer.Option("--all", help="Recovered ones too.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List open warnings, most urgent first.
+
+    Example: riskwatch warnings list --json | jq '.[] | select(.grade == "II")'
+    """
+    project = open_project(context)
+    frame = project.warnings(as_of=day(as_of), open_only=not every)
+    if as_json:
+        print_json(frame.to_dict("records"))
+    elif frame.empty:
+        sys.stdout.write("no open warnings\n")
+    else:
+        columns = ["warning_id", "grade", "state", "scope", "subject", "name_en", "region", "first_seen", "last_seen"]
+        shown = [column for column in columns if column in frame]
+        print_table(shown, frame[shown].to_numpy().tolist())
+
+
+@group.command()
+def show(
+    context: typer.Context,
+    warning_id: Annotated[str, typer.Argument(help="The id, or an unambiguous start of it.")],
+    as_json: Json = False,
+) -> None:
+    """Show one warning: its evidence, each rule that led to its grade, its actions and its history.
+
+    Example: riskwatch warnings show 3f2a
+    """
+    from riskwatch.runner.explain import explain_warning  # noqa: PLC0415
+
+    project = open_project(context)
+    with project.context() as ctx:
+        story = explain_warning(ctx, warning_id)
+    if as_json:
+        print_json(story.data)
+    else:
+        sys.stdout.write(story.text())

@@ -1,0 +1,18 @@
+#!/bin/sh
+# The main job. Without DATA: the simulated province. With DATA=DIR: the same pipeline on a folder of public data sets,
+# replayed on days when each of them was alive.
+set -eu
+cd "$(dirname "$0")/.."
+data=${1:-}
+as_of=${2:-}
+riskwatch=.venv/bin/riskwatch
+if [ -z "$data" ]; then
+    [ -f data/demo_truth/ledger.csv ] || $riskwatch simulate data
+    $riskwatch check
+    $riskwatch run daily ${as_of:+--as-of "$as_of"}
+else
+    $riskwatch --profile real --data "$data" check
+    for day in ${as_of:-2014-12-31 2015-11-30 2019-12-31 2020-11-30 2022-07-31 2025-08-10}; do
+        $riskwatch --profile real --data "$data" run daily --as-of "$day"
+    done
+fi
