@@ -15,9 +15,12 @@ __all__ = [
     "Bilingual",
     "Centre",
     "CodeRule",
+    "Definition",
     "DimensionFile",
     "Expected",
     "FolderReader",
+    "Holiday",
+    "HolidayCalendar",
     "HttpReader",
     "KnownAt",
     "Level",
@@ -29,6 +32,7 @@ __all__ = [
     "Sparse",
     "SqlReader",
     "StepDefinition",
+    "Workday",
 ]
 
 
@@ -54,16 +58,16 @@ Profiles = Annotated[tuple[str, ...], Field(default=(), description="profiles in
 class ProjectSettings(Definition):
     """``config/riskwatch.yaml``: database, paths, locale, and the profile in force."""
 
-    name: Bilingual
+    name: Bilingual = Field(description="name of the project, shown on every page")
     database: str = Field("sqlite:///{var}/riskwatch.db", description="SQLAlchemy URL; {var} is paths.var; or env:NAME to read it from the environment")
     profile: str = Field("demo", description="which sources, trees, centres and models are in force")
     data: str = Field("data", description="folder that {data} in source paths stands for")
     var: str = Field("var", description="folder for the database, digests and locks")
-    timezone: str = "Asia/Shanghai"
-    languages: tuple[Literal["zh", "en"], ...] = ("zh", "en")
+    timezone: str = Field("Asia/Shanghai", description="time zone of days, schedules and 'known on that day'")
+    languages: tuple[Literal["zh", "en"], ...] = Field(("zh", "en"), description="languages of digests, first one first")
     as_of: dt.date | None = Field(None, description="pin 'today' (demonstration and tests); null: the clock")
     simulated: bool = Field(False, description="data are simulated: every page says so")
-    lease_seconds: int = Field(900, ge=10, description="a run that has not renewed its lease for so long is taken for dead")
+    lease_seconds: int = Field(900, ge=10, description="a run that has not renewed its lease for so long is taken for dead, in seconds")
 
 
 # --- config/dimensions.yaml ------------------------------------------------------------------------------------------
@@ -268,3 +272,29 @@ class Centre(Definition):
     recipients: tuple[str, ...] = ()
     contact: Bilingual | None = Field(None, description="duty desk, no personal names")
     profiles: Profiles
+
+
+# --- config/holidays.yaml --------------------------------------------------------------------------------------------
+
+
+class Holiday(Definition):
+    """A day off work; ``verified`` says whether it was checked against a published arrangement."""
+
+    date: dt.date
+    name: Bilingual
+    verified: bool
+
+
+class Workday(Definition):
+    """A Saturday or Sunday that is worked in exchange for a day off (调休)."""
+
+    date: dt.date
+    verified: bool
+
+
+class HolidayCalendar(Definition):
+    """``config/holidays.yaml``: Spring Festival, public holidays and adjusted workdays."""
+
+    spring_festival: dict[int, dt.date] = Field(description="year -> first day of the first lunar month")
+    holidays: tuple[Holiday, ...] = Field((), description="days off work, adjusted days off included")
+    adjusted_workdays: tuple[Workday, ...] = Field((), description="weekend days that are worked")

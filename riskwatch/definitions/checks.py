@@ -1,0 +1,202 @@
+"""Checks of models, pipelines, centres and settings against streams, trees, sources and detectors."""
+
+from __future__ import annotations
+
+import re
+import zoneinfo
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from riskwatch.definitions.cron import cron_complaints
+from riskwatch.definitions.entries import Collector, Draft, Entry
+from riskwatch.definitions.rooms import Detectors, TreeFacts
+from riskwatch.definitions.strict_yaml import YamlPath
+from riskwatch.definitions.suggest import unknown
+from riskwatch.definitions.types import Centre, ModelDefinition, PipelineDefinition, ProjectSettings, SourceDefinition
+from riskwatch.errors import DetectorError
+from riskwatch.records.streams import STREAMS, Field, Stream
+
+__all__ = ["World", "check_centre", "check_model", "check_pipeline", "check_settings"]
+
+STEPS = ("pull", "detect", "assess", "warn", "digest")
+_NEEDS = {"assess": "detect", "warn": "assess"}
+DIMENSIONS = ("product", "industry", "region")
+NUMBERS = ("int", "float")
+_URL_PASSWORD = re.compile(r"[a-z][a-z0-9+.-]*://[^/@:]*:[^@/]+@", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What is in force in one profile, for definitions to be checked against."""
+
+    profile: str
+    sources: Mapping[str, Entry[SourceDefinition]]
+    models: Mapping[str, Entry[ModelDefinition]]
+    trees: Mapping[str, TreeFacts]
+
+
+def check_settings(draft: Draft, settings: ProjectSettings, collector: Collector) -> None:
+    """Check the database URL, the time zone and the placeholders."""
+    if settings.database.startswith("env:"):
+        if not re.fullmatch(r"env:[A-Za-z_][A-Za-z0-9_]*", settings.database):
+            collector.add(draft, ("database",), f'database must be env:NAME with the name of a variable, got "{settings.database}"')
+    elif _URL_PASSWORD.match(settings.database):
+        collector.add(draft, ("database",), "database must not hold a password: write env:NAME and set that variable to the URL")
+    elif "://" not in settings.database:
+        collector.add(draft, ("database",), f'database must be a URL such as sqlite:///{{var}}/riskwatch.db, got "{settings.database}"')
+    for name in re.findall(r"{(\w*)}", settings.database):
+        if name not in {"var", "data"}:
+            collector.add(draft, ("database",), f"database has the unknown placeholder {{{name}}}; known: {{var}}")
+    try:
+        zoneinfo.ZoneInfo(settings.timezone)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        near = unknown("time zone", settings.timezone, zoneinfo.available_timezones())
+        collector.add(draft, ("timezone",), near)
+    if not settings.languages:
+        collector.add(draft, ("languages",), "languages must name at least one of zh, en")
+
+
+def check_model(entry: Entry[ModelDefinition], world: World, registry: Detectors | None, collector: Collector) -> None:
+    """Check one model against its stream, sources, trees and detector."""
+    draft, model = entry.draft, entry.value
+    if registry is not None:
+        _check_detector(draft, model, registry, collector)
+    for number, level in enumerate(model.levels):
+        for dimension in DIMENSIONS:
+            name = getattr(level, dimension)
+            facts = world.trees.get(dimension)
+            if name is None or (facts and (name in facts.levels or not facts.complete)):
+                continue
+            path = ("levels", number, dimension)
+            if facts is None:
+                collector.add(draft, path, f"levels[{number}].{dimension}: there is no {dimension} tree in profile {world.profile}")
+            else:
+                collector.add(draft, path, f"levels[{number}].{dimension}: {unknown('level', name, facts.levels)}")
+    doubles = [number for number, level in enumerate(model.levels) if level in model.levels[:number]]
+    for number in doubles:
+        collector.add(draft, ("levels", number), f"levels[{number}] repeats levels[{model.levels.index(model.levels[number])}]")
+    stream = STREAMS.get(model.stream)
+    if stream is None:
+        collector.add(draft, ("stream",), unknown("stream", model.stream, STREAMS))
+        return
+    for number, name in enumerate(model.sources):
+        source = world.sources.get(name)
+        if source is None:
+            where = unknown(f"source in profile {world.profile}", name, world.sources)
+            collector.add(draft, ("sources", number), f"sources[{number}]: {where}")
+        elif source.value.stream != model.stream:
+            message = f'sources[{number}]: source "{name}" feeds stream {source.value.stream}, not {model.stream}'
+            collector.add(draft, ("sources", number), message)
+    _check_measures(draft, model, stream, collector)
+    _check_slices(draft, model, stream, collector)
+
+
+def _check_measures(draft: Draft, model: ModelDefinition, stream: Stream, collector: Collector) -> None:
+    for key, name in (("numerator", model.numerator), ("denominator", model.denominator)):
+        found = _field(draft, (key,), key, name, stream, collector) if name is not None else None
+        if found and found.kind not in NUMBERS:
+            collector.add(draft, (key,), f"{key} must be a number field of stream {stream.name}, {found.name} is {found.kind}")
+    if model.denominator == model.numerator:
+        collector.add(draft, ("denominator",), f"denominator must differ from numerator, both are {model.numerator}")
+    for number, name in enumerate(model.product_fields):
+        found = _field(draft, ("product_fields", number), f"product_fields[{number}]", name, stream, collector)
+        if found and found.tree != "product":
+            message = f"product_fields[{number}]: {found.name} of stream {stream.name} does not hold product codes"
+            collector.add(draft, ("product_fields", number), message)
+
+
+def _check_slices(draft: Draft, model: ModelDefinition, stream: Stream, collector: Collector) -> None:
+    for number, name in enumerate(model.stratify):
+        found = _field(draft, ("stratify", number), f"stratify[{number}]", name, stream, collector)
+        if found and (found.kind not in {"text", "code", "bool"} or found.personal):
+            why = "holds personal data" if found.personal else f"is {found.kind}"
+            collector.add(draft, ("stratify", number), f"stratify[{number}]: {found.name} cannot make strata, it {why}")
+    for name, allowed in model.where.items():
+        found = _field(draft, ("where", name), "where", name, stream, collector, of_key=True)
+        for number, value in enumerate(allowed):
+            if found and found.choices and value not in found.choices:
+                message = f"where.{name}[{number}]: {unknown('value', value, found.choices)}"
+                collector.add(draft, ("where", name, number), message)
+    for name, (low, high) in model.between.items():
+        found = _field(draft, ("between", name), "between", name, stream, collector, of_key=True)
+        if found and found.kind not in NUMBERS:
+            collector.add(draft, ("between", name), f"between.{name} must be a number field, it is {found.kind}", of_key=True)
+        if low > high:
+            collector.add(draft, ("between", name), f"between.{name} must be [low, high], got [{low:g}, {high:g}]")
+
+
+def _field(draft: Draft, path: YamlPath, label: str, name: str, stream: Stream, collector: Collector, *, of_key: bool = False) -> Field | None:
+    for field in stream.all_fields:
+        if field.name == name:
+            return field
+    known = [field.name for field in stream.all_fields]
+    collector.add(draft, path, f"{label}: {unknown(f'field of stream {stream.name}', name, known)}", of_key=of_key)
+    return None
+
+
+def _check_detector(draft: Draft, model: ModelDefinition, registry: Detectors, collector: Collector) -> None:
+    if model.detector not in registry.names:
+        collector.add(draft, ("detector",), unknown("detector", model.detector, registry.names))
+        return
+    parameters = dict(model.parameters)
+    # Unknown names hide values out of range: take what is blamed out and ask again, so that all come out at once.
+    while True:
+        try:
+            registry.make(model.detector, **parameters)
+        except DetectorError as error:
+            blamed = set()
+            for line in error.message.splitlines():
+                message = line.removeprefix(model.detector).removeprefix(":").strip()
+                name = _blamed(message, parameters)
+                path: YamlPath = ("parameters", name) if name else ("parameters",) if model.parameters else ("detector",)
+                collector.add(draft, path, message, of_key=message.startswith("unknown"))
+                blamed.add(name)
+            if not blamed - {None}:
+                return
+            parameters = {name: value for name, value in parameters.items() if name not in blamed}
+        else:
+            return
+
+
+def _blamed(message: str, parameters: Collection[str]) -> str | None:
+    """Return the parameter that is named first in a detector's message."""
+    places = {name: found.start() for name in parameters if (found := re.search(rf"(?<!\w){re.escape(name)}(?!\w)", message))}
+    return min(places, key=lambda name: places[name]) if places else None
+
+
+def check_pipeline(entry: Entry[PipelineDefinition], sources: Collection[str], models: Collection[str], collector: Collector) -> None:
+    """Check one pipeline: its schedule, the order of its steps, and the names in them (of any profile)."""
+    draft, pipeline = entry.draft, entry.value
+    if pipeline.schedule:
+        for complaint in cron_complaints(pipeline.schedule):
+            collector.add(draft, ("schedule",), f"schedule: {complaint}")
+    done: list[str] = []
+    for number, step in enumerate(pipeline.steps):
+        path = ("steps", number, "step")
+        if step.step in done:
+            collector.add(draft, path, f"steps[{number}]: {step.step} is given twice")
+        elif done and STEPS.index(step.step) < STEPS.index(done[-1]):
+            collector.add(draft, path, f"steps[{number}]: {step.step} must come before {done[-1]}; order: {', '.join(STEPS)}")
+        elif step.step in _NEEDS and _NEEDS[step.step] not in done:
+            collector.add(draft, path, f"steps[{number}]: {step.step} needs {_NEEDS[step.step]} before it")
+        done.append(step.step)
+        for key, owner, given, known in (("sources", "pull", step.sources, sources), ("models", "detect", step.models, models)):
+            if given and step.step != owner:
+                collector.add(draft, ("steps", number, key), f"steps[{number}]: {key} may stand at step {owner} only, not at {step.step}", of_key=True)
+            for place, name in enumerate(given):
+                if name not in known:
+                    message = f"steps[{number}].{key}[{place}]: {unknown(key[:-1], name, known)}"
+                    collector.add(draft, ("steps", number, key, place), message)
+
+
+def check_centre(entry: Entry[Centre], world: World, collector: Collector) -> None:
+    """Check that a centre's region is in the tree, and that it has a language."""
+    draft, centre = entry.draft, entry.value
+    facts = world.trees.get("region")
+    if centre.region and facts is None:
+        collector.add(draft, ("region",), f"region: there is no region tree in profile {world.profile}")
+    elif centre.region and facts and facts.complete and centre.region not in facts.codes:
+        message = f'region "{centre.region}" is not in the region tree of profile {world.profile}'
+        collector.add(draft, ("region",), message)
+    if not centre.languages:
+        collector.add(draft, ("languages",), "languages must name at least one of zh, en")

@@ -1,0 +1,163 @@
+"""What the checks ask of other rooms: detectors, rule catalogues, trees.
+
+They are imported when asked for, so that reading a definition does not load the numerical libraries before it must.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from riskwatch.definitions.suggest import unknown
+from riskwatch.definitions.types import DimensionFile
+from riskwatch.errors import DimensionError
+
+__all__ = ["Complaint", "Detectors", "TreeFacts", "built_trees", "catalogue_type", "detectors", "resolve", "tree_facts"]
+
+Complaint = tuple[int, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Detectors:
+    """The detector registry: names, and the factory that checks parameters."""
+
+    names: tuple[str, ...]
+    make: Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TreeFacts:
+    """What can be said of one dimension's tree without building it.
+
+    Attributes
+    ----------
+    levels, codes : frozenset of str
+        Found in the files that could be read.
+    complete : bool
+        False where a file needs an adapter or the data folder: nothing is then called unknown.
+    """
+
+    levels: frozenset[str]
+    codes: frozenset[str]
+    complete: bool
+
+
+def _optional(module: str, name: str) -> Any:
+    """Return ``module.name``; None if this build has no such room. The one place that tolerates a missing room."""
+    try:
+        return getattr(importlib.import_module(module), name, None)
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        return None
+
+
+def detectors() -> Detectors | None:
+    """Return the registry of :mod:`riskwatch.detectors`."""
+    make, names = _optional("riskwatch.detectors", "detector"), _optional("riskwatch.detectors", "names")
+    return Detectors(tuple(names()), make) if make and names else None
+
+
+def catalogue_type(name: str) -> type[BaseModel] | None:
+    """Return ``GradingRules``, ``ActionCatalogue`` or ``HazardCatalogue``."""
+    found = _optional("riskwatch.assessment.rules", name)
+    return found if isinstance(found, type) and issubclass(found, BaseModel) else None
+
+
+def resolve(template: str, places: Mapping[str, Path]) -> Path:
+    """Replace ``{data}`` and ``{var}`` in a path; a relative path is taken from ``places["root"]``.
+
+    Raises
+    ------
+    KeyError
+        If a placeholder is unknown; its name is the argument.
+    """
+    return places["root"] / template.format_map({name: str(place) for name, place in places.items() if name != "root"})
+
+
+def tree_facts(files: Sequence[tuple[int, DimensionFile]], places: Mapping[str, Path]) -> tuple[dict[str, TreeFacts], list[Complaint]]:
+    """Read levels and codes of the trees.
+
+    Parameters
+    ----------
+    files : sequence of (int, DimensionFile)
+        Files of one profile with their number in ``config/dimensions.yaml``.
+    places : mapping
+        Folders that ``{data}`` and ``root`` stand for.
+
+    Returns
+    -------
+    facts : dict
+        By dimension.
+    complaints : list of (int, str, str)
+        Number of the file, the key to blame, and what is wrong.
+    """
+    levels: dict[str, set[str]] = {}
+    codes: dict[str, set[str]] = {}
+    partial: set[str] = set()
+    complaints: list[Complaint] = []
+    for number, file in files:
+        levels.setdefault(file.dimension, set())
+        codes.setdefault(file.dimension, set())
+        for key, template in (("path", file.path), ("crosswalk", file.crosswalk or "")):
+            for name in re.findall(r"{(\w*)}", template):
+                if name != "data":
+                    complaints.append((number, key, f"{key} has the unknown placeholder {{{name}}}; known: {{data}}"))
+        if file.format != "tree" or "{" in file.path:
+            partial.add(file.dimension)
+            known = _optional("riskwatch.dimensions", "ADAPTERS") or {}
+            if known and file.format not in known:
+                complaints.append((number, "format", unknown("format", file.format, known)))
+            continue
+        try:
+            read = _read_tree(places["root"] / file.path)
+        except DimensionError as error:
+            complaints.append((number, "path", f"path: {file.path} {error.message}"))
+            partial.add(file.dimension)
+            continue
+        if file.crosswalk and "{" not in file.crosswalk and not (places["root"] / file.crosswalk).is_file():
+            complaints.append((number, "crosswalk", f"crosswalk: {file.crosswalk} is no file"))
+        codes[file.dimension].update(read)
+        levels[file.dimension].update(read.values())
+    if partial and not complaints and places["data"].is_dir():
+        built, _ = built_trees([file for _, file in files], places)
+        for dimension in sorted(partial & set(built)):
+            levels[dimension].update(built[dimension].levels)
+            codes[dimension].update(map(str, built[dimension].codes))
+            partial.discard(dimension)
+    return {
+        dimension: TreeFacts(frozenset(levels[dimension]), frozenset(codes[dimension]), dimension not in partial) for dimension in levels
+    }, complaints
+
+
+def built_trees(files: Sequence[DimensionFile], places: Mapping[str, Path]) -> tuple[dict[str, Any], list[str]]:
+    """Let :mod:`riskwatch.dimensions` build the trees; return them, or what it finds wrong (one line each)."""
+    load_trees = _optional("riskwatch.dimensions", "load_trees")
+    if load_trees is None:
+        return {}, []
+    try:
+        return load_trees(files, places["root"], places["data"]), []
+    except DimensionError as error:
+        return {}, error.message.splitlines()
+
+
+def _read_tree(path: Path) -> dict[str, str]:
+    """Return the level of each code of a tree file."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as handle:
+            reader = csv.DictReader(handle)
+            missing = {"code", "parent", "level"} - set(reader.fieldnames or ())
+            if missing:
+                raise DimensionError(f"has no column {', '.join(sorted(missing))}")
+            return {row["code"]: row["level"] for row in reader}
+    except OSError as error:
+        raise DimensionError(f"cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise DimensionError(f"is not UTF-8: {error.reason} at byte {error.start}") from None
