@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 __all__ = [
     "AsOfError",
+    "CalendarError",
     "DefinitionError",
     "DetectorError",
     "DimensionError",
@@ -78,6 +79,12 @@ class ProjectError(RiskwatchError):
 
 class DimensionError(RiskwatchError):
     """A code list is broken, or a code or level is unknown."""
+
+    exit_code = 2
+
+
+class CalendarError(RiskwatchError):
+    """A period, frequency, working day or festival was asked for that the calendar does not know."""
 
     exit_code = 2
 
