@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+
+from riskwatch.errors import DetectorError
+from riskwatch.panel.matrix import key_frame
 
 __all__ = ["REASONS", "Signals"]
 
@@ -20,11 +24,34 @@ REASONS = ("", "missing", "too-short", "too-few-cases", "no-exposure", "no-conve
 class Signals:
     """Judgements, all arrays of shape (series, judged period), NaN where refused.
 
-    ``p_value`` is the one-sided probability of at least ``observed`` under the baseline; ``lower`` and ``upper`` are the
-    limits of the central (or one-sided) prediction interval; ``reason`` indexes :data:`REASONS`.
+    Parameters
+    ----------
+    index : pandas.Index
+        Keys of the series.
+    periods : pandas.PeriodIndex
+        The judged periods.
+    observed : array
+        Counts, NaN where missing.
+    expected, lower, upper : array
+        Expected count under the baseline, and the limits of the prediction interval: ``lower`` and ``upper`` are the alpha and
+        1 - alpha quantiles; a count above ``upper`` is an alarm.
+    p_value : array
+        One-sided probability of at least ``observed`` under the baseline.
+    alarm : array of bool
+    reason : array of uint8
+        Index into :data:`REASONS`; 0 where the cell was judged.
+    exposure : array, optional
+        Denominator of the judged periods.
+    detector, detector_hash : str
+        Registry name and fingerprint of the detector's parameters.
+
+    Raises
+    ------
+    DetectorError
+        If the shapes do not fit.
     """
 
-    index: pd.Index
+    index: pd.Index[Any]
     periods: pd.PeriodIndex
     observed: FloatArray
     expected: FloatArray
@@ -36,3 +63,41 @@ class Signals:
     exposure: FloatArray | None = None
     detector: str = ""
     detector_hash: str = ""
+
+    def __post_init__(self) -> None:
+        shape = (len(self.index), len(self.periods))
+        names = ("observed", "expected", "lower", "upper", "p_value", "alarm", "reason", "exposure")
+        wrong = [name for name in names if getattr(self, name) is not None and getattr(self, name).shape != shape]
+        if wrong:
+            raise DetectorError(f"Signals: arrays must have shape (series, judged period) = {shape}; not so: {', '.join(wrong)}")
+
+    @property
+    def excess(self) -> FloatArray:
+        """Observed minus expected, in cases; NaN where refused."""
+        return self.observed - self.expected
+
+    @property
+    def relative_risk(self) -> FloatArray:
+        """Observed over expected; inf where cases were seen and none expected, NaN where neither or refused."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(self.observed / self.expected)
+
+    @property
+    def reason_text(self) -> npt.NDArray[np.str_]:
+        """The reasons as text, "" where the cell was judged."""
+        return np.asarray(REASONS, dtype=np.str_)[self.reason]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a long frame, one row per series and judged period.
+
+        Columns: the index's levels, period, observed, exposure (NaN without one), expected, lower, upper, p_value, alarm, reason (text).
+        """
+        series, periods = len(self.index), len(self.periods)
+        frame = key_frame(self.index, periods)
+        frame["period"] = self.periods[np.tile(np.arange(periods), series)]
+        frame["observed"] = self.observed.ravel()
+        frame["exposure"] = np.full(series * periods, np.nan) if self.exposure is None else self.exposure.ravel()
+        for name in ("expected", "lower", "upper", "p_value", "alarm"):
+            frame[name] = getattr(self, name).ravel()
+        frame["reason"] = self.reason_text.ravel()
+        return frame

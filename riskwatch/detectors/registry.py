@@ -1,0 +1,104 @@
+"""Detectors by name: the built-in ones and those of plug-ins (entry point group ``riskwatch.detectors``)."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import importlib
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Protocol, runtime_checkable
+
+import pandas as pd
+
+from riskwatch.detectors.parameters import reject_unknown
+from riskwatch.detectors.signals import Signals
+from riskwatch.errors import DetectorError
+from riskwatch.panel import Panel
+
+__all__ = ["ENTRY_POINT_GROUP", "Detector", "detector", "detector_class", "names"]
+
+ENTRY_POINT_GROUP = "riskwatch.detectors"
+
+# A new built-in detector is one line here. Modules load on first use: scipy is slow to import.
+_BUILT_IN = {
+    "binomial-baseline": "riskwatch.detectors.binomial_baseline:BinomialBaseline",
+    "farrington-flexible": "riskwatch.detectors.farrington_flexible:FarringtonFlexible",
+}
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """A frozen set of parameters that judges panels; a pure function of what it is given."""
+
+    @property
+    def name(self) -> str:
+        """Registry name."""
+        ...
+
+    @property
+    def hash(self) -> str:
+        """Fingerprint of method and parameters."""
+        ...
+
+    def min_periods(self, frequency: str) -> int:
+        """Return how many periods, the judged one included, are needed before anything is judged ("week", "4-week", "month", "day")."""
+        ...
+
+    def detect(self, panel: Panel, periods: pd.PeriodIndex | None = None) -> Signals:
+        """Judge each of ``periods`` (default: the newest one) with what came before it."""
+        ...
+
+
+def _plug_ins() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP) if point.name not in _BUILT_IN}
+
+
+def names() -> list[str]:
+    """Return the names of all detectors, sorted. A plug-in cannot replace a built-in one."""
+    return sorted({*_BUILT_IN, *_plug_ins()})
+
+
+def detector_class(name: str) -> type[Any]:
+    """Return the class registered as ``name``.
+
+    Raises
+    ------
+    DetectorError
+        If there is none, or a plug-in cannot be loaded.
+    """
+    if name in _BUILT_IN:
+        module, _, attribute = _BUILT_IN[name].partition(":")
+        found: type[Any] = getattr(importlib.import_module(module), attribute)
+        return found
+    point = _plug_ins().get(name)
+    if point is None:
+        near = difflib.get_close_matches(name, names(), n=1)
+        raise DetectorError(
+            f"no detector is named {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""), hint="known detectors: " + ", ".join(names())
+        )
+    try:
+        loaded = point.load()
+    except (ImportError, AttributeError) as error:
+        raise DetectorError(f"detector {name!r}: plug-in {point.value!r} cannot be loaded: {error}") from error
+    if not (isinstance(loaded, type) and dataclasses.is_dataclass(loaded)):
+        raise DetectorError(f"detector {name!r}: plug-in {point.value!r} must be a dataclass, got {type(loaded).__name__}")
+    return loaded
+
+
+def detector(name: str, **parameters: Any) -> Detector:
+    """Return the detector ``name`` with these parameters.
+
+    Raises
+    ------
+    DetectorError
+        If the name or a parameter is unknown (the message suggests the nearest), or a value is out of range.
+
+    Examples
+    --------
+    >>> detector("farrington-flexible", alpha=0.01).name
+    'farrington-flexible'
+    """
+    kind = detector_class(name)
+    reject_unknown(name, [item.name for item in dataclasses.fields(kind) if item.init], parameters)
+    made: Detector = kind(**parameters)
+    return made

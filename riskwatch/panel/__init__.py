@@ -1,0 +1,11 @@
+"""Aligned period x series matrices, the only thing a detector sees.
+
+:class:`Panel` holds them; :func:`build_panel` makes them from records.
+"""
+
+from __future__ import annotations
+
+from riskwatch.panel.build import DIMENSIONS, LEVELS, UNCODED, BuiltPanel, Frequency, SilenceRule, SparseRule, TreeLike, build_panel
+from riskwatch.panel.matrix import Panel
+
+__all__ = ["DIMENSIONS", "LEVELS", "UNCODED", "BuiltPanel", "Frequency", "Panel", "SilenceRule", "SparseRule", "TreeLike", "build_panel"]
