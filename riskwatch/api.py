@@ -14,17 +14,20 @@ import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
+from riskwatch.assessment.rules import ActionCatalogue, GradingRules, HazardCatalogue
 from riskwatch.calendar import HolidayCalendar
 from riskwatch.definitions import Definitions, load_definitions
-from riskwatch.definitions.types import ModelDefinition, PipelineDefinition
+from riskwatch.definitions.types import Centre, ModelDefinition, PipelineDefinition, SourceDefinition
 from riskwatch.dimensions import Tree, load_trees
 from riskwatch.errors import ProjectError
 from riskwatch.panel import Panel
 from riskwatch.project import find_project
-from riskwatch.runner import Reporter, RunContext, RunReport, run_pipeline, var_folder
+from riskwatch.runner import Reporter, RunContext, RunReport, run_pipeline
 from riskwatch.runner.context import open_store
 from riskwatch.runner.detect import detect, model_panel
 from riskwatch.store import Store
@@ -32,6 +35,7 @@ from riskwatch.store import Store
 __all__ = ["Project"]
 
 Day = dt.date | str | None
+T = TypeVar("T")
 
 
 class Project:
@@ -57,18 +61,17 @@ class Project:
     def __init__(self, path: str | Path = ".", *, profile: str | None = None, settings: Mapping[str, str] | None = None) -> None:
         self.root: Path = find_project(Path(path))
         self.definitions: Definitions = load_definitions(self.root, profile=profile, overrides=settings or {})
-        self.trees: dict[str, Tree] = load_trees(self.definitions.dimension_files, root=self.root, data=self.data)
+        self.trees: dict[str, Tree] = load_trees(self.definitions.dimensions, root=self.root, data=self.data)
 
     @property
     def data(self) -> Path:
         """Folder that ``{data}`` in source paths stands for."""
-        folder = Path(self.definitions.settings.data)
-        return folder if folder.is_absolute() else self.root / folder
+        return self.definitions.data
 
     @property
     def var(self) -> Path:
         """Folder of the database and the digests of the profile in force."""
-        return var_folder(self.root, self.definitions)
+        return self.definitions.var
 
     def day(self, as_of: Day = None) -> dt.date:
         """Return the as-of day: the argument, else the pinned one, else today in the project's zone."""
@@ -76,12 +79,12 @@ class Project:
             return dt.date.fromisoformat(as_of)
         if as_of is not None:
             return as_of
-        return self.definitions.settings.as_of or _clock().astimezone(self.definitions.zone).date()
+        return self.definitions.settings.as_of or _clock().astimezone(ZoneInfo(self.definitions.settings.timezone)).date()
 
     @contextlib.contextmanager
     def store(self) -> Iterator[Store]:
         """Open the project's store for the length of a ``with`` block."""
-        with open_store(self.root, self.definitions) as store:
+        with open_store(self.definitions) as store:
             yield store
 
     @contextlib.contextmanager
@@ -93,10 +96,13 @@ class Project:
                 definitions=self.definitions,
                 trees=self.trees,
                 store=store,
-                holidays=HolidayCalendar.from_plain(self.definitions.holidays),
+                holidays=HolidayCalendar.from_config(self.definitions.holidays),
                 as_of=self.day(as_of),
                 now=_clock(),
                 out=self.var / ("dry-run" if dry_run else "digests"),
+                grading=GradingRules.model_validate(self.definitions.grading),
+                actions=ActionCatalogue.model_validate(self.definitions.actions),
+                hazards=HazardCatalogue.model_validate(self.definitions.hazards),
                 dry_run=dry_run,
                 reporter=reporter or Reporter(),
             )
@@ -120,27 +126,43 @@ class Project:
             If the day lies before one that the store has already decided, and this is no dry run.
         """
         definition = self.pipeline(pipeline)
+        with self.leased(label=pipeline, as_of=as_of, dry_run=dry_run, wait_seconds=wait_seconds, reporter=reporter) as ctx:
+            return run_pipeline(ctx, definition)
+
+    @contextlib.contextmanager
+    def leased(
+        self,
+        *,
+        label: str,
+        as_of: Day = None,
+        dry_run: bool = False,
+        wait_seconds: float = 0.0,
+        reporter: Reporter | None = None,
+    ) -> Iterator[RunContext]:
+        """Open a context that may write: one at a time per project; a dry run needs no lease."""
         with self.context(as_of=as_of, dry_run=dry_run, reporter=reporter) as ctx:
             if dry_run:
-                return run_pipeline(ctx, definition)
+                yield ctx
+                return
             seconds = self.definitions.settings.lease_seconds
-            with ctx.store.lease("run", holder=_holder(pipeline), seconds=seconds, wait_seconds=wait_seconds):
-                return run_pipeline(ctx, definition)
+            with ctx.store.lease("run", holder=_holder(label), seconds=seconds, wait_seconds=wait_seconds):
+                yield ctx
 
     def pipeline(self, name: str) -> PipelineDefinition:
         """Return a pipeline by name; ProjectError names those there are."""
-        if name not in self.definitions.pipelines:
-            raise ProjectError(f'no pipeline "{name}"', hint=f"pipelines here: {', '.join(self.definitions.pipelines)}")
-        return self.definitions.pipelines[name]
+        return _named(self.definitions.pipelines, "pipeline", name)
+
+    def source(self, name: str) -> SourceDefinition:
+        """Return a source by name; ProjectError names those in force."""
+        return _named(self.definitions.sources, "source", name)
+
+    def centre(self, name: str) -> Centre:
+        """Return a centre by name; ProjectError names those in force."""
+        return _named(self.definitions.centres, "centre", name)
 
     def model(self, name: str) -> ModelDefinition:
         """Return a model by name; ProjectError names those in force."""
-        if name not in self.definitions.models:
-            raise ProjectError(
-                f'no model "{name}" in profile {self.definitions.settings.profile}',
-                hint=f"models in force: {', '.join(self.definitions.models)}",
-            )
-        return self.definitions.models[name]
+        return _named(self.definitions.models, "model", name)
 
     def records(
         self,
@@ -170,6 +192,12 @@ class Project:
         with self.store() as store:
             rows = [warning.summary() for warning in store.read_warnings(as_of=day, open_only=open_only)]
         return pd.DataFrame(rows)
+
+
+def _named(known: Mapping[str, T], kind: str, name: str) -> T:
+    if name not in known:
+        raise ProjectError(f'no {kind} "{name}" in force', hint=f"{kind}s in force: {', '.join(known) or 'none'}")
+    return known[name]
 
 
 def _clock() -> dt.datetime:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from riskwatch.assessment.rules import ActionCatalogue, GradingRules, HazardCatalogue
 from riskwatch.calendar import HolidayCalendar
 from riskwatch.definitions import Definitions
 from riskwatch.dimensions import Tree
-from riskwatch.errors import StoreError
 from riskwatch.runner.progress import Reporter
 from riskwatch.store import Store
 
-__all__ = ["RunContext", "database_url", "open_store", "var_folder"]
+__all__ = ["RunContext", "open_store"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +41,9 @@ class RunContext:
     as_of: dt.date
     now: dt.datetime
     out: Path
+    grading: GradingRules
+    actions: ActionCatalogue
+    hazards: HazardCatalogue
     dry_run: bool = False
     reporter: Reporter = Reporter()  # noqa: RUF009 - stateless
 
@@ -56,33 +58,9 @@ class RunContext:
         return self.now.astimezone(self.zone).date()
 
 
-def var_folder(root: Path, definitions: Definitions) -> Path:
-    """Return the folder for the database and the digests of the profile in force."""
-    folder = Path(definitions.settings.var)
-    return (folder if folder.is_absolute() else root / folder) / definitions.settings.profile
-
-
-def database_url(root: Path, definitions: Definitions) -> str:
-    """Return the SQLAlchemy URL of the project's database; ``env:NAME`` is read from the environment.
-
-    Raises
-    ------
-    StoreError
-        If the environment variable is not set.
-    """
-    raw = definitions.settings.database
-    if raw.startswith("env:"):
-        name = raw.removeprefix("env:")
-        url = os.environ.get(name, "")
-        if not url:
-            raise StoreError(f"settings.database reads the URL from the environment variable {name}, which is not set", hint=f"export {name}=…")
-        return url
-    return raw.replace("{var}", str(var_folder(root, definitions).resolve()))
-
-
 @contextlib.contextmanager
-def open_store(root: Path, definitions: Definitions) -> Iterator[Store]:
+def open_store(definitions: Definitions) -> Iterator[Store]:
     """Open the project's store, made and migrated if need be."""
-    var_folder(root, definitions).mkdir(parents=True, exist_ok=True)
-    with Store.open(database_url(root, definitions)) as store:
+    definitions.var.mkdir(parents=True, exist_ok=True)
+    with Store.open(definitions.database_url()) as store:
         yield store

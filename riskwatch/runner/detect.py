@@ -16,12 +16,12 @@ import numpy as np
 import pandas as pd
 
 from riskwatch import __version__
-from riskwatch.calendar import last_complete_period, period_bounds
+from riskwatch.calendar import last_complete_period, period_bounds, period_numbers, periods_from_numbers
 from riskwatch.definitions.types import ModelDefinition
 from riskwatch.detectors import detector
 from riskwatch.detectors.signals import Signals
 from riskwatch.errors import RiskwatchError
-from riskwatch.panel import BuiltPanel, build_panel
+from riskwatch.panel import BuiltPanel, SparseRule, build_panel
 from riskwatch.records.streams import STREAMS
 from riskwatch.runner.context import RunContext
 
@@ -82,12 +82,18 @@ def _record_columns(model: ModelDefinition) -> list[str]:
     return list(dict.fromkeys(columns))
 
 
+def _window(ctx: RunContext, model: ModelDefinition) -> tuple[dt.date, dt.date]:
+    """Return the first and the last day of the periods that a model looks at: its history up to the newest ripe period."""
+    newest = last_complete_period(ctx.as_of, model.frequency, ripe_after_days=model.ripe_after_days)
+    number = int(period_numbers(pd.PeriodIndex([newest]))[0])
+    ends = periods_from_numbers(np.array([number - model.history_periods + 1, number]), model.frequency)
+    starts, finishes = period_bounds(ends)
+    return starts[0].item(), finishes[1].item()
+
+
 def model_panel(ctx: RunContext, model: ModelDefinition) -> BuiltPanel:
     """Build a model's panel from what the store knew on the as-of day, up to the newest ripe period."""
-    newest = last_complete_period(ctx.as_of, model.frequency, ripe_after_days=model.ripe_after_days)
-    start = newest - (model.history_periods - 1)
-    since = period_bounds(pd.PeriodIndex([start]))[0][0]
-    until = period_bounds(pd.PeriodIndex([newest]))[1][0]
+    start, until = _window(ctx, model)
     frame = ctx.store.read_records(
         model.stream,
         columns=_record_columns(model),
@@ -95,21 +101,23 @@ def model_panel(ctx: RunContext, model: ModelDefinition) -> BuiltPanel:
         where=model.where or None,
         between=model.between or None,
         sources=model.sources or None,
-        since=pd.Timestamp(since).date(),
-        until=pd.Timestamp(until).date(),
+        since=start,
+        until=until,
     )
+    first = frame["event_date"].min() if len(frame) else None
     return build_panel(
         frame,
         levels=[level.model_dump(exclude_none=True) for level in model.levels],
         trees=ctx.trees,
         frequency=model.frequency,
-        start=start,
-        until=newest,
+        # Before the first record the stream did not exist: those periods are missing, not zero.
+        start=start if first is None or pd.Timestamp(first).date() <= start + dt.timedelta(days=31) else None,
+        until=until,
         numerator=model.numerator,
         denominator=model.denominator,
         product_fields=model.product_fields,
         stratify=model.stratify,
-        sparse=model.sparse,
+        sparse=SparseRule(**model.sparse.model_dump()),
     )
 
 
@@ -171,16 +179,13 @@ def _number(value: float) -> float | None:
 
 def detection_id(ctx: RunContext, model: ModelDefinition) -> str:
     """Return the address of a model's detection: a hash of all that its numbers rest on."""
-    newest = last_complete_period(ctx.as_of, model.frequency, ripe_after_days=model.ripe_after_days)
-    start = newest - (model.history_periods - 1)
+    start, until = _window(ctx, model)
     basis = {
-        "model": ctx.definitions.sha256[f"models.{model.name}"],
+        "model": ctx.definitions.hashes[f"models.{model.name}"],
         "trees": {name: tree.sha256 for name, tree in sorted(ctx.trees.items())},
         "version": __version__,
-        "newest": str(newest),
-        "vintage": ctx.store.data_vintage(
-            model.stream, sources=model.sources or None, as_of=ctx.as_of, since=pd.Timestamp(start.start_time).date()
-        ),
+        "window": [start.isoformat(), until.isoformat()],
+        "vintage": ctx.store.data_vintage(model.stream, sources=model.sources or None, as_of=ctx.as_of),
     }
     return hashlib.sha256(json.dumps(basis, sort_keys=True).encode()).hexdigest()
 

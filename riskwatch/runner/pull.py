@@ -10,7 +10,6 @@ import queue
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from riskwatch.definitions.types import SourceDefinition
 from riskwatch.errors import RecordError, SourceError
@@ -92,12 +91,10 @@ def _parsed_ahead(batches: Iterator[RawBatch | SourceFault], source: SourceDefin
 def pull_source(ctx: RunContext, source: SourceDefinition) -> PullReport:
     """Pull one source to its end; a fault is reported, not raised, so that the other sources go on."""
     report = PullReport(source.name)
-    data = Path(ctx.definitions.settings.data)
-    data = data if data.is_absolute() else ctx.root / data
     files: set[str] = set()
     cursor = None
     try:
-        batches = open_source(source, root=ctx.root, data=data, state=ctx.store.source_state(source.name))
+        batches = open_source(source, root=ctx.root, data=ctx.definitions.data, state=ctx.store.source_state(source.name))
         with ctx.reporter.task(f"pull {source.name}") as task:
             for entry in _parsed_ahead(batches, source, ctx):
                 if isinstance(entry, SourceFault):
