@@ -1,0 +1,94 @@
+"""How fresh and whole the data are that a run stands on: for the digest's data-quality part and for the confidence of an assessment."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Literal
+
+import pandas as pd
+
+from riskwatch.definitions.types import SourceDefinition
+from riskwatch.digest.inputs import QualityReport, SourceHealth
+from riskwatch.runner.context import RunContext
+from riskwatch.runner.detect import Detection
+from riskwatch.runner.pull import PullReport
+
+__all__ = ["quality_report", "source_health", "source_state"]
+
+State = Literal["on-time", "late", "silent", "closed", "failed"]
+
+
+def source_state(source: SourceDefinition, newest_event: dt.date | None, as_of: dt.date, *, fault: bool = False) -> State:
+    """Return how a source stands on a day: by the age of its newest event against what is expected of it.
+
+    A closed source (``expected.until`` passed and everything up to then seen or given up) is not expected to say anything.
+    """
+    expected = source.expected
+    if expected.until is not None and as_of > expected.until + dt.timedelta(days=expected.silent_after_days):
+        return "closed"
+    if fault:
+        return "failed"
+    if newest_event is None:
+        return "silent"
+    age = (as_of - newest_event).days
+    if age > expected.silent_after_days:
+        return "silent"
+    return "late" if age > expected.late_after_days else "on-time"
+
+
+_MESSAGES: dict[State, tuple[str, str]] = {
+    "on-time": ("", ""),
+    "late": ("最新数据已逾 {late} 天，近期结论请谨慎使用", "newest data older than {late} days: read recent figures with care"),
+    "silent": ("超过 {silent} 天无数据：不等于没有风险", "no data for more than {silent} days: this is not an all clear"),
+    "closed": ("该来源已于 {until} 停止", "this source ended on {until}"),
+    "failed": ("本次读取失败：{fault}", "could not be read this time: {fault}"),
+}
+
+
+def source_health(ctx: RunContext, pulls: list[PullReport]) -> tuple[SourceHealth, ...]:
+    """Return the state of every source in force as of the run's day."""
+    fresh = ctx.store.freshness(ctx.as_of)
+    faults = {report.source: report.faults[0] for report in pulls if report.faults}
+    found = []
+    for name, source in ctx.definitions.sources.items():
+        row = fresh.get(name)
+        newest = None if row is None else row.newest_event
+        state = source_state(source, newest, ctx.as_of, fault=name in faults)
+        words = {
+            "late": source.expected.late_after_days,
+            "silent": source.expected.silent_after_days,
+            "until": source.expected.until,
+            # A fault may quote a cell or a path: the digest says that it happened, the log says what.
+            "fault": "见运行日志",
+        }
+        zh, en = _MESSAGES[state]
+        found.append(
+            SourceHealth(
+                source=name,
+                zh=source.label.zh,
+                en=source.label.en,
+                newest_event=newest,
+                newest_known=None if row is None else row.newest_known,
+                records=0 if row is None else row.records,
+                state=state,
+                quarantine_open=0 if row is None else row.quarantine_open,
+                message_zh=zh.format(**words),
+                message_en=en.format(**{**words, "fault": "see the run's log"}),
+            )
+        )
+    return tuple(found)
+
+
+def quality_report(ctx: RunContext, detection: Detection, pulls: list[PullReport]) -> QualityReport:
+    """Gather what the digest says about the data: sources, thin series, cells not judged, models that failed."""
+    rolled = [frame for frame in (run.rolled_up for run in detection.runs) if len(frame)]
+    series = pd.concat(rolled, ignore_index=True)["series"].astype(str).tolist() if rolled else []
+    signals = detection.signals
+    refused = signals.loc[signals["reason"] != "", "reason"].value_counts()
+    return QualityReport(
+        sources=source_health(ctx, pulls),
+        duplicates=sum(report.duplicates for report in pulls),
+        rolled_up=tuple(series),
+        refused={str(reason): int(count) for reason, count in refused.items()},
+        failed_models=tuple(sorted(detection.failed)),
+    )
