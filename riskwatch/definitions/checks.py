@@ -82,7 +82,7 @@ def check_model(entry: Entry[ModelDefinition], world: World, registry: Detectors
     for number, name in enumerate(model.sources):
         source = world.sources.get(name)
         if source is None:
-            where = unknown(f"source in profile {world.profile}", name, world.sources)
+            where = unknown("source", name, world.sources, within=f"profile {world.profile}")
             collector.add(draft, ("sources", number), f"sources[{number}]: {where}")
         elif source.value.stream != model.stream:
             message = f'sources[{number}]: source "{name}" feeds stream {source.value.stream}, not {model.stream}'
@@ -130,7 +130,7 @@ def _field(draft: Draft, path: YamlPath, label: str, name: str, stream: Stream, 
         if field.name == name:
             return field
     known = [field.name for field in stream.all_fields]
-    collector.add(draft, path, f"{label}: {unknown(f'field of stream {stream.name}', name, known)}", of_key=of_key)
+    collector.add(draft, path, f"{label}: {unknown('field', name, known, within=f'stream {stream.name}')}", of_key=of_key)
     return None
 
 

@@ -49,7 +49,7 @@ def check_source(entry: Entry[SourceDefinition], world: World, adapters: Collect
         known = {**{field.name: field for field in stream.items}, **fields} if key == "values" else fields
         for name in getattr(source, key):
             if name not in known:
-                message = f"{key}: {unknown(f'field of stream {stream.name}', name, known)}"
+                message = f"{key}: {unknown('field', name, known, within=f'stream {stream.name}')}"
                 collector.add(draft, (key, name), message, of_key=True)
     _check_items(draft, source, stream, collector)
     _check_choices(draft, source, {**{field.name: field for field in stream.items}, **fields}, collector)
@@ -109,7 +109,7 @@ def _check_items(draft: Draft, source: SourceDefinition, stream: Stream, collect
     names = {field.name for field in stream.items}
     for name in source.items:
         if name not in names:
-            collector.add(draft, ("items", name), f"items: {unknown(f'item field of stream {stream.name}', name, names)}", of_key=True)
+            collector.add(draft, ("items", name), f"items: {unknown('field', name, names, within=f'items of stream {stream.name}')}", of_key=True)
 
 
 def _check_choices(draft: Draft, source: SourceDefinition, fields: Mapping[str, Field], collector: Collector) -> None:

@@ -18,10 +18,10 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return ""
 
 
-def unknown(kind: str, name: str, known: Iterable[str], *, limit: int = 12) -> str:
-    """Say that ``name`` is no known ``kind``, with the nearest name or, if none is near, what there is."""
+def unknown(kind: str, name: str, known: Iterable[str], *, within: str = "", limit: int = 12) -> str:
+    """Say that ``name`` is no known ``kind`` (``within`` a stream or profile), with the nearest name or, if none is near, what there is."""
     names = sorted(known)
-    message = f'unknown {kind} "{name}"'
+    message = f'unknown {kind} "{name}"' + (f" in {within}" if within else "")
     near = did_you_mean(name, names)
     if near:
         return message + near

@@ -98,6 +98,7 @@ class FolderReader(Definition):
     sheet: str | None = None
     header_row: int = Field(1, ge=1)
     max_bytes: int = Field(2_000_000_000, ge=1, description="largest file that is read, unpacked, in bytes")
+    settle_seconds: float = Field(0, ge=0, description="a file written less than so many seconds ago is left for the next pull")
 
 
 class SqlReader(Definition):

@@ -1,0 +1,270 @@
+"""Delimited text (CSV): strict encodings, quoted newlines, every column text, and no row lost.
+
+The encoding is decided before the first row is read, over the whole file: UTF-8 (with or without a byte-order mark), else
+GB18030, the Chinese national standard (GB 18030-2022) that GBK and GB2312 are parts of.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.csv as pacsv
+
+from riskwatch.errors import SourceError
+from riskwatch.sources.batches import BadRow, Segment
+
+__all__ = ["BadRows", "check_headers", "decide_encoding", "read_delimited"]
+
+_PIECE = 1 << 20
+# A row must fit into one block: a cell of a million Chinese characters takes 3 MB.
+_BLOCK = 8 << 20
+_KEPT_BAD_ROWS = 1_000
+_KEPT_TEXT = 2_000
+
+
+@dataclass(slots=True)
+class BadRows:
+    """Rows that were refused while reading: the first 1,000 with their text, and how many there were."""
+
+    rows: list[BadRow] = field(default_factory=list)
+    total: int = 0
+
+    def add(self, row_no: int, text: str, message: str) -> None:
+        """Remember one refused row."""
+        self.total += 1
+        if len(self.rows) < _KEPT_BAD_ROWS:
+            self.rows.append(BadRow(row_no, text[:_KEPT_TEXT], message))
+
+    def summary(self) -> str:
+        """Name the rows, the first ten of them by what was wrong."""
+        named = "; ".join(f"row {row.row_no}: {row.message}" for row in self.rows[:10])
+        rest = f"; and {self.total - 10:,} more" if self.total > 10 else ""
+        return f"{self.total:,} row{'s' if self.total > 1 else ''} refused, the others were read: {named}{rest}"
+
+
+def _invalid_at(path: Path, encoding: str, copy_to: Path | None = None) -> int | None:
+    """Return the offset of the first byte that is not `encoding`, or None; optionally write the text as UTF-8."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    position = 0
+    out = copy_to.open("wb") if copy_to is not None else None
+    try:
+        with path.open("rb") as stream:
+            while True:
+                piece = stream.read(_PIECE)
+                held = len(decoder.getstate()[0])
+                try:
+                    text = decoder.decode(piece, final=not piece)
+                except UnicodeDecodeError as error:
+                    return position - held + error.start
+                if out is not None:
+                    out.write(text.encode("utf-8"))
+                if not piece:
+                    return None
+                position += len(piece)
+    finally:
+        if out is not None:
+            out.close()
+
+
+def _nul_at(path: Path) -> int | None:
+    position = 0
+    with path.open("rb") as stream:
+        while piece := stream.read(_PIECE):
+            if (found := piece.find(b"\0")) >= 0:
+                return position + found
+            position += len(piece)
+    return None
+
+
+def decide_encoding(path: Path, wanted: Literal["auto", "utf-8", "gb18030"], workdir: Path) -> Path:
+    """Return a path to the file's text in UTF-8: the file itself, or a copy in `workdir`.
+
+    Raises
+    ------
+    SourceError
+        If the file is empty, holds NUL bytes or a UTF-16 mark, or does not fit the encoding; names the byte offset.
+    """
+    with path.open("rb") as stream:
+        head = stream.read(4)
+    if not head:
+        raise SourceError("the file is empty (0 bytes)", hint="ask the sender to deliver it again")
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise SourceError("is UTF-16, which is not read", hint='save it as "CSV UTF-8"')
+    nul = _nul_at(path)
+    if nul is not None:
+        raise SourceError(f"holds a NUL byte at offset {nul:,}: not a text file", hint="deliver it as CSV in UTF-8 or GB18030, or as .xlsx")
+    utf8 = _invalid_at(path, "utf-8") if wanted != "gb18030" else None
+    if wanted != "gb18030" and utf8 is None:
+        return path
+    if wanted == "utf-8":
+        raise SourceError(f"is not UTF-8: {_byte(path, utf8)}", hint="set the reader's encoding to auto, or save the file as UTF-8")
+    copy = workdir / "utf8"
+    gb18030 = _invalid_at(path, "gb18030", copy)
+    if gb18030 is None:
+        return copy
+    if wanted == "gb18030":
+        raise SourceError(f"is not GB18030: {_byte(path, gb18030)}", hint="set the reader's encoding to auto, or save the file as UTF-8")
+    raise SourceError(f"is neither UTF-8 ({_byte(path, utf8)}) nor GB18030 ({_byte(path, gb18030)})", hint='save it as "CSV UTF-8"')
+
+
+def _byte(path: Path, offset: int | None) -> str:
+    place = offset or 0
+    with path.open("rb") as stream:
+        stream.seek(place)
+        value = stream.read(1)
+    return f"byte 0x{value[0]:02x} at offset {place:,} does not fit" if value else f"it ends within a character at offset {place:,}"
+
+
+def check_headers(headers: Sequence[object], where: str = "") -> list[str]:
+    """Return clean header names, or say which one stands twice.
+
+    Names are stripped of spaces; an empty one becomes ``column_N`` so that its cells are kept.
+
+    Raises
+    ------
+    SourceError
+        If a name stands twice: which of the two columns is meant cannot be known.
+    """
+    names = [str(header).strip().lstrip("\ufeff") if header is not None else "" for header in headers]
+    names = [name or f"column_{position}" for position, name in enumerate(names, start=1)]
+    first: dict[str, int] = {}
+    for position, name in enumerate(names, start=1):
+        if name in first:
+            raise SourceError(
+                f'header "{name}" stands twice{where}: in columns {first[name]} and {position}',
+                hint="rename or remove one of the two columns",
+            )
+        first[name] = position
+    return names
+
+
+def _read_header(path: Path, delimiter: str, header_row: int) -> tuple[list[str], int]:
+    """Return the header names and the byte offset where the data begin."""
+    consumed = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal consumed
+        with path.open("rb") as stream:
+            for line in stream:
+                if len(line) > _BLOCK:
+                    raise SourceError(
+                        f"its line at offset {consumed:,} is longer than {_BLOCK:,} bytes", hint="is this a CSV file with line ends?"
+                    )
+                consumed += len(line)
+                yield line.decode("utf-8-sig" if consumed == len(line) else "utf-8")
+
+    reader = csv.reader(lines(), delimiter=delimiter)
+    record: list[str] = []
+    found = 0
+    try:
+        # Blank lines do not count: neither do they as data rows.
+        while found < header_row:
+            record = next(reader)
+            found += bool(record)
+    except StopIteration:
+        raise SourceError(
+            f"has no header in row {header_row}: the file ends after row {found}", hint="see header_row in the reader"
+        ) from None
+    except csv.Error as error:
+        raise SourceError(f"its header cannot be read: {error}", hint="check the delimiter, the quotes and the line ends") from error
+    return check_headers(record, f" in row {header_row}"), consumed
+
+
+def read_delimited(
+    path: Path,
+    *,
+    encoding: Literal["auto", "utf-8", "gb18030"],
+    delimiter: str,
+    header_row: int,
+    bad: BadRows,
+    workdir: Path,
+    report: Callable[[int], None] | None = None,
+) -> Iterator[Segment]:
+    """Read a delimited text file as a stream of tables of text.
+
+    Parameters
+    ----------
+    path : Path
+        A plain file.
+    encoding : {"auto", "utf-8", "gb18030"}
+        ``auto`` tries UTF-8, then GB18030, strictly.
+    delimiter : str
+        One ASCII character.
+    header_row : int
+        1-based; blank lines do not count.
+    bad : BadRows
+        Receives the rows whose number of cells is not that of the header.
+    workdir : Path
+        A folder for a transcoded copy.
+    report : callable, optional
+        Called with the number of bytes done.
+
+    Yields
+    ------
+    Segment
+        Rows are numbered from 1 after the header, blank lines left out, refused rows counted. A file with a header and
+        nothing else gives one segment without rows.
+
+    Raises
+    ------
+    SourceError
+        If the file is empty, is in another encoding, has no or a doubtful header, or cannot be cut into rows.
+    """
+    if len(delimiter) != 1 or not delimiter.isascii():
+        raise SourceError(f"delimiter must be one ASCII character, got {delimiter!r}", hint="see delimiter in the reader")
+    text = decide_encoding(path, encoding, workdir)
+    names, offset = _read_header(text, delimiter, header_row)
+    skipped: deque[int] = deque()
+
+    def refuse(row: pacsv.InvalidRow) -> str:
+        # Single-threaded reading numbers the rows; that is why use_threads is False below.
+        skipped.append(row.number)
+        bad.add(row.number, row.text, f"{row.actual_columns} cells, the header has {row.expected_columns}")
+        return "skip"
+
+    empty = pa.table([pa.array([], pa.string()) for _ in names], names=names)
+    if offset == text.stat().st_size:
+        yield Segment(empty, 1)
+        return
+    next_row = 1
+    with pa.OSFile(str(text)) as stream:
+        stream.seek(offset)
+        try:
+            reader = pacsv.open_csv(
+                stream,
+                read_options=pacsv.ReadOptions(column_names=names, use_threads=False, block_size=_BLOCK),
+                parse_options=pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=refuse),
+                convert_options=pacsv.ConvertOptions(
+                    column_types={name: pa.string() for name in names}, strings_can_be_null=True, null_values=[""], check_utf8=False
+                ),
+            )
+            for batch in reader:
+                table = pa.Table.from_batches([batch])
+                while table.num_rows:
+                    if skipped and skipped[0] == next_row:
+                        skipped.popleft()
+                        next_row += 1
+                        continue
+                    run = min(table.num_rows, skipped[0] - next_row) if skipped else table.num_rows
+                    yield Segment(table.slice(0, run), next_row)
+                    next_row += run
+                    table = table.slice(run)
+                if report is not None:
+                    report(stream.tell())
+        except pa.ArrowInvalid as error:
+            if "Empty CSV file" in str(error):
+                yield Segment(empty, 1)
+                return
+            raise SourceError(
+                f"cannot be cut into rows after row {next_row - 1:,}: {str(error).splitlines()[0]}",
+                hint="look for a quotation mark that is never closed, or a cell of more than 8 MB",
+            ) from error
+    if next_row == 1:
+        yield Segment(empty, 1)
