@@ -1,0 +1,9 @@
+"""The store: raw landing, versioned records, quarantine, runs and results in SQLite or PostgreSQL."""
+
+from __future__ import annotations
+
+from riskwatch.store.ingest import IngestCounts, Judged
+from riskwatch.store.landing import Landed, Raw
+from riskwatch.store.store import Store
+
+__all__ = ["IngestCounts", "Judged", "Landed", "Raw", "Store"]

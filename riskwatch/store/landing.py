@@ -1,0 +1,179 @@
+"""Raw rows, stored as they came before anyone judges them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from riskwatch.errors import StoreError
+from riskwatch.store.database import Database, instant
+from riskwatch.store.tables import batch, raw_chunk
+
+__all__ = ["Landed", "Raw", "compress", "land", "pending", "read_raw", "seen_keys"]
+
+
+class Raw(Protocol):
+    """What landing needs of a raw batch (``sources.RawBatch`` has it).
+
+    ``table`` has text columns only; ``first_row`` is the 1-based number of its first row in its content; ``content_key`` is the
+    sha256 of that content; ``last`` is true on the last batch of it; ``cursor`` is what to pull from next, or None.
+    """
+
+    @property
+    def source(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def content_key(self) -> str: ...
+    @property
+    def table(self) -> pa.Table: ...
+    @property
+    def first_row(self) -> int: ...
+    @property
+    def cursor(self) -> str | None: ...
+    @property
+    def last(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """A batch whose raw rows are stored. ``judged`` is true if it was ingested before: nothing is left to do."""
+
+    batch_id: int
+    source: str
+    stream: str
+    name: str
+    first_row: int
+    n_rows: int
+    judged: bool
+
+
+def compress(table: pa.Table) -> bytes:
+    """Write a table as a zstd-compressed Arrow IPC stream, losslessly."""
+    sink = pa.BufferOutputStream()
+    options = pa.ipc.IpcWriteOptions(compression=pa.Codec("zstd", compression_level=1))
+    with pa.ipc.new_stream(sink, table.schema, options=options) as writer:
+        writer.write_table(table)
+    return sink.getvalue().to_pybytes()
+
+
+def _decompress(payload: bytes) -> pa.Table:
+    return pa.ipc.open_stream(pa.py_buffer(payload)).read_all()
+
+
+def land(database: Database, raw: Raw, stream: str, landed_at: dt.datetime, payload: bytes | None = None) -> Landed:
+    """Store the raw rows of one batch, once: the same content at the same row is known again.
+
+    Parameters
+    ----------
+    database : Database
+        Where to store.
+    raw : Raw
+        The batch as a source yields it.
+    stream : str
+        Stream that its rows belong to.
+    landed_at : datetime
+        Now, with a zone.
+    payload : bytes, optional
+        ``compress(raw.table)``, where another thread made it already.
+
+    Raises
+    ------
+    StoreError
+        If a column is not text, or the database refuses.
+    """
+    for field in raw.table.schema:
+        if not (pa.types.is_string(field.type) or pa.types.is_large_string(field.type) or pa.types.is_null(field.type)):
+            raise StoreError(
+                f'Cannot land {raw.name} of source "{raw.source}": raw columns are text, column "{field.name}" is {field.type}.',
+                hint="the reader must hand over values as they were found",
+            )
+    doing = f'land {raw.name} of source "{raw.source}"'
+    same = sa.and_(batch.c.source == raw.source, batch.c.content_key == raw.content_key, batch.c.first_row == raw.first_row)
+    found = sa.select(batch).where(same)
+    with database.read(doing) as connection:
+        row = connection.execute(found).one_or_none()
+    if row is None:
+        payload = compress(raw.table) if payload is None else payload
+        with database.write(doing) as connection:
+            if database.dialect == "postgresql":
+                connection.execute(sa.text("LOCK TABLE batch IN SHARE ROW EXCLUSIVE MODE"))
+            row = connection.execute(found).one_or_none()
+            if row is None:
+                batch_id = int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(batch.c.batch_id), 0))).scalar_one()) + 1
+                values = {
+                    "batch_id": batch_id,
+                    "source": raw.source,
+                    "stream": stream,
+                    "name": raw.name,
+                    "content_key": raw.content_key,
+                    "first_row": raw.first_row,
+                    "last": raw.last,
+                    "cursor": raw.cursor,
+                    "n_rows": raw.table.num_rows,
+                    "landed_at": instant(landed_at),
+                    "state": "landed",
+                }
+                values |= dict.fromkeys(("n_new", "n_changed", "n_same", "n_stale", "n_rejected"), 0)
+                connection.execute(batch.insert().values(values))
+                connection.execute(
+                    raw_chunk.insert().values(
+                        batch_id=batch_id, chunk_no=0, first_row=raw.first_row, n_rows=raw.table.num_rows, payload=payload
+                    )
+                )
+                row = connection.execute(found).one()
+    return _landed(row)
+
+
+def _landed(row: sa.Row[tuple[object, ...]]) -> Landed:
+    values = row._mapping  # noqa: SLF001 - SQLAlchemy's documented way to read a row by name
+    return Landed(
+        batch_id=values["batch_id"],
+        source=values["source"],
+        stream=values["stream"],
+        name=values["name"],
+        first_row=values["first_row"],
+        n_rows=values["n_rows"],
+        judged=values["state"] == "judged",
+    )
+
+
+def read_raw(database: Database, batch_id: int) -> pa.Table:
+    """Return the raw rows of a batch exactly as they landed.
+
+    Raises
+    ------
+    StoreError
+        If there is no such batch.
+    """
+    query = sa.select(raw_chunk.c.payload).where(raw_chunk.c.batch_id == batch_id).order_by(raw_chunk.c.chunk_no)
+    with database.read(f"read the raw rows of batch {batch_id}") as connection:
+        payloads = connection.execute(query).scalars().all()
+    if not payloads:
+        raise StoreError(f"No raw rows of batch {batch_id} in {database.shown}.", hint="list the batches with store.batches()")
+    return pa.concat_tables([_decompress(payload) for payload in payloads])
+
+
+def pending(database: Database, source: str | None = None) -> Iterator[tuple[Landed, pa.Table]]:
+    """Yield batches that landed and were never judged (a run was killed between), oldest first, with their raw rows."""
+    query = sa.select(batch).where(batch.c.state == "landed").order_by(batch.c.batch_id)
+    if source is not None:
+        query = query.where(batch.c.source == source)
+    with database.read("list batches that wait to be judged") as connection:
+        waiting = [_landed(row) for row in connection.execute(query)]
+    for landed in waiting:
+        yield landed, read_raw(database, landed.batch_id)
+
+
+def seen_keys(database: Database, source: str) -> frozenset[str]:
+    """Return the content keys of a source that were read to their last batch, all batches judged."""
+    whole = sa.func.max(sa.case((batch.c.last.is_(True), 1), else_=0)) == 1
+    judged = sa.func.min(sa.case((batch.c.state == "judged", 1), else_=0)) == 1
+    query = sa.select(batch.c.content_key).where(batch.c.source == source).group_by(batch.c.content_key).having(whole, judged)
+    with database.read(f'list what was read of source "{source}"') as connection:
+        return frozenset(connection.execute(query).scalars())

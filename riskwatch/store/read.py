@@ -1,0 +1,272 @@
+"""Stored records back as narrow frames, exactly as they were known on a day."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import sqlalchemy as sa
+
+from riskwatch.errors import StoreError
+from riskwatch.records.streams import STREAMS
+from riskwatch.store.columns import arrow_type
+from riskwatch.store.database import Database
+from riskwatch.store.tables import BOOKKEEPING, ITEM_TABLES, RECORD_TABLES, batch, quarantine
+
+__all__ = ["data_vintage", "freshness", "read_items", "read_records", "visible"]
+
+# Texts that repeat become categoricals; long or nearly unique ones would only carry a dictionary as large as themselves.
+_LONGEST_CATEGORY = 400
+_RECENT_DAYS = 28
+
+
+def visible(table: sa.Table, as_of: dt.date | None) -> sa.ColumnElement[bool]:
+    """Return the condition that a version was in force on a day; None: the newest version of each record."""
+    if as_of is None:
+        return table.c.superseded_at.is_(None)
+    return sa.and_(table.c.known_at <= as_of, sa.or_(table.c.superseded_at.is_(None), table.c.superseded_at > as_of))
+
+
+def _table(stream: str) -> sa.Table:
+    if stream not in RECORD_TABLES:
+        raise StoreError(f'No stream "{stream}".', hint=f"streams are {', '.join(sorted(RECORD_TABLES))}")
+    return RECORD_TABLES[stream]
+
+
+def _column(table: sa.Table, name: str) -> sa.Column[Any]:
+    if name not in table.c:
+        raise StoreError(f'No column "{name}" in {table.name}.', hint=f"columns are {', '.join(table.c.keys())}")
+    return table.c[name]
+
+
+def read_records(
+    database: Database,
+    stream: str,
+    columns: Sequence[str] | None = None,
+    as_of: dt.date | None = None,
+    where: Mapping[str, Iterable[str]] | None = None,
+    between: Mapping[str, tuple[float, float]] | None = None,
+    sources: Iterable[str] | None = None,
+    since: dt.date | None = None,
+    until: dt.date | None = None,
+) -> pd.DataFrame:
+    """Read one version per record: the one in force on a day.
+
+    Parameters
+    ----------
+    database : Database
+        Where to read.
+    stream : str
+        Name of the stream.
+    columns : sequence of str, optional
+        Fields of the stream or bookkeeping columns (``source``, ``known_at``, ``record_id``, ...); by default the source
+        and all fields.
+    as_of : date, optional
+        Only versions known at the end of this day and not superseded then; None: the newest ones.
+    where : mapping, optional
+        Field -> values allowed.
+    between : mapping, optional
+        Field -> lowest and highest value, inclusive; a missing value is outside.
+    sources : iterable of str, optional
+        Only records of these sources; empty or None: of all.
+    since, until : date, optional
+        First and last ``event_date``, inclusive.
+
+    Returns
+    -------
+    DataFrame
+        In the order of storing. Days are ``datetime64[s]``, codes and repeating texts categoricals, whole numbers int64
+        (float64 with NaN where some are missing), yes/no ``boolean``.
+
+    Raises
+    ------
+    StoreError
+        If the stream or a column is unknown, or the database refuses.
+    """
+    table = _table(stream)
+    names = list(columns) if columns is not None else ["source", *(field.name for field in STREAMS[stream].all_fields)]
+    chosen = [_column(table, name) for name in names]
+    conditions = [visible(table, as_of)]
+    conditions += [_column(table, name).in_(list(values)) for name, values in (where or {}).items()]
+    conditions += [_column(table, name).between(low, high) for name, (low, high) in (between or {}).items()]
+    wanted = list(sources or ())
+    if wanted:
+        conditions.append(table.c.source.in_(wanted))
+    if since is not None:
+        conditions.append(table.c.event_date >= since)
+    if until is not None:
+        conditions.append(table.c.event_date <= until)
+    query = sa.select(*chosen).where(*conditions).order_by(table.c.record_id)
+    return _read(database, query, chosen, _as_categories(stream, names), f"read {stream} records")
+
+
+def read_items(database: Database, stream: str, record_ids: Sequence[int] | None = None, as_of: dt.date | None = None) -> pd.DataFrame:
+    """Read the child rows (test items) of the versions in force on a day, or of given record ids.
+
+    Raises
+    ------
+    StoreError
+        If the stream has no child rows, or the database refuses.
+    """
+    table = _table(stream)
+    if stream not in ITEM_TABLES:
+        raise StoreError(f'Stream "{stream}" has no items.', hint=f"streams with items: {', '.join(ITEM_TABLES)}")
+    items = ITEM_TABLES[stream]
+    query = sa.select(items).order_by(items.c.record_id, items.c.item_no)
+    if record_ids is not None:
+        query = query.where(items.c.record_id.in_([int(number) for number in record_ids]))
+    else:
+        query = query.join(table, table.c.record_id == items.c.record_id).where(visible(table, as_of))
+    texts = {field.name for field in STREAMS[stream].items if field.kind in {"text", "code"}}
+    return _read(database, query, list(items.columns), texts, f"read items of {stream}")
+
+
+def _as_categories(stream: str, names: Sequence[str]) -> set[str]:
+    fields = {field.name: field for field in STREAMS[stream].all_fields}
+    texts = {
+        name
+        for name, field in fields.items()
+        if field.kind in {"text", "code"} and not field.personal and field.max_length <= _LONGEST_CATEGORY
+    }
+    return (texts | {"source"}) & set(names)
+
+
+def _read(database: Database, query: sa.Select[Any], chosen: Sequence[sa.Column[Any]], categories: set[str], doing: str) -> pd.DataFrame:
+    statement: sa.ClauseElement = query
+    skip = 0
+    if database.dialect == "sqlite":
+        # ADBC takes a column's type from the first rows of a result: NULLs there would make later texts an error. One row
+        # of known types in front settles them, and is dropped again.
+        statement = sa.union_all(sa.select(*(_sample(column) for column in chosen)), sa.select(query.subquery()))
+        skip = 1
+    encoded = {
+        column.name for column in chosen if column.name in categories or (isinstance(column.type, sa.Date) and database.dialect == "sqlite")
+    }
+    pieces: list[pa.RecordBatch] = []
+    with database.session(doing, write=False) as session:
+        for piece in session.stream(statement):
+            rows = piece.slice(skip) if skip else piece
+            skip = 0
+            arrays = [
+                array.dictionary_encode() if column.name in encoded else array for column, array in zip(chosen, rows.columns, strict=True)
+            ]
+            pieces.append(pa.RecordBatch.from_arrays(arrays, [column.name for column in chosen]))
+    if not pieces:
+        empty = [pa.array([], arrow_type(column)) for column in chosen]
+        pieces = [pa.RecordBatch.from_arrays(empty, [column.name for column in chosen])]
+        pieces = [
+            pa.RecordBatch.from_arrays(
+                [a.dictionary_encode() if c.name in encoded else a for c, a in zip(chosen, empty, strict=True)], [c.name for c in chosen]
+            )
+        ]
+    table = pa.Table.from_batches(pieces).unify_dictionaries()
+    del pieces
+    out: dict[str, Any] = {}
+    for column in chosen:
+        out[column.name] = _to_pandas(table.column(column.name), column, category=column.name in categories)
+        table = table.drop_columns([column.name])
+    return pd.DataFrame(out, copy=False)
+
+
+def _sample(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+    """Return a value that makes SQLite's driver choose the column's type."""
+    kind = arrow_type(column)
+    text = "0.5" if pa.types.is_floating(kind) else "0" if pa.types.is_integer(kind) or pa.types.is_boolean(kind) else "'x'"
+    return sa.literal_column(text).label(column.name)
+
+
+def _to_pandas(values: pa.ChunkedArray, column: sa.Column[Any], *, category: bool) -> Any:
+    kind = arrow_type(column)
+    if pa.types.is_date(kind):
+        if pa.types.is_dictionary(values.type):
+            whole = values.combine_chunks()
+            whole = whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
+            days = whole.dictionary.cast(pa.string()).cast(pa.date32()).to_numpy(zero_copy_only=False).astype("datetime64[s]")
+            days = np.append(days, np.datetime64("NaT", "s"))
+            codes = whole.indices.fill_null(days.size - 1).to_numpy(zero_copy_only=False)
+            return days[codes]
+        return values.to_numpy().astype("datetime64[s]")
+    if category:
+        return values.to_pandas(categories=None) if pa.types.is_dictionary(values.type) else pd.Categorical(values.to_pandas())
+    if pa.types.is_boolean(kind):
+        return values.cast(pa.bool_()).to_pandas(types_mapper={pa.bool_(): pd.BooleanDtype()}.get)
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        return values.cast(kind).to_numpy()
+    return values.cast(pa.string()).to_pandas(types_mapper={pa.string(): pd.StringDtype(na_value=np.nan)}.get)
+
+
+def data_vintage(database: Database, stream: str, sources: Iterable[str] | None = None, as_of: dt.date | None = None) -> str:
+    """Return a short text that changes whenever the records visible on a day change.
+
+    It is made from the batches and what they changed, without reading records. A batch that is only partly visible on the
+    day adds the day itself: then the text may change though the records do not, never the other way round.
+    """
+    table = _table(stream)
+    query = sa.select(
+        batch.c.batch_id, batch.c.source, batch.c.n_new, batch.c.n_changed, batch.c.n_stale, batch.c.known_from, batch.c.known_to
+    ).where(batch.c.stream == stream, batch.c.known_from.is_not(None))
+    wanted = list(sources or ())
+    if wanted:
+        query = query.where(batch.c.source.in_(wanted))
+    digest = hashlib.sha256(table.name.encode())
+    partly = False
+    with database.read(f"fingerprint the {stream} records") as connection:
+        for number, source, new, changed, stale, first, last in connection.execute(query.order_by(batch.c.batch_id)):
+            if as_of is not None and first > as_of:
+                continue
+            partly = partly or (as_of is not None and last > as_of)
+            digest.update(f"{number} {source} {new} {changed} {stale} {first} {last}\n".encode())
+    if partly:
+        digest.update(f"as of {as_of}".encode())
+    return digest.hexdigest()
+
+
+def freshness(database: Database, as_of: dt.date) -> pd.DataFrame:
+    """Say how fresh each source is on a day.
+
+    Returns
+    -------
+    DataFrame
+        One row per source: ``source, stream, newest_event, newest_known`` (datetime64[s]), ``records``, ``recent`` (records whose event lies in the
+        last 28 days up to ``as_of``) and ``open_quarantine`` (entries waiting now).
+    """
+    rows: list[dict[str, Any]] = []
+    recent_from = as_of - dt.timedelta(days=_RECENT_DAYS - 1)
+    with database.read("see how fresh the sources are") as connection:
+        for stream, table in RECORD_TABLES.items():
+            recent = sa.and_(table.c.event_date >= recent_from, table.c.event_date <= as_of)
+            query = (
+                sa.select(
+                    table.c.source,
+                    sa.func.max(table.c.event_date),
+                    sa.func.max(table.c.known_at),
+                    sa.func.count(),
+                    sa.func.sum(sa.case((recent, 1), else_=0)),
+                )
+                .where(visible(table, as_of))
+                .group_by(table.c.source)
+            )
+            names = ("source", "newest_event", "newest_known", "records", "recent")
+            rows += [{"stream": stream, **dict(zip(names, row, strict=True))} for row in connection.execute(query)]
+        open_query = sa.select(quarantine.c.source, sa.func.count()).where(quarantine.c.state != "resolved").group_by(quarantine.c.source)
+        waiting = {source: int(count) for source, count in connection.execute(open_query)}
+        known = {row["source"] for row in rows}
+        streams = {
+            source: stream
+            for source, stream in connection.execute(sa.select(batch.c.source, sa.func.max(batch.c.stream)).group_by(batch.c.source))
+        }
+    rows += [
+        {"source": source, "stream": stream, "newest_event": None, "newest_known": None, "records": 0, "recent": 0}
+        for source, stream in streams.items()
+        if source not in known
+    ]
+    frame = pd.DataFrame(rows, columns=["source", "stream", "newest_event", "newest_known", "records", "recent"])
+    for name in ("newest_event", "newest_known"):
+        frame[name] = pd.to_datetime(frame[name]).astype("datetime64[s]")
+    frame["open_quarantine"] = frame["source"].map(waiting).fillna(0).astype("int64")
+    return frame.astype({"records": "int64", "recent": "int64"}).sort_values(["source", "stream"], ignore_index=True)

@@ -1,0 +1,318 @@
+"""The tables, in SQLAlchemy Core; record tables are made from the declared streams.
+
+Conventions that hold in SQLite and PostgreSQL alike:
+
+* A *day* is a ``DATE`` (ISO text in SQLite). ``known_at`` is the day at whose end, in the project's zone, a version counts as
+  known; ``superseded_at`` is the day from which another version takes its place, NULL while none has.
+  A version is visible as of day D if ``known_at <= D`` and not ``superseded_at <= D``.
+* An *instant* (``landed_at``, ``created_at``, ...) is text in UTC, ``2026-11-23T02:38:47.123456Z``: the same characters in both
+  databases and through every driver, and sorting them sorts time.
+* JSON is text, written with sorted keys.
+
+Personal data lives in the record tables, the raw landing and the quarantine (which hold rows as they came), nowhere else.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from riskwatch.records.streams import STREAMS, Field, Stream
+
+__all__ = [
+    "BOOKKEEPING",
+    "ITEM_TABLES",
+    "RECORD_TABLES",
+    "assessment",
+    "batch",
+    "detection",
+    "digest",
+    "lease",
+    "metadata",
+    "quarantine",
+    "raw_chunk",
+    "rolled_up",
+    "run",
+    "signal",
+    "source_state",
+    "warning",
+    "warning_event",
+]
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# Columns of every record table beside the stream's own fields.
+BOOKKEEPING = (
+    "record_id",
+    "key_hash",
+    "version",
+    "known_at",
+    "superseded_at",
+    "declared_on",
+    "source",
+    "content_hash",
+    "batch_id",
+    "row_no",
+)
+
+
+def _type(field: Field) -> sa.types.TypeEngine[object]:
+    kinds: dict[str, sa.types.TypeEngine[object]] = {
+        "text": sa.Text(),
+        "code": sa.Text(),
+        "int": sa.BigInteger(),
+        "float": sa.Double(),
+        "date": sa.Date(),
+        "bool": sa.Boolean(),
+    }
+    return kinds[field.kind]
+
+
+def _fields(fields: tuple[Field, ...]) -> list[sa.Column[object]]:
+    return [sa.Column(field.name, _type(field), nullable=not field.required) for field in fields]
+
+
+def _record_table(stream: Stream) -> sa.Table:
+    # Numbers and codes before texts: SQLite decodes a row from the left and stops at the last column asked for.
+    narrow = tuple(field for field in stream.fields if field.kind != "text")
+    wide = tuple(field for field in stream.fields if field.kind == "text")
+    key, *common = stream.all_fields[: len(stream.all_fields) - len(stream.fields)]
+    return sa.Table(
+        f"record_{stream.name}",
+        metadata,
+        sa.Column("record_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True, autoincrement=False),
+        sa.Column("key_hash", sa.BigInteger(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("known_at", sa.Date(), nullable=False),
+        sa.Column("superseded_at", sa.Date()),
+        sa.Column("declared_on", sa.Date()),
+        *_fields(tuple(common)),
+        *_fields(narrow),
+        sa.Column("source", sa.Text(), nullable=False),
+        *_fields((key,)),
+        *_fields(wide),
+        sa.Column("content_hash", sa.BigInteger(), nullable=False),
+        sa.Column("batch_id", sa.BigInteger(), nullable=False),
+        sa.Column("row_no", sa.BigInteger(), nullable=False),
+        # The hash stands for (source, record_key): an integer index costs a fraction of one on two texts. Should two keys
+        # ever share a hash they share one numbering of versions, and the texts are compared, so neither hides the other.
+        sa.UniqueConstraint("key_hash", "version"),
+        # Records arrive roughly in the order of their days, which keeps this index cheap to grow.
+        sa.Index(None, "event_date"),
+    )
+
+
+def _item_table(stream: Stream) -> sa.Table:
+    return sa.Table(
+        f"record_{stream.name}_item",
+        metadata,
+        sa.Column("record_id", sa.BigInteger(), primary_key=True, autoincrement=False),
+        sa.Column("item_no", sa.BigInteger(), primary_key=True, autoincrement=False),
+        *_fields(stream.items),
+        sqlite_with_rowid=False,
+    )
+
+
+RECORD_TABLES: dict[str, sa.Table] = {stream.name: _record_table(stream) for stream in STREAMS.values()}
+ITEM_TABLES: dict[str, sa.Table] = {stream.name: _item_table(stream) for stream in STREAMS.values() if stream.items}
+
+batch = sa.Table(
+    "batch",
+    metadata,
+    sa.Column("batch_id", sa.BigInteger(), primary_key=True, autoincrement=False),
+    sa.Column("source", sa.Text(), nullable=False),
+    sa.Column("stream", sa.Text(), nullable=False),
+    sa.Column("name", sa.Text(), nullable=False),
+    sa.Column("content_key", sa.Text(), nullable=False),
+    sa.Column("first_row", sa.BigInteger(), nullable=False),
+    sa.Column("last", sa.Boolean(), nullable=False),
+    sa.Column("cursor", sa.Text()),
+    sa.Column("n_rows", sa.BigInteger(), nullable=False),
+    sa.Column("n_new", sa.BigInteger(), nullable=False),
+    sa.Column("n_changed", sa.BigInteger(), nullable=False),
+    sa.Column("n_same", sa.BigInteger(), nullable=False),
+    sa.Column("n_stale", sa.BigInteger(), nullable=False),
+    sa.Column("n_rejected", sa.BigInteger(), nullable=False),
+    # First and last day on which this batch changed what is visible: data_vintage() reads these instead of the records.
+    sa.Column("known_from", sa.Date()),
+    sa.Column("known_to", sa.Date()),
+    sa.Column("landed_at", sa.Text(), nullable=False),
+    sa.Column("state", sa.Text(), nullable=False),  # landed | judged
+    sa.UniqueConstraint("source", "content_key", "first_row"),
+)
+
+raw_chunk = sa.Table(
+    "raw_chunk",
+    metadata,
+    sa.Column("batch_id", sa.BigInteger(), primary_key=True, autoincrement=False),
+    sa.Column("chunk_no", sa.BigInteger(), primary_key=True, autoincrement=False),
+    sa.Column("first_row", sa.BigInteger(), nullable=False),
+    sa.Column("n_rows", sa.BigInteger(), nullable=False),
+    sa.Column("payload", sa.LargeBinary(), nullable=False),  # Arrow IPC stream of text columns, zstd
+)
+
+quarantine = sa.Table(
+    "quarantine",
+    metadata,
+    sa.Column("id", sa.BigInteger(), primary_key=True, autoincrement=False),
+    sa.Column("source", sa.Text(), nullable=False),
+    sa.Column("batch_id", sa.BigInteger(), nullable=False),
+    sa.Column("row_no", sa.BigInteger(), nullable=False),
+    sa.Column("field", sa.Text(), nullable=False),
+    sa.Column("rule", sa.Text(), nullable=False),
+    sa.Column("value", sa.Text(), nullable=False),
+    sa.Column("message", sa.Text(), nullable=False),
+    sa.Column("raw", sa.Text(), nullable=False),
+    sa.Column("fingerprint", sa.Text(), nullable=False),  # of source, raw row, field and rule: what makes an entry the same
+    sa.Column("state", sa.Text(), nullable=False),  # open | retried (still wrong) | resolved
+    sa.Column("created_at", sa.Text(), nullable=False),
+    sa.Column("resolved_at", sa.Text()),
+    sa.UniqueConstraint("source", "fingerprint"),
+    sa.Index(None, "batch_id"),
+)
+
+source_state = sa.Table(
+    "source_state",
+    metadata,
+    sa.Column("source", sa.Text(), primary_key=True),
+    sa.Column("cursor", sa.Text()),
+    sa.Column("last_pull_at", sa.Text()),
+    sa.Column("last_success_at", sa.Text()),
+    sa.Column("last_error", sa.Text()),
+    sa.Column("consecutive_failures", sa.BigInteger(), nullable=False),
+)
+
+lease = sa.Table(
+    "lease",
+    metadata,
+    sa.Column("name", sa.Text(), primary_key=True),
+    sa.Column("holder", sa.Text(), nullable=False),
+    sa.Column("acquired_at", sa.Text(), nullable=False),
+    sa.Column("renewed_at", sa.Text(), nullable=False),
+    sa.Column("expires_at", sa.Text(), nullable=False),
+)
+
+run = sa.Table(
+    "run",
+    metadata,
+    sa.Column("run_id", sa.Text(), primary_key=True),
+    sa.Column("pipeline", sa.Text(), nullable=False),
+    sa.Column("as_of", sa.Date(), nullable=False),
+    sa.Column("now", sa.Text(), nullable=False),
+    sa.Column("state", sa.Text(), nullable=False),  # running | done | failed
+    sa.Column("definitions", sa.Text(), nullable=False),  # JSON: name -> sha256
+    sa.Column("counts", sa.Text(), nullable=False),  # JSON
+    sa.Column("started_at", sa.Text(), nullable=False),
+    sa.Column("finished_at", sa.Text()),
+)
+
+detection = sa.Table(
+    "detection",
+    metadata,
+    sa.Column("detection_id", sa.Text(), primary_key=True),  # sha256 of model, data and judged periods
+    sa.Column("model", sa.Text(), nullable=False),
+    sa.Column("as_of", sa.Date(), nullable=False),
+    sa.Column("created_at", sa.Text(), nullable=False),
+)
+
+_owner = ("detection.detection_id",)
+
+signal = sa.Table(
+    "signal",
+    metadata,
+    sa.Column("detection_id", sa.Text(), sa.ForeignKey(*_owner), primary_key=True),
+    sa.Column("row_no", sa.BigInteger(), primary_key=True, autoincrement=False),
+    sa.Column("product", sa.Text(), nullable=False),
+    sa.Column("industry", sa.Text(), nullable=False),
+    sa.Column("region", sa.Text(), nullable=False),
+    sa.Column("stratum", sa.Text(), nullable=False),
+    sa.Column("period_start", sa.Date(), nullable=False),
+    sa.Column("period_end", sa.Date(), nullable=False),
+    sa.Column("frequency", sa.Text(), nullable=False),
+    sa.Column("observed", sa.Double()),
+    sa.Column("exposure", sa.Double()),
+    sa.Column("expected", sa.Double()),
+    sa.Column("lower", sa.Double()),
+    sa.Column("upper", sa.Double()),
+    sa.Column("p_value", sa.Double()),
+    sa.Column("q_value", sa.Double()),
+    sa.Column("alarm", sa.Boolean(), nullable=False),
+    sa.Column("reason", sa.Text(), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+rolled_up = sa.Table(
+    "rolled_up",
+    metadata,
+    sa.Column("detection_id", sa.Text(), sa.ForeignKey(*_owner), primary_key=True),
+    sa.Column("row_no", sa.BigInteger(), primary_key=True, autoincrement=False),
+    sa.Column("series", sa.Text(), nullable=False),
+    sa.Column("parent", sa.Text(), nullable=False),
+    sa.Column("total", sa.Double()),
+)
+
+assessment = sa.Table(
+    "assessment",
+    metadata,
+    sa.Column("run_id", sa.Text(), sa.ForeignKey("run.run_id"), primary_key=True),
+    sa.Column("assessment_id", sa.Text(), primary_key=True),
+    sa.Column("as_of", sa.Date(), nullable=False),
+    sa.Column("subject_kind", sa.Text(), nullable=False),
+    sa.Column("subject_code", sa.Text(), nullable=False),
+    sa.Column("region", sa.Text(), nullable=False),
+    sa.Column("grade", sa.Text(), nullable=False),
+    sa.Column("payload", sa.Text(), nullable=False),
+    sa.Index(None, "as_of"),
+)
+
+# One row per warning and day on which it changed: reading as of a day takes the newest at or before it, and a replay of a
+# past day never overwrites what a later one decided.
+warning = sa.Table(
+    "warning",
+    metadata,
+    sa.Column("warning_id", sa.Text(), primary_key=True),
+    sa.Column("as_of", sa.Date(), primary_key=True),
+    sa.Column("fingerprint", sa.Text(), nullable=False),
+    sa.Column("subject_kind", sa.Text(), nullable=False),
+    sa.Column("subject_code", sa.Text(), nullable=False),
+    sa.Column("region", sa.Text(), nullable=False),
+    sa.Column("state", sa.Text(), nullable=False),
+    sa.Column("grade", sa.Text(), nullable=False),
+    sa.Column("scope", sa.Text(), nullable=False),
+    sa.Column("first_seen", sa.Date(), nullable=False),
+    sa.Column("last_seen", sa.Date(), nullable=False),
+    sa.Column("payload", sa.Text(), nullable=False),
+    sa.Index(None, "fingerprint"),
+)
+
+warning_event = sa.Table(
+    "warning_event",
+    metadata,
+    sa.Column("event_id", sa.BigInteger(), primary_key=True, autoincrement=False),
+    sa.Column("warning_id", sa.Text(), nullable=False),
+    sa.Column("as_of", sa.Date(), nullable=False),
+    sa.Column("seq", sa.BigInteger(), nullable=False),
+    sa.Column("kind", sa.Text(), nullable=False),
+    sa.Column("reason", sa.Text(), nullable=False),  # JSON: zh, en
+    sa.Column("grade_before", sa.Text()),
+    sa.Column("grade_after", sa.Text()),
+    sa.Column("payload", sa.Text(), nullable=False),
+    sa.UniqueConstraint("warning_id", "as_of", "kind"),
+    sa.Index(None, "as_of"),
+)
+
+digest = sa.Table(
+    "digest",
+    metadata,
+    sa.Column("centre", sa.Text(), primary_key=True),
+    sa.Column("as_of", sa.Date(), primary_key=True),
+    sa.Column("language", sa.Text(), primary_key=True),
+    sa.Column("issue_no", sa.BigInteger(), nullable=False),
+    sa.Column("payload", sa.Text(), nullable=False),
+)
