@@ -1,0 +1,30 @@
+"""The daily digest: what one supervision centre reads on one day, as data, HTML, mail, Markdown and JSON."""
+
+from __future__ import annotations
+
+from riskwatch.digest.build import build_digest
+from riskwatch.digest.inputs import Labels, QualityReport, Recent, RecordClock, SourceHealth, Trees
+from riskwatch.digest.model import Digest, FirmCounts, GradeLabel, Text
+from riskwatch.digest.recent import summarise_recent
+from riskwatch.digest.render import Email, Image, render_email, render_html, render_json, render_markdown
+
+__all__ = [
+    "Digest",
+    "Email",
+    "FirmCounts",
+    "GradeLabel",
+    "Image",
+    "Labels",
+    "QualityReport",
+    "Recent",
+    "RecordClock",
+    "SourceHealth",
+    "Text",
+    "Trees",
+    "build_digest",
+    "render_email",
+    "render_html",
+    "render_json",
+    "render_markdown",
+    "summarise_recent",
+]

@@ -1,0 +1,173 @@
+"""Sections beside the warnings: accidents, systemic watch, running terms, data quality, calibration."""
+
+from __future__ import annotations
+
+import datetime as dt
+import statistics
+from collections.abc import Sequence
+
+import pandas as pd
+
+from riskwatch.assessment.types import Scope
+from riskwatch.digest.cards import bilingual, grade_name
+from riskwatch.digest.focus import refused_counts
+from riskwatch.digest.inputs import Labels, QualityReport, Recent
+from riskwatch.digest.model import Calibration, Case, CaseBoard, DataQuality, Incidents, SourceLine, SystemicItem
+from riskwatch.digest.names import Namer
+from riskwatch.digest.privacy import integer_fact, scrub
+from riskwatch.digest.seen import Day, Finder, Seen
+
+__all__ = ["calibration", "cases", "data_quality", "incidents", "systemic"]
+
+WEEK_DAYS = 7
+EXAMPLES = 3
+
+
+def incidents(recent: Recent, seen: Sequence[Seen], namer: Namer, as_of: dt.date) -> Incidents:
+    """Return what the injury stream knows, with the terms to report that are running."""
+    return Incidents(
+        newest_day=recent.newest_injury_day,
+        day_persons=recent.day_persons,
+        day_admitted=recent.day_admitted,
+        day_died=recent.day_died,
+        window_days=recent.window_days,
+        persons=recent.persons,
+        admitted=recent.admitted,
+        died=recent.died,
+        clocks=tuple(case for case in _action_cases(seen, namer, as_of) if _is_report_clock(case)),
+    )
+
+
+def _is_report_clock(case: Case) -> bool:
+    """Terms to report that still run stand with the accidents; those that ran out stand with the overdue."""
+    return case.kind == "report" and case.days_left >= 0
+
+
+def systemic(seen: Sequence[Seen], namer: Namer, labels: Labels) -> tuple[SystemicItem, ...]:
+    """Return the open warnings whose scope is industry-wide or systemic, by grade."""
+    found = []
+    for item in seen:
+        if item.warning.scope not in {Scope.INDUSTRY_WIDE, Scope.SYSTEMIC} or item.change == "recovered":
+            continue
+        figures = {**item.assessment.facts, **item.assessment.scope_figures} if item.assessment else {}
+        found.append(
+            SystemicItem(
+                warning_id=item.warning.warning_id,
+                subject=namer.subject(item.warning.subject.kind, item.warning.subject.code),
+                place=item.place,
+                grade=grade_name(item.warning.grade) or "NONE",
+                scope=str(item.warning.scope),
+                prefectures=integer_fact(figures, "prefectures"),
+                counties=integer_fact(figures, "counties"),
+                producers=integer_fact(figures, "producers"),
+                hazard_name=labels.hazards.get(item.assessment.hazard) if item.assessment else None,
+            )
+        )
+    return tuple(found)
+
+
+def _action_cases(seen: Sequence[Seen], namer: Namer, as_of: dt.date) -> list[Case]:
+    """One clock per warning, owner and due day; several measures due together count as one line."""
+    found: dict[tuple[str, str, dt.date, str], Case] = {}
+    for item in seen:
+        if item.change == "recovered":
+            continue
+        for action in item.actions:
+            if action.due_on is None:
+                continue
+            owner = bilingual(action.owner)
+            kind = "report" if action.object == "reporting" else "action"
+            key = (item.warning.warning_id, owner.zh, action.due_on, kind)
+            count = found[key].count + 1 if key in found else 1
+            found[key] = Case(
+                kind=kind,
+                warning_id=item.warning.warning_id,
+                grade=grade_name(item.warning.grade),
+                subject=namer.subject(item.warning.subject.kind, item.warning.subject.code),
+                owner=owner,
+                due_on=action.due_on,
+                days_left=(action.due_on - as_of).days,
+                count=count,
+            )
+    return list(found.values())
+
+
+def _record_cases(recent: Recent, as_of: dt.date) -> list[Case]:
+    """Terms from orders to correct, summed over what is overdue and over each day still to come."""
+    found: dict[tuple[str, bool, dt.date | None], Case] = {}
+    for clock in sorted(recent.clocks, key=lambda clock: (clock.kind, clock.due_on)):
+        overdue = clock.due_on < as_of
+        key = (clock.kind, overdue, None if overdue else clock.due_on)
+        known = found.get(key)
+        due = known.due_on if known else clock.due_on
+        count = clock.count + (known.count if known else 0)
+        days = (due - as_of).days
+        found[key] = Case(kind=clock.kind, warning_id="", grade=None, subject=None, owner=None, due_on=due, days_left=days, count=count)
+    return list(found.values())
+
+
+def cases(seen: Sequence[Seen], recent: Recent, namer: Namer, as_of: dt.date) -> CaseBoard:
+    """Return the terms that ran out, those that end within the week, and how many run longer."""
+    cases = [case for case in (*_action_cases(seen, namer, as_of), *_record_cases(recent, as_of)) if not _is_report_clock(case)]
+    cases.sort(key=lambda case: (case.due_on, case.kind, case.warning_id, case.owner.zh if case.owner else ""))
+    return CaseBoard(
+        overdue=tuple(case for case in cases if case.days_left < 0),
+        this_week=tuple(case for case in cases if 0 <= case.days_left <= WEEK_DAYS),
+        later=sum(case.count for case in cases if case.days_left > WEEK_DAYS),
+    )
+
+
+def data_quality(quality: QualityReport, visible: pd.DataFrame, labels: Labels) -> DataQuality:
+    """Return the state of sources, troubled ones first, and the defects of the data."""
+    rank = {"failed": 0, "silent": 1, "late": 2, "on-time": 3, "closed": 4}
+    lines = [
+        SourceLine(
+            source=item.source,
+            label=bilingual({"zh": item.zh, "en": item.en}),
+            state=item.state,
+            newest_event=item.newest_event,
+            newest_known=item.newest_known,
+            records=item.records,
+            quarantine_open=item.quarantine_open,
+            message=bilingual({"zh": item.message_zh, "en": item.message_en}) if item.message_zh or item.message_en else None,
+        )
+        for item in sorted(quality.sources, key=lambda item: (rank[item.state], item.source))
+    ]
+    refused = tuple(sorted(quality.refused.items(), key=lambda pair: (-pair[1], pair[0]))) if quality.refused else refused_counts(visible)
+    return DataQuality(
+        window_days=quality.window_days,
+        sources=tuple(lines),
+        quarantine_open=sum(item.quarantine_open for item in quality.sources),
+        duplicates=quality.duplicates,
+        rolled_up=len(quality.rolled_up),
+        rolled_up_examples=tuple(bilingual(scrub(key, limit=80)) for key in quality.rolled_up[:EXAMPLES]),
+        refused=refused,
+        failed_models=tuple(labels.models.get(name, bilingual(name)) for name in quality.failed_models),
+    )
+
+
+def calibration(day: Day, namer: Namer, jurisdiction: str) -> Calibration:
+    """Return what became of all warnings of the jurisdiction, and how long the newest took from the end of their period."""
+    own = {item.warning_id: item for item in day.warnings if namer.relation(item.subject.region, jurisdiction)}
+    outcomes = {
+        kind: len(
+            {event.warning_id for event in day.events if str(event.kind) == kind and event.warning_id in own and event.as_of <= day.as_of}
+        )
+        for kind in ("confirmed", "refuted")
+    }
+    recovered = sum(str(item.state) == "recovered" for item in own.values())
+    finder = Finder(day.assessments)
+    delays = []
+    for item in own.values():
+        assessment = finder.find(item.subject) if item.first_seen == day.as_of else None
+        if assessment is not None and assessment.evidence:
+            delays.append((day.as_of - max(evidence.period_end for evidence in assessment.evidence)).days)
+    return Calibration(
+        issued=len(own),
+        confirmed=outcomes["confirmed"],
+        refuted=outcomes["refuted"],
+        recovered=recovered,
+        open=len(own) - recovered,
+        days_to_warning=float(statistics.median(delays)) if delays else None,
+        days_to_warning_n=len(delays),
+    )

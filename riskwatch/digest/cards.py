@@ -1,0 +1,215 @@
+"""One warning with its assessment -> a card, a compact row, a chart."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from riskwatch.assessment.types import Action, Assessment, Evidence, Grade
+from riskwatch.digest.focus import measure_of
+from riskwatch.digest.inputs import Labels, WarningLike
+from riskwatch.digest.model import ActionLine, Change, Chart, ChartPoint, CompactRow, GradeName, LawLine, Measure, Place, Text, WarningCard
+from riskwatch.digest.names import Namer
+from riskwatch.digest.numbers import significant
+from riskwatch.digest.privacy import age_bands, integer_fact, item_counts, scrub
+
+__all__ = ["action_line", "bilingual", "card", "chart", "compact", "grade_name", "leading_measures", "series_key"]
+
+SeriesKey = tuple[str, str, str, str, str]
+CHART_POINTS = 60
+MEASURES_KEPT = 12
+_NAMES: dict[int, GradeName] = {5: "I", 4: "II", 3: "III", 2: "IV", 1: "WATCH", 0: "NONE"}
+# Rule outcomes that changed the grade or might have; the rest is bookkeeping. Codes only: their words come from the catalogue.
+_RULE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:")
+
+
+def grade_name(grade: Grade | None) -> GradeName | None:
+    """Return the name of a grade as it stands in the JSON."""
+    return None if grade is None else _NAMES[int(grade)]
+
+
+def bilingual(value: object) -> Text:
+    """Return ``value`` ({zh, en}, or one text for both) as scrubbed :class:`Text`."""
+    if isinstance(value, Mapping):
+        zh, en = str(value.get("zh", "")), str(value.get("en", ""))
+        return Text(zh=scrub(zh or en), en=scrub(en or zh))
+    return Text(zh=scrub(str(value)), en=scrub(str(value)))
+
+
+def series_key(model: str, product: str, industry: str, region: str, stratum: str) -> SeriesKey:
+    """Return the key under which ``series_history`` holds one series."""
+    return (model, product, industry, region, stratum)
+
+
+def action_line(action: Action) -> ActionLine:
+    """Return a measure as it is shown; a legal basis that does not say it was verified was not."""
+    return ActionLine(
+        object=action.object,
+        stage=action.stage,
+        measure=bilingual(action.measure),
+        owner=bilingual(action.owner),
+        deadline=action.deadline,
+        unit=action.unit,
+        starts=action.starts,
+        due_on=action.due_on,
+        legal_basis=tuple(
+            LawLine(
+                law=bilingual(basis.get("law", "")),
+                article=scrub(str(basis.get("article", "") or ""), limit=40),
+                text=bilingual(basis.get("text", "") or ""),
+                verified=basis.get("verified") is True,
+            )
+            for basis in action.legal_basis
+        ),
+    )
+
+
+def leading_measures(evidence: Sequence[Evidence], namer: Namer, labels: Labels, jurisdiction: str) -> tuple[tuple[Evidence, Measure], ...]:
+    """Return the evidence as measures: first what lies inside the jurisdiction, then what contains it, largest excess first.
+
+    Evidence from elsewhere stays out: it belongs to another centre.
+    """
+    order = {"inside": 0, "wider": 1}
+    kept = [(order[relation], item) for item in evidence if (relation := namer.relation(item.region, jurisdiction)) in order]
+    kept.sort(key=lambda pair: (pair[0], -_finite(pair[1].excess), pair[1].model, pair[1].product, pair[1].region, pair[1].stratum))
+    return tuple((item, measure_of(_row(item), namer, labels, jurisdiction)) for _, item in kept)
+
+
+def _row(item: Evidence) -> dict[str, object]:
+    names = ("model", "stream", "product", "industry", "region", "stratum", "frequency", "period_start", "period_end")
+    figures = ("observed", "exposure", "expected", "lower", "upper", "p_value", "q_value", "windows")
+    return {name: getattr(item, name) for name in (*names, *figures)}
+
+
+def _finite(value: float) -> float:
+    return value if math.isfinite(value) else 0.0
+
+
+def chart(history: pd.DataFrame | None, frequency: str, alarms: Sequence[dt.date]) -> Chart | None:
+    """Return the last :data:`CHART_POINTS` periods of a series as chart data, None without history.
+
+    ``history`` has ``period_start, observed`` and perhaps ``expected, upper, exposure``; ``alarms`` are the starts of alarmed periods.
+    """
+    if history is None or history.empty:
+        return None
+    frame = history.sort_values("period_start").tail(CHART_POINTS)
+    exposed = "exposure" in frame and bool(frame["exposure"].notna().any())
+    marked = set(alarms)
+    points = []
+    for row in frame.to_dict("records"):
+        start = pd.Timestamp(row["period_start"]).date()
+        figure = {name: significant(_number(row.get(name))) for name in ("observed", "expected", "upper")}
+        exposure = significant(_number(row.get("exposure"))) if exposed else None
+        points.append(ChartPoint(period_start=start, exposure=exposure, alarm=start in marked, **figure))
+    return Chart(frequency=frequency, rate=exposed, points=tuple(points))
+
+
+def _number(value: object) -> float:
+    return math.nan if value is None or value is pd.NA else float(value)  # type: ignore[arg-type]  # numpy and Python numbers alike
+
+
+def card(
+    warning: WarningLike,
+    assessment: Assessment,
+    *,
+    change: Change,
+    before: GradeName | None,
+    reason: Text | None,
+    place: Place,
+    namer: Namer,
+    labels: Labels,
+    jurisdiction: str,
+    in_full: bool,
+    row_shown: bool,
+    history: Mapping[SeriesKey, pd.DataFrame],
+) -> WarningCard:
+    """Return the full card of a warning. Facts pass by whitelist only (see :mod:`riskwatch.digest.privacy`)."""
+    pairs = leading_measures(assessment.evidence, namer, labels, jurisdiction)
+    figures = {**assessment.facts, **assessment.scope_figures}
+    drawn = None
+    if in_full and pairs:
+        lead = pairs[0][0]
+        key = series_key(lead.model, lead.product, lead.industry, lead.region, lead.stratum)
+        alarms = [
+            item.period_start for item, _ in pairs if series_key(item.model, item.product, item.industry, item.region, item.stratum) == key
+        ]
+        drawn = chart(history.get(key), lead.frequency, alarms)
+    probabilities = assessment.probability_range
+    return WarningCard(
+        warning_id=warning.warning_id,
+        change=change,
+        grade=_NAMES[int(warning.grade)],
+        grade_before=before,
+        subject_kind=assessment.subject.kind,
+        subject_code=assessment.subject.code,
+        subject=namer.subject(assessment.subject.kind, assessment.subject.code),
+        place=place,
+        hazard=assessment.hazard,
+        hazard_name=labels.hazards.get(assessment.hazard),
+        scope=str(assessment.scope),
+        prefectures=integer_fact(figures, "prefectures"),
+        counties=integer_fact(figures, "counties"),
+        producers=integer_fact(figures, "producers"),
+        severity=assessment.severity,
+        probability=significant(assessment.probability),
+        probability_range=None if probabilities is None else (float(f"{probabilities[0]:.6g}"), float(f"{probabilities[1]:.6g}")),
+        risk=assessment.risk,
+        risk_range=assessment.risk_range,
+        confidence=assessment.confidence,
+        source_types=tuple(sorted({item.source_type for item, _ in pairs})),
+        rules=tuple(step.rule for step in assessment.steps if step.grade_after is not None and set(step.rule) <= _RULE),
+        reason=reason,
+        measures=tuple(measure for _, measure in pairs[:MEASURES_KEPT]),
+        measures_total=len(pairs),
+        died=integer_fact(figures, "died", "deaths"),
+        admitted=integer_fact(figures, "admitted", "admissions"),
+        age_bands=age_bands(figures.get("age_bands")),
+        failed_items=tuple((bilingual(name), count) for name, count in item_counts(figures.get("failed_items"))),
+        units_in_use=integer_fact(figures, "units_in_use"),
+        would_change=tuple(bilingual(sentence) for sentence in assessment.what_would_change),
+        actions=tuple(action_line(action) for action in assessment.actions),
+        first_seen=warning.first_seen,
+        in_full=in_full,
+        row_shown=row_shown,
+        chart=drawn,
+    )
+
+
+def compact(
+    warning: WarningLike,
+    assessment: Assessment | None,
+    *,
+    change: Change,
+    before: GradeName | None,
+    reason: Text | None,
+    subject: Text,
+    place: Place,
+    namer: Namer,
+    labels: Labels,
+    jurisdiction: str,
+    due_on: dt.date | None,
+    shown: bool,
+) -> CompactRow:
+    """Return a warning in one line; figures are those of its leading evidence of the day, if it was judged."""
+    pairs = leading_measures(assessment.evidence, namer, labels, jurisdiction) if assessment else ()
+    lead = pairs[0][1] if pairs else None
+    return CompactRow(
+        warning_id=warning.warning_id,
+        change=change,
+        grade=_NAMES[int(warning.grade)],
+        grade_before=before,
+        subject=subject,
+        place=place,
+        scope=str(warning.scope),
+        first_seen=warning.first_seen,
+        last_changed=warning.last_changed,
+        observed=lead.observed if lead else None,
+        exposure=lead.exposure if lead else None,
+        expected=lead.expected if lead else None,
+        due_on=due_on,
+        reason=reason,
+        shown=shown,
+    )

@@ -1,0 +1,107 @@
+r"""What may leave the store: a whitelist of facts, small-cell suppression, and a last scrub of texts.
+
+Free text never enters a digest. Facts pass by name and type only (:data:`INTEGER_FACTS`, age bands, failed test items); sentences
+come from configuration and are scrubbed of identifiers all the same, in case a template was fed with a record's field.
+
+Sources: 个人信息保护法 arts. 28, 51, 73 and the rules of DOMAIN §5 (age in bands, no cell under 5, complementary suppression).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+
+__all__ = ["AGE_BANDS", "MASK", "MIN_CELL", "age_bands", "clean", "integer_fact", "item_counts", "scrub"]
+
+AGE_BANDS = ("0-4", "5-9", "10-14", "15-24", "25-44", "45-64", "65+")
+MIN_CELL = 5
+MASK = "***"
+
+# Identifiers as they are written in China: identity card, social credit code, mobile and fixed phones, mail, bank card, plates.
+_IDENTIFIERS = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+",
+        r"(?<![0-9A-Za-z])\d{17}[0-9Xx](?![0-9A-Za-z])",
+        r"(?<![0-9A-Za-z])\d{6}(?:18|19|20)\d{2}[01]\d[0-3]\d\d{3}[0-9Xx]",
+        r"(?<![0-9A-Za-z])[1-9AN][0-9]\d{6}[0-9A-HJ-NPQRTUWXY]{10}(?![0-9A-Za-z])",
+        r"(?<!\d)(?:\+?86[- ]?)?1[3-9]\d[- ]?\d{4}[- ]?\d{4}(?!\d)",
+        r"(?<!\d)0\d{2,3}[- ]\d{7,8}(?!\d)",
+        r"(?<!\d)\d{16,19}(?!\d)",
+        r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼][A-Z][·• ]?[A-Z0-9]{5,6}(?![A-Za-z0-9])",
+    )
+)
+# Bidirectional overrides can make a line read otherwise than it is stored.
+_BIDI = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
+
+
+def clean(text: str, *, limit: int = 300) -> str:
+    """Return ``text`` on one line, without control or bidirectional characters, at most ``limit`` characters long."""
+    kept = "".join(" " if unicodedata.category(char) in {"Cc", "Zl", "Zp"} else char for char in text[: limit * 4] if char not in _BIDI)
+    kept = " ".join(kept.split())
+    return kept if len(kept) <= limit else kept[: limit - 1] + "…"
+
+
+def scrub(text: str, *, limit: int = 300) -> str:
+    """Return :func:`clean` ``text`` with anything that looks like an identifier masked.
+
+    Names of people cannot be told from other words by pattern: they are kept out by never passing free text, not by this function.
+    """
+    for pattern in _IDENTIFIERS:
+        text = pattern.sub(MASK, text)
+    return clean(text, limit=limit)
+
+
+def integer_fact(facts: Mapping[str, object], *names: str) -> int | None:
+    """Return the first of ``names`` in ``facts`` that is a non-negative whole number; None otherwise (text never passes)."""
+    for name in names:
+        value = facts.get(name)
+        if isinstance(value, bool):
+            continue
+        if isinstance(value, int) and value >= 0:
+            return value
+        if isinstance(value, float) and value >= 0 and value.is_integer():
+            return int(value)
+    return None
+
+
+def age_bands(value: object) -> tuple[tuple[str, int | None], ...]:
+    """Return counts by age band with small cells suppressed.
+
+    Parameters
+    ----------
+    value : mapping of band to count
+        Bands outside :data:`AGE_BANDS` are dropped; the dash may be an en dash.
+
+    Returns
+    -------
+    tuple of (band, count or None)
+        None marks a suppressed cell: 1 to 4, and, where exactly one was suppressed, the next smallest too, so that it cannot be
+        recovered from the total. Empty if nothing usable came or all cells would be suppressed.
+    """
+    if not isinstance(value, Mapping):
+        return ()
+    counts = dict.fromkeys(AGE_BANDS, 0)
+    for band, number in value.items():
+        name = str(band).replace("\u2013", "-")
+        if name in counts and isinstance(number, int) and not isinstance(number, bool) and number >= 0:
+            counts[name] += number
+    hidden = {band for band, count in counts.items() if 0 < count < MIN_CELL}
+    if len(hidden) == 1:
+        others = sorted((count, band) for band, count in counts.items() if count > 0 and band not in hidden)
+        hidden |= {others[0][1]} if others else set()
+    shown = tuple((band, None if band in hidden else count) for band, count in counts.items() if count > 0)
+    return shown if any(count is not None for _, count in shown) else ()
+
+
+def item_counts(value: object, *, most: int = 3) -> tuple[tuple[str, int], ...]:
+    """Return the failed test items with the highest counts, scrubbed and cut to 40 characters; test items are not personal."""
+    if not isinstance(value, Mapping):
+        return ()
+    pairs = [
+        (scrub(str(name), limit=40), number)
+        for name, number in value.items()
+        if isinstance(number, int) and not isinstance(number, bool) and number > 0
+    ]
+    return tuple(sorted(pairs, key=lambda pair: (-pair[1], pair[0]))[:most])

@@ -1,0 +1,147 @@
+"""Set a digest as HTML, mail, Markdown or JSON.
+
+All four come from the same :class:`~riskwatch.digest.model.Digest`; HTML and Markdown from the same page of plain texts. The HTML
+has its styles inlined and no outside resources. Pictures are ``data:`` URIs in a file and ``cid:`` parts in a mail, as many mail
+clients refuse ``data:``.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+import css_inline
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from riskwatch import plots
+from riskwatch.digest.blocks import Page
+from riskwatch.digest.model import Chart, Digest
+from riskwatch.digest.page import lay_out
+
+__all__ = ["Email", "Image", "render_email", "render_html", "render_json", "render_markdown"]
+
+CHART_INCHES = (7.0, 1.0)
+CHART_PIXELS = (680, 97)
+# Inline marks of Markdown, and what GitHub's dialect makes links of. Escaped everywhere: where a value will stand is not known here.
+_MARKS = re.compile(r"([\\`*_\[\]|~#])")
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One picture of a mail; ``cid`` is referred to as ``cid:<cid>`` in the HTML and follows from the content."""
+
+    cid: str
+    filename: str
+    content: bytes
+    subtype: str = "png"
+
+
+@dataclass(frozen=True, slots=True)
+class Email:
+    """A mail ready to be sent: subject, HTML with ``cid:`` pictures, the pictures, and the Markdown as its plain text."""
+
+    subject: str
+    html: str
+    text: str
+    images: tuple[Image, ...]
+
+
+def render_json(digest: Digest) -> str:
+    """Return the digest as JSON, keys in the order of the sections, UTF-8 text unescaped; the canonical form."""
+    return digest.model_dump_json(indent=2) + "\n"
+
+
+def render_html(digest: Digest, language: str) -> str:
+    """Return the digest as one self-contained HTML file, pictures as ``data:`` URIs.
+
+    Raises
+    ------
+    RiskwatchError
+        If the language is neither "zh" nor "en".
+    """
+    images = [f"data:image/png;base64,{base64.b64encode(content).decode('ascii')}" for content in _charts(digest, language)]
+    return _html(lay_out(digest, language), images)
+
+
+def render_email(digest: Digest, language: str) -> Email:
+    """Return the digest as a mail; the same HTML as :func:`render_html` but for where its pictures are.
+
+    Raises
+    ------
+    RiskwatchError
+        If the language is neither "zh" nor "en".
+    """
+    page = lay_out(digest, language)
+    images = tuple(
+        Image(cid=f"{hashlib.sha256(content).hexdigest()[:24]}@riskwatch", filename=f"chart-{number}.png", content=content)
+        for number, content in enumerate(_charts(digest, language), start=1)
+    )
+    html = _html(page, [f"cid:{image.cid}" for image in images])
+    return Email(subject=page.subject, html=html, text=_markdown(page), images=images)
+
+
+def render_markdown(digest: Digest, language: str) -> str:
+    """Return the digest as Markdown; charts become their captions.
+
+    Raises
+    ------
+    RiskwatchError
+        If the language is neither "zh" nor "en".
+    """
+    return _markdown(lay_out(digest, language))
+
+
+def markdown_text(value: object) -> Markup:
+    """Return ``value`` with everything escaped that Markdown, or HTML within it, gives a meaning to.
+
+    Besides the inline marks: angle brackets and ampersands become entities, ``://`` and ``www.`` and ``@`` are broken up so that no dialect makes a link of
+    them, and line ends become spaces, so that no value can open a block.
+    """
+    if isinstance(value, Markup):
+        return value
+    text = " ".join(str(value).split())
+    text = _MARKS.sub(r"\\\1", text)
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return Markup(text.replace("://", r":\//").replace("www.", r"www\.").replace("@", r"\@"))  # noqa: S704 - escaped right above
+
+
+@lru_cache(maxsize=1)
+def _environments() -> tuple[Environment, Environment]:
+    loader = PackageLoader("riskwatch.digest", "templates")
+    html = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    text = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=markdown_text
+    )
+    return html, text
+
+
+def _html(page: Page, images: list[str]) -> str:
+    environment, _ = _environments()
+    css = Markup(environment.get_template("digest.css.j2").render())  # noqa: S704 - our own style sheet, no values in it
+    plain = environment.get_template("digest.html.j2").render(
+        page=page, css=css, images=images, image_width=CHART_PIXELS[0], image_height=CHART_PIXELS[1]
+    )
+    inliner = css_inline.CSSInliner(keep_style_tags=False, keep_at_rules=True, load_remote_stylesheets=False)
+    return inliner.inline(plain)
+
+
+def _markdown(page: Page) -> str:
+    _, environment = _environments()
+    text = environment.get_template("digest.md.j2").render(page=page)
+    return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+\n", "\n", text)).strip() + "\n"
+
+
+def _charts(digest: Digest, language: str) -> list[bytes]:
+    """Pictures of the cards shown in full, in their order."""
+    return [_draw(card.chart, language) for card in digest.warnings if card.in_full and card.chart is not None]
+
+
+def _draw(chart: Chart, language: str) -> bytes:
+    history = pd.DataFrame([point.model_dump() for point in chart.points])
+    width, height = CHART_INCHES
+    return plots.to_png(plots.series_figure(history, language=language, rate=chart.rate, width=width, height=height))

@@ -1,0 +1,133 @@
+"""Which warnings one centre sees on one day, what happened to them, and in which order they stand."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from riskwatch.assessment.types import Action, Assessment, Subject
+from riskwatch.digest.cards import bilingual, grade_name
+from riskwatch.digest.inputs import EventLike, WarningLike
+from riskwatch.digest.model import GRADES, Change, GradeName, Place, Text
+from riskwatch.digest.names import Namer
+from riskwatch.errors import RiskwatchError
+
+__all__ = ["Day", "Finder", "Seen", "see"]
+
+# When several events fall on one day, the one that a reader must know wins.
+_PRIORITY: tuple[Change, ...] = ("recovered", "new", "worsened", "eased", "unchanged")
+_LIVE = frozenset({"new", "worsened"})
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A warning as one centre sees it on one day."""
+
+    warning: WarningLike
+    assessment: Assessment | None
+    place: Place
+    change: Change
+    before: GradeName | None
+    reason: Text | None
+    excess: float
+    actions: tuple[Action, ...]
+
+    @property
+    def live(self) -> bool:
+        """New or raised today, and judged."""
+        return self.change in _LIVE and self.assessment is not None
+
+    @property
+    def order(self) -> tuple[int, float, str]:
+        """By grade, then excess; the identifier breaks ties, so that the order never depends on that of the input."""
+        return (-int(self.warning.grade), -self.excess, self.warning.warning_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What a run left behind, as :func:`see` needs it."""
+
+    as_of: dt.date
+    warnings: Sequence[WarningLike]
+    assessments: Sequence[Assessment]
+    events: Sequence[EventLike]
+    open_actions: Mapping[str, Sequence[Action]]
+
+
+def see(day: Day, namer: Namer, jurisdiction: str) -> list[Seen]:
+    """Return the warnings that concern a jurisdiction and are open or ended today, by grade, then excess.
+
+    Raises
+    ------
+    RiskwatchError
+        If two warnings share an identifier.
+    """
+    _check_unique(day.warnings)
+    finder = Finder(day.assessments)
+    today: dict[str, list[EventLike]] = {}
+    for happened in day.events:
+        if happened.as_of == day.as_of:
+            today.setdefault(happened.warning_id, []).append(happened)
+    found = []
+    for warning in day.warnings:
+        place = namer.place(warning.subject.region, jurisdiction)
+        change, event = _change(warning, today.get(warning.warning_id, ()), day.as_of)
+        ended_before = str(warning.state) == "recovered" and change != "recovered"
+        if place is None or ended_before or grade_name(warning.grade) not in GRADES:
+            continue
+        assessment = finder.find(warning.subject)
+        actions = tuple(day.open_actions.get(warning.warning_id, ()))
+        if not actions and change in _LIVE and assessment is not None:
+            actions = assessment.actions
+        found.append(
+            Seen(
+                warning=warning,
+                assessment=assessment,
+                place=place,
+                change=change,
+                before=grade_name(event.grade_before) if event is not None else None,
+                reason=bilingual(event.reason) if event is not None and event.reason else None,
+                excess=max((item.excess for item in assessment.evidence), default=0.0) if assessment else 0.0,
+                actions=actions,
+            )
+        )
+    return sorted(found, key=lambda item: item.order)
+
+
+class Finder:
+    """Assessment of a subject; the anchor may have moved since the warning was opened, the subject may not."""
+
+    def __init__(self, assessments: Sequence[Assessment]) -> None:
+        self._exact = {item.subject: item for item in assessments}
+        self._loose: dict[tuple[str, str], list[Assessment]] = {}
+        for item in assessments:
+            self._loose.setdefault((item.subject.kind, item.subject.code), []).append(item)
+
+    def find(self, subject: Subject) -> Assessment | None:
+        """Return the assessment of ``subject``, or the only one of the same kind and code."""
+        exact = self._exact.get(subject)
+        if exact is not None:
+            return exact
+        loose = self._loose.get((subject.kind, subject.code), [])
+        return loose[0] if len(loose) == 1 else None
+
+
+def _change(warning: WarningLike, events: Sequence[EventLike], as_of: dt.date) -> tuple[Change, EventLike | None]:
+    """Return what happened to a warning today, from its events, else from its state if that was set today."""
+    for kind in _PRIORITY:
+        for event in events:
+            if str(event.kind) == kind:
+                return kind, event
+    for kind in _PRIORITY:
+        if str(warning.state) == kind and warning.last_changed == as_of:
+            return kind, None
+    return "unchanged", None
+
+
+def _check_unique(warnings: Sequence[WarningLike]) -> None:
+    seen: set[str] = set()
+    for warning in warnings:
+        if warning.warning_id in seen:
+            raise RiskwatchError(f"build_digest: warning ids must be unique, got {warning.warning_id!r} twice")
+        seen.add(warning.warning_id)

@@ -1,0 +1,153 @@
+"""Small charts that go into digests: Agg only, no pyplot state, Chinese labels without system fonts, the same bytes every time.
+
+The font is Noto Sans SC Regular (SIL Open Font Licence) from the package ``pylopdf-fonts-zh-cn``, read by path; nothing is installed.
+"""
+
+from __future__ import annotations
+
+import io
+from functools import lru_cache
+
+import matplotlib as mpl
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pylopdf_fonts_zh_cn
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+
+from riskwatch.errors import RiskwatchError
+
+__all__ = ["cjk_font", "series_figure", "to_png"]
+
+FloatArray = npt.NDArray[np.float64]
+
+BAR, ALARM, LINE, LIMIT, INK = "#b8c4d0", "#b3261e", "#1f4e79", "#8a6d00", "#333333"
+DPI = 200
+_LEGEND = {
+    "zh": {"observed": "观测", "expected": "预期", "upper": "上限", "alarm": "超限"},
+    "en": {"observed": "observed", "expected": "expected", "upper": "limit", "alarm": "above limit"},
+}
+
+
+@lru_cache(maxsize=8)
+def cjk_font(size: float = 6.5) -> FontProperties:
+    """Return Noto Sans SC at ``size`` points, by path: neither the system's fonts nor matplotlib's global list are touched."""
+    return FontProperties(fname=str(pylopdf_fonts_zh_cn.sans_path()), size=size)
+
+
+def series_figure(
+    history: pd.DataFrame, *, language: str = "zh", rate: bool | None = None, width: float = 3.4, height: float = 1.0
+) -> Figure:
+    """Draw one series: bars observed, a line expected, a stepped upper limit, alarmed periods dark and marked.
+
+    Parameters
+    ----------
+    history : DataFrame
+        ``period_start`` (dates, ascending), ``observed``, and perhaps ``expected``, ``upper``, ``exposure`` and ``alarm``.
+        Missing values leave gaps: missing is not zero.
+    language : {"zh", "en"}
+        Language of the labels.
+    rate : bool, optional
+        Draw counts over exposure, in percent. Default: if ``exposure`` holds any value.
+    width, height : float
+        Size in inches.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Not registered with pyplot.
+
+    Raises
+    ------
+    RiskwatchError
+        If columns are missing, there is no period, or the language is unknown.
+    """
+    missing = [name for name in ("period_start", "observed") if name not in history]
+    if missing:
+        raise RiskwatchError(f"series_figure: history must have period_start and observed; missing: {', '.join(missing)}")
+    if history.empty:
+        raise RiskwatchError("series_figure: history must have at least one period, got none")
+    if language not in _LEGEND:
+        raise RiskwatchError(f"series_figure: language must be one of {', '.join(_LEGEND)}, got {language!r}")
+    exposure = _column(history, "exposure")
+    if rate is None:
+        rate = bool(np.isfinite(exposure).any())
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scale = np.where(exposure > 0, 100.0 / exposure, np.nan) if rate else np.ones(len(history))
+    observed, expected, upper = (_column(history, name) * scale for name in ("observed", "expected", "upper"))
+    alarm = history["alarm"].fillna(value=False).to_numpy(dtype=bool) if "alarm" in history else observed > upper
+    figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
+    FigureCanvasAgg(figure)
+    # A fixed frame rather than a fitted one: charts stand below each other and must line up.
+    axes = figure.add_axes((0.095, 0.17, 0.89, 0.66))
+    _draw(axes, observed, expected, upper, alarm, _LEGEND[language])
+    _label(axes, pd.DatetimeIndex(history["period_start"]), percent=rate)
+    return figure
+
+
+def _column(history: pd.DataFrame, name: str) -> FloatArray:
+    if name not in history:
+        return np.full(len(history), np.nan)
+    return pd.to_numeric(history[name], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _draw(
+    axes: Axes, observed: FloatArray, expected: FloatArray, upper: FloatArray, alarm: npt.NDArray[np.bool_], words: dict[str, str]
+) -> None:
+    x = np.arange(len(observed))
+    handles = [axes.bar(x[~alarm], np.nan_to_num(observed[~alarm]), width=0.8, color=BAR, label=words["observed"], linewidth=0)]
+    if alarm.any():
+        handles.append(
+            axes.bar(
+                x[alarm],
+                np.nan_to_num(observed[alarm]),
+                width=0.8,
+                color=ALARM,
+                hatch="////",
+                edgecolor="white",
+                label=words["alarm"],
+                linewidth=0,
+            )
+        )
+        axes.plot(x[alarm], np.nan_to_num(observed[alarm]), linestyle="none", marker="v", markersize=3, color=ALARM, clip_on=False)
+    for values, colour, style, word in ((expected, LINE, "-", words["expected"]), (upper, LIMIT, "--", words["upper"])):
+        if np.isfinite(values).any():
+            # A single judged period has no line: a marker keeps it visible.
+            marker = "_" if np.isfinite(values).sum() < 3 else ""
+            handles += axes.plot(x, values, linestyle=style, color=colour, linewidth=0.9, marker=marker, markersize=4, label=word)
+    finite = np.concatenate([values[np.isfinite(values)] for values in (observed, expected, upper)])
+    top = float(finite.max()) if finite.size else 1.0
+    axes.set_ylim(0, max(top, 1e-9) * 1.12)
+    axes.set_xlim(-0.7, len(observed) - 0.3)
+    axes.legend(
+        handles=handles, prop=cjk_font(6.0), loc="lower right", bbox_to_anchor=(1.0, 0.97), ncols=4, frameon=False,
+        borderpad=0, borderaxespad=0, handlelength=1.3, columnspacing=1.0, handletextpad=0.4,
+    )  # fmt: skip
+
+
+def _label(axes: Axes, starts: pd.DatetimeIndex, *, percent: bool) -> None:
+    places = sorted({0, len(starts) // 2, len(starts) - 1})
+    axes.set_xticks(places, [starts[place].strftime("%Y-%m-%d") for place in places])
+    for label, align in zip(axes.get_xticklabels(), ("left", "center", "right") if len(places) == 3 else ("left", "right"), strict=False):
+        label.set_horizontalalignment(align)
+    top = axes.get_ylim()[1] / 1.12
+    axes.set_yticks([0, top], ["0", f"{top:.3g}%" if percent else f"{top:,.0f}" if top >= 10 else f"{top:.2g}"])
+    for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
+        label.set_fontproperties(cjk_font(6.0))
+        label.set_color(INK)
+    axes.tick_params(length=2, width=0.5, pad=1.5)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_linewidth(0.5)
+
+
+def to_png(figure: Figure) -> bytes:
+    """Return ``figure`` as PNG bytes without metadata: the same figure gives the same bytes."""
+    buffer = io.BytesIO()
+    with mpl.rc_context({"savefig.bbox": None, "hatch.linewidth": 0.6}):
+        figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    return buffer.getvalue()
