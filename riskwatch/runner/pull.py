@@ -6,16 +6,23 @@ then judged), so that a killed pull starts again where it stopped and ends in th
 
 from __future__ import annotations
 
+import hashlib
 import queue
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
 from riskwatch.definitions.types import SourceDefinition
 from riskwatch.errors import RecordError, SourceError
-from riskwatch.records import Parsed, parse
+from riskwatch.records import Parsed, nothing_but, parse
+from riskwatch.records.streams import STREAMS
 from riskwatch.runner.context import RunContext
-from riskwatch.sources import RawBatch, SourceFault, open_source
+from riskwatch.sources import RawBatch, SourceFault, SourceState, open_source
+from riskwatch.store import IngestCounts, compress
 
 __all__ = ["PullReport", "pull", "pull_source"]
 
@@ -41,16 +48,28 @@ class PullReport:
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
+    """A batch with its parsed rows, and its raw rows packed for landing; or why they could not be parsed."""
+
     batch: RawBatch
+    payload: bytes
     parsed: Parsed | None
     fault: str
 
 
-def _parsed_ahead(batches: Iterator[RawBatch | SourceFault], source: SourceDefinition, ctx: RunContext) -> Iterator[_Judged | SourceFault]:
+def _judge(batch: RawBatch, source: SourceDefinition, ctx: RunContext) -> _Judged:
+    payload = b"" if ctx.dry_run else compress(batch.table)
+    try:
+        # Rows are numbered from 0 within the batch; the store adds the batch's place in its file.
+        parsed = parse(batch.table, source, ctx.trees, today=max(ctx.today, ctx.as_of), first_row=0)
+    except RecordError as error:
+        return _Judged(batch, payload, None, str(error))
+    return _Judged(batch, payload, parsed, "")
+
+
+def _judged_ahead(batches: Iterator[RawBatch | SourceFault], source: SourceDefinition, ctx: RunContext) -> Iterator[_Judged | SourceFault]:
     """Yield parsed batches, read and parsed by a second thread."""
     pipe: queue.Queue[_Judged | SourceFault | BaseException | None] = queue.Queue(maxsize=_QUEUE)
     stop = threading.Event()
-    latest = max(ctx.today, ctx.as_of)
 
     def put(entry: _Judged | SourceFault | BaseException | None) -> None:
         while not stop.is_set():
@@ -65,13 +84,7 @@ def _parsed_ahead(batches: Iterator[RawBatch | SourceFault], source: SourceDefin
             for batch in batches:
                 if stop.is_set():
                     return
-                if isinstance(batch, SourceFault):
-                    put(batch)
-                    continue
-                try:
-                    put(_Judged(batch, parse(batch.table, source, ctx.trees, today=latest, first_row=batch.first_row), ""))
-                except RecordError as error:
-                    put(_Judged(batch, None, str(error)))
+                put(batch if isinstance(batch, SourceFault) else _judge(batch, source, ctx))
             put(None)
         except BaseException as error:  # noqa: BLE001 - handed over and raised again in the consuming thread
             put(error)
@@ -88,45 +101,88 @@ def _parsed_ahead(batches: Iterator[RawBatch | SourceFault], source: SourceDefin
         thread.join()
 
 
+def _store(ctx: RunContext, source: SourceDefinition, judged: _Judged, report: PullReport) -> None:
+    """Land one batch and, if it could be parsed, store its records and its quarantine."""
+    batch = judged.batch
+    report.rows += batch.table.num_rows
+    if judged.parsed is not None:
+        report.duplicates += judged.parsed.duplicates
+        report.notes.extend(note for note in judged.parsed.notes if note not in report.notes)
+    if ctx.dry_run:
+        if judged.parsed is not None:
+            report.new += len(judged.parsed.records)
+            report.rejected += judged.parsed.rejected["row_no"].nunique()
+    else:
+        landed = ctx.store.land(batch, source.stream, landed_at=ctx.now, payload=judged.payload)
+        if judged.parsed is not None:
+            _count(report, ctx.store.ingest(landed, judged.parsed, raw=batch.table, arrived_at=ctx.now))
+    if judged.fault:
+        report.faults.append(f"{batch.name}: {judged.fault}")
+
+
+def _count(report: PullReport, counts: IngestCounts) -> None:
+    report.new += counts.new
+    report.changed += counts.changed
+    report.same += counts.same
+    report.stale += counts.stale
+    report.rejected += counts.rejected
+
+
+def _judge_again(ctx: RunContext, source: SourceDefinition, report: PullReport) -> None:
+    """Judge what landed and was never judged: a run was killed in between, or the mapping was wrong and has been mended."""
+    for landed, table in ctx.store.pending(source.name):
+        try:
+            parsed = parse(table, source, ctx.trees, today=max(ctx.today, ctx.as_of), first_row=0)
+        except RecordError as error:
+            report.faults.append(f"{landed.name}: {error}")
+            continue
+        _count(report, ctx.store.ingest(landed, parsed, raw=table, arrived_at=ctx.now))
+
+
+def _keep_bad_rows(ctx: RunContext, source: SourceDefinition, fault: SourceFault, report: PullReport) -> None:
+    """Put rows that fit no table (too many cells, say) in quarantine as the text they were."""
+    if ctx.dry_run or not fault.rows:
+        return
+    text = pa.table({"_text": pa.array([row.text for row in fault.rows], pa.string())})
+    key = hashlib.sha256("\n".join([fault.name, *(f"{row.row_no}:{row.text}" for row in fault.rows)]).encode()).hexdigest()
+    batch = RawBatch(source.name, fault.name, key, text, first_row=fault.rows[0].row_no, cursor=None, last=True)
+    rejected = pd.DataFrame(
+        {
+            "row_no": np.arange(len(fault.rows)),
+            "field": "",
+            "rule": "ragged-row",
+            "value": [row.text for row in fault.rows],
+            "message": [row.message for row in fault.rows],
+        }
+    )
+    landed = ctx.store.land(batch, source.stream, landed_at=ctx.now)
+    _count(report, ctx.store.ingest(landed, nothing_but(STREAMS[source.stream], rejected), raw=text, arrived_at=ctx.now))
+
+
 def pull_source(ctx: RunContext, source: SourceDefinition) -> PullReport:
     """Pull one source to its end; a fault is reported, not raised, so that the other sources go on."""
     report = PullReport(source.name)
     files: set[str] = set()
-    cursor = None
     try:
-        batches = open_source(source, root=ctx.root, data=ctx.definitions.data, state=ctx.store.source_state(source.name))
+        if not ctx.dry_run:
+            _judge_again(ctx, source, report)
+        state = SourceState(ctx.store.cursor(source.name), ctx.store.seen_keys(source.name))
+        batches = open_source(source, root=ctx.root, data=ctx.definitions.data, state=state)
         with ctx.reporter.task(f"pull {source.name}") as task:
-            for entry in _parsed_ahead(batches, source, ctx):
+            for entry in _judged_ahead(batches, source, ctx):
                 if isinstance(entry, SourceFault):
-                    report.faults.append(f"{entry.name}: {entry.message}")
+                    if entry.kind != "settling":
+                        report.faults.append(str(entry))
+                    _keep_bad_rows(ctx, source, entry, report)
                     continue
                 files.add(entry.batch.name)
-                report.rows += entry.batch.table.num_rows
+                _store(ctx, source, entry, report)
                 task.advance(entry.batch.table.num_rows)
-                if ctx.dry_run:
-                    if entry.parsed is not None:
-                        report.new += len(entry.parsed.records)
-                        report.rejected += entry.parsed.rejected["row_no"].nunique()
-                    report.faults.extend([entry.fault] if entry.fault else [])
-                    continue
-                batch_id = ctx.store.land(entry.batch, landed_at=ctx.now)
-                if entry.parsed is None:
-                    report.faults.append(f"{entry.batch.name}: {entry.fault}")
-                    continue
-                counts = ctx.store.ingest(batch_id, source.name, source.stream, entry.parsed, arrived_at=ctx.now)
-                report.new += counts.new
-                report.changed += counts.changed
-                report.same += counts.same
-                report.stale += counts.stale
-                report.duplicates += entry.parsed.duplicates
-                report.rejected += counts.rejected
-                report.notes.extend(note for note in entry.parsed.notes if note not in report.notes)
-                cursor = entry.batch.cursor or cursor
     except SourceError as error:
         report.faults.append(str(error))
     report.files = len(files)
     if not ctx.dry_run:
-        ctx.store.source_pulled(source.name, at=ctx.now, cursor=cursor, error="; ".join(report.faults)[:2000])
+        ctx.store.note_pull(source.name, at=ctx.now, error="; ".join(report.faults)[:2000])
     return report
 
 
