@@ -1,0 +1,161 @@
+"""Digests of a run: one per centre, built from what the run decided, kept in the store, rendered to files in both languages."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from riskwatch.assessment import Action, Assessment
+from riskwatch.assessment.rules import GradingRules
+from riskwatch.definitions.types import Centre
+from riskwatch.digest import (
+    Digest,
+    GradeLabel,
+    Labels,
+    QualityReport,
+    Text,
+    Trees,
+    build_digest,
+    render_html,
+    render_json,
+    render_markdown,
+    summarise_recent,
+)
+from riskwatch.errors import StoreError
+from riskwatch.lifecycle import EarlyWarning, WarningEvent
+from riskwatch.runner.context import RunContext
+from riskwatch.runner.detect import SERIES, Detection
+
+__all__ = ["DigestInputs", "build_digests", "render_files", "render_stored"]
+
+FIRM_DAYS = 365  # how far back firms with repeated failures are counted
+
+
+@dataclass(frozen=True)
+class DigestInputs:
+    """What all digests of a run share."""
+
+    assessments: Sequence[Assessment]
+    warnings: Sequence[EarlyWarning]
+    events: Sequence[WarningEvent]
+    detection: Detection
+    signals: pd.DataFrame
+    quality: QualityReport
+    open_actions: Mapping[str, Sequence[Action]]
+
+
+def _labels(ctx: RunContext) -> Labels:
+    rules: GradingRules = ctx.grading
+    grades = tuple(
+        GradeLabel(
+            grade=name,
+            name=Text(zh=f"{label.label.zh}（{label.colour.zh}）", en=f"{label.label.en} ({label.colour.en})"),
+            colour=label.hex,
+        )
+        for name, label in rules.levels.items()
+        if name in {"I", "II", "III", "IV"}
+    )
+    models = {name: Text(zh=model.label.zh, en=model.label.en) for name, model in ctx.definitions.models.items()}
+    hazards = {item.code: Text(zh=item.label.zh, en=item.label.en) for item in ctx.hazards.classes}
+    return Labels(grades=grades, models=models, hazards=hazards)
+
+
+def _histories(detection: Detection) -> dict[tuple[str, str, str, str, str], pd.DataFrame]:
+    found = {}
+    for run in detection.runs:
+        for key, rows in run.history.items():
+            product, industry, region, stratum = key.split("|", len(SERIES) - 1)
+            frame = pd.DataFrame(rows)
+            frame["period_start"] = pd.to_datetime(frame["period_start"])
+            found[(run.model, product, industry, region, stratum)] = frame
+    return found
+
+
+def build_digests(ctx: RunContext, inputs: DigestInputs) -> list[Digest]:
+    """Build the digest of every centre in force, in the order of their definitions."""
+    labels = _labels(ctx)
+    trees = Trees(product=ctx.trees.get("product"), industry=ctx.trees.get("industry"), region=ctx.trees.get("region"))
+    histories = _histories(inputs.detection)
+    records = {
+        "spot_check": ctx.store.read_records(
+            "spot_check", as_of=ctx.as_of, since=ctx.as_of - dt.timedelta(days=FIRM_DAYS), until=ctx.as_of
+        ),
+        "injury": ctx.store.read_records("injury", as_of=ctx.as_of, since=ctx.as_of - dt.timedelta(days=28), until=ctx.as_of),
+        "external_notice": ctx.store.read_records(
+            "external_notice", as_of=ctx.as_of, since=ctx.as_of - dt.timedelta(days=28), until=ctx.as_of
+        ),
+    }
+    known = [source.newest_known for source in inputs.quality.sources if source.newest_known is not None]
+    digests = []
+    with ctx.reporter.task("digest", total=len(ctx.definitions.centres)) as task:
+        for centre in ctx.definitions.centres.values():
+            digests.append(
+                build_digest(
+                    centre=centre,
+                    as_of=ctx.as_of,
+                    issue_no=ctx.store.issue_number(centre.name, ctx.as_of),
+                    assessments=inputs.assessments,
+                    warnings=inputs.warnings,
+                    events=inputs.events,
+                    signals=inputs.signals,
+                    series_history=histories,
+                    quality=inputs.quality,
+                    recent=summarise_recent(records, as_of=ctx.as_of, region=centre.region, trees=trees, firm_days=FIRM_DAYS),
+                    labels=labels,
+                    trees=trees,
+                    data_cutoff=min(max(known), ctx.as_of) if known else ctx.as_of,
+                    open_actions=inputs.open_actions,
+                    fdr=ctx.grading.confidence.q_weak,
+                    simulated=ctx.definitions.settings.simulated,
+                )
+            )
+            task.advance()
+    return digests
+
+
+def render_forms(digest: Digest, centre: Centre) -> dict[str, str]:
+    """Return the digest's forms by ending: ``zh.html``, ``zh.md``, ``en.html``, ``en.md`` and ``json``."""
+    forms = {}
+    for language in centre.languages:
+        forms[f"{language}.html"] = render_html(digest, language)
+        forms[f"{language}.md"] = render_markdown(digest, language)
+    forms["json"] = render_json(digest)
+    return forms
+
+
+def render_files(ctx: RunContext, digests: Sequence[Digest]) -> list[Path]:
+    """Write all forms of all digests under ``out/<day>/``; each file appears whole or not at all."""
+    folder = ctx.out / ctx.as_of.isoformat()
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    with ctx.reporter.task("render", total=len(digests)) as task:
+        for digest in digests:
+            for form, text in render_forms(digest, ctx.definitions.centres[digest.header.centre]).items():
+                path = folder / f"{digest.header.centre}.{form}"
+                temporary = path.with_name(path.name + ".part")
+                temporary.write_text(text, encoding="utf-8")
+                temporary.replace(path)
+                paths.append(path)
+            task.advance()
+    return paths
+
+
+def render_stored(ctx: RunContext, centres: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Render again the digests that the store holds for a day.
+
+    Raises
+    ------
+    StoreError
+        If no run has made a digest for that centre and day.
+    """
+    rendered = {}
+    for name in centres:
+        payload = ctx.store.read_digest(name, ctx.as_of)
+        if payload is None:
+            raise StoreError(f"no digest of centre {name} for {ctx.as_of}", hint=f"riskwatch run daily --as-of {ctx.as_of}")
+        rendered[name] = render_forms(Digest.model_validate_json(payload), ctx.definitions.centres[name])
+    return rendered
