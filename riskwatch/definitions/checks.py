@@ -13,6 +13,7 @@ from riskwatch.definitions.rooms import Detectors, TreeFacts
 from riskwatch.definitions.strict_yaml import YamlPath
 from riskwatch.definitions.suggest import unknown
 from riskwatch.definitions.types import Centre, ModelDefinition, PipelineDefinition, ProjectSettings, SourceDefinition
+from riskwatch.definitions.validation import dotted
 from riskwatch.errors import DetectorError
 from riskwatch.records.streams import STREAMS, Field, Stream
 
@@ -93,13 +94,13 @@ def check_model(entry: Entry[ModelDefinition], world: World, registry: Detectors
 
 def _check_measures(draft: Draft, model: ModelDefinition, stream: Stream, collector: Collector) -> None:
     for key, name in (("numerator", model.numerator), ("denominator", model.denominator)):
-        found = _field(draft, (key,), key, name, stream, collector) if name is not None else None
+        found = _field(draft, (key,), name, stream, collector) if name is not None else None
         if found and found.kind not in NUMBERS:
             collector.add(draft, (key,), f"{key} must be a number field of stream {stream.name}, {found.name} is {found.kind}")
     if model.denominator == model.numerator:
         collector.add(draft, ("denominator",), f"denominator must differ from numerator, both are {model.numerator}")
     for number, name in enumerate(model.product_fields):
-        found = _field(draft, ("product_fields", number), f"product_fields[{number}]", name, stream, collector)
+        found = _field(draft, ("product_fields", number), name, stream, collector)
         if found and found.tree != "product":
             message = f"product_fields[{number}]: {found.name} of stream {stream.name} does not hold product codes"
             collector.add(draft, ("product_fields", number), message)
@@ -107,29 +108,32 @@ def _check_measures(draft: Draft, model: ModelDefinition, stream: Stream, collec
 
 def _check_slices(draft: Draft, model: ModelDefinition, stream: Stream, collector: Collector) -> None:
     for number, name in enumerate(model.stratify):
-        found = _field(draft, ("stratify", number), f"stratify[{number}]", name, stream, collector)
+        found = _field(draft, ("stratify", number), name, stream, collector)
         if found and (found.kind not in {"text", "code", "bool"} or found.personal):
             why = "holds personal data" if found.personal else f"is {found.kind}"
             collector.add(draft, ("stratify", number), f"stratify[{number}]: {found.name} cannot make strata, it {why}")
     for name, allowed in model.where.items():
-        found = _field(draft, ("where", name), "where", name, stream, collector, of_key=True)
+        found = _field(draft, ("where", name), name, stream, collector)
         for number, value in enumerate(allowed):
             if found and found.choices and value not in found.choices:
                 message = f"where.{name}[{number}]: {unknown('value', value, found.choices)}"
                 collector.add(draft, ("where", name, number), message)
     for name, (low, high) in model.between.items():
-        found = _field(draft, ("between", name), "between", name, stream, collector, of_key=True)
+        found = _field(draft, ("between", name), name, stream, collector)
         if found and found.kind not in NUMBERS:
             collector.add(draft, ("between", name), f"between.{name} must be a number field, it is {found.kind}", of_key=True)
         if low > high:
             collector.add(draft, ("between", name), f"between.{name} must be [low, high], got [{low:g}, {high:g}]")
 
 
-def _field(draft: Draft, path: YamlPath, label: str, name: str, stream: Stream, collector: Collector, *, of_key: bool = False) -> Field | None:
+def _field(draft: Draft, path: YamlPath, name: str, stream: Stream, collector: Collector) -> Field | None:
+    """Return the field of the stream, or report that there is none; a path that ends in the name blames the key."""
     for field in stream.all_fields:
         if field.name == name:
             return field
+    of_key = path[-1] == name
     known = [field.name for field in stream.all_fields]
+    label = dotted(path[:-1] if of_key else path)
     collector.add(draft, path, f"{label}: {unknown('field', name, known, within=f'stream {stream.name}')}", of_key=of_key)
     return None
 
@@ -182,7 +186,9 @@ def check_pipeline(entry: Entry[PipelineDefinition], sources: Collection[str], m
         done.append(step.step)
         for key, owner, given, known in (("sources", "pull", step.sources, sources), ("models", "detect", step.models, models)):
             if given and step.step != owner:
-                collector.add(draft, ("steps", number, key), f"steps[{number}]: {key} may stand at step {owner} only, not at {step.step}", of_key=True)
+                collector.add(
+                    draft, ("steps", number, key), f"steps[{number}]: {key} may stand at step {owner} only, not at {step.step}", of_key=True
+                )
             for place, name in enumerate(given):
                 if name not in known:
                     message = f"steps[{number}].{key}[{place}]: {unknown(key[:-1], name, known)}"

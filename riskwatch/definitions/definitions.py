@@ -142,7 +142,10 @@ class Definitions:
             if parts[:length] in self.drafts:
                 return parts[:length], parts[length:]
         known = sorted(".".join(map(str, head)) for head in self.drafts)
-        near = did_you_mean(".".join(map(str, parts[:2])), known) or f"; known: {', '.join(dict.fromkeys(name.split('.')[0] for name in known))}"
+        near = (
+            did_you_mean(".".join(map(str, parts[:2])), known)
+            or f"; known: {', '.join(dict.fromkeys(name.split('.')[0] for name in known))}"
+        )
         raise ProjectError(f'no definition is called "{path}"{near}')
 
 

@@ -66,12 +66,10 @@ class Layer:
         """Tell whether this layer says anything at ``path``."""
         here: Any = self.data
         for part in path:
-            if isinstance(here, Mapping) and part in here:
-                here = here[part]
-            elif isinstance(here, (list, tuple)) and isinstance(part, int) and part < len(here):
-                here = here[part]
-            else:
+            in_list = isinstance(here, (list, tuple)) and isinstance(part, int) and part < len(here)
+            if not in_list and not (isinstance(here, Mapping) and part in here):
                 return False
+            here = here[part]
         return True
 
     def locate(self, path: YamlPath, *, of_key: bool = False) -> Origin:
@@ -112,9 +110,13 @@ def origin_of(layers: Sequence[Layer], path: YamlPath, *, of_key: bool = False) 
 def speaker(layers: Sequence[Layer], path: YamlPath) -> Layer | None:
     """Return the highest layer that says anything at ``path``, or at the nearest part that encloses it."""
     # A part that nobody names is looked for in files first: that is where it can be added.
-    in_files_first = sorted(reversed(layers), key=lambda layer: layer.document is None)
+    in_files_first = [*filter(_in_file, reversed(layers)), *reversed(layers)]
     for length in range(len(path), -1, -1):
         for layer in reversed(layers) if length == len(path) else in_files_first:
             if layer.has(path[:length]):
                 return layer
     return None
+
+
+def _in_file(layer: Layer) -> bool:
+    return layer.document is not None

@@ -4,44 +4,40 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
+from riskwatch.definitions.calendar_checks import check_holidays
 from riskwatch.definitions.checks import World, check_centre, check_model, check_pipeline, check_settings
 from riskwatch.definitions.definitions import Definitions
 from riskwatch.definitions.entries import Collector, Draft, Entry, digest
-from riskwatch.definitions.layers import Layer
-from riskwatch.definitions.rooms import catalogue_type, detectors, tree_facts
-from riskwatch.definitions.settings import Overrides, ProjectFile, model_defaults, read_overrides, read_project_file, settings_draft
-from riskwatch.definitions.source_checks import check_source
-from riskwatch.definitions.strict_yaml import Document, YamlPath, read_yaml
-from riskwatch.definitions.suggest import unknown
-from riskwatch.definitions.types import (
-    Centre,
-    DimensionFile,
-    HolidayCalendar,
-    ModelDefinition,
-    PipelineDefinition,
-    ProjectSettings,
-    SourceDefinition,
+from riskwatch.definitions.files import (
+    CENTRES_FILE,
+    PROJECT_FILE,
+    ProjectFiles,
+    dimension_drafts,
+    model_drafts,
+    named_drafts,
+    plain_draft,
 )
+from riskwatch.definitions.layers import Layer
+from riskwatch.definitions.rooms import built_trees, catalogue_type, detectors, tree_facts
+from riskwatch.definitions.settings import Overrides, ProjectFile, read_overrides, read_project_file, settings_draft
+from riskwatch.definitions.source_checks import check_source
+from riskwatch.definitions.strict_yaml import YamlPath
+from riskwatch.definitions.suggest import unknown
+from riskwatch.definitions.types import Centre, DimensionFile, ModelDefinition, PipelineDefinition, ProjectSettings, SourceDefinition
 from riskwatch.definitions.validation import validate
 from riskwatch.errors import DefinitionError, Problem, ProjectError
 
-__all__ = ["PROJECT_FILE", "check", "load_definitions"]
+__all__ = ["check", "load_definitions"]
 
 ValueT = TypeVar("ValueT", bound=BaseModel)
 
-PROJECT_FILE = "config/riskwatch.yaml"
-CENTRES_FILE = "config/centres.yaml"
-DIMENSIONS_FILE = "config/dimensions.yaml"
-HOLIDAYS_FILE = "config/holidays.yaml"
 CATALOGUES = {"grading": "GradingRules", "actions": "ActionCatalogue", "hazards": "HazardCatalogue"}
-# A project without one of these cannot run.
-REQUIRED = (PROJECT_FILE, CENTRES_FILE, DIMENSIONS_FILE)
 
 
 def load_definitions(
@@ -78,10 +74,10 @@ def load_definitions(
     ProjectError
         If ``root`` holds no project.
     """
-    definitions, problems = _load(root, profile, overrides or {}, os.environ if environ is None else environ, adapters)
-    if problems or definitions is None:
+    found, problems = _load(root, profile, overrides or {}, os.environ if environ is None else environ, adapters)
+    if problems or found is None:
         raise DefinitionError(problems)
-    return definitions
+    return found
 
 
 def check(
@@ -92,37 +88,57 @@ def check(
     environ: Mapping[str, str] | None = None,
     adapters: Collection[str] | None = None,
 ) -> list[Problem]:
-    """Return every problem of a project's definitions, in the order of files and lines; see :func:`load_definitions`."""
-    return sorted(_load(root, profile, overrides or {}, os.environ if environ is None else environ, adapters)[1])
+    """Return every problem of a project's definitions, in the order of files and lines; see :func:`load_definitions`.
+
+    Once the YAML is sound, the code lists of the profile in force are built as well, and their problems returned.
+    """
+    found, problems = _load(root, profile, overrides or {}, os.environ if environ is None else environ, adapters)
+    if found is not None:
+        # Lists that lie in the data folder are for `doctor` and the run: the folder may be elsewhere today.
+        shipped = [file for file in found.dimensions if "{data}" not in file.path]
+        _, complaints = built_trees(shipped, {"root": root, "data": found.data})
+        problems = [_tree_problem(line) for line in complaints]
+    return sorted(problems)
+
+
+def _tree_problem(line: str) -> Problem:
+    """Turn ``file:12: message`` of a tree into a problem; without a line it stands at the head of the file."""
+    file, _, rest = line.partition(":")
+    number, _, message = rest.partition(":")
+    if number.strip().isdecimal():
+        return Problem(file, int(number), 1, message.strip())
+    return Problem(file, 1, 1, rest.strip() or "is broken")
 
 
 @dataclasses.dataclass(slots=True)
-class _Files:
-    """Documents by name relative to the project; problems of reading go to the collector."""
+class _Content:
+    """Everything that was read, typed where it could be."""
 
-    root: Path
-    collector: Collector
-    documents: dict[str, Document] = dataclasses.field(default_factory=dict)
+    settings: Entry[ProjectSettings] | None
+    sources: dict[str, Entry[SourceDefinition]]
+    models: dict[str, Entry[ModelDefinition]]
+    pipelines: dict[str, Entry[PipelineDefinition]]
+    centres: dict[str, Entry[Centre]]
+    dimensions: list[Entry[DimensionFile]]
+    plain: dict[str, Draft]
 
-    def read(self, name: str) -> Document | None:
-        path = self.root / name
-        if not path.is_file():
-            if name in REQUIRED:
-                self.collector.reader([Problem(name, 1, 1, "is missing")])
-            return None
-        document, problems = read_yaml(path, name)
-        self.collector.reader(problems)
-        if document:
-            self.documents[name] = document
-        return document
-
-    def folder(self, name: str) -> Iterator[Document]:
-        for path in sorted((self.root / name).glob("*")):
-            shown = path.relative_to(self.root).as_posix()
-            if path.suffix == ".yml":
-                self.collector.reader([Problem(shown, 1, 1, "is not read: rename it to end in .yaml")])
-            elif path.suffix == ".yaml" and path.is_file() and (document := self.read(shown)):
-                yield document
+    def named(self) -> Iterator[tuple[YamlPath, Draft, str]]:
+        """Yield path, draft and sha256 of every definition."""
+        if self.settings:
+            yield ("settings",), self.settings.draft, self.settings.sha256
+        groups: dict[str, Mapping[str, Entry[Any]]] = {
+            "sources": self.sources,
+            "models": self.models,
+            "pipelines": self.pipelines,
+            "centres": self.centres,
+        }
+        for kind, entries in groups.items():
+            for name, entry in entries.items():
+                yield (kind, name), entry.draft, entry.sha256
+        for number, dimension in enumerate(self.dimensions):
+            yield ("dimensions", number), dimension.draft, dimension.sha256
+        for name, draft in self.plain.items():
+            yield (name,), draft, digest(draft.data)
 
 
 def _load(
@@ -131,246 +147,125 @@ def _load(
     if not (root / PROJECT_FILE).is_file():
         raise ProjectError(f"{root} holds no project: {PROJECT_FILE} is missing", hint="`riskwatch init DIR` makes one")
     collector = Collector()
-    files = _Files(root, collector)
+    files = ProjectFiles(root, collector)
     document = files.read(PROJECT_FILE)
     if document is None:
         return None, collector.problems
     project = read_project_file(document, collector)
-    given = read_overrides(overrides, environ, profile, collector)
-    settings = _settings(project, given, collector)
-
-    models = _typed(_model_drafts(files, project, given, collector), ModelDefinition, collector)
-    sources = _typed(_named(files.folder("config/sources"), "source", "sources", collector), SourceDefinition, collector)
-    pipelines = _typed(_named(files.folder("pipelines"), "pipeline", "pipelines", collector), PipelineDefinition, collector)
-    centre_file = files.read(CENTRES_FILE)
-    centres = _typed(_named([centre_file] if centre_file else [], "centre", "centres", collector), Centre, collector)
-    dimensions = _dimensions(files, collector)
-    catalogues = {name: _catalogue(files, name, type_name, collector) for name, type_name in CATALOGUES.items()}
-    holidays = _holidays(files, collector)
-
-    for name in project.profile_names:
-        here = settings if settings and settings.value.profile == name else None
-        if here is None:
-            draft = settings_draft(project, Overrides(), name, collector)
-            draft = dataclasses.replace(draft, layers=(*draft.layers, Layer({"profile": name})))
-            here = collector.entry(draft, ProjectSettings)
-        if here is not None:
-            check_settings(here.draft, here.value, collector)
-            _check_world(name, here.value, root, models, sources, centres, dimensions, adapters, collector)
-    for pipeline in pipelines.values():
-        check_pipeline(pipeline, sources, models, collector)
-    _check_profiles((*sources.values(), *models.values(), *centres.values(), *dimensions), project.profile_names, collector)
-    if settings is None or collector.problems:
+    content = _content(files, project, read_overrides(overrides, environ, profile, collector))
+    for name, settings in _settings_of_profiles(project, content.settings, collector):
+        _check_world(name, settings, content, root=root, adapters=adapters, collector=collector)
+    for pipeline in content.pipelines.values():
+        check_pipeline(pipeline, content.sources, content.models, collector)
+    _check_profiles(content, project.profile_names, collector)
+    if content.settings is None or collector.problems:
         return None, collector.problems
-    current = settings.value.profile
-    return (
-        Definitions(
-            root=root,
-            profile=current,
-            profiles=project.profile_names,
-            settings=settings.value,
-            sources=_in_force(sources, current),
-            models=_in_force(models, current),
-            pipelines={name: entry.value for name, entry in pipelines.items()},
-            centres=_in_force(centres, current),
-            dimensions=tuple(entry.value for entry in dimensions if _applies(entry.value, current)),
-            all_sources={name: entry.value for name, entry in sources.items()},
-            all_models={name: entry.value for name, entry in models.items()},
-            all_centres={name: entry.value for name, entry in centres.items()},
-            all_dimensions=tuple(entry.value for entry in dimensions),
-            grading=_data(catalogues["grading"]),
-            actions=_data(catalogues["actions"]),
-            hazards=_data(catalogues["hazards"]),
-            holidays=_data(holidays),
-            hashes=_hashes(settings, sources, models, pipelines, centres, dimensions, catalogues, holidays),
-            files={name: files.documents[name].sha256 for name in sorted(files.documents)},
-            drafts=_drafts(settings, sources, models, pipelines, centres, dimensions, catalogues, holidays),
-            environ=dict(environ),
-        ),
-        [],
-    )
+    return _definitions(content.settings, content, files, project, environ), []
 
 
-def _settings(project: ProjectFile, given: Overrides, collector: Collector) -> Entry[ProjectSettings] | None:
+def _content(files: ProjectFiles, project: ProjectFile, given: Overrides) -> _Content:
+    collector = files.collector
+    # Settings with a problem are not used, not even the parts that are sound: the profile may be what is wrong.
     before = len(collector.problems)
-    draft = settings_draft(project, given, None, collector)
-    entry = collector.entry(draft, ProjectSettings)
-    return entry if len(collector.problems) == before else None
-
-
-def _model_drafts(files: _Files, project: ProjectFile, given: Overrides, collector: Collector) -> dict[str, Draft]:
-    drafts: dict[str, Draft] = {}
-    for document in files.folder("models"):
-        data = document.data
-        if not isinstance(data, Mapping):
-            collector.at(document, (), "must be a mapping with `models:` and, if wanted, `defaults:`")
-            continue
-        for key in data:
-            if key not in {"models", "defaults"}:
-                collector.at(document, (key,), unknown("key", str(key), ("models", "defaults")), of_key=True)
-        defaults = model_defaults(document, ("defaults",), data["defaults"], collector) if data.get("defaults") is not None else None
-        for name, own in _listed(document, "model", "models", collector, drafts):
-            layers = [layer for layer in (project.model_defaults, defaults, own, *given.models.get(name, ())) if layer]
-            drafts[name] = Draft("model", name, _with_own_parameters(layers))
-    for name in given.models:
-        if name not in drafts:
-            collector.add(Draft("", "", given.models[name]), (), unknown("model", name, drafts))
-    return drafts
-
-
-def _with_own_parameters(layers: list[Layer]) -> tuple[Layer, ...]:
-    """Leave out parameters that a layer wrote for another detector than the one that is chosen in the end."""
-    chosen = next((layer.data["detector"] for layer in reversed(layers) if "detector" in layer.data), None)
-    return tuple(
-        dataclasses.replace(layer, data={key: value for key, value in layer.data.items() if key != "parameters"})
-        if layer.data.get("detector", chosen) != chosen
-        else layer
-        for layer in layers
+    settings = collector.entry(settings_draft(project, given, None, collector), ProjectSettings)
+    if len(collector.problems) > before:
+        settings = None
+    centre_file = files.read(CENTRES_FILE)
+    plain = {kind: draft for kind in (*CATALOGUES, "holidays") if (draft := plain_draft(files, kind))}
+    for kind, draft in plain.items():
+        if kind == "holidays":
+            check_holidays(draft, collector)
+        elif model := catalogue_type(CATALOGUES[kind]):
+            collector.findings(draft, validate(model, draft.data)[1])
+    return _Content(
+        settings,
+        _typed(named_drafts(files.folder("config/sources"), "source", "sources", collector), SourceDefinition, collector),
+        _typed(model_drafts(files, project, given), ModelDefinition, collector),
+        _typed(named_drafts(files.folder("pipelines"), "pipeline", "pipelines", collector), PipelineDefinition, collector),
+        _typed(named_drafts([centre_file] if centre_file else [], "centre", "centres", collector), Centre, collector),
+        [entry for draft in dimension_drafts(files) if (entry := collector.entry(draft, DimensionFile))],
+        plain,
     )
-
-
-def _listed(document: Document, kind: str, key: str, collector: Collector, taken: Mapping[str, Draft]) -> Iterator[tuple[str, Layer]]:
-    """Yield name and layer of each definition in the list ``key`` of a file."""
-    data = document.data
-    items = data.get(key) if isinstance(data, Mapping) else None
-    if not isinstance(items, list):
-        collector.at(document, (key,) if items is not None else (), f"{key} must be a list of definitions")
-        return
-    here: dict[str, YamlPath] = {}
-    for number, item in enumerate(items):
-        path: YamlPath = (key, number)
-        if not isinstance(item, Mapping):
-            collector.at(document, path, f"{key}[{number}] must be a mapping")
-            continue
-        name = item.get("name")
-        if not isinstance(name, str):
-            collector.at(document, (*path, "name"), f"{key}[{number}]: name must be text" if name is not None else f"{key}[{number}]: name is required")
-            continue
-        if name in here or name in taken:
-            layer = taken[name].layers[-1] if name in taken and name not in here else None
-            first = str(layer.locate(("name",))) if layer else f"line {document.position((*here[name], 'name'))[0]}"
-            collector.at(document, (*path, "name"), f'{kind} "{name}" is defined twice, first at {first}')
-            continue
-        here[name] = path
-        yield name, Layer(item, document, path)
-
-
-def _named(documents: Any, kind: str, key: str, collector: Collector) -> dict[str, Draft]:
-    """Read definitions from files that hold either one of them, or a list under ``key``."""
-    drafts: dict[str, Draft] = {}
-    for document in documents:
-        data = document.data
-        if not isinstance(data, Mapping):
-            collector.at(document, (), f"must be a {kind}, or a mapping with a list `{key}:`")
-        elif key in data and (isinstance(data[key], list) or "name" not in data):
-            for extra in data:
-                if extra != key:
-                    collector.at(document, (extra,), unknown("key", str(extra), (key,)), of_key=True)
-            for name, layer in _listed(document, kind, key, collector, drafts):
-                drafts[name] = Draft(kind, name, (layer,))
-        elif not isinstance(data.get("name"), str):
-            collector.at(document, ("name",), f"{kind}: name must be text" if "name" in data else f"{kind}: name is required")
-        elif data["name"] in drafts:
-            first = drafts[data["name"]].layers[0].locate(("name",))
-            collector.at(document, ("name",), f'{kind} "{data["name"]}" is defined twice, first at {first}')
-        else:
-            drafts[data["name"]] = Draft(kind, data["name"], (Layer(data, document),))
-    return drafts
 
 
 def _typed(drafts: Mapping[str, Draft], model: type[ValueT], collector: Collector) -> dict[str, Entry[ValueT]]:
     return {name: entry for name, draft in drafts.items() if (entry := collector.entry(draft, model))}
 
 
-def _dimensions(files: _Files, collector: Collector) -> list[Entry[DimensionFile]]:
-    document = files.read(DIMENSIONS_FILE)
-    if document is None:
-        return []
-    data = document.data
-    if not isinstance(data, Mapping) or not isinstance(data.get("dimensions"), list) or len(data) != 1:
-        collector.at(document, (), "must be a mapping with a list `dimensions:` and nothing else")
-        return []
-    drafts = []
-    for number, item in enumerate(data["dimensions"]):
-        if isinstance(item, Mapping):
-            drafts.append(Draft("dimension", str(number), (Layer(item, document, ("dimensions", number)),)))
-        else:
-            collector.at(document, ("dimensions", number), f"dimensions[{number}] must be a mapping")
-    return [entry for draft in drafts if (entry := collector.entry(draft, DimensionFile))]
-
-
-def _catalogue(files: _Files, name: str, type_name: str, collector: Collector) -> Draft | None:
-    document = files.read(f"config/{name}.yaml")
-    if document is None:
-        return None
-    draft = Draft(name, "", (Layer(document.data if isinstance(document.data, Mapping) else {}, document),))
-    if not isinstance(document.data, Mapping):
-        collector.at(document, (), "must be a mapping")
-    elif model := catalogue_type(type_name):
-        collector.findings(draft, validate(model, document.data)[1])
-    return draft
-
-
-def _holidays(files: _Files, collector: Collector) -> Draft | None:
-    document = files.read(HOLIDAYS_FILE)
-    if document is None:
-        return None
-    draft = Draft("holidays", "", (Layer(document.data if isinstance(document.data, Mapping) else {}, document),))
-    value, findings = validate(HolidayCalendar, document.data)
-    collector.findings(draft, findings)
-    if value is not None:
-        days: dict[object, str] = {}
-        for key, entries in (("holidays", value.holidays), ("adjusted_workdays", value.adjusted_workdays)):
-            for number, entry in enumerate(entries):
-                if entry.date in days:
-                    collector.add(draft, (key, number, "date"), f"{key}[{number}]: {entry.date} is already in {days[entry.date]}")
-                days.setdefault(entry.date, f"{key}[{number}]")
-        for number, workday in enumerate(value.adjusted_workdays):
-            if workday.date.weekday() < 5:
-                message = f"adjusted_workdays[{number}]: {workday.date} is not a Saturday or Sunday"
-                collector.add(draft, ("adjusted_workdays", number, "date"), message)
-        for year, day in value.spring_festival.items():
-            if day.year != year:
-                collector.add(draft, ("spring_festival", year), f"spring_festival: {day} is not in {year}")
-    return draft
+def _settings_of_profiles(
+    project: ProjectFile, current: Entry[ProjectSettings] | None, collector: Collector
+) -> Iterator[tuple[str, Entry[ProjectSettings]]]:
+    """Yield every profile with its settings: those in force, and what the file says for the others."""
+    for name in project.profile_names:
+        if current and current.value.profile == name:
+            yield name, current
+            continue
+        draft = settings_draft(project, Overrides(), name, collector)
+        draft = dataclasses.replace(draft, layers=(*draft.layers, Layer({"profile": name})))
+        entry = collector.entry(draft, ProjectSettings)
+        if entry:
+            yield name, entry
 
 
 def _check_world(
-    profile: str,
-    settings: ProjectSettings,
-    root: Path,
-    models: Mapping[str, Entry[ModelDefinition]],
-    sources: Mapping[str, Entry[SourceDefinition]],
-    centres: Mapping[str, Entry[Centre]],
-    dimensions: list[Entry[DimensionFile]],
-    adapters: Collection[str] | None,
-    collector: Collector,
+    profile: str, settings: Entry[ProjectSettings], content: _Content, *, root: Path, adapters: Collection[str] | None, collector: Collector
 ) -> None:
-    here = [(number, entry.value) for number, entry in enumerate(dimensions) if _applies(entry.value, profile)]
-    facts, complaints = tree_facts(here, {"root": root, "data": root / settings.data})
+    """Check what is in force in one profile."""
+    check_settings(settings.draft, settings.value, collector)
+    here = [(number, entry.value) for number, entry in enumerate(content.dimensions) if _applies(entry.value, profile)]
+    facts, complaints = tree_facts(here, {"root": root, "data": root / settings.value.data})
     for number, key, message in complaints:
-        collector.add(dimensions[number].draft, (key,), message)
-    world = World(
-        profile,
-        {name: entry for name, entry in sources.items() if _applies(entry.value, profile)},
-        {name: entry for name, entry in models.items() if _applies(entry.value, profile)},
-        facts,
-    )
-    for source in world.sources.values():
+        collector.add(content.dimensions[number].draft, (key,), message)
+    sources = {name: entry for name, entry in content.sources.items() if _applies(entry.value, profile)}
+    models = {name: entry for name, entry in content.models.items() if _applies(entry.value, profile)}
+    world = World(profile, sources, models, facts)
+    for source in sources.values():
         check_source(source, world, adapters, collector)
-    registry = detectors() if world.models else None
-    for model in world.models.values():
+    registry = detectors() if models else None
+    for model in models.values():
         check_model(model, world, registry, collector)
-    for centre in centres.values():
+    for centre in content.centres.values():
         if _applies(centre.value, profile):
             check_centre(centre, world, collector)
 
 
-def _check_profiles(entries: Collection[Entry[Any]], known: Collection[str], collector: Collector) -> None:
+def _check_profiles(content: _Content, known: Collection[str], collector: Collector) -> None:
+    entries: list[Entry[Any]] = [*content.sources.values(), *content.models.values(), *content.centres.values(), *content.dimensions]
     for entry in entries:
         for number, name in enumerate(entry.value.profiles):
             if name not in known:
                 collector.add(entry.draft, ("profiles", number), f"profiles[{number}]: {unknown('profile', name, known)}")
+
+
+def _definitions(
+    settings: Entry[ProjectSettings], content: _Content, files: ProjectFiles, project: ProjectFile, environ: Mapping[str, str]
+) -> Definitions:
+    profile = settings.value.profile
+    named = list(content.named())
+    plain = {kind: draft.data for kind, draft in content.plain.items()}
+    return Definitions(
+        root=files.root,
+        profile=profile,
+        profiles=project.profile_names,
+        settings=settings.value,
+        sources=_in_force(content.sources, profile),
+        models=_in_force(content.models, profile),
+        pipelines={name: entry.value for name, entry in content.pipelines.items()},
+        centres=_in_force(content.centres, profile),
+        dimensions=tuple(entry.value for entry in content.dimensions if _applies(entry.value, profile)),
+        all_sources={name: entry.value for name, entry in content.sources.items()},
+        all_models={name: entry.value for name, entry in content.models.items()},
+        all_centres={name: entry.value for name, entry in content.centres.items()},
+        all_dimensions=tuple(entry.value for entry in content.dimensions),
+        grading=plain.get("grading", {}),
+        actions=plain.get("actions", {}),
+        hazards=plain.get("hazards", {}),
+        holidays=plain.get("holidays", {}),
+        hashes={".".join(map(str, path)): sha256 for path, _, sha256 in named},
+        files={name: files.documents[name].sha256 for name in sorted(files.documents)},
+        drafts={path: draft for path, draft, _ in named},
+        environ=dict(environ),
+    )
 
 
 def _applies(value: Any, profile: str) -> bool:
@@ -379,37 +274,3 @@ def _applies(value: Any, profile: str) -> bool:
 
 def _in_force(entries: Mapping[str, Entry[ValueT]], profile: str) -> dict[str, ValueT]:
     return {name: entry.value for name, entry in entries.items() if _applies(entry.value, profile)}
-
-
-def _data(draft: Draft | None) -> dict[Any, Any]:
-    return draft.data if draft else {}
-
-
-def _each(
-    settings: Entry[ProjectSettings],
-    sources: Mapping[str, Entry[SourceDefinition]],
-    models: Mapping[str, Entry[ModelDefinition]],
-    pipelines: Mapping[str, Entry[PipelineDefinition]],
-    centres: Mapping[str, Entry[Centre]],
-    dimensions: list[Entry[DimensionFile]],
-    catalogues: Mapping[str, Draft | None],
-    holidays: Draft | None,
-    take: Callable[[Entry[Any]], Any],
-    take_plain: Callable[[Draft], Any],
-) -> dict[YamlPath, Any]:
-    found: dict[YamlPath, Any] = {("settings",): take(settings)}
-    groups: dict[str, Mapping[str, Entry[Any]]] = {"sources": sources, "models": models, "pipelines": pipelines, "centres": centres}
-    for kind, entries in groups.items():
-        found.update({(kind, name): take(entry) for name, entry in entries.items()})
-    found.update({("dimensions", number): take(entry) for number, entry in enumerate(dimensions)})
-    found.update({(name,): take_plain(draft) for name, draft in {**catalogues, "holidays": holidays}.items() if draft})
-    return found
-
-
-def _hashes(*parts: Any) -> dict[str, str]:
-    each = _each(*parts, take=lambda entry: entry.sha256, take_plain=lambda draft: digest(draft.data))
-    return {".".join(map(str, path)): value for path, value in each.items()}
-
-
-def _drafts(*parts: Any) -> dict[YamlPath, Draft]:
-    return _each(*parts, take=lambda entry: entry.draft, take_plain=lambda draft: draft)

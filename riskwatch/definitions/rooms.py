@@ -107,9 +107,8 @@ def tree_facts(files: Sequence[tuple[int, DimensionFile]], places: Mapping[str, 
         levels.setdefault(file.dimension, set())
         codes.setdefault(file.dimension, set())
         for key, template in (("path", file.path), ("crosswalk", file.crosswalk or "")):
-            for name in re.findall(r"{(\w*)}", template):
-                if name != "data":
-                    complaints.append((number, key, f"{key} has the unknown placeholder {{{name}}}; known: {{data}}"))
+            odd = [name for name in re.findall(r"{(\w*)}", template) if name != "data"]
+            complaints += [(number, key, f"{key} has the unknown placeholder {{{name}}}; known: {{data}}") for name in odd]
         if file.format != "tree" or "{" in file.path:
             partial.add(file.dimension)
             known = _optional("riskwatch.dimensions", "ADAPTERS") or {}

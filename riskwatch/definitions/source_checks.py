@@ -109,7 +109,9 @@ def _check_items(draft: Draft, source: SourceDefinition, stream: Stream, collect
     names = {field.name for field in stream.items}
     for name in source.items:
         if name not in names:
-            collector.add(draft, ("items", name), f"items: {unknown('field', name, names, within=f'items of stream {stream.name}')}", of_key=True)
+            collector.add(
+                draft, ("items", name), f"items: {unknown('field', name, names, within=f'items of stream {stream.name}')}", of_key=True
+            )
 
 
 def _check_choices(draft: Draft, source: SourceDefinition, fields: Mapping[str, Field], collector: Collector) -> None:
@@ -148,7 +150,9 @@ def _check_codes(draft: Draft, source: SourceDefinition, fields: Mapping[str, Fi
 
 
 def _check_key(draft: Draft, source: SourceDefinition, fields: Mapping[str, Field], collector: Collector) -> None:
-    headers = {header for given in (*source.columns.values(), *source.items.values()) for header in ([given] if isinstance(given, str) else given)}
+    headers = {
+        header for given in (*source.columns.values(), *source.items.values()) for header in ([given] if isinstance(given, str) else given)
+    }
     known = headers | set(source.ignore) | set(fields)
     for number, name in enumerate(source.key):
         if source.adapter is None and name not in known:

@@ -1,8 +1,9 @@
 """Strict YAML: plain data, the position of every key and value, and every problem of a file at once.
 
 A file is read as a stream of parser events and turned into data here, so that nothing is resolved behind the reader's back.
-Only what cannot be misread is accepted: ``null``, ``true``, ``false``, decimal numbers without leading zeros, and text. Everything that
-YAML 1.1 and 1.2 readers are known to disagree about (``010000``, ``12:30``, ``no``, ``1_000``, ``0x1F``) is a problem that says how to write it.
+Only what cannot be misread is accepted: ``null``, ``true``, ``false``, decimal numbers without leading zeros, and text. Everything
+that readers of YAML 1.1 and 1.2 are known to disagree about (``010000``, ``12:30``, ``no``, ``1_000``, ``0x1F``) is a problem that says
+how to write it.
 Dates stay text; the definition's type turns them into dates.
 """
 
@@ -22,16 +23,16 @@ from ruamel.yaml.events import (
     CollectionEndEvent,
     DocumentStartEvent,
     Event,
-    MappingStartEvent,
     NodeEvent,
     ScalarEvent,
     SequenceStartEvent,
 )
 from ruamel.yaml.reader import ReaderError
 
+from riskwatch.definitions.scalars import read_scalar
 from riskwatch.errors import Problem
 
-__all__ = ["Document", "Key", "Position", "YamlPath", "parse_yaml", "read_scalar", "read_yaml"]
+__all__ = ["Document", "Key", "Position", "YamlPath", "parse_yaml", "read_yaml"]
 
 Key = str | int
 YamlPath = tuple[Key, ...]
@@ -40,15 +41,6 @@ Position = tuple[int, int]
 MAX_BYTES = 4_000_000
 MAX_NODES = 200_000
 MAX_DEPTH = 60
-
-_INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)\Z")
-_FLOAT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?\Z")
-_LEADING_ZERO = re.compile(r"[-+]?0[0-9][0-9.]*\Z")
-_SEXAGESIMAL = re.compile(r"[-+]?[0-9]+(?::[0-5]?[0-9])+(?:\.[0-9]*)?\Z")
-_ODD_NUMBER = re.compile(
-    r"(?:[-+]?0[xXoObB][0-9a-fA-F_]+|[-+]?[0-9][0-9_]*_[0-9_.]*|[-+]?\.[0-9]+|[-+]?[0-9]+\.|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z"
-)
-_OLD_BOOLEAN = frozenset({"yes", "no", "on", "off", "y", "n"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,42 +217,6 @@ class _Builder:
             self.report(position, f'key {text or "(empty)"} is not text: write "{text}" in quotes')
             return text
         return value if isinstance(value, int) else text
-
-
-def read_scalar(text: str) -> tuple[Any, str]:
-    """Read an unquoted value strictly.
-
-    Parameters
-    ----------
-    text : str
-        The value as written.
-
-    Returns
-    -------
-    value : None, bool, int, float or str
-        What it means; the text itself where it may be misread.
-    complaint : str
-        Empty, or why it is not accepted and how to write it.
-    """
-    if text in {"", "null", "~"}:
-        return None, ""
-    if text in {"true", "false"}:
-        return text == "true", ""
-    if _INTEGER.match(text):
-        return int(text), ""
-    if _FLOAT.match(text):
-        return float(text), ""
-    if _LEADING_ZERO.match(text):
-        return text, f'{text} would lose its leading zeros: write "{text}" in quotes'
-    if _SEXAGESIMAL.match(text):
-        return text, f'{text} may be read as a number in base 60: write "{text}" in quotes'
-    if text.lower() in _OLD_BOOLEAN or text.lower() in {"true", "false"}:
-        return text, f'{text} may be read as a truth value: write true or false, or "{text}" in quotes'
-    if text.lower() == "null":
-        return text, f'{text} may be read as null: write null, or "{text}" in quotes'
-    if _ODD_NUMBER.match(text):
-        return text, f'{text} may be read as a number: write a plain decimal number, or "{text}" in quotes'
-    return text, ""
 
 
 def read_yaml(path: Path, file: str) -> tuple[Document | None, list[Problem]]:

@@ -45,8 +45,8 @@ class Definition(BaseModel):
 class Bilingual(Definition):
     """A label in both languages."""
 
-    zh: str
-    en: str
+    zh: str = Field(description="in Chinese")
+    en: str = Field(description="in English")
 
 
 Profiles = Annotated[tuple[str, ...], Field(default=(), description="profiles in which this applies; empty: all")]
@@ -59,7 +59,9 @@ class ProjectSettings(Definition):
     """``config/riskwatch.yaml``: database, paths, locale, and the profile in force."""
 
     name: Bilingual = Field(description="name of the project, shown on every page")
-    database: str = Field("sqlite:///{var}/riskwatch.db", description="SQLAlchemy URL; {var} is paths.var; or env:NAME to read it from the environment")
+    database: str = Field(
+        "sqlite:///{var}/riskwatch.db", description="SQLAlchemy URL; {var} is paths.var; or env:NAME to read it from the environment"
+    )
     profile: str = Field("demo", description="which sources, trees, centres and models are in force")
     data: str = Field("data", description="folder that {data} in source paths stands for")
     var: str = Field("var", description="folder for the database, digests and locks")
@@ -76,10 +78,12 @@ class ProjectSettings(Definition):
 class DimensionFile(Definition):
     """One file of a code list. Several files may make up one tree; codes are unique across them."""
 
-    dimension: Literal["product", "industry", "region"]
-    path: str
+    dimension: Literal["product", "industry", "region"] = Field(description="the tree that the file belongs to")
+    path: str = Field(description="file, from the project's folder; {data} stands for the data folder")
     format: str = Field("tree", description="'tree' (code,parent,level,name_zh,name_en,...) or the name of a documented adapter")
-    options: dict[str, str] = Field(default_factory=dict)
+    options: dict[str, str] = Field(
+        default_factory=dict, description="options of the format: levels (allowed level names), root (code that an adapter adds)"
+    )
     crosswalk: str | None = Field(None, description="CSV from_code,to_code,effective_on,note: moved and renamed codes, dated")
     profiles: Profiles
 
@@ -91,12 +95,12 @@ class FolderReader(Definition):
     """Files dropped in a folder: CSV (UTF-8 or GB18030), XLSX, Parquet, also .gz and .zip."""
 
     kind: Literal["folder"]
-    path: str
-    pattern: str = "*"
-    encoding: Literal["auto", "utf-8", "gb18030"] = "auto"
-    delimiter: str = ","
-    sheet: str | None = None
-    header_row: int = Field(1, ge=1)
+    path: str = Field(description="folder, from the project's folder; {data} stands for the data folder")
+    pattern: str = Field("*", description="which files of the folder are read")
+    encoding: Literal["auto", "utf-8", "gb18030"] = Field("auto", description="of CSV files")
+    delimiter: str = Field(",", description="of CSV files, one character")
+    sheet: str | None = Field(None, description="sheet of XLSX files; null: the first")
+    header_row: int = Field(1, ge=1, description="row that holds the headers, from 1")
     max_bytes: int = Field(2_000_000_000, ge=1, description="largest file that is read, unpacked, in bytes")
     settle_seconds: float = Field(0, ge=0, description="a file written less than so many seconds ago is left for the next pull")
 
@@ -107,48 +111,48 @@ class SqlReader(Definition):
     kind: Literal["sql"]
     url_env: str = Field(description="environment variable that holds the URL; never the URL itself")
     query: str = Field(description="SELECT with :cursor as bind parameter, ordered by the cursor column")
-    cursor: str
-    start: str = ""
-    chunk_rows: int = Field(50_000, ge=1)
+    cursor: str = Field(description="column whose largest value is the next cursor")
+    start: str = Field("", description="cursor of the first pull")
+    chunk_rows: int = Field(50_000, ge=1, description="rows that are fetched at a time")
 
 
 class Paging(Definition):
     """How an HTTP source hands out its pages."""
 
-    style: Literal["none", "page", "offset", "cursor", "link"] = "none"
-    parameter: str = "page"
-    size_parameter: str | None = None
-    size: int = Field(500, ge=1)
-    first: int = 1
+    style: Literal["none", "page", "offset", "cursor", "link"] = Field("none", description="how the next page is asked for")
+    parameter: str = Field("page", description="query parameter that takes the page, offset or cursor")
+    size_parameter: str | None = Field(None, description="query parameter that takes the page size; null: none")
+    size: int = Field(500, ge=1, description="rows of a page")
+    first: int = Field(1, description="number of the first page, or first offset")
     next_path: str | None = Field(None, description="dotted path of the next cursor or link in the answer")
-    max_pages: int = Field(10_000, ge=1)
+    max_pages: int = Field(10_000, ge=1, description="a pull ends with an error after so many pages")
 
 
 class HttpReader(Definition):
     """Paged HTTP JSON."""
 
     kind: Literal["http"]
-    url: str
+    url: str = Field(description="http:// or https:// address, without secrets")
     records_path: str = Field("", description="dotted path of the list of rows in the answer; empty: the answer is the list")
-    paging: Paging = Paging()
+    paging: Paging = Field(Paging(), description="how pages follow one another")
     since_parameter: str | None = Field(None, description="query parameter that takes the stored cursor")
     cursor: str | None = Field(None, description="row field whose largest value is the next cursor")
     token_env: str | None = Field(None, description="environment variable that holds a bearer token")
-    headers: dict[str, str] = Field(default_factory=dict)
-    timeout_seconds: float = Field(30.0, gt=0)
-    retries: int = Field(4, ge=0)
-    backoff_seconds: float = Field(1.0, ge=0)
-    requests_per_second: float = Field(5.0, gt=0)
+    headers: dict[str, str] = Field(default_factory=dict, description="further request headers, without secrets")
+    timeout_seconds: float = Field(30.0, gt=0, description="longest wait for an answer, in seconds")
+    retries: int = Field(4, ge=0, description="how often a failed request is made again")
+    backoff_seconds: float = Field(1.0, ge=0, description="wait before the first retry, doubled each time, in seconds")
+    requests_per_second: float = Field(5.0, gt=0, description="rate limit")
     max_bytes: int = Field(50_000_000, ge=1, description="largest answer that is read, in bytes")
 
 
 class CodeRule(Definition):
     """How a raw value becomes a tree code: prefix, exact code, or by name."""
 
-    by: Literal["code", "name"] = "code"
-    prefix: str = ""
+    by: Literal["code", "name"] = Field("code", description="whether raw values are codes or names")
+    prefix: str = Field("", description="text put before a raw code")
     width: int | None = Field(None, description="left-pad numeric codes with zeros to this width")
-    unknown: Literal["quarantine", "keep-missing"] = "quarantine"
+    unknown: Literal["quarantine", "keep-missing"] = Field("quarantine", description="what becomes of a row whose code is unknown")
     names: dict[str, str] = Field(default_factory=dict, description="raw name -> code, before the tree's own names")
     level: str | None = Field(None, description="with by: name, the tree level to look in")
     default: str | None = Field(None, description="code for empty values")
@@ -157,14 +161,14 @@ class CodeRule(Definition):
 class KnownAt(Definition):
     """When a record became known: a field of the row, the event date plus a delay, or its arrival here."""
 
-    field: str | None = None
-    event_date_plus_days: int | None = Field(None, ge=0)
+    field: str | None = Field(None, description="date field of the row")
+    event_date_plus_days: int | None = Field(None, ge=0, description="fixed delay after the event date, in days")
 
 
 class Expected(Definition):
     """What is normal for this source; silence beyond it is reported and lowers confidence."""
 
-    every_days: int = Field(7, ge=1)
+    every_days: int = Field(7, ge=1, description="new records are expected so often, in days")
     late_after_days: int = Field(14, ge=1, description="newest record older than this: late")
     silent_after_days: int = Field(28, ge=1, description="newest record older than this: silent")
     until: dt.date | None = Field(None, description="the source closed on this day; no longer expected")
@@ -173,25 +177,33 @@ class Expected(Definition):
 class SourceDefinition(Definition):
     """One source: where its rows come from and how they become records of a stream."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
-    stream: str
-    label: Bilingual
-    reader: Annotated[FolderReader | SqlReader | HttpReader, Field(discriminator="kind")]
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$", description="unique name of the source")
+    stream: str = Field(description="kind of record: spot_check, injury or external_notice")
+    label: Bilingual = Field(description="as shown to readers")
+    reader: Annotated[FolderReader | SqlReader | HttpReader, Field(discriminator="kind")] = Field(
+        description="where rows come from; `kind` is folder, sql or http"
+    )
     adapter: str | None = Field(None, description="named, documented format adapter applied to raw rows")
-    adapter_options: dict[str, str] = Field(default_factory=dict)
+    adapter_options: dict[str, str] = Field(default_factory=dict, description="options of the adapter")
     key: tuple[str, ...] = Field(min_length=1, description="fields (or raw headers) that make the natural key")
     columns: dict[str, str | tuple[str, ...]] = Field(description="field -> header, or list of header aliases")
     items: dict[str, str | tuple[str, ...]] = Field(default_factory=dict, description="item field -> header(s); one raw row per item")
     ignore: tuple[str, ...] = Field((), description="headers known and not wanted; others unknown are reported")
-    constants: dict[str, str] = Field(default_factory=dict)
+    constants: dict[str, str] = Field(default_factory=dict, description="field -> value that every record of this source has")
     values: dict[str, dict[str, str]] = Field(default_factory=dict, description="field -> raw value -> value")
-    codes: dict[str, CodeRule] = Field(default_factory=dict)
-    missing: tuple[str, ...] = ("", "/", "—", "-", "--", "不详", "无", "N/A", "NA", "null")
-    date_formats: tuple[str, ...] = ("%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%Y年%m月%d日", "%Y.%m.%d", "%m/%d/%Y")
-    known_at: KnownAt = KnownAt()
-    expected: Expected = Expected()
-    earliest: dt.date = Field(dt.date(1990, 1, 1), description="an event date before this goes to quarantine (1970-01-01 is a known artefact)")
-    licence: str = ""
+    codes: dict[str, CodeRule] = Field(default_factory=dict, description="field -> how raw values become tree codes")
+    missing: tuple[str, ...] = Field(
+        ("", "/", "—", "-", "--", "不详", "无", "N/A", "NA", "null"), description="raw values that mean 'not given'"
+    )
+    date_formats: tuple[str, ...] = Field(
+        ("%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%Y年%m月%d日", "%Y.%m.%d", "%m/%d/%Y"), description="tried in this order (strptime)"
+    )
+    known_at: KnownAt = Field(KnownAt(), description="when a record became known; default: when it arrived here")
+    expected: Expected = Field(Expected(), description="how often records come, and when silence is reported")
+    earliest: dt.date = Field(
+        dt.date(1990, 1, 1), description="an event date before this goes to quarantine (1970-01-01 is a known artefact)"
+    )
+    licence: str = Field("", description="licence and origin of the data, shown with what is made of them")
     profiles: Profiles
 
 
@@ -201,9 +213,9 @@ class SourceDefinition(Definition):
 class Level(Definition):
     """One combination of tree levels to watch; a dimension left out is summed over ('all')."""
 
-    product: str | None = None
-    industry: str | None = None
-    region: str | None = None
+    product: str | None = Field(None, description="level of the product tree; null: summed over")
+    industry: str | None = Field(None, description="level of the industry tree; null: summed over")
+    region: str | None = Field(None, description="level of the region tree; null: summed over")
 
 
 class Sparse(Definition):
@@ -211,15 +223,17 @@ class Sparse(Definition):
 
     min_total: float = Field(20, ge=0, description="smallest sum of the counted measure over the history")
     min_active_periods: int = Field(5, ge=0, description="smallest number of periods with a count above zero")
-    roll_up: tuple[Literal["product", "industry", "region"], ...] = ("region", "product")
+    roll_up: tuple[Literal["product", "industry", "region"], ...] = Field(
+        ("region", "product"), description="dimensions along which a thin series joins its parent, in this order"
+    )
 
 
 class ModelDefinition(Definition):
     """One model: a stream, a measure, what to slice by, and the detector that watches it."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
-    label: Bilingual
-    stream: str
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$", description="unique name of the model")
+    label: Bilingual = Field(description="as shown to readers")
+    stream: str = Field(description="kind of record: spot_check, injury or external_notice")
     sources: tuple[str, ...] = Field((), description="only records of these sources; empty: all of the stream")
     where: dict[str, tuple[str, ...]] = Field(default_factory=dict, description="field -> allowed values")
     between: dict[str, tuple[float, float]] = Field(default_factory=dict, description="field -> inclusive bounds (age, say)")
@@ -227,14 +241,14 @@ class ModelDefinition(Definition):
     denominator: str | None = Field(None, description="field that is summed as exposure (inspected, say)")
     product_fields: tuple[str, ...] = Field(("product",), description="a record counts once for each distinct product named in these")
     stratify: tuple[str, ...] = Field((), description="fields whose values are never pooled (selection, say)")
-    levels: tuple[Level, ...] = Field(min_length=1)
-    frequency: Literal["day", "week", "4-week", "month"]
+    levels: tuple[Level, ...] = Field(min_length=1, description="combinations of tree levels; each gives one series per code that occurs")
+    frequency: Literal["day", "week", "4-week", "month"] = Field(description="length of a period; weeks are ISO weeks")
     history_periods: int = Field(312, ge=1, description="longest history read, in periods")
     judge: int = Field(2, ge=1, description="newest ripe periods that are judged")
     ripe_after_days: int = Field(0, ge=0, description="a period is judged only once it ended so many days ago (reporting delay)")
-    sparse: Sparse = Sparse()
-    detector: str
-    parameters: dict[str, Any] = Field(default_factory=dict)
+    sparse: Sparse = Field(Sparse(), description="when a series is too thin to model")
+    detector: str = Field(description="registry name of the method")
+    parameters: dict[str, Any] = Field(default_factory=dict, description="parameters of the detector; those left out keep its defaults")
     min_observed: float = Field(0, ge=0, description="absolute floor: no alarm below this count")
     min_relative_risk: float = Field(1.0, ge=0, description="absolute floor: no alarm below this observed/expected")
     profiles: Profiles
@@ -246,7 +260,7 @@ class ModelDefinition(Definition):
 class StepDefinition(Definition):
     """One step of a pipeline."""
 
-    step: Literal["pull", "detect", "assess", "warn", "digest"]
+    step: Literal["pull", "detect", "assess", "warn", "digest"] = Field(description="what is done")
     sources: tuple[str, ...] = Field((), description="for pull: only these; empty: all in the profile")
     models: tuple[str, ...] = Field((), description="for detect: only these; empty: all in the profile")
 
@@ -254,10 +268,12 @@ class StepDefinition(Definition):
 class PipelineDefinition(Definition):
     """A schedule and its steps."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
-    label: Bilingual
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$", description="unique name of the pipeline")
+    label: Bilingual = Field(description="as shown to readers")
     schedule: str = Field("", description="cron, five fields with day names, in the project's time zone")
-    steps: tuple[StepDefinition, ...] = Field(min_length=1)
+    steps: tuple[StepDefinition, ...] = Field(
+        min_length=1, description="in the order pull, detect, assess, warn, digest; some may be left out"
+    )
 
 
 # --- config/centres.yaml ---------------------------------------------------------------------------------------------
@@ -266,11 +282,11 @@ class PipelineDefinition(Definition):
 class Centre(Definition):
     """A supervision centre: jurisdiction, recipients, languages."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
-    label: Bilingual
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$", description="unique name of the centre")
+    label: Bilingual = Field(description="as shown to readers")
     region: str = Field(description="jurisdiction: a region code; '' for everything")
-    languages: tuple[Literal["zh", "en"], ...] = ("zh", "en")
-    recipients: tuple[str, ...] = ()
+    languages: tuple[Literal["zh", "en"], ...] = Field(("zh", "en"), description="languages of its digests")
+    recipients: tuple[str, ...] = Field((), description="addresses of desks that get the digest")
     contact: Bilingual | None = Field(None, description="duty desk, no personal names")
     profiles: Profiles
 
@@ -281,16 +297,16 @@ class Centre(Definition):
 class Holiday(Definition):
     """A day off work; ``verified`` says whether it was checked against a published arrangement."""
 
-    date: dt.date
-    name: Bilingual
-    verified: bool
+    date: dt.date = Field(description="the day")
+    name: Bilingual = Field(description="name of the holiday")
+    verified: bool = Field(description="checked against the published arrangement")
 
 
 class Workday(Definition):
     """A Saturday or Sunday that is worked in exchange for a day off (调休)."""
 
-    date: dt.date
-    verified: bool
+    date: dt.date = Field(description="the day")
+    verified: bool = Field(description="checked against the published arrangement")
 
 
 class HolidayCalendar(Definition):
