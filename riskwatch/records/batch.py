@@ -31,7 +31,6 @@ from riskwatch.records.columns import (
 )
 from riskwatch.records.headers import Headers, aliases_of
 from riskwatch.records.rejects import Rejects
-from riskwatch.records.rules import RULES
 from riskwatch.records.schema import broken_rules, field_schema
 from riskwatch.records.source import SourceLike
 from riskwatch.records.streams import Field, Stream
@@ -155,6 +154,12 @@ class Batch:
         typed = self._convert(field, coded, label)
         raw = self.raw(place)
         faults, dropped = self._faults(field, typed, label)
+        if place is None and faults:
+            rule = next(iter(faults))
+            raise RecordError(
+                f"source {self.source.name!r}: the constant (or default code) of {label!r} {self._why(field, rule)}",
+                hint=f"it is {self.source.constants.get(label) or self.source.codes[label].default!r}",
+            )
         for rule, bad in faults.items():
             rows = np.flatnonzero(np.append(bad, False)[typed.indices])
             rejects.add(rows, label, rule, raw, self._why(field, rule), personal=field.personal)
@@ -201,18 +206,24 @@ class Batch:
 
     def _why(self, field: Field, rule: str) -> str:
         """Say what a rule asks for, with the bounds of this field and source."""
-        detail = {
-            "unknown-value": f"allowed: {', '.join(field.choices)}; add the raw value to the source's values.{field.name}",
-            "unknown-code": f"not in the {field.tree} tree",
-            "pseudo-region": "use the county that the zone lies in",
-            "not-a-date": f"formats: {', '.join(self.source.date_formats)}",
-            "too-early": f"earliest is {self.source.earliest}",
-            "in-future": f"the run is of {self.today}",
-            "below-minimum": f"minimum is {field.minimum}",
-            "above-maximum": f"maximum is {field.maximum}",
-            "too-long": f"at most {field.max_length} characters",
-        }.get(rule)
-        return f"{RULES[rule]} ({detail})" if detail else RULES[rule]
+        return {
+            "unknown-value": f"must be one of {', '.join(field.choices)}, as written or by values.{field.name} of the source",
+            "unknown-code": f"must be in the {field.tree} tree, or have moved to a code that is",
+            "pseudo-region": "is a statistical pseudo-region (ends in 71 to 79), not a division of GB/T 2260: use the county it lies in",
+            "not-a-date": f"must be a day that exists, in a format of {', '.join(self.source.date_formats)}",
+            "too-early": f"must not be before {self.source.earliest} (1970-01-01 is often an empty date)",
+            "in-future": f"must not be after the day of the run, {self.today}",
+            "not-a-number": "must be a number",
+            "not-finite": "must be a finite number",
+            "not-an-integer": "must be a whole number",
+            "below-minimum": f"must be at least {field.minimum}",
+            "above-maximum": f"must be at most {field.maximum}",
+            "not-a-boolean": "must be yes or no (true, 1, 是; false, 0, 否)",
+            "too-long": f"must have at most {field.max_length} characters",
+            "control-characters": "must hold no control characters and no marks that turn the direction of writing",
+            "credit-code-checksum": "looks like a unified social credit code, and its check characters are wrong (GB 32100-2015)",
+            "missing": "is required and has no value",
+        }[rule]
 
     # --- key --------------------------------------------------------------------------------------------------------
 

@@ -173,13 +173,19 @@ def _read_items(batch: Batch, columns: Mapping[str, Typed], rejects: Rejects) ->
     filled = np.logical_or.reduce(
         [items[name].indices >= 0 for name in batch.source.items if name not in {"item", "verdict"}] or [~named & False]
     )
-    rejects.add(np.flatnonzero(filled & ~named), "items.item", "missing", None, RULES["missing"])
+    rejects.add(np.flatnonzero(filled & ~named), "items.item", "missing", None, "is required where the row has other values of an item")
     verdict, whole = items["verdict"], columns.get("verdict")
     if whole is not None and (named & (verdict.indices < 0)).any():
         indices = np.where(verdict.indices >= 0, verdict.indices, np.where(whole.indices >= 0, whole.indices + len(verdict.values), -1))
         coded = recode(indices.astype(np.int32), pa.concat_arrays([verdict.values, whole.values]))
         items["verdict"] = Typed("text", coded.indices, coded.texts, {})
-    rejects.add(np.flatnonzero(named & (items["verdict"].indices < 0)), "items.verdict", "missing", None, RULES["missing"])
+    rejects.add(
+        np.flatnonzero(named & (items["verdict"].indices < 0)),
+        "items.verdict",
+        "missing",
+        None,
+        "is required for an item where the record has no verdict either",
+    )
     return items
 
 

@@ -81,7 +81,7 @@ class Rejects:
             return
         self.bad[at] = True
         quiet = personal or not values
-        messages = [f"{name}: {why}"] * len(at) if quiet else [f"{name}: {why}; got {value!r}" for value in values]
+        messages = [f"{name} {why}"] * len(at) if quiet else [f"{name} {why}; got {value!r}" for value in values]
         part = {"row_no": at + self.first_row, "field": name, "rule": rule, "value": list(values) or [""] * len(at), "message": messages}
         self._parts.append(pd.DataFrame(part))
 
