@@ -1,0 +1,69 @@
+"""Put typed columns together as data frames."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from riskwatch.records.columns import Typed
+from riskwatch.records.streams import Field
+
+__all__ = ["column_of", "frame_of", "text_column"]
+
+Rows = npt.NDArray[np.int64]
+
+
+def text_column(typed: Typed, rows: Rows) -> pd.Series:
+    """Return plain text of some rows; for keys, which hardly repeat."""
+    indices = typed.indices[rows]
+    return pd.Series(pc.take(typed.values, pa.array(indices, mask=indices < 0)).to_pandas(), dtype="str")
+
+
+def _categorical(typed: Typed | None, rows: Rows) -> pd.Categorical:
+    if typed is None or not len(typed.values):
+        return pd.Categorical.from_codes(np.full(len(rows), -1, dtype=np.int8), categories=pd.Index([], dtype="str"))
+    indices, texts = typed.indices[rows], typed.values
+    used = np.zeros(len(texts) + 1, dtype=np.bool_)
+    used[indices] = True
+    used = used[:-1]
+    if not used.all():
+        # A category that only rejected rows had would still show up in every grouping.
+        table = np.append(np.cumsum(used, dtype=np.int32) - 1, np.int32(-1))
+        indices, texts = table[indices], texts.filter(pa.array(used))
+    return pd.Categorical.from_codes(indices, categories=pd.Index(texts.to_pandas(), dtype="str"), validate=False)
+
+
+def column_of(field: Field, typed: Typed | None, rows: Rows) -> pd.Series:
+    """Return one column of a frame, in the dtype of the field's kind.
+
+    Text, codes and choices are categoricals, dates ``datetime64[s]``, yes/no ``boolean``, floats float64, counts int64
+    (``Int64`` where the field is not required).
+    """
+    size = len(rows)
+    if field.kind in {"text", "code"}:
+        return pd.Series(_categorical(typed, rows))
+    if field.kind == "date":
+        missing = np.datetime64("NaT", "s")
+        return pd.Series(np.full(size, missing) if typed is None else np.append(typed.values, missing)[typed.indices[rows]])
+    if field.kind == "bool":
+        if typed is None:
+            return pd.Series(pd.array([pd.NA] * size, dtype="boolean"))
+        indices = typed.indices[rows]
+        return pd.Series(pd.arrays.BooleanArray(np.append(typed.values, False)[indices], indices < 0))
+    numbers = np.full(size, np.nan) if typed is None else np.append(typed.values, np.nan)[typed.indices[rows]]
+    if field.kind == "float":
+        return pd.Series(numbers)
+    if field.required:
+        return pd.Series(numbers.astype(np.int64))
+    absent = np.isnan(numbers)
+    return pd.Series(pd.arrays.IntegerArray(np.where(absent, 0, numbers).astype(np.int64), absent))
+
+
+def frame_of(fields: Sequence[Field], columns: Mapping[str, Typed | None], rows: Rows) -> pd.DataFrame:
+    """Return the fields of some rows as a frame; a field without a column is all missing."""
+    return pd.DataFrame({field.name: column_of(field, columns.get(field.name), rows) for field in fields}, index=pd.RangeIndex(len(rows)))

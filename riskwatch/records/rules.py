@@ -1,0 +1,82 @@
+"""The rules that a row must keep, by name: what quarantine shows and the reference lists.
+
+Rules of one field are declared to pandera (:mod:`riskwatch.records.schema`); rules between fields are masks over typed columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["RULES", "RowRule", "row_rules"]
+
+RULES: dict[str, str] = {
+    "missing": "a required field has no value",
+    "unknown-value": "the value is neither in the source's value map nor one of the field's choices",
+    "unknown-code": "the code (or name) is not in the dimension tree, nor did it move to one that is",
+    "pseudo-region": "a statistical pseudo-region (six digits ending in 71 to 79), not a division of GB/T 2260",
+    "not-a-date": "no date format of the source fits, or the day does not exist (30 February)",
+    "too-early": "the date is before the source's earliest (1970-01-01 is what an empty date becomes in some systems)",
+    "in-future": "the date is after the day of the run",
+    "not-a-number": "the text is not a number",
+    "not-finite": "the number is too large for any count or measure (1e400)",
+    "not-an-integer": "a count has a fraction (3.5)",
+    "below-minimum": "the number is below the field's minimum (a negative count)",
+    "above-maximum": "the number is above the field's maximum",
+    "not-a-boolean": "the text is neither yes nor no in any known spelling",
+    "too-long": "the text is longer than the field allows",
+    "control-characters": "the text holds control characters or ones that turn the direction of writing",
+    "credit-code-checksum": "the code has the shape of a unified social credit code, and its check characters are wrong",
+    "failed-exceeds-inspected": "more samples failed than were inspected",
+    "verdict-contradicts-count": "the verdict is fail and no sample failed, or pass and some did",
+    "visited-before-event": "the visit is before the injury",
+    "reported-before-event": "the report is before the event",
+    "received-before-event": "the laboratory had the sample before it was taken",
+    "published-before-reported": "the publication is before the report",
+    "duplicate-key": "an earlier row of the batch has the same key and known date, and other content",
+}
+"""Name of each rule and what breaks it."""
+
+_ORDERED = (
+    ("event_date", "visited_on", "visited-before-event"),
+    ("event_date", "received_on", "received-before-event"),
+    ("event_date", "reported_on", "reported-before-event"),
+    ("reported_on", "published_on", "published-before-reported"),
+)
+Columns = Mapping[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class RowRule:
+    """A rule between fields: ``field`` is the one to blame, ``other`` the one it is held against."""
+
+    name: str
+    field: str
+    other: str
+
+    def broken(self, columns: Columns) -> npt.NDArray[np.bool_]:
+        """Tell which rows break the rule; a missing value breaks none.
+
+        Parameters
+        ----------
+        columns : mapping of str to array, shape (rows,)
+            ``field`` and ``other``: days as ``datetime64`` with NaT, counts as float with NaN, a verdict as text ('' is missing).
+        """
+        blamed, against = columns[self.field], columns[self.other]
+        if self.name == "failed-exceeds-inspected":
+            return np.asarray(blamed > against, dtype=np.bool_)
+        if self.name == "verdict-contradicts-count":
+            return np.asarray(((blamed == "fail") & (against == 0)) | ((blamed == "pass") & (against > 0)), dtype=np.bool_)
+        return np.asarray(blamed < against, dtype=np.bool_)
+
+
+def row_rules(fields: frozenset[str]) -> tuple[RowRule, ...]:
+    """Return the rules between fields that apply to a stream (or batch) with these fields."""
+    rules = [RowRule(name, later, earlier) for earlier, later, name in _ORDERED]
+    rules.append(RowRule("failed-exceeds-inspected", "failed", "inspected"))
+    rules.append(RowRule("verdict-contradicts-count", "verdict", "failed"))
+    return tuple(rule for rule in rules if {rule.field, rule.other} <= fields)
