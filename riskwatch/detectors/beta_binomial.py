@@ -73,13 +73,14 @@ def _by_sum(x: FloatArray, n: FloatArray, a: FloatArray, b: FloatArray) -> Float
             bell = (aa >= 1.0) & (bb >= 1.0) & (ratio < 1.0)
             left = np.where(steps_up, nn - k, k)
             more = inside & ~(bell & (term * np.minimum(left, 1.0 / (1.0 - np.minimum(ratio, 1.0 - 1e-9))) < 1e-17 * total[open_]))
-            open_, k, term, steps_up, nn, aa, bb = (part[more] for part in (open_, k, term, steps_up, nn, aa, bb))
+            open_, steps_up = open_[more], steps_up[more]
+            k, term, nn, aa, bb = (part[more] for part in (k, term, nn, aa, bb))
     return np.asarray(np.clip(np.where(up, total, 1.0 - total), 0.0, 1.0))
 
 
 def _spread(a: FloatArray, b: FloatArray) -> FloatArray:
     """Return the standard deviation of logit(Q), Q ~ Beta(a, b)."""
-    return np.sqrt(special.polygamma(1, a) + special.polygamma(1, b))
+    return np.asarray(np.sqrt(special.polygamma(1, a) + special.polygamma(1, b)), dtype=np.float64)
 
 
 def _by_integral(x: FloatArray, n: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -129,7 +129,7 @@ def predictive(failed: FloatArray, total: FloatArray, prior: Prior) -> tuple[Flo
 
 @dataclass(frozen=True)
 class BinomialBaseline:
-    """Is the share of failures in this period higher than this series, shrunk towards its siblings, leads to expect?
+    """Test whether more of the inspections failed than the series, shrunk towards its siblings, leads to expect.
 
     Siblings are the series of one stratum that are summed over the same dimensions; their spread decides how far a series with
     little history is drawn to the common rate. The result for a series therefore depends on its siblings in the panel.
@@ -164,10 +164,9 @@ class BinomialBaseline:
     typical_strength: float = parameter(20.0, minimum=0.1, maximum=1e6, unit="inspections")
 
     def __post_init__(self) -> None:
-        extra = []
+        check(self)
         if self.history_periods is not None and self.min_history_periods is not None and self.min_history_periods > self.history_periods:
-            extra.append(f"min_history_periods must be <= history_periods ({self.history_periods}), got {self.min_history_periods}")
-        check(self, extra)
+            check(self, [f"min_history_periods must be <= history_periods ({self.history_periods}), got {self.min_history_periods}"])
 
     @property
     def hash(self) -> str:
@@ -211,17 +210,18 @@ class BinomialBaseline:
         groups = _siblings(panel.index)
         for column, now in enumerate(judged.tolist()):
             past = slice(max(now - guard - history, 0), max(now - guard, 0))
-            xp, np_ = np.where(np.isfinite(x[:, past]), x[:, past], 0.0), np.where(np.isfinite(x[:, past]), n[:, past], 0.0)
+            looked = np.isfinite(x[:, past]) & np.isfinite(n[:, past])
+            x_past, n_past = np.where(looked, x[:, past], 0.0), np.where(looked, n[:, past], 0.0)
             a, b = (np.full(len(panel.index), np.nan) for _ in range(2))
             for rows in groups:
-                rho = estimate_correlation(xp[rows], np_[rows])
-                failed, total = effective(xp[rows], np_[rows], rho)
+                rho = estimate_correlation(x_past[rows], n_past[rows])
+                failed, total = effective(x_past[rows], n_past[rows], rho)
                 prior = estimate_prior(failed, total, rho, self.typical_rate, self.typical_strength)
                 a[rows], b[rows] = predictive(failed, total, prior)
             reason = out.reason[:, column]
             n_now, x_now = n[:, now], x[:, now]
             reason[n_now < self.min_inspected] = _REASON["too-few-cases"]
-            reason[(np_ > 0).sum(axis=1) < shortest] = _REASON["too-short"]
+            reason[(n_past > 0).sum(axis=1) < shortest] = _REASON["too-short"]
             reason[np.isnan(x_now) | np.isnan(n_now)] = _REASON["missing"]
             reason[n_now == 0] = _REASON["no-exposure"]
             todo = np.flatnonzero(reason == 0)
@@ -243,7 +243,9 @@ class BinomialBaseline:
     def _counts(self, panel: Panel) -> tuple[FloatArray, FloatArray]:
         x, n = panel.observed, panel.exposure
         if n is None:
-            raise DetectorError(f"{self.name}: the panel needs exposure (inspections), got none", hint="build_panel(..., denominator='inspected')")
+            raise DetectorError(
+                f"{self.name}: the panel needs exposure (inspections), got none", hint="build_panel(..., denominator='inspected')"
+            )
         with np.errstate(invalid="ignore"):
             wrong = {
                 "failures must be whole numbers": np.isfinite(x) & (x != np.floor(x)),
@@ -263,7 +265,7 @@ class BinomialBaseline:
         return x, n
 
 
-def _siblings(index: pd.Index) -> list[npt.NDArray[np.intp]]:
+def _siblings(index: pd.Index[Any]) -> list[npt.NDArray[np.intp]]:
     """Return the rows of each group of siblings: the same stratum, summed over the same dimensions; all series without named levels."""
     if not isinstance(index, pd.MultiIndex):
         return [np.arange(len(index))]
