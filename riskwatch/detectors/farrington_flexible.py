@@ -67,7 +67,8 @@ class FarringtonFlexible:
     population_offset : bool
         Model the rate per exposure and not the count.
     zero_floor : float
-        Cases that a season without a single past case is taken to have had, spread over its periods. 0 as in R: any case is then impossible.
+        Cases that a season with fewer in all past years is taken to have had, spread over its periods. With 0, as in R, a season
+        without a past case makes any case all but impossible.
     year_match : {"calendar", "fixed"}
         Anniversaries by date, or a fixed number of periods back.
     """
@@ -92,10 +93,9 @@ class FarringtonFlexible:
     year_match: Literal["calendar", "fixed"] = parameter("calendar", choices=("calendar", "fixed"))
 
     def __post_init__(self) -> None:
-        extra = []
-        if isinstance(self.min_years, int) and isinstance(self.years_back, int) and self.min_years > self.years_back:
-            extra.append(f"min_years must be <= years_back ({self.years_back}), got {self.min_years}")
-        check(self, extra)
+        check(self)
+        if self.min_years is not None and self.min_years > self.years_back:
+            check(self, [f"min_years must be <= years_back ({self.years_back}), got {self.min_years}"])
 
     @property
     def hash(self) -> str:
@@ -197,7 +197,9 @@ class FarringtonFlexible:
             if exposure is not None:
                 offset = np.log(np.where(prior > 0, exposure[np.ix_(rows, todo)], 1.0))
                 offset_now = np.log(exposure[now, todo])
-            judgement, failed = self._predict(y, prior, design.starts, time[rows], offset, offset_now, y_now[todo], years[todo])
+            judgement, failed = self._predict(
+                y, prior, design.starts, time=time[rows], offset=offset, offset_now=offset_now, y_now=y_now[todo], years=years[todo]
+            )
             reason[todo[failed]] = _REASON["no-convergence"]
             for result, values in zip(results, judgement, strict=True):
                 result[todo] = np.where(failed, np.nan, values)
@@ -210,6 +212,7 @@ class FarringtonFlexible:
         y: FloatArray,
         prior: FloatArray,
         starts: npt.NDArray[np.intp],
+        *,
         time: FloatArray,
         offset: FloatArray | None,
         offset_now: FloatArray | None,
@@ -248,8 +251,13 @@ class FarringtonFlexible:
             expected = np.exp(np.minimum(eta, 700.0))
             if self.zero_floor:
                 part = prior[starts[-1] :]
-                size = part.sum(axis=0) if offset is None or offset_now is None else (part * np.exp(offset[starts[-1] :])).sum(axis=0) / np.exp(offset_now)
-                expected = np.maximum(expected, self.zero_floor / size)
+                size = np.add.reduce(part, axis=0)
+                if offset is not None and offset_now is not None:
+                    size = np.add.reduce(part * np.exp(offset[starts[-1] :]), axis=0) / np.exp(offset_now)
+                thin = expected < self.zero_floor / size
+                expected = np.where(thin, self.zero_floor / size, expected)
+                # A season without cases has an unbounded error of its log mean; that of the floor's cases stands in for it.
+                error = np.where(thin, np.fmin(error, np.sqrt(phi / self.zero_floor)), error)
             return (expected, *self._limits(y_now, expected, phi, error)), failed
 
     def _limits(self, y: FloatArray, expected: FloatArray, phi: FloatArray, error: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -273,7 +281,7 @@ class FarringtonFlexible:
         ok = fitted.converged & (fitted.freedom > 0)
         if not self.reweight:
             return _Fitted(fitted, phi, quasi_poisson.dispersion(y, fitted), ok)
-        omega = quasi_poisson.anscombe_weights(y, prior, starts, time, fitted, phi, self.reweight_threshold)
+        omega = quasi_poisson.anscombe_weights(y, prior, starts, time, fitted=fitted, phi=phi, threshold=self.reweight_threshold)
         fitted = quasi_poisson.fit(y, np.where(np.isfinite(omega), omega, prior), starts, time, offset)
         with np.errstate(invalid="ignore", divide="ignore", over="ignore", under="ignore"):
             phi = np.fmax(quasi_poisson.dispersion(y, fitted), 1.0)

@@ -11,6 +11,7 @@ import difflib
 import hashlib
 import json
 import math
+import operator
 from collections.abc import Iterable
 from typing import Any
 
@@ -64,6 +65,7 @@ def parameter(
     return dataclasses.field(default=default, metadata=rules)
 
 
+_BOUNDS = (("minimum", operator.ge, ">="), ("maximum", operator.le, "<="), ("above", operator.gt, ">"), ("below", operator.lt, "<"))
 _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 
 
@@ -76,20 +78,15 @@ def _finding(value: Any, rules: Any) -> str:
         return f"must be {_WORDS[kind]}"
     if rules["choices"] and value not in rules["choices"]:
         return "must be one of " + ", ".join(map(str, rules["choices"]))
-    bounds = (
-        (rules["minimum"], lambda b: value >= b, ">="),
-        (rules["maximum"], lambda b: value <= b, "<="),
-        (rules["above"], lambda b: value > b, ">"),
-        (rules["below"], lambda b: value < b, "<"),
-    )
-    for bound, holds, sign in bounds:
-        if bound is not None and not holds(bound):
-            return f"must be {sign} {bound}"
+    for rule, holds, sign in _BOUNDS:
+        if rules[rule] is not None and not holds(value, rules[rule]):
+            return f"must be {sign} {rules[rule]}"
     return ""
 
 
 def check(instance: Any, extra: Iterable[str] = ()) -> None:
-    """Compare an instance with its declarations; ``extra`` are findings about several parameters together.
+    """Compare an instance with its declarations; ``extra`` are findings about several parameters together (to be looked
+    for once each parameter is sound).
 
     Raises
     ------
@@ -103,8 +100,7 @@ def check(instance: Any, extra: Iterable[str] = ()) -> None:
             finding = _finding(value, item.metadata)
             if finding:
                 found.append(f"{instance.name}: {item.name} {finding}, got {value!r}")
-    if not found:  # rules between parameters make sense only once each is sound
-        found = [f"{instance.name}: {text}" for text in extra]
+    found += [f"{instance.name}: {text}" for text in extra]
     if found:
         raise DetectorError("\n".join(found))
 
@@ -124,7 +120,12 @@ def reject_unknown(name: str, known: Iterable[str], given: Iterable[str]) -> Non
 def describe(detector: type) -> list[dict[str, Any]]:
     """Return one mapping per parameter (name, default, bounds, choices, unit, note), for documents and editors."""
     return [
-        {"name": item.name, "default": item.default, **{k: v for k, v in item.metadata.items() if v not in (None, (), "")}, "kind": item.metadata["kind"].__name__}
+        {
+            "name": item.name,
+            "default": item.default,
+            **{rule: value for rule, value in item.metadata.items() if value not in (None, (), "")},
+            "kind": item.metadata["kind"].__name__,
+        }
         for item in dataclasses.fields(detector)
         if "kind" in item.metadata
     ]

@@ -213,7 +213,14 @@ def dispersion(y: FloatArray, fitted: Fit) -> FloatArray:
 
 
 def anscombe_weights(
-    y: FloatArray, prior: FloatArray, starts: npt.NDArray[np.intp], time: FloatArray | None, fitted: Fit, phi: FloatArray, threshold: float
+    y: FloatArray,
+    prior: FloatArray,
+    starts: npt.NDArray[np.intp],
+    time: FloatArray | None,
+    *,
+    fitted: Fit,
+    phi: FloatArray,
+    threshold: float,
 ) -> FloatArray:
     """Return weights that take past outbreaks out of the baseline (Farrington et al. 1996).
 

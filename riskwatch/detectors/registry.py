@@ -74,7 +74,8 @@ def detector_class(name: str) -> type[Any]:
     if point is None:
         near = difflib.get_close_matches(name, names(), n=1)
         raise DetectorError(
-            f"no detector is named {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""), hint="known detectors: " + ", ".join(names())
+            f"no detector is named {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""),
+            hint="known detectors: " + ", ".join(names()),
         )
     try:
         loaded = point.load()

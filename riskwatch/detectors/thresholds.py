@@ -21,7 +21,8 @@ def negative_binomial_tail(y: FloatArray, mean: FloatArray, phi: FloatArray) -> 
     with np.errstate(under="ignore", over="ignore", invalid="ignore", divide="ignore"):
         size = np.where(poisson, 1.0, mean / np.where(poisson, 1.0, phi - 1.0))
         # P(Y >= y) = I_{1-p}(y, size) with success probability p = 1 / phi.
-        tail = np.where(poisson, special.gammainc(np.maximum(y, 1e-300), mean), special.betainc(np.maximum(y, 1e-300), size, (phi - 1.0) / phi))
+        count = np.maximum(y, 1e-300)
+        tail = np.where(poisson, special.gammainc(count, mean), special.betainc(count, size, (phi - 1.0) / phi))
     return np.where(y <= 0, np.where(np.isnan(mean + phi), np.nan, 1.0), tail)
 
 
@@ -48,7 +49,9 @@ def negative_binomial_quantile(probability: float, mean: FloatArray, phi: FloatA
     return q
 
 
-def two_thirds_power(y: FloatArray, mean: FloatArray, phi: FloatArray, error: FloatArray, alpha: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+def two_thirds_power(
+    y: FloatArray, mean: FloatArray, phi: FloatArray, error: FloatArray, alpha: float
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return lower limit, upper limit and P(Y >= y) from the normal approximation to Y^(2/3) (Farrington et al. 1996).
 
     Parameters

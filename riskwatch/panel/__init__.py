@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from riskwatch.panel.build import DIMENSIONS, LEVELS, UNCODED, BuiltPanel, Frequency, SilenceRule, SparseRule, TreeLike, build_panel
+from riskwatch.panel.build import BuiltPanel, Frequency, SilenceRule, SparseRule, build_panel
+from riskwatch.panel.grouping import DIMENSIONS, LEVELS, UNCODED, TreeLike
 from riskwatch.panel.matrix import Panel
 
 __all__ = ["DIMENSIONS", "LEVELS", "UNCODED", "BuiltPanel", "Frequency", "Panel", "SilenceRule", "SparseRule", "TreeLike", "build_panel"]

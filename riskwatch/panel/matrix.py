@@ -13,7 +13,7 @@ import pandas as pd
 
 from riskwatch.errors import PanelError
 
-__all__ = ["Panel", "key_frame", "last_days"]
+__all__ = ["Panel", "from_ordinals", "key_frame", "last_days"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -47,7 +47,9 @@ class Panel:
 
     def __post_init__(self) -> None:
         problems: list[str] = []
-        index = self.index if isinstance(self.index, pd.Index) else pd.Index(self.index)
+        index: Any = self.index
+        if not isinstance(index, pd.Index):
+            index = pd.Index(index)
         if not isinstance(self.periods, pd.PeriodIndex):
             raise PanelError(
                 f"Panel: periods must be a pandas PeriodIndex, got {type(self.periods).__name__}",
@@ -86,7 +88,8 @@ class Panel:
             if wrong.size:
                 at = int(wrong[0])
                 problems.append(
-                    f"periods must be consecutive, oldest first; {wrong.size} break(s), first between {self.periods[at]} and {self.periods[at + 1]}"
+                    f"periods must be consecutive, oldest first; {wrong.size} break(s), "
+                    f"first between {self.periods[at]} and {self.periods[at + 1]}"
                 )
         if problems:
             raise PanelError("Panel: " + "; ".join(problems), hint="missing counts are NaN; absent periods need a column of NaN")
@@ -132,16 +135,18 @@ class Panel:
         if absent or not columns:
             raise PanelError(f"Panel.from_frame: needs key columns, 'period' and 'observed'; absent: {absent or 'key columns'}")
         if not isinstance(frame["period"].dtype, pd.PeriodDtype):
-            raise PanelError(f"Panel.from_frame: 'period' must be of period type, got {frame['period'].dtype}", hint="Series.dt.to_period('W-SUN')")
+            raise PanelError(
+                f"Panel.from_frame: 'period' must be of period type, got {frame['period'].dtype}", hint="Series.dt.to_period('W-SUN')"
+            )
         when = pd.PeriodIndex(frame["period"])
         step = _multiple(when)
-        periods = _from_ordinals(np.arange(when.asi8.min(), when.asi8.max() + 1, step) if len(when) else np.empty(0, np.int64), when.freqstr)
-        series, index = (
-            frame[columns[0]].factorize(sort=False)
-            if len(columns) == 1
-            else (lambda m: (m.factorize()[0], m.unique()))(pd.MultiIndex.from_frame(frame[columns]))
-        )
-        cell = np.asarray(series, np.int64) * len(periods) + ((when.asi8 - when.asi8.min()) // step if len(when) else 0)
+        oldest, newest = (int(when.asi8.min()), int(when.asi8.max())) if len(when) else (0, -1)
+        periods = from_ordinals(np.arange(oldest, newest + 1, step), when.freqstr)
+        key: pd.Index[Any] = pd.Index(frame[columns[0]], name=columns[0]) if len(columns) == 1 else pd.MultiIndex.from_frame(frame[columns])
+        series, index = key.factorize()
+        if ((when.asi8 - oldest) % step).any():
+            raise PanelError(f"Panel.from_frame: the periods do not lie on one grid of {when.freqstr}")
+        cell = np.asarray(series, np.int64) * len(periods) + (when.asi8 - oldest) // step
         if len(np.unique(cell)) != len(cell):
             raise PanelError("Panel.from_frame: a (key, period) pair occurs more than once", hint="sum the counts first")
         arrays = []
@@ -150,8 +155,8 @@ class Panel:
                 values = np.full(len(index) * len(periods), np.nan)
                 values[cell] = frame[name].to_numpy(np.float64, na_value=np.nan)
                 arrays.append(values.reshape(len(index), len(periods)))
-        keys_index = pd.Index(index, name=columns[0]) if len(columns) == 1 else index
-        return cls(arrays[0], keys_index, periods, arrays[1] if len(arrays) > 1 else None)
+        unique: Any = index
+        return cls(arrays[0], unique, periods, arrays[1] if len(arrays) > 1 else None)
 
     def select(self, which: npt.ArrayLike | Sequence[Hashable] | pd.Index[Any]) -> Panel:
         """Return the panel of some series: a boolean mask over the series, or keys in the order wanted.
@@ -168,7 +173,8 @@ class Panel:
             rows = np.flatnonzero(mask)
         else:
             wanted = list(which)  # type: ignore[arg-type]  # a sequence of keys: the mask case is above
-            rows = self.index.get_indexer(pd.Index(wanted) if not isinstance(self.index, pd.MultiIndex) else pd.MultiIndex.from_tuples(wanted))
+            keys: pd.Index[Any] = pd.MultiIndex.from_tuples(wanted) if isinstance(self.index, pd.MultiIndex) else pd.Index(wanted)
+            rows = self.index.get_indexer(keys)
             if (rows < 0).any():
                 unknown = wanted[int(np.flatnonzero(rows < 0)[0])]
                 raise PanelError(f"Panel.select: no series {unknown!r} among {len(self.index)}")
@@ -180,7 +186,8 @@ class Panel:
             keep = int((self.periods.asi8 <= until.ordinal).sum())
         else:
             keep = int((last_days(self.periods) <= np.datetime64(pd.Timestamp(until), "D")).sum())
-        return Panel(self.observed[:, :keep], self.index, self.periods[:keep], None if self.exposure is None else self.exposure[:, :keep])
+        exposure = None if self.exposure is None else self.exposure[:, :keep]
+        return Panel(self.observed[:, :keep], self.index, self.periods[:keep], exposure)
 
 
 def key_frame(index: pd.Index[Any], repeats: int) -> pd.DataFrame:
@@ -194,12 +201,16 @@ def key_frame(index: pd.Index[Any], repeats: int) -> pd.DataFrame:
 
 def _multiple(periods: pd.PeriodIndex) -> int:
     """Return how many base units one period has (4 for '4W-SUN')."""
-    return int(periods.freq.n)
+    freq: Any = periods.freq
+    return int(freq.n)
 
 
-def _from_ordinals(ordinals: IntArray, freq: str) -> pd.PeriodIndex:
-    return pd.PeriodIndex.from_ordinals(ordinals, freq=freq)
+def from_ordinals(ordinals: IntArray, freq: str) -> pd.PeriodIndex:
+    """Return the periods with these pandas ordinals (weeks or days since 1970, months since January 1970)."""
+    made: pd.PeriodIndex = pd.PeriodIndex.from_ordinals(ordinals, freq=freq)  # type: ignore[attr-defined]  # missing in the stubs
+    return made
 
 
 def last_days(periods: pd.PeriodIndex) -> npt.NDArray[np.datetime64]:
+    """Return the last day of each period."""
     return np.asarray(periods.end_time.to_numpy()).astype("datetime64[D]")

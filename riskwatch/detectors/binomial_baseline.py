@@ -1,0 +1,282 @@
+"""Failures out of inspections against a shrunken baseline: a beta-binomial predictive test.
+
+Sources
+-------
+Beta-binomial model and moment estimator of the correlation: Kleinman (1973), J. Amer. Statist. Assoc. 68(341), 46-54.
+Empirical Bayes by marginal likelihood: Griffiths (1973), Biometrics 29(4), 637-648.
+Predictive tail as p-value: Box (1980), J. R. Statist. Soc. A 143(4), 383-430.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import optimize, special
+
+from riskwatch.detectors import beta_binomial
+from riskwatch.detectors.baselines import frequency_of
+from riskwatch.detectors.parameters import check, fingerprint, parameter
+from riskwatch.detectors.signals import REASONS, Signals
+from riskwatch.detectors.support import empty_signals, positions_of
+from riskwatch.errors import DetectorError
+from riskwatch.panel import Panel
+
+__all__ = ["BinomialBaseline", "Prior", "estimate_correlation", "estimate_prior", "predictive"]
+
+FloatArray = npt.NDArray[np.float64]
+
+_REASON = {text: number for number, text in enumerate(REASONS)}
+# History, guard and shortest history by frequency: two years, about a month, about a quarter.
+_BY_FREQUENCY = {"day": (730, 28, 91), "week": (104, 4, 13), "4-week": (26, 1, 4), "month": (24, 1, 4)}
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """Distribution of the long-run rates of sibling series, Beta(rate * strength, (1 - rate) * strength).
+
+    ``strength`` counts as that many inspections; ``correlation`` is between two inspections of one series in one period.
+    """
+
+    rate: float
+    strength: float
+    correlation: float
+
+
+def estimate_correlation(x: FloatArray, n: FloatArray) -> float:
+    """Return the pooled correlation between inspections of one series in one period (over-dispersion between periods).
+
+    The sum over series and periods of (x - n p)^2 / n, p the series' own rate, is set equal to its expectation under
+    Var(x) = n v (1 + (n - 1) rho); one rho for all series, not below 0.
+
+    Parameters
+    ----------
+    x, n : array, shape (series, period)
+        Failures and inspections; n = 0 where there were none.
+    """
+    total, failed = n.sum(axis=1), x.sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rate = failed / total
+        spread = np.where(n > 0, (x - n * rate[:, None]) ** 2 / np.where(n > 0, n, 1.0), 0.0).sum(axis=1)
+        variance = rate * (1.0 - rate) * total / (total - 1.0)
+        periods = (n > 0).sum(axis=1)
+        pairs = (n * np.maximum(n - 1.0, 0.0)).sum(axis=1)
+        slope = np.maximum(n - 1.0, 0.0).sum(axis=1) - pairs / total
+    use = (periods >= 2) & (total > periods) & np.isfinite(variance)
+    # Exactly rounded sums: the order of the series does not matter.
+    above = math.fsum((spread - variance * (periods - 1.0))[use].tolist())
+    below = math.fsum((variance * slope)[use].tolist())
+    return float(min(max(above / below, 0.0), 0.99)) if below > 0.0 else 0.0
+
+
+def estimate_prior(failed: FloatArray, total: FloatArray, correlation: float, rate: float, strength: float) -> Prior:
+    """Return the prior that makes the siblings' totals likeliest.
+
+    Parameters
+    ----------
+    failed, total : array, shape (series,)
+        Effective failures and inspections (see :func:`effective`), may be fractions.
+    correlation : float
+    rate, strength : float
+        What to believe without siblings: the two estimates are pulled towards these with the weight of a normal distribution of
+        standard deviation 2 on the logit of the rate and on the log of the strength, which a dozen siblings outweigh.
+    """
+    use = total > 0
+    order = np.lexsort((failed[use], total[use]))  # the same sums whatever the order of the series
+    x, n = failed[use][order], total[use][order]
+    centre = np.array([special.logit(rate), math.log(strength)])
+
+    def loss(point: FloatArray) -> tuple[float, FloatArray]:
+        mean, size = float(special.expit(point[0])), math.exp(point[1])
+        a, b = mean * size, (1.0 - mean) * size
+        value = float((special.betaln(x + a, n - x + b) - special.betaln(a, b)).sum())
+        common = special.digamma(size) - special.digamma(n + size)
+        by_a = float((special.digamma(x + a) - special.digamma(a) + common).sum())
+        by_b = float((special.digamma(n - x + b) - special.digamma(b) + common).sum())
+        gradient = np.array([(by_a - by_b) * mean * (1.0 - mean) * size, by_a * a + by_b * b])
+        away = (point - centre) / 2.0
+        return float(away @ away) / 2.0 - value, away / 2.0 - gradient
+
+    found = optimize.minimize(
+        loss, centre, jac=True, method="L-BFGS-B", bounds=[(-13.8, 13.8), (math.log(0.1), math.log(1e6))], options={"maxiter": 200}
+    )
+    return Prior(float(special.expit(found.x[0])), float(math.exp(found.x[1])), correlation)
+
+
+def effective(x: FloatArray, n: FloatArray, correlation: float) -> tuple[FloatArray, FloatArray]:
+    """Return failures and inspections per series with each period divided by its design effect 1 + (n - 1) rho."""
+    weight = np.where(n > 0, 1.0 / (1.0 + np.maximum(n - 1.0, 0.0) * correlation), 0.0)
+    return (x * weight).sum(axis=1), (n * weight).sum(axis=1)
+
+
+def predictive(failed: FloatArray, total: FloatArray, prior: Prior) -> tuple[FloatArray, FloatArray]:
+    """Return a, b of the rate of one new period, as the beta distribution with its exact mean and variance.
+
+    The long-run rate has the posterior Beta(rate * strength + failed, ...); a period's rate scatters around it with ``correlation``.
+    Both variances add up: 1 / (a + b + 1) = r + rho (1 - r), with r the posterior's own 1 / (total + strength + 1).
+    """
+    size = prior.strength + total
+    mean = (prior.rate * prior.strength + failed) / size
+    r = 1.0 / (size + 1.0)
+    joint = r + prior.correlation * (1.0 - r)
+    strength = 1.0 / joint - 1.0
+    return mean * strength, (1.0 - mean) * strength
+
+
+@dataclass(frozen=True)
+class BinomialBaseline:
+    """Test whether more of the inspections failed than the series, shrunk towards its siblings, leads to expect.
+
+    Siblings are the series of one stratum that are summed over the same dimensions; their spread decides how far a series with
+    little history is drawn to the common rate. The result for a series therefore depends on its siblings in the panel.
+
+    Parameters
+    ----------
+    history_periods : int or None
+        Newest periods of the baseline. None: two years.
+    guard_periods : int or None
+        Periods between the baseline and the judged one. None: 4 weeks, 1 month, 1 block, 28 days.
+    min_history_periods : int or None
+        Periods with inspections that a series needs in its baseline. None: about a quarter.
+    min_inspected : int
+        Fewer inspections in the judged period are not judged (reason "too-few-cases").
+    alpha : float
+        One-sided level of the upper limit.
+    mid_p : bool
+        Count half of P(X = x): levels are then right on average and not at most.
+    typical_rate, typical_strength : float
+        What to believe about rates before any sibling is seen.
+    """
+
+    name: ClassVar[str] = "binomial-baseline"
+
+    history_periods: int | None = parameter(None, minimum=2, kind=int, optional=True, unit="periods")
+    guard_periods: int | None = parameter(None, minimum=0, kind=int, optional=True, unit="periods")
+    min_history_periods: int | None = parameter(None, minimum=1, kind=int, optional=True, unit="periods")
+    min_inspected: int = parameter(1, minimum=1, unit="inspections")
+    alpha: float = parameter(0.005, above=0.0, below=0.5, unit="probability")
+    mid_p: bool = parameter(default=False)
+    typical_rate: float = parameter(0.05, above=0.0, below=1.0, unit="share failed")
+    typical_strength: float = parameter(20.0, minimum=0.1, maximum=1e6, unit="inspections")
+
+    def __post_init__(self) -> None:
+        check(self)
+        if self.history_periods is not None and self.min_history_periods is not None and self.min_history_periods > self.history_periods:
+            check(self, [f"min_history_periods must be <= history_periods ({self.history_periods}), got {self.min_history_periods}"])
+
+    @property
+    def hash(self) -> str:
+        """Fingerprint of method and parameters."""
+        return fingerprint(self, version=1)
+
+    def _shape(self, frequency: str) -> tuple[int, int, int]:
+        """Return history, guard and shortest history in periods."""
+        given = (self.history_periods, self.guard_periods, self.min_history_periods)
+        history, guard, shortest = (d if g is None else g for g, d in zip(given, _BY_FREQUENCY[frequency], strict=True))
+        return history, guard, min(shortest, history)
+
+    def min_periods(self, frequency: str) -> int:
+        """Return how many periods, the judged one included, a panel must have before any of it is judged."""
+        _, guard, shortest = self._shape(frequency)
+        return shortest + guard + 1
+
+    def detect(self, panel: Panel, periods: pd.PeriodIndex | None = None) -> Signals:
+        """Judge each of ``periods`` (default: the newest) with what came before it.
+
+        Parameters
+        ----------
+        panel : Panel
+            ``observed`` are failures, ``exposure`` inspections; whole numbers.
+        periods : PeriodIndex, optional
+            Periods of the panel.
+
+        Returns
+        -------
+        Signals
+
+        Raises
+        ------
+        DetectorError
+            Without exposure, if a count is not a whole number, or failures exceed inspections.
+        """
+        history, guard, shortest = self._shape(frequency_of(panel.periods))
+        x, n = self._counts(panel)
+        judged = positions_of(panel, periods, self.name)
+        out = empty_signals(panel, judged, self.name, self.hash)
+        groups = _siblings(panel.index)
+        for column, now in enumerate(judged.tolist()):
+            past = slice(max(now - guard - history, 0), max(now - guard, 0))
+            looked = np.isfinite(x[:, past]) & np.isfinite(n[:, past])
+            x_past, n_past = np.where(looked, x[:, past], 0.0), np.where(looked, n[:, past], 0.0)
+            a, b = (np.full(len(panel.index), np.nan) for _ in range(2))
+            for rows in groups:
+                rho = estimate_correlation(x_past[rows], n_past[rows])
+                failed, total = effective(x_past[rows], n_past[rows], rho)
+                prior = estimate_prior(failed, total, rho, self.typical_rate, self.typical_strength)
+                a[rows], b[rows] = predictive(failed, total, prior)
+            reason = out.reason[:, column]
+            n_now, x_now = n[:, now], x[:, now]
+            reason[n_now < self.min_inspected] = _REASON["too-few-cases"]
+            reason[(n_past > 0).sum(axis=1) < shortest] = _REASON["too-short"]
+            reason[np.isnan(x_now) | np.isnan(n_now)] = _REASON["missing"]
+            reason[n_now == 0] = _REASON["no-exposure"]
+            todo = np.flatnonzero(reason == 0)
+            if not todo.size:
+                continue
+            x_now, n_now, a, b = x_now[todo], n_now[todo], a[todo], b[todo]
+            p = beta_binomial.tail(x_now, n_now, a, b)
+            if self.mid_p:
+                p = np.maximum(p - beta_binomial.mass(x_now, n_now, a, b) / 2.0, 0.0)
+            upper = beta_binomial.quantile(self.alpha, n_now, a, b, mid_p=self.mid_p)
+            out.expected[todo, column] = n_now * a / (a + b)
+            out.upper[todo, column] = upper
+            # The largest count that leaves at most alpha below it.
+            out.lower[todo, column] = n_now - beta_binomial.quantile(self.alpha, n_now, b, a, mid_p=self.mid_p)
+            out.p_value[todo, column] = p
+            out.alarm[todo, column] = x_now > upper
+        return out
+
+    def _counts(self, panel: Panel) -> tuple[FloatArray, FloatArray]:
+        x, n = panel.observed, panel.exposure
+        if n is None:
+            raise DetectorError(
+                f"{self.name}: the panel needs exposure (inspections), got none", hint="build_panel(..., denominator='inspected')"
+            )
+        with np.errstate(invalid="ignore"):
+            wrong = {
+                "failures must be whole numbers": np.isfinite(x) & (x != np.floor(x)),
+                "inspections must be whole numbers": np.isfinite(n) & (n != np.floor(n)),
+                "failures must be <= inspections": x > n,
+            }
+        lines = []
+        for rule, bad in wrong.items():
+            if bad.any():
+                row, column = np.argwhere(bad)[0]
+                lines.append(
+                    f"{self.name}: {rule}; {int(bad.sum())} cells are not, first {x[row, column]:g} of {n[row, column]:g} "
+                    f"for series {panel.index[row]!r} in {panel.periods[column]}"
+                )
+        if lines:
+            raise DetectorError("\n".join(lines))
+        return x, n
+
+
+def _siblings(index: pd.Index[Any]) -> list[npt.NDArray[np.intp]]:
+    """Return the rows of each group of siblings: the same stratum, summed over the same dimensions; all series without named levels."""
+    if not isinstance(index, pd.MultiIndex):
+        return [np.arange(len(index))]
+    group = np.zeros(len(index), np.int64)
+    for at, name in enumerate(index.names):
+        labels = index.levels[at]
+        codes = np.asarray(index.codes[at])
+        if name == "stratum":
+            number = codes + 1
+        else:
+            blank = np.append(np.asarray([label == "" for label in labels], dtype=np.int64), 0)
+            number = blank[codes]
+        group = group * (int(number.max(initial=0)) + 1) + number
+    return [np.flatnonzero(group == one) for one in np.unique(group)]
