@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import io
 from functools import lru_cache
+from typing import Literal
 
 import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pylopdf_fonts_zh_cn
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -83,7 +85,7 @@ def series_figure(
     FigureCanvasAgg(figure)
     # A fixed frame rather than a fitted one: charts stand below each other and must line up.
     axes = figure.add_axes((0.095, 0.17, 0.89, 0.66))
-    _draw(axes, observed, expected, upper, alarm, _LEGEND[language])
+    _draw(axes, (observed, expected, upper), alarm, _LEGEND[language])
     _label(axes, pd.DatetimeIndex(history["period_start"]), percent=rate)
     return figure
 
@@ -94,11 +96,12 @@ def _column(history: pd.DataFrame, name: str) -> FloatArray:
     return pd.to_numeric(history[name], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
 
 
-def _draw(
-    axes: Axes, observed: FloatArray, expected: FloatArray, upper: FloatArray, alarm: npt.NDArray[np.bool_], words: dict[str, str]
-) -> None:
+def _draw(axes: Axes, lines: tuple[FloatArray, FloatArray, FloatArray], alarm: npt.NDArray[np.bool_], words: dict[str, str]) -> None:
+    observed, expected, upper = lines
     x = np.arange(len(observed))
-    handles = [axes.bar(x[~alarm], np.nan_to_num(observed[~alarm]), width=0.8, color=BAR, label=words["observed"], linewidth=0)]
+    handles: list[Artist] = [
+        axes.bar(x[~alarm], np.nan_to_num(observed[~alarm]), width=0.8, color=BAR, label=words["observed"], linewidth=0)
+    ]
     if alarm.any():
         handles.append(
             axes.bar(
@@ -131,8 +134,9 @@ def _draw(
 def _label(axes: Axes, starts: pd.DatetimeIndex, *, percent: bool) -> None:
     places = sorted({0, len(starts) // 2, len(starts) - 1})
     axes.set_xticks(places, [starts[place].strftime("%Y-%m-%d") for place in places])
-    for label, align in zip(axes.get_xticklabels(), ("left", "center", "right") if len(places) == 3 else ("left", "right"), strict=False):
-        label.set_horizontalalignment(align)
+    ends: tuple[tuple[int, Literal["left", "right"]], ...] = ((0, "left"), (-1, "right"))
+    for place, align in ends if len(places) > 1 else ():
+        axes.get_xticklabels()[place].set_horizontalalignment(align)
     top = axes.get_ylim()[1] / 1.12
     axes.set_yticks([0, top], ["0", f"{top:.3g}%" if percent else f"{top:,.0f}" if top >= 10 else f"{top:.2g}"])
     for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):

@@ -34,7 +34,8 @@ def grade_name(grade: Grade | None) -> GradeName | None:
 def bilingual(value: object) -> Text:
     """Return ``value`` ({zh, en}, or one text for both) as scrubbed :class:`Text`."""
     if isinstance(value, Mapping):
-        zh, en = str(value.get("zh", "")), str(value.get("en", ""))
+        texts = {str(key): str(text) for key, text in value.items()}
+        zh, en = texts.get("zh", ""), texts.get("en", "")
         return Text(zh=scrub(zh or en), en=scrub(en or zh))
     return Text(zh=scrub(str(value)), en=scrub(str(value)))
 

@@ -135,14 +135,15 @@ def movers(
     rows = frame[(frame[kind] != "") & (frame["reason"] == "") & frame["p_value"].notna()]
     if kind == "region":
         # The jurisdiction as a whole, and what contains it, is not a mover of its own list.
-        rows = rows[(rows["region"] != jurisdiction) & [namer.relation(code, jurisdiction) == "inside" for code in rows["region"]]]
+        own = {code for code in rows["region"].unique() if code != jurisdiction and namer.relation(code, jurisdiction) == "inside"}
+        rows = rows[rows["region"].isin(own)]
     if rows.empty:
         return ()
     newest = rows.groupby("model")["period_end"].transform("max")
     rows = rows[rows["period_end"] == newest]
     others = [name for name in ("product", "industry", "region") if name != kind]
     rows = rows.assign(depth=(rows[others] != "").sum(axis=1), excess=rows["observed"] - rows["expected"])
-    counts = rows.groupby(kind).agg(judged=("alarm", "size"), alarmed=("alarm", "sum"))
+    judged, alarmed = rows[kind].value_counts(), rows.loc[rows["alarm"], kind].value_counts()
     coarsest = rows[rows["depth"] == rows.groupby(kind)["depth"].transform("min")]
     rises = coarsest[coarsest["excess"] > 0]
     ranked = rises.sort_values(
@@ -154,14 +155,13 @@ def movers(
     found = []
     for row in ranked.head(most).to_dict("records"):
         code = str(row[kind])
-        count = counts.loc[code]
         found.append(
             Mover(
                 code=code,
                 name=namer.subject(kind, code),
                 measure=measure_of({str(key): value for key, value in row.items()}, namer, labels, jurisdiction),
-                judged=int(count["judged"]),
-                alarmed=int(count["alarmed"]),
+                judged=int(judged[code]),
+                alarmed=int(alarmed.get(code, 0)),
             )
         )
     return tuple(found)

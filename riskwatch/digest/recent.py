@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from typing import Literal
 
 import pandas as pd
 
@@ -142,10 +143,14 @@ def _clocks(checks: pd.DataFrame, rectify_days: int, recheck_days: int) -> tuple
         return ()
     ordered = pd.to_datetime(checks["ordered_on"])
     found: list[RecordClock] = []
-    for kind, done, days in (("rectify", "rectified_on", rectify_days), ("recheck", "recheck_on", recheck_days)):
+    terms: tuple[tuple[Literal["rectify", "recheck"], str, int], ...] = (
+        ("rectify", "rectified_on", rectify_days),
+        ("recheck", "recheck_on", recheck_days),
+    )
+    for kind, done, days in terms:
         still = ordered[ordered.notna() & (checks[done].isna() if done in checks else True)]
-        counts = (still + pd.Timedelta(days=days)).value_counts().sort_index()
-        found += [RecordClock("rectify" if kind == "rectify" else "recheck", due.date(), int(count)) for due, count in counts.items()]
+        counts = (still + pd.Timedelta(days=days)).dt.date.value_counts().sort_index()
+        found += [RecordClock(kind, dt.date.fromisoformat(str(due)), int(count)) for due, count in counts.items()]
     return tuple(found)
 
 
@@ -163,15 +168,15 @@ def _external(notices: pd.DataFrame, namer: Namer, most: int) -> tuple[ExternalS
     grouped = grouped.sort_values(["notices", "newest", *keys], ascending=[False, False, *([True] * len(keys))], kind="stable")
     return tuple(
         ExternalSignal(
-            system=scrub(row.system, limit=40),
-            product=namer.product(row.product) if row.product else None,
-            hazard=scrub(row.hazard, limit=60),
-            decision=scrub(row.risk_decision, limit=40),
-            origin=_place(namer, row.origin),
-            notices=int(row.notices),
-            newest=row.newest.date(),
+            system=scrub(str(row["system"]), limit=40),
+            product=namer.product(str(row["product"])) if row["product"] else None,
+            hazard=scrub(str(row["hazard"]), limit=60),
+            decision=scrub(str(row["risk_decision"]), limit=40),
+            origin=_place(namer, str(row["origin"])),
+            notices=int(row["notices"]),
+            newest=pd.Timestamp(row["newest"]).date(),
         )
-        for row in grouped.head(most).itertuples()
+        for row in grouped.head(most).to_dict("records")
     )
 
 
