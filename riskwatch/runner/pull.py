@@ -18,8 +18,7 @@ import pyarrow as pa
 
 from riskwatch.definitions.types import SourceDefinition
 from riskwatch.errors import RecordError, SourceError
-from riskwatch.records import Parsed, nothing_but, parse
-from riskwatch.records.streams import STREAMS
+from riskwatch.records import STREAMS, Parsed, Stream, parse
 from riskwatch.runner.context import RunContext
 from riskwatch.sources import RawBatch, SourceFault, SourceState, open_source
 from riskwatch.store import IngestCounts, compress
@@ -157,6 +156,14 @@ def _keep_bad_rows(ctx: RunContext, source: SourceDefinition, fault: SourceFault
     )
     landed = ctx.store.land(batch, source.stream, landed_at=ctx.now)
     _count(report, ctx.store.ingest(landed, nothing_but(STREAMS[source.stream], rejected), raw=text, arrived_at=ctx.now))
+
+
+def nothing_but(stream: Stream, rejected: pd.DataFrame) -> Parsed:
+    """Return a parse result with rejections only."""
+    fields = [field.name for field in stream.all_fields]
+    items = ["record_key", "item_no", *(field.name for field in stream.items), "row_no"]
+    empty = pd.DataFrame(columns=[*fields, "row_no", "known_on"])
+    return Parsed(empty, pd.DataFrame(columns=items), rejected, pd.DataFrame(columns=["row_no", "into", "reason"]), ())
 
 
 def pull_source(ctx: RunContext, source: SourceDefinition) -> PullReport:

@@ -117,7 +117,7 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
     from riskwatch.runner.doctor import examine  # noqa: PLC0415
 
     project = open_project(context)
-    findings = examine(project.root, project.definitions, project.trees, today=project.day())
+    findings = examine(project.definitions, project.trees, today=project.day())
     if as_json:
         print_json(findings)
     else:
