@@ -47,6 +47,7 @@ class Rejects:
     first_row: int
     bad: npt.NDArray[np.bool_] = field(init=False)
     _parts: list[pd.DataFrame] = field(init=False, default_factory=list)
+    _of: dict[str, npt.NDArray[np.bool_]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.bad = np.zeros(self.rows, dtype=np.bool_)
@@ -80,10 +81,15 @@ class Rejects:
         if not at.size:
             return
         self.bad[at] = True
+        self._of.setdefault(name, np.zeros(self.rows, dtype=np.bool_))[at] = True
         quiet = personal or not values
         messages = [f"{name} {why}"] * len(at) if quiet else [f"{name} {why}; got {value!r}" for value in values]
         part = {"row_no": at + self.first_row, "field": name, "rule": rule, "value": list(values) or [""] * len(at), "message": messages}
         self._parts.append(pd.DataFrame(part))
+
+    def of(self, name: str) -> npt.NDArray[np.bool_]:
+        """Tell which rows broke a rule of this field."""
+        return self._of.get(name, np.zeros(self.rows, dtype=np.bool_))
 
     def kept(self) -> npt.NDArray[np.int64]:
         """Return the positions of rows that broke no rule so far."""

@@ -58,6 +58,15 @@ class RowRule:
     field: str
     other: str
 
+    @property
+    def asks(self) -> str:
+        """What the rule asks for, in words."""
+        if self.name == "failed-exceeds-inspected":
+            return f"must not exceed {self.other}"
+        if self.name == "verdict-contradicts-count":
+            return f"must agree with {self.other}: fail needs one, pass none"
+        return f"must not be before {self.other}"
+
     def broken(self, columns: Columns) -> npt.NDArray[np.bool_]:
         """Tell which rows break the rule; a missing value breaks none.
 
