@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -70,11 +70,12 @@ class Session:
     def _run(self, statement: sa.ClauseElement) -> None:
         compiled = statement.compile(dialect=self._compiler, compile_kwargs={"render_postcompile": True})
         values = compiled.params
+        bound = getattr(compiled, "binds", {})
         parameters = []
         for name in getattr(compiled, "positiontup", None) or ():
-            processor = (
-                compiled.binds[name].type.dialect_impl(self._compiler).bind_processor(self._compiler) if name in compiled.binds else None
-            )
+            # An expanded IN list binds "name_1", "name_2", ... of the parameter "name".
+            parameter = bound.get(name) if name in bound else bound.get(name.rpartition("_")[0])
+            processor = parameter.type.dialect_impl(self._compiler).bind_processor(self._compiler) if parameter is not None else None
             value = values[name]
             parameters.append(processor(value) if processor is not None else value)
         self._cursor.execute(str(compiled), tuple(parameters) or None)
@@ -212,10 +213,9 @@ class Database:
 
     @staticmethod
     def _roll_back(cursor: Any) -> None:
-        try:
+        # The error that led here is the one to show; closing the connection rolls back as well.
+        with suppress(Exception):
             cursor.execute("ROLLBACK")
-        except Exception:  # noqa: BLE001, S110 - the error that led here is the one to show; closing rolls back as well
-            pass
 
     def close(self) -> None:
         """Give all connections back."""

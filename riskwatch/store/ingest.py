@@ -37,11 +37,16 @@ class Judged(Protocol):
     """
 
     @property
-    def records(self) -> pd.DataFrame: ...
+    def records(self) -> pd.DataFrame:
+        """Good records."""
+
     @property
-    def items(self) -> pd.DataFrame: ...
+    def items(self) -> pd.DataFrame:
+        """Their child rows."""
+
     @property
-    def rejected(self) -> pd.DataFrame: ...
+    def rejected(self) -> pd.DataFrame:
+        """One line per broken rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +109,7 @@ def ingest(
         state = session.scalar(sa.select(batch.c.state).where(batch.c.batch_id == landed.batch_id))
         if state != "landed":
             return IngestCounts()
-        counts = store_records(session, landed, judged.records, judged.items, content_hash, arrived_on)
+        counts = store_records(session, landed, judged.records, judged.items, content_hash=content_hash, arrived_on=arrived_on)
         rejected = store_rejected(session, landed, judged.rejected, raw, now)
         counts += IngestCounts(rejected=rejected)
         session.execute(batch.update().where(batch.c.batch_id == landed.batch_id).values(state="judged", n_rejected=rejected))
@@ -112,7 +117,7 @@ def ingest(
 
 
 def store_records(
-    session: Session, landed: Landed, records: pd.DataFrame, items: pd.DataFrame, content_hash: Ints, arrived_on: dt.date
+    session: Session, landed: Landed, records: pd.DataFrame, items: pd.DataFrame, *, content_hash: Ints, arrived_on: dt.date
 ) -> IngestCounts:
     """Write the versions that are new or changed; part of a transaction that holds the lock of the record table."""
     stream, table = STREAMS[landed.stream], RECORD_TABLES[landed.stream]
@@ -123,7 +128,7 @@ def store_records(
     hashes = key_hashes(landed.source, keys)
     codes = _codes(hashes, keys)
     last_id = int(session.scalar(sa.select(sa.func.coalesce(sa.func.max(table.c.record_id), 0))))
-    stored, top_version = _stored(session, table, landed.source, hashes, codes, keys, empty=last_id == 0)
+    stored, top_version = _stored(session, table, landed.source, hashes=hashes, codes=codes, keys=keys, empty=last_id == 0)
     declared = pd.to_datetime(records["known_on"]).to_numpy().astype("datetime64[D]")
     incoming = Incoming(codes, np.asarray(content_hash, np.int64), declared)
     plan = plan_versions(incoming, stored, np.datetime64(arrived_on, "D"))
@@ -132,17 +137,26 @@ def store_records(
         record_id = np.arange(last_id + 1, last_id + 1 + plan.rows.size, dtype=np.int64)
         version = _version_numbers(hashes[plan.rows], top_version)
         _append_records(
-            session, table, landed, columns, plan, record_id, version, hashes, incoming.content_hash, records["row_no"].to_numpy()
+            session,
+            table,
+            landed,
+            columns,
+            plan=plan,
+            record_id=record_id,
+            version=version,
+            hashes=hashes,
+            content_hash=incoming.content_hash,
+            row_no=records["row_no"].to_numpy(),
         )
         if stream.items and len(items):
-            _append_items(session, stream, records["record_key"], items, plan.rows, record_id)
+            _append_items(session, stream, records["record_key"], items, rows=plan.rows, record_id=record_id)
     found = np.bincount(plan.status, minlength=4)
     _account(session, landed, plan, found)
     return IngestCounts(new=int(found[NEW]), changed=int(found[CHANGED]), same=int(found[SAME]), stale=int(found[STALE]))
 
 
 def _codes(hashes: Ints, keys: pa.Array | pa.ChunkedArray) -> Ints:
-    """Number the keys of a batch; the texts are only looked at where two rows share a hash."""
+    """Give each key of a batch a number; the texts are only looked at where two rows share a hash."""
     unique, inverse = np.unique(hashes, return_inverse=True)
     if unique.size == hashes.size:
         return inverse.astype(np.int64)
@@ -150,7 +164,7 @@ def _codes(hashes: Ints, keys: pa.Array | pa.ChunkedArray) -> Ints:
 
 
 def _stored(
-    session: Session, table: sa.Table, source: str, hashes: Ints, codes: Ints, keys: pa.Array | pa.ChunkedArray, *, empty: bool
+    session: Session, table: sa.Table, source: str, *, hashes: Ints, codes: Ints, keys: pa.Array | pa.ChunkedArray, empty: bool
 ) -> tuple[Stored, dict[int, int]]:
     """Read all versions of the keys of a batch, and the highest version number of each hash that has any."""
     if empty:
@@ -165,7 +179,7 @@ def _stored(
         return Stored.empty(), {}
     found_hash = found.column("key_hash").to_numpy()
     version = found.column("version").to_numpy()
-    top = pd.Series(version).groupby(found_hash).max().to_dict()
+    top = pd.Series(version).groupby(found_hash).max()
     first = pd.Index(keys.to_numpy(zero_copy_only=False) if isinstance(keys, pa.Array) else keys.to_numpy())
     lookup = pd.Series(codes, index=first)
     lookup = lookup[~lookup.index.duplicated()]
@@ -181,12 +195,12 @@ def _stored(
             declared=days(found.column("declared_on"))[mine],
             superseded=days(found.column("superseded_at"))[mine],
         ),
-        {int(key): int(value) for key, value in top.items()},
+        {int(key): int(value) for key, value in zip(top.index.to_numpy(), top.to_numpy(), strict=True)},
     )
 
 
 def _version_numbers(hashes: Ints, top: dict[int, int]) -> Ints:
-    """Number new versions on from the highest stored one of the same hash, in file order."""
+    """Continue the numbering of versions from the highest stored one of the same hash, in file order."""
     within = (
         pd.Series(hashes).groupby(hashes).cumcount().to_numpy() if np.unique(hashes).size < hashes.size else np.zeros(hashes.size, np.int64)
     )
@@ -222,6 +236,7 @@ def _append_records(
     table: sa.Table,
     landed: Landed,
     columns: dict[str, Any],
+    *,
     plan: Plan,
     record_id: Ints,
     version: Ints,
@@ -248,7 +263,7 @@ def _append_records(
     session.append(table, pa.table({column.name: out[column.name] for column in table.columns}))
 
 
-def _append_items(session: Session, stream: Stream, keys: pd.Series, items: pd.DataFrame, rows: Ints, record_id: Ints) -> None:
+def _append_items(session: Session, stream: Stream, keys: pd.Series, items: pd.DataFrame, *, rows: Ints, record_id: Ints) -> None:
     """Write the child rows of the versions that were written; a key that is twice in a batch shares its child rows."""
     table = ITEM_TABLES[stream.name]
     written = pd.DataFrame({"record_key": keys.to_numpy()[rows], "record_id": record_id})

@@ -41,7 +41,7 @@ def key_hashes(source: str, keys: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.
     heads = heads.dictionary_encode()
     head = _hash(heads.dictionary.to_numpy(zero_copy_only=False), salt)[heads.indices.to_numpy(zero_copy_only=False)]
     mixed = (head >> _TAIL_BITS << _TAIL_BITS) | (whole >> (np.uint64(64) - _TAIL_BITS))
-    return mixed.view(np.int64)
+    return np.asarray(mixed.view(np.int64))
 
 
 def _hash(values: Any, salt: str) -> npt.NDArray[np.uint64]:

@@ -14,7 +14,7 @@ from riskwatch.errors import StoreError
 from riskwatch.store.database import Database, instant
 from riskwatch.store.tables import batch, raw_chunk
 
-__all__ = ["Landed", "Raw", "compress", "land", "pending", "read_raw", "seen_keys"]
+__all__ = ["Landed", "Raw", "compress", "find_batch", "land", "pending", "read_raw", "seen_keys"]
 
 
 class Raw(Protocol):
@@ -25,19 +25,32 @@ class Raw(Protocol):
     """
 
     @property
-    def source(self) -> str: ...
+    def source(self) -> str:
+        """Name of the source."""
+
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """File, chunk or page."""
+
     @property
-    def content_key(self) -> str: ...
+    def content_key(self) -> str:
+        """Hash of the content."""
+
     @property
-    def table(self) -> pa.Table: ...
+    def table(self) -> pa.Table:
+        """Raw rows."""
+
     @property
-    def first_row(self) -> int: ...
+    def first_row(self) -> int:
+        """Number of the first row."""
+
     @property
-    def cursor(self) -> str | None: ...
+    def cursor(self) -> str | None:
+        """Where to go on."""
+
     @property
-    def last(self) -> bool: ...
+    def last(self) -> bool:
+        """Whether the content ends here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +72,22 @@ def compress(table: pa.Table) -> bytes:
     options = pa.ipc.IpcWriteOptions(compression=pa.Codec("zstd", compression_level=1))
     with pa.ipc.new_stream(sink, table.schema, options=options) as writer:
         writer.write_table(table)
-    return sink.getvalue().to_pybytes()
+    return bytes(sink.getvalue())
 
 
 def _decompress(payload: bytes) -> pa.Table:
     return pa.ipc.open_stream(pa.py_buffer(payload)).read_all()
+
+
+def find_batch(database: Database, raw: Raw) -> Landed | None:
+    """Return the stored batch of the same content and first row, or None."""
+    with database.read(f'look for {raw.name} of source "{raw.source}"') as connection:
+        row = connection.execute(sa.select(batch).where(_same(raw))).one_or_none()
+    return None if row is None else _landed(row)
+
+
+def _same(raw: Raw) -> sa.ColumnElement[bool]:
+    return sa.and_(batch.c.source == raw.source, batch.c.content_key == raw.content_key, batch.c.first_row == raw.first_row)
 
 
 def land(database: Database, raw: Raw, stream: str, landed_at: dt.datetime, payload: bytes | None = None) -> Landed:
@@ -94,8 +118,7 @@ def land(database: Database, raw: Raw, stream: str, landed_at: dt.datetime, payl
                 hint="the reader must hand over values as they were found",
             )
     doing = f'land {raw.name} of source "{raw.source}"'
-    same = sa.and_(batch.c.source == raw.source, batch.c.content_key == raw.content_key, batch.c.first_row == raw.first_row)
-    found = sa.select(batch).where(same)
+    found = sa.select(batch).where(_same(raw))
     with database.read(doing) as connection:
         row = connection.execute(found).one_or_none()
     if row is None:

@@ -16,7 +16,7 @@ from riskwatch.errors import StoreError
 from riskwatch.records.streams import STREAMS
 from riskwatch.store.columns import arrow_type
 from riskwatch.store.database import Database
-from riskwatch.store.tables import BOOKKEEPING, ITEM_TABLES, RECORD_TABLES, batch, quarantine
+from riskwatch.store.tables import ITEM_TABLES, RECORD_TABLES, batch, quarantine
 
 __all__ = ["data_vintage", "freshness", "read_items", "read_records", "visible"]
 
@@ -49,6 +49,7 @@ def read_records(
     stream: str,
     columns: Sequence[str] | None = None,
     as_of: dt.date | None = None,
+    *,
     where: Mapping[str, Iterable[str]] | None = None,
     between: Mapping[str, tuple[float, float]] | None = None,
     sources: Iterable[str] | None = None,
@@ -232,8 +233,8 @@ def freshness(database: Database, as_of: dt.date) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per source: ``source, stream, newest_event, newest_known`` (datetime64[s]), ``records``, ``recent`` (records whose event lies in the
-        last 28 days up to ``as_of``) and ``open_quarantine`` (entries waiting now).
+        One row per source: ``source, stream, newest_event, newest_known`` (datetime64[s]), ``records``, ``recent`` (records whose
+        event lies in the last 28 days up to ``as_of``) and ``open_quarantine`` (entries waiting now).
     """
     rows: list[dict[str, Any]] = []
     recent_from = as_of - dt.timedelta(days=_RECENT_DAYS - 1)
@@ -256,10 +257,8 @@ def freshness(database: Database, as_of: dt.date) -> pd.DataFrame:
         open_query = sa.select(quarantine.c.source, sa.func.count()).where(quarantine.c.state != "resolved").group_by(quarantine.c.source)
         waiting = {source: int(count) for source, count in connection.execute(open_query)}
         known = {row["source"] for row in rows}
-        streams = {
-            source: stream
-            for source, stream in connection.execute(sa.select(batch.c.source, sa.func.max(batch.c.stream)).group_by(batch.c.source))
-        }
+        listed = sa.select(batch.c.source, sa.func.max(batch.c.stream)).group_by(batch.c.source)
+        streams = {row[0]: row[1] for row in connection.execute(listed)}
     rows += [
         {"source": source, "stream": stream, "newest_event": None, "newest_known": None, "records": 0, "recent": 0}
         for source, stream in streams.items()

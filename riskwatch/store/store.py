@@ -16,12 +16,15 @@ import pandas as pd
 import pyarrow as pa
 
 from riskwatch.store import ingest as ingesting
-from riskwatch.store import landing, read
+from riskwatch.store import landing, loading, quarantine, read, results, sourcestate
 from riskwatch.store.database import Database
 from riskwatch.store.faults import translated
 from riskwatch.store.ingest import IngestCounts, Judged
 from riskwatch.store.landing import Landed, Raw
+from riskwatch.store.lease import Clock, Lease, acquire
 from riskwatch.store.migrate import migrate
+from riskwatch.store.results import AssessmentRow, DetectionResult, DigestRow, EventRow, WarningRow
+from riskwatch.store.sourcestate import SourceStatus
 
 __all__ = ["ContentHash", "Store"]
 
@@ -32,6 +35,10 @@ def _default_hash(records: pd.DataFrame, items: pd.DataFrame) -> npt.NDArray[np.
     from riskwatch.records.hashing import content_hash  # noqa: PLC0415 - loaded with the first batch
 
     return np.asarray(content_hash(records, items), np.int64)
+
+
+def _utc_now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
 
 
 class Store:
@@ -53,7 +60,7 @@ class Store:
     def __init__(self, database: Database, *, zone: str = "Asia/Shanghai", content_hash: ContentHash | None = None) -> None:
         self.database = database
         self.zone = ZoneInfo(zone)
-        self._content_hash = content_hash or _default_hash
+        self.content_hash: ContentHash = content_hash or _default_hash
 
     @classmethod
     def open(cls, url: str, *, zone: str = "Asia/Shanghai", busy_seconds: float = 30.0, content_hash: ContentHash | None = None) -> Self:
@@ -86,14 +93,30 @@ class Store:
 
     # --- raw rows and records ---------------------------------------------------------------------------------------
 
+    def find_batch(self, raw: Raw) -> Landed | None:
+        """Return the stored batch of the same content and first row, or None."""
+        return landing.find_batch(self.database, raw)
+
     def land(self, raw: Raw, stream: str, *, landed_at: dt.datetime, payload: bytes | None = None) -> Landed:
         """Store raw rows before they are judged; see :func:`riskwatch.store.landing.land`."""
         return landing.land(self.database, raw, stream, landed_at, payload)
 
-    def ingest(self, landed: Landed, judged: Judged, *, raw: pa.Table, arrived_at: dt.datetime) -> IngestCounts:
-        """Store the judged rows of a landed batch; see :func:`riskwatch.store.ingest.ingest`."""
-        hashes = self._content_hash(judged.records, judged.items)
+    def ingest(
+        self, landed: Landed, judged: Judged, *, raw: pa.Table, arrived_at: dt.datetime, hashes: npt.NDArray[np.int64] | None = None
+    ) -> IngestCounts:
+        """Store the judged rows of a landed batch; see :func:`riskwatch.store.ingest.ingest`.
+
+        ``hashes`` are the content hashes, where another thread computed them already.
+        """
+        if hashes is None:
+            hashes = self.content_hash(judged.records, judged.items)
         return ingesting.ingest(self.database, landed, judged, hashes, raw=raw, arrived_on=self.day(arrived_at), now=arrived_at)
+
+    def load(
+        self, batches: Iterable[Raw], parse: Callable[[Raw], Judged], stream: str, *, arrived_at: dt.datetime
+    ) -> Iterator[tuple[Raw, IngestCounts]]:
+        """Land, parse and ingest batches, parsing one while another is written; see :func:`riskwatch.store.loading.load`."""
+        return loading.load(self, batches, parse, stream, arrived_at=arrived_at)
 
     def day(self, moment: dt.datetime) -> dt.date:
         """Return the day of an instant in the project's zone."""
@@ -116,6 +139,7 @@ class Store:
         stream: str,
         columns: Sequence[str] | None = None,
         as_of: dt.date | None = None,
+        *,
         where: Mapping[str, Iterable[str]] | None = None,
         between: Mapping[str, tuple[float, float]] | None = None,
         sources: Iterable[str] | None = None,
@@ -123,7 +147,9 @@ class Store:
         until: dt.date | None = None,
     ) -> pd.DataFrame:
         """Read one version per record, the one in force on a day; see :func:`riskwatch.store.read.read_records`."""
-        return read.read_records(self.database, stream, columns, as_of, where, between, sources, since, until)
+        return read.read_records(
+            self.database, stream, columns, as_of, where=where, between=between, sources=sources, since=since, until=until
+        )
 
     def read_items(self, stream: str, record_ids: Sequence[int] | None = None, as_of: dt.date | None = None) -> pd.DataFrame:
         """Read child rows; see :func:`riskwatch.store.read.read_items`."""
@@ -136,6 +162,121 @@ class Store:
     def freshness(self, as_of: dt.date) -> pd.DataFrame:
         """Say how fresh each source is; see :func:`riskwatch.store.read.freshness`."""
         return read.freshness(self.database, as_of)
+
+    # --- quarantine -------------------------------------------------------------------------------------------------
+
+    def list_quarantine(self, source: str | None = None, states: Iterable[str] = ("open", "retried")) -> pd.DataFrame:
+        """List bad rows; see :func:`riskwatch.store.quarantine.list_quarantine`."""
+        return quarantine.list_quarantine(self.database, source, states)
+
+    def export_quarantine(self, path: Path, source: str | None = None, states: Iterable[str] = ("open", "retried")) -> int:
+        """Write bad rows to CSV or XLSX, formulas made harmless; return how many."""
+        return quarantine.export_quarantine(self.database, path, source, states)
+
+    def retry_quarantine(self, parse: quarantine.Parse, *, arrived_at: dt.datetime, source: str | None = None) -> quarantine.RetryCounts:
+        """Judge quarantined rows again with the definitions of today; see :func:`riskwatch.store.quarantine.retry_quarantine`."""
+        return quarantine.retry_quarantine(
+            self.database, parse, self.content_hash, source=source, arrived_on=self.day(arrived_at), now=arrived_at
+        )
+
+    # --- sources ----------------------------------------------------------------------------------------------------
+
+    def source_status(self, source: str) -> SourceStatus:
+        """Return cursor and health of a source."""
+        return sourcestate.source_status(self.database, source)
+
+    def set_cursor(self, source: str, cursor: str) -> None:
+        """Store where the next pull begins."""
+        sourcestate.set_cursor(self.database, source, cursor)
+
+    def note_pull(self, source: str, *, at: dt.datetime, error: str | None = None) -> None:
+        """Store that a pull ended, well (``error`` None) or not."""
+        sourcestate.note_pull(self.database, source, at=at, error=error)
+
+    # --- one run at a time ------------------------------------------------------------------------------------------
+
+    def lease(
+        self,
+        name: str = "run",
+        *,
+        seconds: float = 900.0,
+        wait_seconds: float = 0.0,
+        clock: Clock = _utc_now,
+        holder: str | None = None,
+    ) -> Lease:
+        """Take the lease, or raise LeaseHeldError naming its holder; see :func:`riskwatch.store.lease.acquire`."""
+        return acquire(self.database, name, seconds=seconds, wait_seconds=wait_seconds, clock=clock, holder=holder)
+
+    # --- runs and results -------------------------------------------------------------------------------------------
+
+    def start_run(self, run_id: str, *, pipeline: str, as_of: dt.date, now: dt.datetime, definitions: Mapping[str, str]) -> None:
+        """Open a run record."""
+        results.start_run(self.database, run_id, pipeline=pipeline, as_of=as_of, now=now, definitions=definitions)
+
+    def finish_run(self, run_id: str, *, state: str, counts: Mapping[str, Any], finished_at: dt.datetime) -> None:
+        """Close a run that wrote no results."""
+        results.finish_run(self.database, run_id, state=state, counts=counts, finished_at=finished_at)
+
+    def read_runs(self, limit: int = 50) -> list[dict[str, Any]]:
+        """Return the newest runs, newest first."""
+        return results.read_runs(self.database, limit)
+
+    def has_detection(self, detection_id: str) -> bool:
+        """Say whether these judgements are stored already."""
+        return results.has_detection(self.database, detection_id)
+
+    def write_detection(self, result: DetectionResult, *, now: dt.datetime) -> None:
+        """Store the judgements of one model."""
+        results.write_detection(self.database, result, now=now)
+
+    def write_run_results(
+        self,
+        run_id: str,
+        *,
+        now: dt.datetime,
+        detections: Iterable[DetectionResult] = (),
+        assessments: Iterable[AssessmentRow] = (),
+        warnings: Iterable[WarningRow] = (),
+        events: Iterable[EventRow] = (),
+        digests: Iterable[DigestRow] = (),
+        counts: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write all that a run found in one transaction; see :func:`riskwatch.store.results.write_run_results`."""
+        results.write_run_results(
+            self.database,
+            run_id,
+            now=now,
+            detections=detections,
+            assessments=assessments,
+            warnings=warnings,
+            events=events,
+            digests=digests,
+            counts=counts,
+        )
+
+    def read_signals(self, detection_ids: Sequence[str], *, alarms_only: bool = False) -> pd.DataFrame:
+        """Return the judgements of some detections."""
+        return results.read_signals(self.database, detection_ids, alarms_only=alarms_only)
+
+    def read_rolled_up(self, detection_ids: Sequence[str]) -> pd.DataFrame:
+        """Return which thin series were watched at their parent instead."""
+        return results.read_rolled_up(self.database, detection_ids)
+
+    def read_warnings(self, as_of: dt.date | None = None, states: Iterable[str] | None = None) -> list[WarningRow]:
+        """Return every warning as it stood at the end of a day."""
+        return results.read_warnings(self.database, as_of, states)
+
+    def read_events(self, since: dt.date | None = None, until: dt.date | None = None, warning_id: str | None = None) -> list[EventRow]:
+        """Return events of some days, oldest first."""
+        return results.read_events(self.database, since, until, warning_id)
+
+    def read_assessments(self, run_id: str | None = None, as_of: dt.date | None = None) -> list[AssessmentRow]:
+        """Return the assessments of a run, or of the newest finished run of a day."""
+        return results.read_assessments(self.database, run_id, as_of)
+
+    def read_digest(self, centre: str, as_of: dt.date | None = None, language: str = "zh") -> DigestRow | None:
+        """Return the digest of a centre and day."""
+        return results.read_digest(self.database, centre, as_of, language)
 
 
 def _prepare_file(database: Database, path: Path) -> None:

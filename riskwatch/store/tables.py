@@ -14,6 +14,8 @@ Personal data lives in the record tables, the raw landing and the quarantine (wh
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from riskwatch.records.streams import STREAMS, Field, Stream
@@ -62,8 +64,8 @@ BOOKKEEPING = (
 )
 
 
-def _type(field: Field) -> sa.types.TypeEngine[object]:
-    kinds: dict[str, sa.types.TypeEngine[object]] = {
+def _type(field: Field) -> sa.types.TypeEngine[Any]:
+    kinds: dict[str, sa.types.TypeEngine[Any]] = {
         "text": sa.Text(),
         "code": sa.Text(),
         "int": sa.BigInteger(),
@@ -74,7 +76,7 @@ def _type(field: Field) -> sa.types.TypeEngine[object]:
     return kinds[field.kind]
 
 
-def _fields(fields: tuple[Field, ...]) -> list[sa.Column[object]]:
+def _fields(fields: tuple[Field, ...]) -> list[sa.Column[Any]]:
     return [sa.Column(field.name, _type(field), nullable=not field.required) for field in fields]
 
 

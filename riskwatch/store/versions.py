@@ -72,7 +72,8 @@ class Stored:
 class Plan:
     """What to write.
 
-    ``rows`` are the incoming rows that become versions, ascending, with their ``known``, ``superseded`` (NaT: current) and ``declared`` days;
+    ``rows`` are the incoming rows that become versions, ascending, with their ``known``, ``superseded`` (NaT: current) and
+    ``declared`` days;
     ``closed`` are record ids of stored versions whose ``superseded`` day changes to ``closed_at``; ``status`` is one of
     NEW, CHANGED, SAME, STALE for every incoming row.
     """
@@ -119,7 +120,6 @@ def plan_versions(incoming: Incoming, stored: Stored, arrived: np.datetime64) ->
     Plan
         Rows to insert and stored versions to close.
     """
-    arrived = np.datetime64(arrived, "D")
     n = incoming.key.size
     keys = int(incoming.key.max()) + 1 if n else 0
     once = np.bincount(incoming.key, minlength=keys)[incoming.key] == 1 if n else np.zeros(0, bool)

@@ -1,0 +1,122 @@
+"""One run at a time: a row that says who works, until when."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import socket
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+import sqlalchemy as sa
+
+from riskwatch.errors import LeaseHeldError
+from riskwatch.store.database import Database, instant
+from riskwatch.store.tables import lease
+
+__all__ = ["Clock", "Lease", "acquire", "this_process"]
+
+Clock = Callable[[], dt.datetime]
+_POLL_SECONDS = 0.2
+
+
+def this_process() -> str:
+    """Name this process for people: ``pid@host``."""
+    return f"{os.getpid()}@{socket.gethostname()}"
+
+
+class Lease:
+    """A lease that is held; use as a context manager, so that it is released however the work ends.
+
+    Call :meth:`renew` now and then during long work: a lease that was not renewed for its length is free for others.
+    """
+
+    def __init__(self, database: Database, name: str, holder: str, seconds: float, clock: Clock) -> None:
+        self.name, self.holder = name, holder
+        self._database, self._seconds, self._clock = database, seconds, clock
+
+    def renew(self) -> None:
+        """Hold on for another full length.
+
+        Raises
+        ------
+        LeaseHeldError
+            If it expired meanwhile and another process took it: stop working, what you write could clash with its work.
+        """
+        now = self._clock()
+        mine = sa.and_(lease.c.name == self.name, lease.c.holder == self.holder)
+        values = {"renewed_at": instant(now), "expires_at": instant(now + dt.timedelta(seconds=self._seconds))}
+        with self._database.write(f'renew the lease "{self.name}"') as connection:
+            if connection.execute(lease.update().where(mine).values(values)).rowcount != 1:
+                found = connection.execute(sa.select(lease.c.holder).where(lease.c.name == self.name)).scalar_one_or_none()
+                raise LeaseHeldError(
+                    f'The lease "{self.name}" of {self.holder} expired and is now held by {found or "nobody"}.',
+                    hint="raise lease_seconds in config/riskwatch.yaml if runs take longer, then run again",
+                )
+
+    def release(self) -> None:
+        """Let go; nothing happens if it was taken over already."""
+        mine = sa.and_(lease.c.name == self.name, lease.c.holder == self.holder)
+        with self._database.write(f'release the lease "{self.name}"') as connection:
+            connection.execute(lease.delete().where(mine))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.release()
+
+
+def acquire(database: Database, name: str, *, seconds: float, wait_seconds: float, clock: Clock, holder: str | None = None) -> Lease:
+    """Take a lease, waiting for it if asked to.
+
+    Parameters
+    ----------
+    database : Database
+        Where the lease is kept.
+    name : str
+        What is leased, such as ``"run"``.
+    seconds : float
+        Length: a holder that did not renew for so long is taken for dead, and its lease is taken over.
+    wait_seconds : float
+        How long to wait for another holder; 0 does not wait.
+    clock : callable
+        Gives the present instant, with a zone.
+    holder : str, optional
+        Who takes it; by default this process with its start of holding, so that one process never shares with itself.
+
+    Raises
+    ------
+    LeaseHeldError
+        If another holder has it still after the wait; the message names the holder.
+    """
+    holder = holder or f"{this_process()} (since {instant(clock())})"
+    deadline = time.monotonic() + wait_seconds
+    while True:
+        found = _try(database, name, holder, seconds, clock())
+        if found is None:
+            return Lease(database, name, holder, seconds, clock)
+        if time.monotonic() >= deadline:
+            held_by, acquired, expires = found
+            raise LeaseHeldError(
+                f'The lease "{name}" is held by {held_by}, acquired at {acquired}, valid until {expires}.',
+                hint="wait for that run to end, or give --wait SECONDS; if its process is dead, its lease ends by itself at the time shown",
+            )
+        time.sleep(_POLL_SECONDS)
+
+
+def _try(database: Database, name: str, holder: str, seconds: float, now: dt.datetime) -> tuple[str, str, str] | None:
+    """Take the lease if it is free or expired and return None; else return who holds it."""
+    with database.write(f'acquire the lease "{name}"') as connection:
+        if database.dialect == "postgresql":
+            connection.execute(sa.text("LOCK TABLE lease IN EXCLUSIVE MODE"))
+        query = sa.select(lease.c.holder, lease.c.acquired_at, lease.c.expires_at).where(lease.c.name == name)
+        row = connection.execute(query).one_or_none()
+        if row is not None and row.expires_at > instant(now):
+            return row.holder, row.acquired_at, row.expires_at
+        connection.execute(lease.delete().where(lease.c.name == name))
+        moment, end = instant(now), instant(now + dt.timedelta(seconds=seconds))
+        connection.execute(lease.insert().values(name=name, holder=holder, acquired_at=moment, renewed_at=moment, expires_at=end))
+    return None
