@@ -179,28 +179,29 @@ def keep_together(segments: Iterable[Segment], headers: Sequence[Sequence[str]])
     """
     held: Segment | None = None
     for segment in segments:
-        current = segment
-        if held is not None:
-            if held.first_row + held.table.num_rows == segment.first_row and held.table.column_names == segment.table.column_names:
-                current = Segment(pa.concat_tables([held.table, segment.table]), held.first_row)
-            else:
-                yield held
-            held = None
-        tail = _tail_rows(current.table, headers)
-        split = current.table.num_rows - tail
-        if tail == 0:
-            yield current
+        if held is None:
+            held = segment
             continue
+        follows = held.first_row + held.table.num_rows == segment.first_row and held.table.column_names == segment.table.column_names
+        tail = _tail_rows(held.table, headers) if follows else 0
+        split = held.table.num_rows - tail
         # A key that fills a whole batch is handed on as it is: holding it back would never end.
-        if split == 0:
-            held = current if current.table.num_rows < MAX_BATCH_ROWS else None
-            if held is None:
-                yield current
+        if tail == 0 or split == 0:
+            yield held
+            held = segment
             continue
-        held = Segment(current.table.slice(split), current.first_row + split)
-        yield from rechunk([Segment(current.table.slice(0, split), current.first_row)])
+        yield Segment(held.table.slice(0, split), held.first_row)
+        moved = Segment(pa.concat_tables([held.table.slice(split), segment.table]), held.first_row + split)
+        *full, held = _cut(moved)
+        yield from full
     if held is not None:
         yield held
+
+
+def _cut(segment: Segment) -> list[Segment]:
+    """Cut a segment into pieces of at most ``MAX_BATCH_ROWS`` rows."""
+    starts = range(0, segment.table.num_rows, MAX_BATCH_ROWS)
+    return [Segment(segment.table.slice(start, MAX_BATCH_ROWS), segment.first_row + start) for start in starts]
 
 
 def _tail_rows(table: pa.Table, headers: Sequence[Sequence[str]]) -> int:
