@@ -60,8 +60,12 @@ class FarringtonFlexible:
         Allow a linear trend of the log mean.
     trend_alpha : float
         Level at which the trend must differ from 0 to be kept.
-    threshold_method : {"nb-plugin", "muan", "delta"}
-        Negative binomial quantile at the expected count; the same at its upper confidence limit; 2/3-power normal approximation.
+    threshold_method : {"nb-plugin", "muan", "delta", "nb-predictive"}
+        Negative binomial quantile at the expected count; the same at its upper confidence limit; 2/3-power normal approximation;
+        negative binomial whose variance also holds the error of the expected count (not in R; best for short or thin history).
+    standard_errors : {"surveillance", "pearson"} or None
+        Variance behind the trend's test and the error of the expected count: as the R package computes it after reweighting (see the
+        page), or the Pearson dispersion. None: "pearson" for nb-predictive, else "surveillance".
     limit_cases, limit_periods : int
         A cell is judged only if the newest ``limit_periods`` periods, itself included, hold ``limit_cases`` cases.
     population_offset : bool
@@ -85,7 +89,12 @@ class FarringtonFlexible:
     alpha: float = parameter(0.005, above=0.0, below=0.5, unit="probability")
     trend: bool = parameter(default=True)
     trend_alpha: float = parameter(0.05, minimum=0.0, maximum=1.0, unit="probability")
-    threshold_method: Literal["nb-plugin", "muan", "delta"] = parameter("nb-plugin", choices=("nb-plugin", "muan", "delta"))
+    threshold_method: Literal["nb-plugin", "muan", "delta", "nb-predictive"] = parameter(
+        "nb-plugin", choices=("nb-plugin", "muan", "delta", "nb-predictive")
+    )
+    standard_errors: Literal["surveillance", "pearson"] | None = parameter(
+        None, kind=str, optional=True, choices=("surveillance", "pearson")
+    )
     limit_cases: int = parameter(5, minimum=0, unit="cases")
     limit_periods: int = parameter(4, minimum=1, unit="periods")
     population_offset: bool = parameter(default=False)
@@ -105,6 +114,9 @@ class FarringtonFlexible:
     def min_periods(self, frequency: str) -> int:
         """Return how many periods, the judged one included, a panel must have before any of it is judged."""
         return self._years() * (baselines.PERIODS_PER_YEAR[frequency] + (frequency != "month" and self.year_match == "calendar")) + 1
+
+    def _pearson(self) -> bool:
+        return self.standard_errors == "pearson" or (self.standard_errors is None and self.threshold_method == "nb-predictive")
 
     def _years(self) -> int:
         return min(3, self.years_back) if self.min_years is None else self.min_years
@@ -159,15 +171,18 @@ class FarringtonFlexible:
             for column, now in enumerate(judged.tolist()):
                 anniversaries = baselines.reference_positions(panel.periods, now, self.years_back, self.year_match)
                 design = baselines.seasonal_baseline(now, anniversaries, half_window=half, guard=guard, levels=levels)
-                result = self._judge(observed, exposure, design, time - time[now])
-                for target, values in zip((out.expected, out.lower, out.upper, out.p_value, out.alarm, out.reason), result, strict=True):
+                numbers, reason = self._judge(observed, exposure, design, time - time[now])
+                for target, values in zip((out.expected, out.lower, out.upper, out.p_value), numbers, strict=True):
                     target[rows, column] = values[: len(rows)]
+                out.reason[rows, column] = reason[: len(rows)]
+        with np.errstate(invalid="ignore"):
+            out.alarm[...] = out.observed > out.upper
         return out
 
     def _judge(
         self, observed: FloatArray, exposure: FloatArray | None, design: BaselineDesign, time: FloatArray
-    ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, npt.NDArray[np.bool_], npt.NDArray[np.uint8]]:
-        """Judge one period of one block; arrays are (period, series)."""
+    ) -> tuple[tuple[FloatArray, ...], npt.NDArray[np.uint8]]:
+        """Judge one period of one block, arrays (period, series); return (expected, lower, upper, p) and the reasons."""
         now, rows = design.now, design.rows
         y_now = observed[now]
         usable = np.isfinite(observed)
@@ -188,7 +203,6 @@ class FarringtonFlexible:
 
         todo = np.flatnonzero(reason == 0)
         results = tuple(np.full(observed.shape[1], np.nan) for _ in range(4))
-        alarm = np.zeros(observed.shape[1], np.bool_)
         if todo.size:
             todo = np.concatenate([todo, np.full(-todo.size % 8, todo[0], dtype=todo.dtype)])
             prior = usable[np.ix_(rows, todo)].astype(np.float64)
@@ -203,9 +217,7 @@ class FarringtonFlexible:
             reason[todo[failed]] = _REASON["no-convergence"]
             for result, values in zip(results, judgement, strict=True):
                 result[todo] = np.where(failed, np.nan, values)
-            with np.errstate(invalid="ignore"):
-                alarm = np.asarray(y_now > results[2])
-        return (*results, alarm, reason)  # type: ignore[return-value]  # four results, spelled out in the signature
+        return results, reason
 
     def _predict(
         self,
@@ -258,7 +270,9 @@ class FarringtonFlexible:
                 expected = np.where(thin, self.zero_floor / size, expected)
                 # A season without cases has an unbounded error of its log mean; that of the floor's cases stands in for it.
                 error = np.where(thin, np.fmin(error, np.sqrt(phi / self.zero_floor)), error)
-            return (expected, *self._limits(y_now, expected, phi, error)), failed
+            limits = self._limits(y_now, expected, phi, error)
+        failed |= ~np.isfinite(limits[1] + limits[2])
+        return (expected, *limits), failed
 
     def _limits(self, y: FloatArray, expected: FloatArray, phi: FloatArray, error: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return lower limit, upper limit and p-value; ``error`` is the standard error of the log mean."""
@@ -267,6 +281,8 @@ class FarringtonFlexible:
         mean = expected
         if self.threshold_method == "muan":
             mean = expected * np.exp(stats.norm.isf(self.alpha) * error)
+        elif self.threshold_method == "nb-predictive":
+            phi = phi + expected * error**2
         lower = thresholds.negative_binomial_quantile(self.alpha, mean, phi)
         upper = thresholds.negative_binomial_quantile(1.0 - self.alpha, mean, phi)
         return lower, upper, thresholds.negative_binomial_tail(y, mean, phi)
@@ -280,11 +296,13 @@ class FarringtonFlexible:
             phi = np.fmax(quasi_poisson.dispersion(y, fitted), 1.0)
         ok = fitted.converged & (fitted.freedom > 0)
         if not self.reweight:
-            return _Fitted(fitted, phi, quasi_poisson.dispersion(y, fitted), ok)
+            return _Fitted(fitted, phi, phi if self._pearson() else quasi_poisson.dispersion(y, fitted), ok)
         omega = quasi_poisson.anscombe_weights(y, prior, starts, time, fitted=fitted, phi=phi, threshold=self.reweight_threshold)
         fitted = quasi_poisson.fit(y, np.where(np.isfinite(omega), omega, prior), starts, time, offset)
         with np.errstate(invalid="ignore", divide="ignore", over="ignore", under="ignore"):
             phi = np.fmax(quasi_poisson.dispersion(y, fitted), 1.0)
+            if self._pearson():
+                return _Fitted(fitted, phi, phi, ok & fitted.converged)
             # R takes the reweighting weights, not the working weights, for the trend's test and the prediction's error.
             variance = np.add.reduce(np.where(prior > 0, omega * ((y - fitted.mean) / fitted.mean) ** 2, 0.0), axis=0) / fitted.freedom
         return _Fitted(fitted, phi, variance, ok & fitted.converged)

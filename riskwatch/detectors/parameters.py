@@ -85,8 +85,9 @@ def _finding(value: Any, rules: Any) -> str:
 
 
 def check(instance: Any, extra: Iterable[str] = ()) -> None:
-    """Compare an instance with its declarations; ``extra`` are findings about several parameters together (to be looked
-    for once each parameter is sound).
+    """Compare an instance with its declarations.
+
+    ``extra`` are findings about several parameters together, to be looked for once each parameter is sound.
 
     Raises
     ------

@@ -1,0 +1,132 @@
+"""Speed of the detectors against a loop over statsmodels, and their false-alarm rates on data without any outbreak.
+
+python benchmarks/bench_detectors.py speed         # series a second, and the ratio to the loop in the same run
+python benchmarks/bench_detectors.py calibration   # share of false alarms by mean and dispersion (some minutes)
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+import warnings
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from riskwatch.detectors import detector
+from riskwatch.detectors.baselines import reference_positions, seasonal_baseline
+from riskwatch.panel import Panel
+
+METHODS = ("nb-plugin", "muan", "delta", "nb-predictive")
+
+
+def weekly_panel(series, years, rng, mean=5.0, phi=1.0):
+    periods = pd.period_range("2016-01-04", periods=52 * years + 1, freq="W-SUN")
+    season = 1 + 0.3 * np.cos(2 * np.pi * np.arange(len(periods)) / 52.18)
+    return Panel(counts(mean * season * np.ones((series, 1)), phi, rng), pd.RangeIndex(series), periods)
+
+
+def counts(mean, phi, rng):
+    """Poisson, or negative binomial with variance phi * mean."""
+    if phi == 1:
+        return rng.poisson(mean).astype(float)
+    return rng.negative_binomial(mean / (phi - 1), 1 / phi).astype(float)
+
+
+def one_by_one(panel, alpha=0.005):
+    """Run the same algorithm with statsmodels, a series at a time."""
+    import statsmodels.api as sm
+
+    now = len(panel.periods) - 1
+    design = seasonal_baseline(now, reference_positions(panel.periods, now, 5, "calendar"), half_window=3, guard=26, levels=10)
+    part = np.searchsorted(design.starts, np.arange(len(design.rows)), side="right") - 1
+    dummies = np.eye(len(design.starts))[part]
+    with_trend = np.column_stack([dummies, design.rows - now])
+    upper = np.empty(len(panel.index))
+    for at, series in enumerate(panel.observed):
+        y = series[design.rows]
+
+        def fitted(x, y=y):
+            first = sm.GLM(y, x, family=sm.families.Poisson()).fit()
+            phi = max(first.pearson_chi2 / first.df_resid, 1)
+            residual = 1.5 * (y ** (2 / 3) * first.mu ** (-1 / 6) - first.mu**0.5) / np.sqrt(phi * (1 - first.get_hat_matrix_diag()))
+            raw = np.where(residual > 2.58, residual**-2.0, 1)
+            again = sm.GLM(y, x, family=sm.families.Poisson(), var_weights=raw * len(y) / raw.sum()).fit(scale="X2")
+            return again, max(again.pearson_chi2 / again.df_resid, 1)
+
+        result, phi = fitted(with_trend)
+        expected = np.exp(result.params[len(design.starts) - 1])
+        if not (result.pvalues[-1] < 0.05 and expected <= y.max()):
+            result, phi = fitted(dummies)
+            expected = np.exp(result.params[-1])
+        upper[at] = stats.poisson.ppf(1 - alpha, expected) if phi == 1 else stats.nbinom.ppf(1 - alpha, expected / (phi - 1), 1 / phi)
+    return upper
+
+
+def speed():
+    rng = np.random.default_rng(1)
+    print("farrington-flexible, 5 years of weeks, 10 parts of the year, trend and reweighting, newest week judged")
+    small = weekly_panel(150, 6, rng)
+    started = time.perf_counter()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        loop = one_by_one(small)
+    per_loop = len(small.index) / (time.perf_counter() - started)
+    print(f"statsmodels loop      {per_loop:10.0f} series/s")
+    judge = detector("farrington-flexible", limit_cases=0, standard_errors="pearson")
+    judge.detect(small)
+    same = judge.detect(small).upper[:, 0]
+    print(f"same upper limits     {np.mean(same == loop):10.1%} of {len(loop)}")
+    for mean, phi in ((5.0, 1.5), (0.3, 1.0)):
+        large = weekly_panel(20_000, 6, rng, mean=mean, phi=phi)
+        started = time.perf_counter()
+        judge.detect(large)
+        rate = len(large.index) / (time.perf_counter() - started)
+        print(f"batched, mean {mean:<5}   {rate:10.0f} series/s, {rate / per_loop:.0f} times the loop")
+    periods = pd.period_range("2021-01-04", periods=120, freq="W-SUN")
+    exposure = rng.poisson(8, (20_000, 120)).astype(float)
+    failed = rng.binomial(exposure.astype(int), rng.beta(2, 38, (20_000, 1))).astype(float)
+    panel = Panel(failed, pd.RangeIndex(20_000), periods, exposure)
+    started = time.perf_counter()
+    detector("binomial-baseline").detect(panel)
+    print(f"binomial-baseline     {20_000 / (time.perf_counter() - started):10.0f} series/s (two years of weeks)")
+
+
+def calibration(series=4000):
+    rng = np.random.default_rng(2)
+    print("Share of judged cells that alarm, no outbreak present; nominal 0.5 %. Panels with 5 full years before the judged period.")
+    print(f"{'freq':8}{'mean':>8}{'phi':>5}" + "".join(f"{name:>15}" for name in (*METHODS, "judged")))
+    for freq, length, years in (("W-SUN", 52, 6), ("M", 12, 5)):
+        periods = pd.period_range("2016-01-04", periods=length * years + 1, freq=freq)
+        season = 1 + 0.3 * np.cos(2 * np.pi * np.arange(len(periods)) / length)
+        for mean in (0.2, 1.0, 5.0, 30.0, 1000.0):
+            for phi in (1.0, 2.0):
+                panel = Panel(counts(mean * season * np.ones((series, 1)), phi, rng), pd.RangeIndex(series), periods)
+                shares, judged = [], 0.0
+                for method in METHODS:
+                    signals = detector("farrington-flexible", threshold_method=method).detect(panel)
+                    ok = signals.reason == 0
+                    shares.append(signals.alarm[ok].mean() if ok.any() else np.nan)
+                    judged = ok.mean()
+                print(f"{freq:8}{mean:8g}{phi:5g}" + "".join(f"{share:15.2%}" for share in shares) + f"{judged:15.0%}", flush=True)
+    print("binomial-baseline: share of cells with p <= level; 3,000 series, true rates Beta(2, 38), correlation 0.03")
+    for n_mean in (3, 10, 50, 500):
+        exposure = rng.poisson(n_mean, (3000, 118)).astype(float)
+        mu = rng.beta(2, 38, (3000, 1))
+        size = 1 / 0.03 - 1
+        rate = rng.beta(mu * size * np.ones_like(exposure), (1 - mu) * size * np.ones_like(exposure))
+        failed = rng.binomial(exposure.astype(int), rate).astype(float)
+        failed[exposure == 0] = np.nan
+        panel = Panel(failed, pd.RangeIndex(3000), pd.period_range("2021-01-04", periods=118, freq="W-SUN"), exposure)
+        for mid_p in (False, True):
+            signals = detector("binomial-baseline", mid_p=mid_p).detect(panel, panel.periods[-4:])
+            p = signals.p_value[signals.reason == 0]
+            print(
+                f"n ~ {n_mean:<4} mid_p {mid_p!s:5}"
+                + "".join(f"   p<={level}: {np.mean(p <= level):.2%}" for level in (0.1, 0.05, 0.01, 0.005))
+            )
+
+
+if __name__ == "__main__":
+    {"speed": speed, "calibration": calibration}[sys.argv[1] if len(sys.argv) > 1 else "speed"]()
