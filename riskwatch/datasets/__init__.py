@@ -1,0 +1,9 @@
+"""Simulated records for demonstrations, tests and benchmarks (模拟数据), with the truth about what was injected."""
+
+from __future__ import annotations
+
+from riskwatch.datasets.hazard_list import default_hazards
+from riskwatch.datasets.hazards import Hazard
+from riskwatch.datasets.province import SimulatedProvince, simulate_province
+
+__all__ = ["Hazard", "SimulatedProvince", "default_hazards", "simulate_province"]
