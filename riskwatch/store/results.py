@@ -27,9 +27,12 @@ __all__ = [
     "WarningRow",
     "finish_run",
     "has_detection",
+    "issue_number",
+    "newest_run_day",
     "read_assessments",
     "read_digest",
     "read_events",
+    "read_history",
     "read_rolled_up",
     "read_runs",
     "read_signals",
@@ -48,7 +51,7 @@ class DetectionResult:
 
     ``detection_id`` is the sha256 of the model's hash, the data vintage and the judged periods: the same id is never computed or stored
     twice. ``signals`` has the columns of the ``signal`` table (``product`` to ``reason``; a missing dimension or q_value may be left out);
-    ``rolled_up`` has ``series, parent, total``.
+    ``rolled_up`` has ``series, parent, total``; ``history`` holds the last periods of the alarmed series, for charts.
     """
 
     detection_id: str
@@ -56,6 +59,7 @@ class DetectionResult:
     as_of: dt.date
     signals: pd.DataFrame
     rolled_up: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["series", "parent", "total"]))
+    history: Payload = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +187,7 @@ def _write_detection(session: Session, result: DetectionResult, now: dt.datetime
     known = session.scalar(sa.select(detection.c.model).where(detection.c.detection_id == result.detection_id))
     if known is not None:
         return
-    row = {"detection_id": result.detection_id, "model": result.model, "as_of": result.as_of, "created_at": instant(now)}
+    row = {"detection_id": result.detection_id, "model": result.model, "as_of": result.as_of, "history": dumps(result.history), "created_at": instant(now)}
     session.append(detection, arrow_rows([row], detection, session.dialect))
     _append_frame(
         session, signal, result.detection_id, result.signals, {"product": "", "industry": "", "region": "", "stratum": "", "reason": ""}
@@ -210,6 +214,29 @@ def _append_frame(session: Session, table: sa.Table, detection_id: str, frame: p
                 f'Cannot store {table.name} rows: column "{column.name}" is missing.', hint=f"columns are {', '.join(table.c.keys())}"
             )
     session.append(table, pa.table(columns))
+
+
+def read_history(database: Database, detection_id: str) -> Payload:
+    """Return the last periods of a detection's alarmed series; empty if there is no such detection."""
+    with database.read("read the history of a detection") as connection:
+        text = connection.execute(sa.select(detection.c.history).where(detection.c.detection_id == detection_id)).scalar_one_or_none()
+    return json.loads(text) if text else {}
+
+
+def newest_run_day(database: Database, pipeline: str) -> dt.date | None:
+    """Return the newest as-of day that a finished run of a pipeline has decided; None before the first."""
+    query = sa.select(sa.func.max(run.c.as_of)).where(run.c.pipeline == pipeline, run.c.state == "done")
+    with database.read("find the newest decided day") as connection:
+        return connection.execute(query).scalar_one_or_none()
+
+
+def issue_number(database: Database, centre: str, as_of: dt.date) -> int:
+    """Return the number of a centre's digest of a day: the stored one, else one more than those of earlier days of that year."""
+    days = sa.select(sa.func.count(sa.distinct(digest.c.as_of))).where(
+        digest.c.centre == centre, digest.c.as_of < as_of, digest.c.as_of >= dt.date(as_of.year, 1, 1)
+    )
+    with database.read("number a digest") as connection:
+        return int(connection.execute(days).scalar_one()) + 1
 
 
 def read_signals(database: Database, detection_ids: Sequence[str], *, alarms_only: bool = False) -> pd.DataFrame:

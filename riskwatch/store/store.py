@@ -254,6 +254,18 @@ class Store:
             counts=counts,
         )
 
+    def read_history(self, detection_id: str) -> Any:
+        """Return the last periods of a detection's alarmed series."""
+        return results.read_history(self.database, detection_id)
+
+    def newest_run_day(self, pipeline: str) -> dt.date | None:
+        """Return the newest as-of day that a finished run of a pipeline has decided."""
+        return results.newest_run_day(self.database, pipeline)
+
+    def issue_number(self, centre: str, as_of: dt.date) -> int:
+        """Return the number of a centre's digest of a day, counted within the year."""
+        return results.issue_number(self.database, centre, as_of)
+
     def read_signals(self, detection_ids: Sequence[str], *, alarms_only: bool = False) -> pd.DataFrame:
         """Return the judgements of some detections."""
         return results.read_signals(self.database, detection_ids, alarms_only=alarms_only)

@@ -220,6 +220,7 @@ detection = sa.Table(
     sa.Column("detection_id", sa.Text(), primary_key=True),  # sha256 of model, data and judged periods
     sa.Column("model", sa.Text(), nullable=False),
     sa.Column("as_of", sa.Date(), nullable=False),
+    sa.Column("history", sa.Text(), nullable=False),  # JSON: last periods of the alarmed series, for charts
     sa.Column("created_at", sa.Text(), nullable=False),
 )
 

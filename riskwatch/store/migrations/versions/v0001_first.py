@@ -40,6 +40,7 @@ def upgrade() -> None:
         sa.Column("detection_id", sa.Text(), nullable=False),
         sa.Column("model", sa.Text(), nullable=False),
         sa.Column("as_of", sa.Date(), nullable=False),
+        sa.Column("history", sa.Text(), nullable=False),
         sa.Column("created_at", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("detection_id", name=op.f("pk_detection")),
     )
