@@ -471,7 +471,9 @@ class ActionCatalogue(Rule):
                 problems.append(f"action {action.id!r}: start event {action.deadline.starts!r} is not defined")
             if action.stage not in self.stages:
                 problems.append(f"action {action.id!r}: stage {action.stage!r} has no label")
-        problems += [f"owner_levels.{level}: owner {key!r} is not defined" for level, key in self.owner_levels.items() if key not in self.owners]
+        problems += [
+            f"owner_levels.{level}: owner {key!r} is not defined" for level, key in self.owner_levels.items() if key not in self.owners
+        ]
         if "default" not in self.owner_levels:
             problems.append("owner_levels needs an entry 'default'")
         problems += [f"proposed_events: {event!r} is not defined in starts" for event in self.proposed_events if event not in self.starts]
