@@ -77,7 +77,7 @@ class _Merger:
         whole = part = 0.0
         for stream, group in self.table.loc[list(rows)].groupby("stream", sort=True):
             window = self.window(list(group.index))
-            codes = {name: group[name].iloc[0] if group[name].nunique() == 1 else "" for name in ("product", "industry", "region")}
+            codes = {name: group[name].iloc[0] if len(set(group[name])) == 1 else "" for name in ("product", "industry", "region")}
             whole += self.base.count(str(stream), **codes, window=window)
             part += self.base.count(str(stream), **{**codes, **other}, window=window)
         return part / whole if whole > 0 else 0.0

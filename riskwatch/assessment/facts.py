@@ -192,7 +192,7 @@ def _spot_checks(rows: pd.DataFrame, base: RecordBase, rules: GradingRules, clas
     item_names = _text(bad_items, "item").str.strip()
     item_classes = classifier.of_items(bad_items) if len(bad_items) else []
     classes = tally(item_classes, np.ones(len(item_classes)))
-    per_item = {name: float(count) for name, count in item_names.value_counts().items() if name}
+    per_item = {str(name): float(count) for name, count in item_names.value_counts().items() if str(name)}
     shared, sharing = _shared_item(bad_items, item_names, fails, producers)
     figures: dict[str, object] = {
         "samples": len(rows),

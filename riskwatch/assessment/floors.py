@@ -42,7 +42,7 @@ def _codes(row: Mapping[str, object], columns: Iterable[str]) -> tuple[str, ...]
 
 
 def _event(
-    row: Mapping[str, object], rule: str, grade: str, stream: str, source_type: str, count: float, detail: str = "", firm: int = -1
+    row: Mapping[str, object], rule: str, grade: str, *, stream: str, source_type: str, count: float = 1.0, detail: str = "", firm: int = -1
 ) -> FloorEvent:
     return FloorEvent(
         rule,
@@ -57,6 +57,11 @@ def _event(
         detail,
         firm,
     )
+
+
+def _persons(row: Mapping[str, object]) -> float:
+    value = row.get("persons")
+    return float(value) if isinstance(value, (int, float)) and value > 0 else 1.0
 
 
 def _recent(frame: pd.DataFrame, first: dt.date, as_of: dt.date) -> pd.DataFrame:
@@ -102,10 +107,11 @@ def _injury_events(rows: pd.DataFrame, rules: GradingRules, source_type: str) ->
     cause = rows["cause"].astype("object") if "cause" in rows.columns else pd.Series([""] * len(rows), index=rows.index, dtype="object")
     plausible = np.array([not excluded.search(str(text)) if isinstance(text, str) else True for text in cause], dtype=bool)
     died = (rows["outcome"].astype("object") == "died").to_numpy()
-    found = []
-    for row in _plain(rows.loc[plausible & died]):
-        if _codes(row, PRODUCTS):
-            found.append(_event(row, "death", rules.floors.death, "injury", source_type, float(row.get("persons") or 1)))  # type: ignore[arg-type]  # persons is a number
+    found = [
+        _event(row, "death", rules.floors.death, stream="injury", source_type=source_type, count=_persons(row))
+        for row in _plain(rows.loc[plausible & died])
+        if _codes(row, PRODUCTS)
+    ]
     # One event is one place and day; where the place is not known nothing ties persons together but their own record.
     severe = (rows["outcome"].astype("object").isin(["admitted", "transferred"])).to_numpy()
     if "severity" in rows.columns:
@@ -117,13 +123,15 @@ def _injury_events(rows: pd.DataFrame, rules: GradingRules, source_type: str) ->
         products = _codes(row, PRODUCTS)
         if not products:
             continue
-        key = (products[0], row.get("region") or position, row["event_date"])
-        totals[key][0 if row["_levels"] == 2 else 1] += float(row.get("persons") or 1)  # type: ignore[arg-type]  # persons is a number
+        key: tuple[object, ...] = (products[0], row.get("region") or position, row["event_date"])
+        totals[key][0 if row["_levels"] == 2 else 1] += _persons(row)
         samples.setdefault(key, row)
     for key, (deaths, serious) in totals.items():
         for threshold in sorted(rules.floors.events, key=lambda t: -Grade[t.grade]):
             if (threshold.deaths and deaths >= threshold.deaths) or (threshold.serious and serious >= threshold.serious):
-                found.append(_event(samples[key], "event", threshold.grade, "injury", source_type, deaths + serious))
+                found.append(
+                    _event(samples[key], "event", threshold.grade, stream="injury", source_type=source_type, count=deaths + serious)
+                )
                 break
     return found
 
@@ -144,7 +152,7 @@ def _check_events(rows: pd.DataFrame, base: RecordBase, rules: GradingRules, cla
         joined = grave[by].assign(_class=classes.loc[grave.index].to_numpy()).merge(fails, on=by).drop_duplicates([*by, "_class"])
         for row in _plain(joined):
             code = str(row["_class"])
-            found.append(_event(row, "hazard-item", str(floors[code]), "spot_check", source_type, 1.0, code))
+            found.append(_event(row, "hazard-item", str(floors[code]), stream="spot_check", source_type=source_type, detail=code))
     again = np.zeros(len(rows), dtype=bool)
     if "check_type" in rows.columns:
         again = again | ((rows["check_type"].astype("object") == "recheck").to_numpy() & failed)
@@ -157,10 +165,17 @@ def _check_events(rows: pd.DataFrame, base: RecordBase, rules: GradingRules, cla
     if len(repeats):
         firms = repeats["producer"].astype("object") if "producer" in repeats.columns else pd.Series(pd.NA, index=repeats.index)
         firm_ids, _ = pd.factorize(firms.where(firms.notna() & (firms != ""), None), sort=True)
-        for row in _plain(repeats.assign(_firm=firm_ids)):
-            found.append(
-                _event(row, "recheck-failed", rules.floors.recheck_failed, "spot_check", source_type, 1.0, firm=int(row["_firm"]))  # type: ignore[call-overload]  # factorize gives whole numbers
+        found += [
+            _event(
+                row,
+                "recheck-failed",
+                rules.floors.recheck_failed,
+                stream="spot_check",
+                source_type=source_type,
+                firm=int(str(row["_firm"])),
             )
+            for row in _plain(repeats.assign(_firm=firm_ids))
+        ]
     return found
 
 

@@ -39,7 +39,7 @@ class ScopeFigures:
 
 
 def scope_figures(
-    table: pd.DataFrame, rows: Sequence[int], subject: Subject, facts: Facts, paths: Mapping[str, TreePaths], rules: ScopeRules
+    table: pd.DataFrame, rows: Sequence[int], subject: Subject, facts: Facts, *, paths: Mapping[str, TreePaths], rules: ScopeRules
 ) -> ScopeFigures:
     """Collect the figures from the judged series about ``subject`` and from the records.
 
@@ -62,10 +62,7 @@ def scope_figures(
             if (row["model"], row["stratum"], row["period_start"]) not in spans:
                 continue
             level = regions.level(row["region"])
-            if level == rules.spread_level:
-                place = row["region"]
-            else:
-                place = regions.at_level(row["region"], rules.spread_level)
+            place = row["region"] if level == rules.spread_level else regions.at_level(row["region"], rules.spread_level)
             if not place:
                 continue
             judged.add(place)

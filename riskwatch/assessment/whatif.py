@@ -16,7 +16,8 @@ __all__ = ["Position", "sentences"]
 class Position:
     """Where the evidence stands, beyond what the grade itself reads.
 
-    ``confidence_if_next`` is the confidence if the next window is in alarm too with today's q-value; ``confidence_if_not`` if it is not.
+    ``windows`` counts consecutive judged periods in alarm up to the newest; ``risk_low`` and ``risk_high`` are the risk under the
+    sensitivity test.
     """
 
     best_q: float | None
@@ -24,7 +25,6 @@ class Position:
     source_types: tuple[str, ...]
     risk_low: str
     risk_high: str
-    estimated: bool
     units_known: bool
 
 
