@@ -125,7 +125,7 @@ class TreePaths:
         frame = self.tree.attributes
         if name not in frame.columns or code not in frame.index:
             return None
-        value = frame.at[code, name]
+        value: Any = frame.loc[code, name]
         if value is None or (isinstance(value, str) and not value.strip()) or (not isinstance(value, str) and pd.isna(value)):
             return None
         return value

@@ -8,8 +8,9 @@ the YAML, in one place, each dated and marked as verified or not.
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -93,7 +94,7 @@ class Matrix(Rule):
         if not all(0 < bound < 1 for bound in self.bounds):
             raise ValueError(f"matrix.bounds must lie between 0 and 1, got {list(self.bounds)}")
         ranks = [[RISKS.index(cell) for cell in row] for row in self.cells]
-        for upper, lower in zip(ranks, ranks[1:], strict=False):
+        for upper, lower in itertools.pairwise(ranks):
             if any(a < b for a, b in zip(upper, lower, strict=True)):
                 raise ValueError("matrix.cells: a smaller probability must not give a higher risk")
         if any(row != sorted(row) for row in ranks):
@@ -144,7 +145,7 @@ class GradeTable(Rule):
             grades = [int(cell_grade(row[confidence])) for confidence in CONFIDENCES]
             if grades != sorted(grades):
                 raise ValueError(f"table.cells.{risk}: more confidence must not lower the grade, got {grades}")
-        for low, high in zip(RISKS, RISKS[1:], strict=False):
+        for low, high in itertools.pairwise(RISKS):
             for confidence in CONFIDENCES:
                 if cell_grade(self.cells[low][confidence]) > cell_grade(self.cells[high][confidence]):
                     raise ValueError(f"table.cells: {low} x {confidence} must not be graded above {high} x {confidence}")
@@ -471,7 +472,9 @@ class ActionCatalogue(Rule):
                 problems.append(f"action {action.id!r}: start event {action.deadline.starts!r} is not defined")
             if action.stage not in self.stages:
                 problems.append(f"action {action.id!r}: stage {action.stage!r} has no label")
-        problems += [f"owner_levels.{level}: owner {key!r} is not defined" for level, key in self.owner_levels.items() if key not in self.owners]
+        problems += [
+            f"owner_levels.{level}: owner {key!r} is not defined" for level, key in self.owner_levels.items() if key not in self.owners
+        ]
         if "default" not in self.owner_levels:
             problems.append("owner_levels needs an entry 'default'")
         problems += [f"proposed_events: {event!r} is not defined in starts" for event in self.proposed_events if event not in self.starts]
@@ -481,8 +484,3 @@ class ActionCatalogue(Rule):
         if problems:
             raise ValueError("; ".join(problems))
         return self
-
-
-def plain(value: Any) -> Any:
-    """Return a rule as JSON-able data (for steps and stores)."""
-    return value.model_dump(mode="json") if isinstance(value, BaseModel) else value

@@ -102,7 +102,8 @@ class Action:
     unit: str  # "natural-day" | "working-day" | "hour" | ""
     starts: str  # start event, e.g. "warning-confirmed"
     due_on: dt.date | None
-    legal_basis: tuple[dict[str, object], ...] = ()  # {law, article, text: {zh,en}, verified: bool}
+    legal_basis: tuple[dict[str, object], ...] = ()  # {key, law: {zh,en}, article, text: {zh,en}, verified: bool}
+    due_basis: str = ""  # how due_on was counted: "hours" | "natural-days" | "working-days" | "natural-days-no-calendar"
 
 
 @dataclass(frozen=True, slots=True)

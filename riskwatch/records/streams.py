@@ -171,7 +171,7 @@ EXTERNAL_NOTICE = Stream(
     "external_notice",
     (
         Field("system", required=True, max_length=40, zh="通报系统", en="notice system"),
-        Field("title", max_length=1000, zh="主题", en="subject"),
+        Field("title", max_length=4000, zh="主题", en="subject"),
         Field("notice_type", max_length=120, zh="通报类型", en="type of notice"),
         Field("risk_decision", max_length=80, zh="风险判定", en="risk decision"),
         Field("hazard", max_length=400, zh="危害物", en="hazard"),

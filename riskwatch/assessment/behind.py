@@ -1,0 +1,158 @@
+"""The records behind a concern: selected by subject, place and time, without duplicates."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from riskwatch.assessment.protocols import TreePaths
+from riskwatch.assessment.types import Subject
+
+__all__ = ["NUMERATOR", "RecordBase", "Window", "drop_duplicates"]
+
+BoolArray = npt.NDArray[np.bool_]
+Window = tuple[dt.date, dt.date]
+
+NUMERATOR = {"spot_check": "failed", "injury": "persons", "external_notice": "notices"}
+PRODUCTS = ("product", "product_2", "product_3")
+
+# The same event in two lists: equal in all of these, none missing.
+NATURAL_KEYS: dict[str, tuple[str, ...]] = {
+    "spot_check": ("event_date", "product", "producer", "sampled", "product_name", "batch_no", "verdict"),
+    "injury": ("event_date", "product", "region", "hospital", "age", "sex", "body_part", "diagnosis"),
+}
+
+
+def drop_duplicates(frame: pd.DataFrame, stream: str) -> pd.DataFrame:
+    """Return ``frame`` with each event once: by source and key, then by what makes an event the same.
+
+    Rows in which any part of the natural key is missing are never taken for duplicates.
+    """
+    by = [column for column in ("source", "record_key") if column in frame.columns]
+    if "record_key" in by:
+        frame = frame.loc[~frame.duplicated(by)]
+    natural = NATURAL_KEYS.get(stream, ())
+    if natural and all(column in frame.columns for column in natural):
+        keys = frame[list(natural)]
+        complete = keys.notna().all(axis=1) & (keys.astype("object") != "").all(axis=1)
+        frame = frame.loc[~(complete & keys.duplicated())]
+    return frame.reset_index(drop=True)
+
+
+@dataclass(eq=False)
+class _Codes:
+    """A column of codes as small integers, with a cache of which codes lie within an ancestor."""
+
+    ids: npt.NDArray[np.intp]
+    codes: list[str]
+    paths: TreePaths
+    cache: dict[str, BoolArray] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, column: pd.Series, paths: TreePaths) -> _Codes:
+        text = column.astype("object").where(column.notna(), "").astype(str)
+        ids, codes = pd.factorize(text, sort=True)
+        return cls(ids, [str(code) for code in codes], paths)
+
+    def within(self, ancestor: str) -> BoolArray:
+        known = self.cache.get(ancestor)
+        if known is None:
+            # A missing code lies within "" only: unknown is not everywhere.
+            known = np.array([self.paths.within(code, ancestor) for code in self.codes], dtype=np.bool_)
+            self.cache[ancestor] = known
+        return known[self.ids] if len(known) else np.zeros(len(self.ids), dtype=np.bool_)
+
+
+class RecordBase:
+    """Records of all streams, indexed for quick selection along the trees.
+
+    Parameters
+    ----------
+    records : mapping of str to pandas.DataFrame
+        Stream -> rows known on the as-of day with event dates in the recent window.
+    items : pandas.DataFrame
+        Test items: ``record_key``, ``item``, ``verdict`` and, where sources may share keys, ``source``.
+    paths : mapping of str to TreePaths
+        ``product``, ``industry``, ``region``.
+    """
+
+    def __init__(self, records: Mapping[str, pd.DataFrame], items: pd.DataFrame, paths: Mapping[str, TreePaths]) -> None:
+        self.paths = paths
+        self.frames: dict[str, pd.DataFrame] = {}
+        self.duplicates: dict[str, int] = {}
+        self._codes: dict[tuple[str, str], _Codes] = {}
+        self._dates: dict[str, npt.NDArray[np.datetime64]] = {}
+        self._counts: dict[str, npt.NDArray[np.float64]] = {}
+        for stream, frame in sorted(records.items()):
+            self._add(stream, frame)
+        self.items = items
+
+    def _add(self, stream: str, frame: pd.DataFrame) -> None:
+        order = [column for column in ("event_date", "source", "record_key") if column in frame.columns]
+        known = drop_duplicates(frame.sort_values(order, kind="stable") if order else frame, stream)
+        self.frames[stream] = known
+        self.duplicates[stream] = len(frame) - len(known)
+        self._dates[stream] = pd.to_datetime(known["event_date"]).to_numpy().astype("datetime64[D]")
+        counted = NUMERATOR.get(stream, "")
+        values = known[counted] if counted in known.columns else pd.Series(1.0, index=known.index)
+        self._counts[stream] = values.astype(np.float64).fillna(0.0).to_numpy()
+        for column in (*PRODUCTS, "industry", "region"):
+            if column in known.columns:
+                tree = "product" if column in PRODUCTS else column
+                self._codes[stream, column] = _Codes.of(known[column], self.paths[tree])
+
+    def _within(self, stream: str, columns: Iterable[str], ancestor: str) -> BoolArray:
+        hit = np.zeros(len(self.frames[stream]), dtype=np.bool_)
+        if not ancestor:
+            return ~hit
+        for column in columns:
+            codes = self._codes.get((stream, column))
+            if codes is not None:
+                hit |= codes.within(ancestor)
+        return hit
+
+    def mask(self, stream: str, *, product: str = "", industry: str = "", region: str = "", window: Window | None = None) -> BoolArray:
+        """Return which rows of ``stream`` lie within the codes ("" for all) and the window (both days included)."""
+        found = self._within(stream, PRODUCTS, product) & self._within(stream, ("industry",), industry)
+        found &= self._within(stream, ("region",), region)
+        if window is not None:
+            dates = self._dates[stream]
+            found &= (dates >= np.datetime64(window[0])) & (dates <= np.datetime64(window[1]))
+        return found
+
+    def count(self, stream: str, *, product: str = "", industry: str = "", region: str = "", window: Window | None = None) -> float:
+        """Return the sum of what the stream counts (failures, persons, notices)."""
+        if stream not in self.frames:
+            return 0.0
+        return float(self._counts[stream][self.mask(stream, product=product, industry=industry, region=region, window=window)].sum())
+
+    def select(self, stream: str, subject: Subject, *, window: Window | None, region: str | None = None) -> pd.DataFrame:
+        """Return the rows of ``stream`` about ``subject``, by default within its anchor region."""
+        place = subject.region if region is None else region
+        codes = {"product": "", "industry": "", "region": place}
+        if subject.kind != "region":
+            codes[subject.kind] = subject.code
+        return self.frames[stream].loc[self.mask(stream, **codes, window=window)]
+
+    def counts_by_region(self, stream: str, rows: pd.DataFrame) -> dict[str, float]:
+        """Return region -> count over ``rows`` of ``stream``, rows without a region left out."""
+        if rows.empty or "region" not in rows.columns:
+            return {}
+        counts = pd.Series(self._counts[stream], index=self.frames[stream].index).loc[rows.index]
+        region = rows["region"].astype("object")
+        known = region.notna() & (region != "")
+        return {str(code): float(total) for code, total in counts[known].groupby(region[known].astype(str)).sum().items()}
+
+    def items_of(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return the test items of ``rows`` (by source and record key where both sides know the source)."""
+        if self.items.empty or rows.empty or "record_key" not in rows.columns or "record_key" not in self.items.columns:
+            return self.items.iloc[0:0]
+        by = ["source", "record_key"] if "source" in self.items.columns and "source" in rows.columns else ["record_key"]
+        left = pd.MultiIndex.from_frame(self.items[by].astype("object"))
+        right = pd.MultiIndex.from_frame(rows[by].astype("object"))
+        return self.items.loc[left.isin(right)]

@@ -1,0 +1,262 @@
+"""Alarms about one subject become one concern, anchored at the smallest place that explains them.
+
+A product and its category, a county and its prefecture, an industry and the product behind it alarm together. What carries
+most of the excess is the concern; the others are its evidence. Shares are taken from judged series of the same model, period and
+stratum, and where there are none from the records.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from riskwatch.assessment.behind import RecordBase
+from riskwatch.assessment.protocols import TreePaths
+from riskwatch.assessment.rules import GradingRules
+from riskwatch.assessment.types import Evidence, Subject
+
+__all__ = ["Concern", "Excess", "evidence_of", "merge"]
+
+Key = tuple[str, str]  # kind, code
+
+
+@dataclass(frozen=True)
+class Concern:
+    """One subject and the rows (of the judged table) that speak for it."""
+
+    subject: Subject
+    rows: tuple[int, ...]
+
+
+class Excess:
+    """Excess of any judged series-period, by its coordinates."""
+
+    def __init__(self, table: pd.DataFrame) -> None:
+        self.table = table
+        columns = ["model", "stratum", "frequency", "period_start", "product", "industry", "region", "excess"]
+        self._excess = {row[:-1]: float(row[-1]) for row in table[columns].itertuples(index=False, name=None)}
+
+    def share(self, rows: Sequence[int], **other: str) -> float | None:
+        """Return the excess of the series with ``other`` codes over that of ``rows``; None where no such series was judged."""
+        whole = part = 0.0
+        found = False
+        for row in self.table.loc[list(rows)].to_dict("records"):
+            codes = {name: other.get(name, row[name]) for name in ("product", "industry", "region")}
+            value = self._excess.get(
+                (row["model"], row["stratum"], row["frequency"], row["period_start"], codes["product"], codes["industry"], codes["region"])
+            )
+            if value is not None:
+                found = True
+                whole += row["excess"]
+                part += max(value, 0.0)
+        return part / whole if found and whole > 0 else None
+
+
+def _key(row: Mapping[str, object]) -> Key:
+    for kind in ("product", "industry", "region"):
+        if row[kind]:
+            return kind, str(row[kind])
+    return "region", ""
+
+
+class _Merger:
+    def __init__(self, table: pd.DataFrame, base: RecordBase, paths: Mapping[str, TreePaths], rules: GradingRules) -> None:
+        self.table, self.base, self.paths, self.rules = table, base, paths, rules
+        self.excess = Excess(table)
+
+    def window(self, rows: Sequence[int]) -> tuple[dt.date, dt.date]:
+        part = self.table.loc[list(rows)]
+        return part["period_start"].min().date(), part["period_end"].max().date()
+
+    def record_share(self, rows: Sequence[int], **other: str) -> float:
+        """Share of what the records of ``rows`` count that lies within ``other`` codes, over the streams of the rows."""
+        whole = part = 0.0
+        for stream, group in self.table.loc[list(rows)].groupby("stream", sort=True):
+            window = self.window(list(group.index))
+            codes = {name: group[name].iloc[0] if len(set(group[name])) == 1 else "" for name in ("product", "industry", "region")}
+            whole += self.base.count(str(stream), **codes, window=window)
+            part += self.base.count(str(stream), **{**codes, **other}, window=window)
+        return part / whole if whole > 0 else 0.0
+
+    def share(self, rows: Sequence[int], **other: str) -> float:
+        exact = self.excess.share(rows, **other)
+        return self.record_share(rows, **other) if exact is None else exact
+
+    # --- one kind of subject -----------------------------------------------------------------------------------------
+
+    def forest(self, kind: str, rows: Mapping[str, list[int]]) -> dict[str, list[int]]:
+        """Merge the alarmed codes of one kind along its tree; return code -> rows."""
+        paths = self.paths[kind]
+        codes = sorted(rows)
+        parent: dict[str, str | None] = {}
+        for code in codes:
+            above = [part for part in paths.path(code)[:-1] if part in rows]
+            if not above and code and "" in rows:
+                above = [""]
+            parent[code] = above[-1] if above else None
+        children: dict[str, list[str]] = defaultdict(list)
+        for code, above_code in parent.items():
+            if above_code is not None:
+                children[above_code].append(code)
+        merged: dict[str, list[int]] = {}
+
+        def descend(code: str) -> list[str]:
+            return [code, *(below for child in children[code] for below in descend(child))]
+
+        def resolve(code: str) -> str:
+            """Settle the tree under ``code``; return the subject that speaks for ``code``."""
+            below = children[code]
+            shares = sorted(((self.share(rows[code], **{kind: child}), child) for child in below), key=lambda pair: (-pair[0], pair[1]))
+            if shares and shares[0][0] >= self.rules.merging.absorb_share:
+                targets = [resolve(child) for _, child in shares]
+                merged[targets[0]] = merged[targets[0]] + rows[code]
+                return targets[0]
+            merged[code] = [row for part in descend(code) for row in rows[part]]
+            return code
+
+        for code in codes:
+            if parent[code] is None:
+                resolve(code)
+        return merged
+
+    # --- across kinds ------------------------------------------------------------------------------------------------
+
+    def absorb(self, kind: str, merged: dict[Key, list[int]], into: Sequence[str]) -> None:
+        """Hand concerns of ``kind`` to a product or industry that carries most of their excess."""
+        for key in sorted(key for key in merged if key[0] == kind):
+            best: tuple[float, Key] | None = None
+            for other in sorted(candidate for candidate in merged if candidate[0] in into):
+                share = self.share(merged[key], **{other[0]: other[1]})
+                if share >= self.rules.merging.absorb_share and (best is None or share > best[0]):
+                    best = (share, other)
+            if best is not None:
+                merged[best[1]] = merged[best[1]] + merged.pop(key)
+
+    # --- the place ---------------------------------------------------------------------------------------------------
+
+    def anchor(self, key: Key, rows: Sequence[int]) -> str:
+        kind, code = key
+        if kind == "region":
+            return code
+        paths = self.paths["region"]
+        # Only the rows about the subject itself (or below it) place it; a region's own alarm that it absorbed does not.
+        part = self.table.loc[list(rows)]
+        own = part[[self.paths[kind].within(value, code) for value in part[kind]]]
+        by_region: dict[str, list[int]] = {str(region): list(group.index) for region, group in own.groupby("region", sort=True)}
+        keep = [region for region in by_region if not self._explained(region, by_region)]
+        if "" in keep:
+            return self._whole(key, by_region[""])
+        return paths.common(keep)
+
+    def _explained(self, region: str, by_region: Mapping[str, list[int]]) -> bool:
+        """Whether alarmed regions below ``region`` carry most of its excess."""
+        paths = self.paths["region"]
+        below = [other for other in by_region if other != region and paths.within(other, region)]
+        outermost = [one for one in below if not any(one != other and paths.within(one, other) for other in below)]
+        total = sum(self.excess.share(by_region[region], region=other) or 0.0 for other in outermost)
+        return total >= self.rules.merging.anchor_share
+
+    def _whole(self, key: Key, rows: Sequence[int]) -> str:
+        """Return the place of an alarm on the series over all regions: where most of the excess is, else the whole jurisdiction."""
+        kind, code = key
+        paths = self.paths["region"]
+        same = self.table[(self.table[kind] == code) & (self.table["region"] != "")]
+        found = ""
+        judged_below = False
+        for region in sorted(set(same["region"]), key=lambda one: (len(paths.path(one)), one)):
+            share = self.excess.share(rows, region=region)
+            judged_below |= share is not None
+            if share is not None and share >= self.rules.merging.anchor_share and paths.within(region, found):
+                found = region
+        counts: dict[str, float] = defaultdict(float)
+        window = self.window(rows)
+        for stream in sorted(set(self.table.loc[list(rows), "stream"])):
+            if stream in self.base.frames:
+                selected = self.base.select(stream, Subject(kind, code), window=window)
+                for region, value in self.base.counts_by_region(stream, selected).items():
+                    counts[region] += value
+        counted = {region: value for region, value in counts.items() if value > 0}
+        if not judged_below and sum(counted.values()) >= self.rules.scope.min_cases:
+            found = self._densest(counted)
+        return found or (paths.common(sorted(counted)) if counted else "")
+
+    def _densest(self, counts: Mapping[str, float]) -> str:
+        """Return the deepest region with at least ``anchor_share`` of the counts; "" where none is known."""
+        paths = self.paths["region"]
+        totals: dict[str, float] = defaultdict(float)
+        for region, value in counts.items():
+            for part in paths.path(region):
+                totals[part] += value
+        enough = [region for region, value in totals.items() if value >= self.rules.merging.anchor_share * sum(counts.values())]
+        return max(enough, key=lambda region: (len(paths.path(region)), totals[region], region), default="")
+
+
+def merge(table: pd.DataFrame, base: RecordBase, paths: Mapping[str, TreePaths], rules: GradingRules) -> list[Concern]:
+    """Merge the alarms of a run into concerns, each shown once.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Judged series-periods as made by :func:`riskwatch.assessment.discovery.judge`; ``candidate`` marks the alarms.
+    base : RecordBase
+        Records, for shares where no series was judged.
+    paths : mapping of str to TreePaths
+        ``product``, ``industry``, ``region``.
+    rules : GradingRules
+        ``merging`` and ``scope`` are read.
+
+    Returns
+    -------
+    list of Concern
+        Sorted by subject; every alarm is evidence of exactly one concern.
+    """
+    merger = _Merger(table, base, paths, rules)
+    by_kind: dict[str, dict[str, list[int]]] = {"product": defaultdict(list), "industry": defaultdict(list), "region": defaultdict(list)}
+    alarms = table.loc[table["candidate"]]
+    for row, record in zip(alarms.index, alarms.to_dict("records"), strict=True):
+        kind, code = _key({str(name): value for name, value in record.items()})
+        by_kind[kind][code].append(int(row))
+    merged: dict[Key, list[int]] = {}
+    for kind, rows in by_kind.items():
+        for code, found in merger.forest(kind, rows).items():
+            merged[kind, code] = found
+    merger.absorb("industry", merged, ("product",))
+    merger.absorb("region", merged, ("product", "industry"))
+    concerns = [Concern(Subject(key[0], key[1], merger.anchor(key, rows)), tuple(sorted(rows))) for key, rows in merged.items()]
+    return sorted(concerns, key=lambda concern: concern.subject)
+
+
+def evidence_of(table: pd.DataFrame, rows: Sequence[int]) -> tuple[Evidence, ...]:
+    """Return ``rows`` of the judged table as evidence, strongest first."""
+    found = [
+        Evidence(
+            model=row["model"],
+            stream=row["stream"],
+            source_type=row["source_type"],
+            product=row["product"],
+            industry=row["industry"],
+            region=row["region"],
+            stratum=row["stratum"],
+            period_start=row["period_start"].date(),
+            period_end=row["period_end"].date(),
+            frequency=row["frequency"],
+            observed=float(row["observed"]),
+            exposure=None if pd.isna(row["exposure"]) else float(row["exposure"]),
+            expected=float(row["expected"]),
+            lower=float(row["lower"]),
+            upper=float(row["upper"]),
+            p_value=float(row["p_value"]),
+            q_value=float(row["q_value"]),
+            windows=int(row["windows"]),
+            detector=row["detector"],
+            detector_hash=row["detector_hash"],
+        )
+        for row in table.loc[list(rows)].to_dict("records")
+    ]
+    return tuple(
+        sorted(found, key=lambda e: (e.q_value, e.p_value, -e.excess, e.model, e.product, e.industry, e.region, e.stratum, e.period_start))
+    )

@@ -1,0 +1,97 @@
+"""What all concerns of a run share, what belongs to one of them, and what both are read from."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from riskwatch.assessment.behind import RecordBase, Window
+from riskwatch.assessment.concerns import Concern
+from riskwatch.assessment.confidence import Quality
+from riskwatch.assessment.discovery import SERIES, Judged
+from riskwatch.assessment.facts import Facts
+from riskwatch.assessment.floors import FloorEvent
+from riskwatch.assessment.hazards import Classifier
+from riskwatch.assessment.protocols import TreePaths, WorkCalendar
+from riskwatch.assessment.rules import ActionCatalogue, GradingRules
+from riskwatch.assessment.types import Evidence, Subject
+
+__all__ = ["Case", "Run", "flags_on", "newest_of", "windows_of"]
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What all concerns of a run share."""
+
+    as_of: dt.date
+    judged: Judged
+    base: RecordBase
+    paths: Mapping[str, TreePaths]
+    rules: GradingRules
+    catalogue: ActionCatalogue
+    classifier: Classifier
+    quality: Quality
+    calendar: WorkCalendar | None
+    events: Sequence[FloorEvent]
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One concern with everything that was read about it."""
+
+    subject: Subject
+    rows: tuple[int, ...]
+    evidence: tuple[Evidence, ...]
+    newest: tuple[bool, ...]
+    windows: Mapping[str, Window | None]
+    facts: Facts
+    events: tuple[FloorEvent, ...]
+    types: tuple[str, ...]  # source types that speak for it
+    streams: frozenset[str]
+    hazard: str
+    units: float | None  # units in use in the anchor region
+
+
+def windows_of(run: Run, concern: Concern) -> dict[str, Window | None]:
+    """Return the days whose records are read, for each stream: its own evidence, else the whole concern's, else the look-back."""
+    table = run.judged.table.loc[list(concern.rows)]
+    if table.empty:
+        window = (run.as_of - dt.timedelta(days=run.rules.floors.lookback_days), run.as_of)
+        return dict.fromkeys(run.base.frames, window)
+    spans = {
+        str(stream): (group["period_start"].min().date(), group["period_end"].max().date()) for stream, group in table.groupby("stream")
+    }
+    whole = (table["period_start"].min().date(), table["period_end"].max().date())
+    return {stream: spans.get(stream, whole) for stream in run.base.frames}
+
+
+def flags_on(run: Run, subject: Subject, streams: Collection[str], kinds: Sequence[str]) -> tuple[str, ...]:
+    """Return the kinds of flag, out of ``kinds``, that speak for ``subject``; one that names nothing speaks for nothing."""
+    found = set()
+    for flag in run.quality.flags:
+        if flag.get("kind") not in kinds:
+            continue
+        codes = {name: str(flag.get(name) or "") for name in ("product", "industry", "region")}
+        stream = str(flag.get("stream") or "")
+        if not stream and not any(codes.values()):
+            continue
+        if stream and stream not in streams:
+            continue
+        mine = {"product": "", "industry": "", "region": subject.region}
+        mine[subject.kind] = subject.code
+        if all(not code or (mine[name] and run.paths[name].within(mine[name], code)) for name, code in codes.items()):
+            found.add(str(flag["kind"]))
+    return tuple(sorted(found))
+
+
+def newest_of(run: Run, evidence: Sequence[Evidence]) -> tuple[bool, ...]:
+    """Return whether each alarmed series-period is its series' newest judged one."""
+    table = run.judged.table
+    columns = [*SERIES, "period_start"]
+    known = {row[:-1]: bool(row[-1]) for row in table.loc[table["alarm"], [*columns, "newest"]].itertuples(index=False, name=None)}
+    return tuple(
+        known[e.model, e.stream, e.product, e.industry, e.region, e.stratum, e.frequency, pd.Timestamp(e.period_start)] for e in evidence
+    )

@@ -1,0 +1,131 @@
+"""False-discovery control over all series of a run.
+
+Every judged series-period of a run is one test. Benjamini-Hochberg turns its p-values into q-values: among the signals with
+``q < 0.05`` at most one in twenty is expected to be false, however many series were watched (Benjamini & Hochberg, J. R. Stat.
+Soc. B 57:289-300, 1995; valid for independent and for positively dependent tests, as a category and its products are).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.stats import false_discovery_control
+
+from riskwatch.assessment.rules import ConfidenceRules
+from riskwatch.errors import DetectorError
+
+__all__ = ["SERIES", "SIGNAL_COLUMNS", "Judged", "judge", "q_values"]
+
+SERIES = ["model", "stream", "product", "industry", "region", "stratum", "frequency"]
+TEXT = [*SERIES, "source_type", "detector", "detector_hash"]
+NUMBERS = ["observed", "exposure", "expected", "lower", "upper", "p_value"]
+SIGNAL_COLUMNS = [*TEXT, "period_start", "period_end", *NUMBERS, "alarm", "reason"]
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """All tests of a run, and those that are worth a look.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        Every judged series-period in a fixed order (it does not depend on the order of the input), with ``q_value``, ``excess``,
+        ``windows`` (consecutive judged periods in alarm that end here), ``newest`` (the series' newest judged period) and ``hit``.
+    tests, alarms, hits, dropped : int
+        Number of tests; alarms with an excess; of these with q below ``q_weak``; and beyond ``q_review``, which are only counted.
+    """
+
+    table: pd.DataFrame
+    tests: int
+    alarms: int
+    hits: int
+    dropped: int
+
+
+def q_values(p_values: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return Benjamini-Hochberg q-values, shape (tests,).
+
+    Raises
+    ------
+    DetectorError
+        If a p-value is missing or outside [0, 1].
+    """
+    p = np.asarray(p_values, dtype=np.float64)
+    if p.size == 0:
+        return p
+    wrong = ~((p >= 0) & (p <= 1))
+    if wrong.any():
+        raise DetectorError(f"q_values: p-values must lie in [0, 1], got {p[wrong][0]} ({int(wrong.sum())} of {p.size} are wrong)")
+    return np.asarray(false_discovery_control(p, method="bh"), dtype=np.float64)
+
+
+def judge(signals: pd.DataFrame, rules: ConfidenceRules) -> Judged:
+    """Control false discoveries over the judged rows of ``signals``.
+
+    Parameters
+    ----------
+    signals : pandas.DataFrame
+        Long frame of all series-periods of a run with the columns :data:`SIGNAL_COLUMNS`; ``reason`` is "" where judged.
+    rules : ConfidenceRules
+        Thresholds on the q-value.
+
+    Raises
+    ------
+    DetectorError
+        If columns are missing, a judged p-value is outside [0, 1], or a series-period is there twice.
+    """
+    missing = [column for column in SIGNAL_COLUMNS if column not in signals.columns]
+    if missing:
+        raise DetectorError(
+            f"assess: signals must have the columns {', '.join(SIGNAL_COLUMNS)}; missing: {', '.join(missing)}",
+            hint="add the model's stream, source type, frequency and detector to Signals.to_frame()",
+        )
+    reason = signals["reason"].astype("object").fillna("")
+    table = signals.loc[(reason == "").to_numpy() & signals["p_value"].notna().to_numpy(), SIGNAL_COLUMNS].copy()
+    for column in TEXT:
+        table[column] = table[column].astype("object").where(table[column].notna(), "").astype(str)
+    for column in NUMBERS:
+        table[column] = table[column].astype(np.float64)
+    for column in ("period_start", "period_end"):
+        table[column] = pd.to_datetime(table[column]).dt.normalize()
+    table["alarm"] = table["alarm"].astype(bool)
+    table = table.sort_values([*SERIES, "period_start"], kind="stable").reset_index(drop=True)
+    twice = table.duplicated([*SERIES, "period_start"])
+    if twice.any():
+        row = table.loc[twice].iloc[0]
+        raise DetectorError(
+            f"assess: each series and period must be judged once, but model {row['model']!r}, product {row['product']!r}, "
+            f"region {row['region']!r}, period {row['period_start'].date()} is there twice"
+        )
+    table["q_value"] = q_values(table["p_value"])
+    table["excess"] = table["observed"] - table["expected"]
+    # Only an excess counts: a fall in failures is no warning.
+    table["alarm"] = table["alarm"] & (table["excess"] > 0)
+    table["windows"] = _windows(table)
+    table["newest"] = ~table.duplicated(SERIES, keep="last")
+    table["hit"] = table["alarm"] & (table["q_value"] < rules.q_weak)
+    table["candidate"] = table["alarm"] & (table["q_value"] < rules.q_review)
+    alarms = int(table["alarm"].sum())
+    return Judged(table, len(table), alarms, int(table["hit"].sum()), alarms - int(table["candidate"].sum()))
+
+
+def _windows(table: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """Return how many consecutive judged periods in alarm end at each row; rows sorted by series and period."""
+    size = len(table)
+    windows = np.zeros(size, dtype=np.int64)
+    if not size:
+        return windows
+    same = (table[SERIES].to_numpy()[1:] == table[SERIES].to_numpy()[:-1]).all(axis=1)
+    start = table["period_start"].to_numpy().astype("datetime64[D]")
+    end = table["period_end"].to_numpy().astype("datetime64[D]")
+    # A gap (a period that was not judged) breaks the run: two alarms a month apart are not consecutive.
+    follows = same & (start[1:] - end[:-1] == np.timedelta64(1, "D"))
+    alarm = table["alarm"].to_numpy()
+    # Position within the current run of alarms: count since the last break.
+    breaks = np.concatenate(([True], ~follows | ~alarm[:-1]))
+    first = np.maximum.accumulate(np.where(breaks, np.arange(size), 0))
+    windows[alarm] = (np.arange(size) - first + 1)[alarm]
+    return windows

@@ -1,0 +1,197 @@
+"""From the judged series of a run and the records behind them to graded assessments."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import asdict
+
+import pandas as pd
+
+from riskwatch.assessment import actions as handling
+from riskwatch.assessment.behind import RecordBase
+from riskwatch.assessment.concerns import Concern, evidence_of, merge
+from riskwatch.assessment.confidence import Quality, confidence
+from riskwatch.assessment.context import Case, Run, flags_on, newest_of, windows_of
+from riskwatch.assessment.discovery import judge
+from riskwatch.assessment.facts import gather
+from riskwatch.assessment.floors import covers, find_floor_events, subjects_of
+from riskwatch.assessment.grading import decide
+from riskwatch.assessment.harm import hazard_of, scenarios_of, units_of, uplift_of
+from riskwatch.assessment.hazards import UNKNOWN, Classifier
+from riskwatch.assessment.protocols import TreePaths, WorkCalendar, tree_of
+from riskwatch.assessment.readings import figures_of, inputs_of
+from riskwatch.assessment.risk import overall_risk
+from riskwatch.assessment.rules import ActionCatalogue, GradingRules, HazardCatalogue
+from riskwatch.assessment.scope import decide_scope, scope_figures
+from riskwatch.assessment.types import Assessment, Step
+from riskwatch.assessment.whatif import Position, sentences
+from riskwatch.records.streams import STREAMS
+
+__all__ = ["assess"]
+
+
+def assess(
+    signals: pd.DataFrame,
+    records: Mapping[str, pd.DataFrame],
+    items: pd.DataFrame,
+    *,
+    as_of: dt.date,
+    rules: GradingRules,
+    actions: ActionCatalogue,
+    hazards: HazardCatalogue,
+    trees: object,
+    quality: Mapping[str, object],
+    holidays: WorkCalendar | None = None,
+) -> list[Assessment]:
+    """Assess all concerns of a run.
+
+    Parameters
+    ----------
+    signals : pandas.DataFrame
+        Long frame of all series-periods of the run, judged (``reason`` is "") or not; columns
+        :data:`riskwatch.assessment.discovery.SIGNAL_COLUMNS`. The order of rows does not matter.
+    records : mapping of str to pandas.DataFrame
+        Stream -> record rows known on the as-of day with event dates in the recent window: the stream's fields and ``source``.
+    items : pandas.DataFrame
+        Their test items (``record_key``, ``item``, ``verdict``, ideally ``source``); may be empty.
+    as_of : datetime.date
+        The day that is assessed; the clock is never read.
+    rules, actions, hazards : GradingRules, ActionCatalogue, HazardCatalogue
+        ``config/grading.yaml``, ``config/actions.yaml``, ``config/hazards.yaml``.
+    trees : mapping or object
+        ``product``, ``industry`` and ``region`` trees (:class:`riskwatch.assessment.protocols.Tree`), as keys or attributes.
+    quality : mapping
+        ``{"streams": {name: state}, "sources": {name: state}, "flags": [{kind, stream?, product?, industry?, region?}]}``.
+    holidays : WorkCalendar, optional
+        Working days; without it working-day clocks are counted in natural days and say so.
+
+    Returns
+    -------
+    list of Assessment
+        Gravest first, then by subject. Concerns graded NONE are in it too: lifecycle needs to know that they were looked at.
+
+    Raises
+    ------
+    DetectorError
+        If columns are missing from ``signals`` or p-values are out of range.
+    """
+    paths = {name: TreePaths(tree_of(trees, name)) for name in ("product", "industry", "region")}
+    judged = judge(signals, rules.confidence)
+    base = RecordBase(records, items, paths)
+    classifier = Classifier(hazards)
+    source_types = {name: stream.evidence for name, stream in STREAMS.items()}
+    source_types.update(dict(zip(judged.table["stream"], judged.table["source_type"], strict=True)))
+    events = find_floor_events(base, rules, classifier, as_of=as_of, source_types=source_types)
+    run = Run(as_of, judged, base, paths, rules, actions, classifier, Quality.of(quality), holidays, events)
+
+    concerns = merge(judged.table, base, paths, rules)
+    spoken = {event for event in events if any(covers(concern.subject, event, paths) for concern in concerns)}
+    alone = [event for event in events if event not in spoken]
+    concerns += [Concern(subject, ()) for subject in subjects_of(alone, paths)]
+    found = [_assess_one(run, concern) for concern in concerns]
+    return sorted(found, key=lambda one: (-one.grade, one.subject))
+
+
+def _read(run: Run, concern: Concern) -> tuple[Case, Step]:
+    """Read everything about one concern."""
+    subject = concern.subject
+    evidence = evidence_of(run.judged.table, concern.rows)
+    windows = windows_of(run, concern)
+    facts = gather(subject, windows, run.base, run.rules, run.classifier)
+    events = tuple(event for event in run.events if covers(subject, event, run.paths))
+    types = tuple(sorted({e.source_type for e in evidence} | {e.source_type for e in events}))
+    hazard, votes = hazard_of(run, subject, facts, events, types)
+    case = Case(
+        subject=subject,
+        rows=concern.rows,
+        evidence=evidence,
+        newest=newest_of(run, evidence),
+        windows=windows,
+        facts=facts,
+        events=events,
+        types=types,
+        streams=frozenset({e.stream for e in evidence} | {e.stream for e in events}),
+        hazard=hazard,
+        units=units_of(run, subject),
+    )
+    return case, Step("hazard.class", {"votes": votes}, hazard)
+
+
+def _assess_one(run: Run, concern: Concern) -> Assessment:
+    rules = run.rules
+    case, hazard_step = _read(run, concern)
+    found = Step(
+        "discovery.false-discovery-rate",
+        {"tests": run.judged.tests, "alarms": run.judged.alarms, "hits": run.judged.hits, "q_weak": rules.confidence.q_weak},
+        f"{len(case.evidence)} alarmed series-periods about this subject",
+    )
+    figures = scope_figures(run.judged.table, case.rows, case.subject, case.facts, paths=run.paths, rules=rules.scope)
+    scope, scope_steps = decide_scope(figures, rules.scope)
+
+    scenarios, risk_steps = scenarios_of(run, case)
+    factor = rules.probability.sensitivity_factor
+    by_matrix = overall_risk(scenarios, rules.matrix, factor)
+    driver = by_matrix.driver
+    matrix_step = Step(
+        "risk.matrix", {"severity": driver.severity, "probability": driver.probability, "scenario": driver.name}, by_matrix.risk
+    )
+    result, was_uplifted, uplift_step = uplift_of(run, scope, by_matrix, case.units)
+    sensitivity_step = Step(
+        "risk.sensitivity",
+        {"factor": factor, "low": result.low, "high": result.high},
+        "range: expert judgement asked for" if result.uncertain else "unchanged",
+    )
+
+    quality = {stream: run.quality.failing(stream, case.facts.sources.get(stream, ()), rules.confidence) for stream in sorted(case.streams)}
+    confirmed = flags_on(run, case.subject, case.streams, rules.confidence.confirming_flags)
+    level, confidence_steps = confidence(case.evidence, case.newest, failing=quality, confirmed=confirmed, rules=rules.confidence)
+
+    inputs = inputs_of(run, case, figures, risk=result.risk, confidence=level, uplifted=was_uplifted)
+    decision = decide(inputs, rules)
+    review = decision.review or result.uncertain or not driver.estimated
+    position = Position(
+        best_q=min((e.q_value for e in case.evidence), default=None),
+        windows=max((e.windows for e, new in zip(case.evidence, case.newest, strict=True) if new), default=0),
+        source_types=case.types,
+        risk_low=result.low,
+        risk_high=result.high,
+        units_known=case.units is not None,
+    )
+    measures = handling.choose(
+        decision.grade,
+        case.subject,
+        scope,
+        case.types,
+        as_of=run.as_of,
+        desk=handling.Desk(run.catalogue, run.paths["region"], run.calendar),
+    )
+    return Assessment(
+        subject=case.subject,
+        as_of=run.as_of,
+        hazard="" if case.hazard == UNKNOWN else case.hazard,
+        evidence=case.evidence,
+        severity=driver.severity,
+        probability=driver.probability if driver.estimated else None,
+        probability_range=(driver.low, driver.high),
+        risk=result.risk,
+        risk_range=(result.low, result.high) if result.uncertain else None,
+        confidence=level,
+        scope=scope,
+        scope_figures=asdict(figures),
+        grade=decision.grade,
+        steps=(
+            found,
+            hazard_step,
+            *risk_steps,
+            matrix_step,
+            *scope_steps,
+            uplift_step,
+            sensitivity_step,
+            *confidence_steps,
+            *decision.steps,
+        ),
+        actions=measures,
+        facts=figures_of(run, case, scenarios, decision.grade, review=review),
+        what_would_change=sentences(inputs, position, rules),
+    )

@@ -1,0 +1,133 @@
+"""How harm comes about: hazard class, units in use, scenarios and the uplift of the risk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from riskwatch.assessment.context import Case, Run
+from riskwatch.assessment.facts import Facts
+from riskwatch.assessment.floors import FloorEvent
+from riskwatch.assessment.hazards import UNKNOWN
+from riskwatch.assessment.risk import RiskResult, Scenario, defect_scenario, injury_scenarios, uplifted, working_scenario
+from riskwatch.assessment.types import Grade, Scope, Step, Subject
+
+__all__ = ["hazard_of", "scenarios_of", "units_of", "uplift_of"]
+
+
+def hazard_of(
+    run: Run, subject: Subject, facts: Facts, events: Sequence[FloorEvent], types: Sequence[str]
+) -> tuple[str, dict[str, object]]:
+    """Return the hazard class: of a known lethal item, else of what the evidence counts, else of the product tree."""
+    grave = [event.detail for event in events if event.rule == "hazard-item"]
+    if grave:
+        order = list(run.classifier.catalogue.classes)
+        first = min(grave, key=lambda code: (-Grade[run.classifier.catalogue.classes[code].floor or "IV"], order.index(code)))
+        return first, {"floor_items": len(grave)}
+    parts = {"inspection": facts.spot_check, "injury": facts.injury, "external": facts.notice}
+    for kind in [*(one for one in parts if one in types), *(one for one in parts if one not in types)]:
+        part = parts[kind]
+        if part is not None:
+            found = run.classifier.main(part.classes)
+            if found != UNKNOWN:
+                return found, {kind: dict(part.classes)}
+    if subject.kind == "product":
+        declared = run.paths["product"].attribute(subject.code, "hazards")
+        for code in str(declared).replace(";", "|").replace(",", "|").split("|") if declared is not None else ():
+            if code.strip() in run.classifier.catalogue.classes:
+                return code.strip(), {"product_tree": str(declared)}
+    return UNKNOWN, {}
+
+
+def units_of(run: Run, subject: Subject) -> float | None:
+    """Return the units in use in the anchor region: the tree's figure, by its share of the population where that is known."""
+    if subject.kind != "product":
+        return None
+    value = run.paths["product"].attribute(subject.code, "units_in_use")
+    if value is None or float(value) <= 0:
+        return None
+    units = float(value)
+    regions = run.paths["region"]
+    line = regions.path(subject.region)
+    if line:
+        here, whole = regions.attribute(subject.region, "population"), regions.attribute(line[0], "population")
+        if here is not None and whole is not None and float(whole) > 0:
+            units *= float(here) / float(whole)
+    return units
+
+
+def _lifetime(run: Run, subject: Subject) -> float:
+    value = run.paths["product"].attribute(subject.code, "lifetime_years") if subject.kind == "product" else None
+    return float(value) if value is not None and float(value) > 0 else run.rules.probability.lifetime_years
+
+
+def scenarios_of(run: Run, case: Case) -> tuple[list[Scenario], list[Step]]:
+    """Return how harm may come about, from the source types that speak for the concern."""
+    facts, hazard, units = case.facts, case.hazard, case.units
+    rules = run.rules
+    known = run.classifier.catalogue.classes[hazard]
+    found: list[Scenario] = []
+    steps: list[Step] = []
+    if "injury" in case.types and facts.injury is not None:
+        span = case.windows.get("injury")
+        days = (span[1] - span[0]).days + 1 if span is not None else rules.floors.lookback_days
+        injury = facts.injury
+        lifetime = _lifetime(run, case.subject)
+        new = injury_scenarios(
+            injury.levels,
+            injury.counts,
+            injury.estimate,
+            units=units,
+            lifetime_years=lifetime,
+            observed_years=days / 365.25,
+            probability=rules.probability,
+            severity=rules.severity,
+        )
+        found += new
+        inputs: dict[str, object] = {
+            "persons": injury.persons,
+            "stand_for": float(injury.estimate.sum()),
+            "units_in_use": units,
+            "lifetime_years": lifetime,
+            "observed_days": days,
+            "severity_percentile": injury.percentile,
+            "severity_maximum": injury.maximum,
+        }
+        steps.append(
+            Step("risk.injury-probability", inputs, "estimated" if units is not None else "units in use unknown: working assumption")
+        )
+    if "inspection" in case.types and facts.spot_check is not None:
+        checks = facts.spot_check
+        harm = known.harm_given_defect.value
+        inputs = {
+            "failed_random": checks.random_failed,
+            "inspected_random": checks.random_inspected,
+            "harm_given_defect": harm,
+            "hazard": hazard,
+        }
+        if checks.random_inspected > 0:
+            bad = min(checks.random_failed, checks.random_inspected)
+            found.append(defect_scenario(bad, checks.random_inspected, harm, known.severity, rules.probability.interval))
+            steps.append(Step("risk.defect-probability", inputs, "defect prevalence x assumed P(harm | defect)"))
+        else:
+            steps.append(Step("risk.defect-probability", inputs, "no random samples: prevalence unknown"))
+    if not found:
+        found.append(working_scenario(known.severity, rules.probability))
+        steps.append(
+            Step("risk.working-assumption", {"working": rules.probability.working, "severity": known.severity}, "nothing to estimate from")
+        )
+    if known.presumed_lethal and all(scenario.severity < 4 for scenario in found):
+        found.append(replace(working_scenario(4, rules.probability), name="presumed-lethal"))
+        steps.append(Step("risk.presumed-lethal", {"hazard": hazard}, "severity 4"))
+    return found, steps
+
+
+def uplift_of(run: Run, scope: Scope, result: RiskResult, units: float | None) -> tuple[RiskResult, bool, Step]:
+    """Return the risk and its range after the population uplift, whether it was raised, and the step."""
+    applies = scope.value in run.rules.uplift.scopes
+    inputs: dict[str, object] = {"scope": scope.value, "units_in_use": units, "risk": result.risk}
+    if not applies or units is None:
+        why = "not for this scope" if not applies else "units in use unknown"
+        return result, False, Step("risk.population-uplift", inputs, why)
+    low, risk, high = (uplifted(one, units, run.rules.uplift) for one in (result.low, result.risk, result.high))
+    return replace(result, risk=risk, low=low, high=high), risk != result.risk, Step("risk.population-uplift", inputs, risk)

@@ -1,0 +1,132 @@
+"""What lifts, lowers, caps and floors read of a concern, and the figures that a reader sees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from riskwatch.assessment.context import Case, Run, flags_on
+from riskwatch.assessment.discovery import SERIES
+from riskwatch.assessment.floors import FloorEvent
+from riskwatch.assessment.grading import Floor, Inputs
+from riskwatch.assessment.risk import Scenario
+from riskwatch.assessment.scope import ScopeFigures
+from riskwatch.assessment.types import Grade
+
+__all__ = ["figures_of", "inputs_of"]
+
+NOT_RANDOM = frozenset({"targeted", "follow-up", "complaint-led"})
+
+
+def inputs_of(run: Run, case: Case, figures: ScopeFigures, *, risk: str, confidence: str, uplifted: bool) -> Inputs:
+    """Return what the grade depends on."""
+    rules, subject, facts, evidence = run.rules, case.subject, case.facts, case.evidence
+    known = run.classifier.catalogue.classes[case.hazard]
+    checks, injury = facts.spot_check, facts.injury
+    inspection = [e for e in evidence if e.source_type == "inspection"]
+    others = [e for e in evidence if e.source_type != "inspection"]
+    selections = set(checks.failing_selections) if checks else set()
+    by_stratum = {e.stratum.removeprefix("selection=") for e in inspection if "selection=" in e.stratum}
+    only_targeted = bool(inspection) and not others and bool(by_stratum or selections) and (by_stratum or selections) <= NOT_RANDOM
+    label_only = (
+        checks is not None
+        and bool(checks.classes)
+        and all(run.classifier.catalogue.classes[code].label_only for code in checks.classes)
+        and not (injury and injury.persons > 0 and "injury" in case.types)
+        and not others
+    )
+    strong = {kind for kind in case.types if kind not in rules.confidence.weak_source_types}
+    spread = figures.touched if figures.judged and figures.by_chance is not None and figures.by_chance < rules.scope.touched_p else 0
+    return Inputs(
+        risk=risk,
+        confidence=confidence,
+        uplifted=uplifted,
+        vulnerable=_vulnerable(run, case),
+        prefectures=spread,
+        sharing_producers=figures.sharing_producers,
+        rising=_rising(run, case),
+        units_in_use=case.units,
+        hidden=known.hidden,
+        recalled_abroad=facts.notice.recalled if facts.notice and subject.kind == "product" else 0.0,
+        only_targeted=only_targeted,
+        one_firm=bool(inspection) and not others and figures.producers == 1,
+        completed=flags_on(run, subject, case.streams, rules.lowers.completed_flags),
+        artefacts=flags_on(run, subject, case.streams, rules.lowers.artefact_flags),
+        label_only=label_only,
+        weak_sources_only=bool(case.types) and not strong,
+        floors=_floors(case.events),
+    )
+
+
+def _vulnerable(run: Run, case: Case) -> str:
+    """Return which vulnerable users the product tree names, or the share of the injured that shows them; "" for none."""
+    subject, facts = case.subject, case.facts
+    if subject.kind == "product":
+        named = run.paths["product"].attribute(subject.code, "vulnerable")
+        if named is not None and str(named).strip().lower() not in ("", "false", "0", "0.0", "no", "none"):
+            return str(named)
+    share = facts.injury.vulnerable_share if facts.injury else None
+    return "under 15 or over 64" if share is not None and share >= run.rules.lifts.vulnerable_share else ""
+
+
+def _rising(run: Run, case: Case) -> bool:
+    """Whether the strongest current series has grown over the last windows in alarm (its excess, per unit of exposure)."""
+    needed = run.rules.lifts.rising_windows
+    lead = next((e for e, new in zip(case.evidence, case.newest, strict=True) if new), None)
+    if lead is None or lead.windows < needed:
+        return False
+    table = run.judged.table
+    same = table["alarm"].to_numpy()
+    for column in SERIES:
+        same = same & (table[column] == getattr(lead, column)).to_numpy()
+    rows = table.loc[same].sort_values("period_start").tail(needed)
+    exposure = rows["exposure"].where(rows["exposure"] > 0, 1.0).fillna(1.0)
+    growth = (rows["excess"] / exposure).diff().dropna()
+    return bool((growth > 0).all()) and len(growth) == needed - 1
+
+
+def _floors(events: Sequence[FloorEvent]) -> tuple[Floor, ...]:
+    groups: dict[tuple[str, str], list[FloorEvent]] = {}
+    for event in events:
+        groups.setdefault((event.rule, event.detail), []).append(event)
+    found = []
+    for (rule, detail), some in sorted(groups.items()):
+        firms = len({event.firm for event in some if event.firm >= 0})
+        inputs: dict[str, object] = {"count": sum(event.count for event in some), "newest": max(event.day for event in some).isoformat()}
+        if detail:
+            inputs["hazard"] = detail
+        if rule == "recheck-failed":
+            inputs["firms"] = firms
+        found.append(Floor(rule, max(event.grade for event in some), tuple(inputs.items())))
+    return tuple(found)
+
+
+def figures_of(run: Run, case: Case, scenarios: Sequence[Scenario], grade: Grade, *, review: bool) -> dict[str, object]:
+    """Return the figures for the reader, JSON-able, without names or personal data."""
+    product = run.paths["product"]
+    subject, facts = case.subject, case.facts
+    spans = {stream: [day.isoformat() for day in window] for stream, window in case.windows.items() if window is not None}
+    reviewers = run.rules.review.reviewers
+    wanted = next((number for level, number in reviewers.items() if level == grade.name), 0)
+    return {
+        **facts.figures(),
+        "name": {language: run.paths[subject.kind].name(subject.code, language) for language in ("zh", "en")},
+        "place": {language: run.paths["region"].name(subject.region, language) for language in ("zh", "en")},
+        "path": list(product.path(subject.code)) if subject.kind == "product" else [],
+        "windows": spans,
+        "cases_by_region": dict(facts.by_region) if len(facts.by_region) <= 80 else {},
+        "duplicates_left_out": dict(run.base.duplicates),
+        "sources": {stream: list(names) for stream, names in facts.sources.items()},
+        "units_in_use": case.units,
+        "scenarios": [asdict(scenario) for scenario in scenarios],
+        "probability_is_assumed": not any(scenario.estimated for scenario in scenarios),
+        "floor_events": [{"rule": floor.rule, "grade": floor.grade.name, **dict(floor.inputs)} for floor in _floors(case.events)],
+        "tests": run.judged.tests,
+        "alarms": run.judged.alarms,
+        "hits": run.judged.hits,
+        "alarms_dropped": run.judged.dropped,
+        "review": review,
+        "reviewers": wanted,
+        "calendar": "working-days" if run.calendar is not None else "natural-days-no-calendar",
+        "rules_version": run.rules.version,
+    }
