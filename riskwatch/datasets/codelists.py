@@ -154,7 +154,10 @@ def build_world(products: pd.DataFrame | None = None, regions: pd.DataFrame | No
     """
     products = load_code_list("products") if products is None else products
     regions = load_code_list("regions") if regions is None else regions
-    needed = {"products": ({"code", "parent", "level", "name_zh", "industry"}, products), "regions": ({"code", "parent", "level", "name_zh"}, regions)}
+    needed = {
+        "products": ({"code", "parent", "level", "name_zh", "industry"}, products),
+        "regions": ({"code", "parent", "level", "name_zh"}, regions),
+    }
     for name, (columns, frame) in needed.items():
         missing = sorted(columns - set(frame.columns))
         if missing:

@@ -24,7 +24,9 @@ _ORIGINS = ("440000", "330000", "320000", "370000", "210000", "130000", "350000"
 
 def organisation_check(body: str) -> str:
     """Check character of an eight-character organisation code (GB 11714: weights 3,7,9,10,5,8,4,2; mod 11)."""
-    total = sum(weight * (ord(char) - 55 if char.isalpha() else int(char)) for weight, char in zip(_ORGANISATION_WEIGHTS, body, strict=True))
+    total = sum(
+        weight * (ord(char) - 55 if char.isalpha() else int(char)) for weight, char in zip(_ORGANISATION_WEIGHTS, body, strict=True)
+    )
     rest = 11 - total % 11
     return {10: "X", 11: "0"}.get(rest, str(rest))
 
@@ -79,7 +81,9 @@ def build_enterprises(world: World, seed: int) -> Enterprises:
         # Gamma with shape 0.7: most producers are fine, a few fail again and again. Mean over the market is one.
         risk = rng.gamma(0.7, 1.0, size) + 0.15
         share = share / share.sum()
-        rows.append(pd.DataFrame({"region": np.where(local, home, away), "product": position, "share": share, "risk": risk / (share @ risk)}))
+        rows.append(
+            pd.DataFrame({"region": np.where(local, home, away), "product": position, "share": share, "risk": risk / (share @ risk)})
+        )
         first.append(first[-1] + size)
     table = pd.concat(rows, ignore_index=True)
     numbers = np.arange(1, len(table) + 1)

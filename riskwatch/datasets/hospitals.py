@@ -59,7 +59,9 @@ def _sites(world: World, count: int) -> list[int]:
     turn = ranked.groupby("prefecture").cumcount()
     # First the largest county of every prefecture in code order, then the second largest by size, and so on.
     seats = sorted(ranked.index[turn == 0])
-    others = sorted(ranked.index[turn > 0], key=lambda position: (int(turn[position]), -float(counties["population"].iloc[position]), position))
+    others = sorted(
+        ranked.index[turn > 0], key=lambda position: (int(turn[position]), -float(counties["population"].iloc[position]), position)
+    )
     return [int(position) for position in (*seats, *others)[:count]]
 
 
@@ -104,9 +106,7 @@ def build_hospitals(world: World, axis: DayAxis, hazards: tuple[Hazard, ...], co
             inside = np.flatnonzero(world.county_mask(hazard.regions)[at])
             held = axis.size - 1 if hazard.end is None else axis.position(hazard.end)
             release += [(int(hospital), axis.position(hazard.start), held) for hospital in inside[:1]]
-    table = pd.DataFrame(
-        {"name": names, "county": sites, "batch": np.where(np.arange(len(sites)) % 5 == 4, "monthly", "weekly")}
-    )
+    table = pd.DataFrame({"name": names, "county": sites, "batch": np.where(np.arange(len(sites)) % 5 == 4, "monthly", "weekly")})
     return Hospitals(table, share, coverage, opened, pd.DataFrame(gaps, columns=["hospital", "start", "end", "reason"]), release)
 
 

@@ -213,7 +213,8 @@ def _narratives(world: World, product: IntArray, mechanism: IntArray, bodies: pd
     parts = np.unravel_index(unique, sizes)
     names = world.products["name_zh"].tolist()
     texts = [
-        f"使用{names[p]}时{MECHANISMS[m].phrase}，{bodies.categories[b]}{natures.categories[n]}" for p, m, b, n in zip(*(part.tolist() for part in parts), strict=True)
+        f"使用{names[p]}时{MECHANISMS[m].phrase}，{bodies.categories[b]}{natures.categories[n]}"
+        for p, m, b, n in zip(*(part.tolist() for part in parts), strict=True)
     ]
     return pd.Categorical.from_codes(codes, categories=texts)
 
@@ -225,9 +226,7 @@ def _corrections(frame: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     delay = rng.integers(7, 36, len(chosen))
     chosen["version"] = 2
     chosen["reported_on"] = chosen["reported_on"].to_numpy() + delay.astype("timedelta64[D]")
-    chosen["outcome"] = pd.Categorical.from_codes(
-        np.full(len(chosen), OUTCOMES.index("admitted")), categories=list(OUTCOMES)
-    )
+    chosen["outcome"] = pd.Categorical.from_codes(np.full(len(chosen), OUTCOMES.index("admitted")), categories=list(OUTCOMES))
     return chosen
 
 

@@ -161,5 +161,9 @@ def to_native(frame: pd.DataFrame, stream: str, year: int) -> pd.DataFrame:
     year : int
         Year of delivery: decides headers, words and the way dates are written.
     """
-    columns = {pair[year >= LATER_WORDS_FROM]: _text(frame[field], field, year) for field, pair in HEADERS[stream].items() if field in frame.columns}
+    columns = {
+        pair[year >= LATER_WORDS_FROM]: _text(frame[field], field, year)
+        for field, pair in HEADERS[stream].items()
+        if field in frame.columns
+    }
     return pd.DataFrame(columns, dtype=object)

@@ -113,7 +113,11 @@ def _industry_of(codes: pd.Series) -> str:
 
 
 def _ledger(
-    hazards: Sequence[Hazard], products: pd.DataFrame, injuries: dict[str, float], failures: dict[str, float], frames: tuple[pd.DataFrame, pd.DataFrame]
+    hazards: Sequence[Hazard],
+    products: pd.DataFrame,
+    injuries: dict[str, float],
+    failures: dict[str, float],
+    frames: tuple[pd.DataFrame, pd.DataFrame],
 ) -> pd.DataFrame:
     cards, samples = frames
     first_cards = cards.loc[cards["version"] == 1, "hazard_id"].value_counts()

@@ -20,10 +20,7 @@ DayArray = npt.NDArray[np.datetime64]
 # First day of the lunar year, 2015 to 2030 (computed tables of the lunisolar calendar).
 SPRING_FESTIVALS = tuple(
     dt.date.fromisoformat(day)
-    for day in (
-        "2015-02-19 2016-02-08 2017-01-28 2018-02-16 2019-02-05 2020-01-25 2021-02-12 2022-02-01 "
-        "2023-01-22 2024-02-10 2025-01-29 2026-02-17 2027-02-06 2028-01-26 2029-02-13 2030-02-03"
-    ).split()
+    for day in ["2015-02-19", "2016-02-08", "2017-01-28", "2018-02-16", "2019-02-05", "2020-01-25", "2021-02-12", "2022-02-01", "2023-01-22", "2024-02-10", "2025-01-29", "2026-02-17", "2027-02-06", "2028-01-26", "2029-02-13", "2030-02-03"]
 )
 _FESTIVAL_DAYS = np.array(SPRING_FESTIVALS, dtype="datetime64[D]")
 

@@ -156,7 +156,13 @@ def _failing(
 
 
 def _items(
-    samples: _Samples, failed: BoolArray, turned: IntArray, hazards: tuple[Hazard, ...], world: World, keys: npt.NDArray[np.object_], rng: np.random.Generator
+    samples: _Samples,
+    failed: BoolArray,
+    turned: IntArray,
+    hazards: tuple[Hazard, ...],
+    world: World,
+    keys: npt.NDArray[np.object_],
+    rng: np.random.Generator,
 ) -> pd.DataFrame:
     """Failing items of failing samples: one, sometimes two; that of the hazard where it was the cause."""
     catalogue = load_test_items()
@@ -205,7 +211,9 @@ def _frame(
     size = samples.day.size
     received, reported, published = _dates(samples.day, axis, rng)
     regular = rng.choice(4, size, p=[0.42, 0.30, 0.22, 0.06])
-    check = np.select([samples.selection == 3, samples.selection == 2, samples.selection == 1], [6, 5, np.where(regular == 0, 4, regular)], regular)
+    check = np.select(
+        [samples.selection == 3, samples.selection == 2, samples.selection == 1], [6, 5, np.where(regular == 0, 4, regular)], regular
+    )
     channel = rng.choice(4, size, p=[0.58, 0.24, 0.18, 0.0])
     food = world.products["parent"].to_numpy()[samples.product] == "P09"
     channel = np.where(food & (rng.random(size) < 0.25), 3, channel)
@@ -241,7 +249,8 @@ def _frame(
             "producer_name": pd.Categorical.from_codes(samples.producer, categories=makers["name"]),
             "producer_region": category(samples.producer, makers["region"].tolist()),
             "sampled_name": pd.Categorical.from_codes(
-                shop_code, categories=[f"模拟商店{county_names[number // 1000]}{number // 1000:02d}-{number % 1000:02d}" for number in shops.tolist()]
+                shop_code,
+                categories=[f"模拟商店{county_names[number // 1000]}{number // 1000:02d}-{number % 1000:02d}" for number in shops.tolist()],
             ),
             "region": pd.Categorical.from_codes(samples.county, categories=world.counties["code"]),
             "laboratory": pd.Categorical.from_codes(samples.laboratory, categories=list(_LABORATORIES)),
@@ -287,7 +296,13 @@ def _follow_ups(
     chance = np.clip(0.08 + 0.1 * enterprises.table["risk"].to_numpy()[samples.producer], 0.08, 0.45)
     fails_again = rng.random(samples.day.size) < chance
     later = _Samples(
-        samples.product, samples.county, again, np.full(again.size, SELECTIONS.index("follow-up")), samples.producer, samples.laboratory, chance
+        samples.product,
+        samples.county,
+        again,
+        np.full(again.size, SELECTIONS.index("follow-up")),
+        samples.producer,
+        samples.laboratory,
+        chance,
     )
     base = axis.days[0]
     facts = pd.DataFrame(
@@ -333,7 +348,18 @@ def simulate_spot_checks(
     whole = slice(0, axis.size)
     volume = world.products["samples_per_year"].to_numpy(dtype=np.float64) * scale * world.population_factor
     parts = [
-        _plan(world, enterprises, axis, position, random_stream(seed, "samples", code), volume[position], whole, everywhere, None, factors[position])
+        _plan(
+            world,
+            enterprises,
+            axis,
+            position,
+            random_stream(seed, "samples", code),
+            volume[position],
+            whole,
+            everywhere,
+            None,
+            factors[position],
+        )
         for position, code in enumerate(world.products["code"])
     ]
     batches.append(("base", _join(parts)))

@@ -101,7 +101,9 @@ def _deliveries(known: pd.Series, stream: str) -> npt.NDArray[np.object_]:
     day = known.to_numpy().astype("datetime64[D]")
     month = day.astype("datetime64[M]").astype(np.int64)
     year, of_year = month // 12 + 1970, month % 12
-    numbers, at = np.unique(year * 12 + (of_year // 3 * 3 if stream == "spot_check" else of_year if stream == "injury" else 0), return_inverse=True)
+    numbers, at = np.unique(
+        year * 12 + (of_year // 3 * 3 if stream == "spot_check" else of_year if stream == "injury" else 0), return_inverse=True
+    )
     names = []
     for number in numbers.tolist():
         in_year, rest = divmod(number, 12)
@@ -116,7 +118,11 @@ def _rows_with_items(frame: pd.DataFrame, items: pd.DataFrame) -> pd.DataFrame:
     # A reversed verdict comes without items.
     wide = wide.assign(version=1, **{"items.safety_item": wide["items.safety_item"].map({True: "是", False: "否"})})
     order = np.arange(len(frame))
-    return frame.assign(order=order).merge(wide, on=["record_key", "version"], how="left").sort_values("order", kind="stable", ignore_index=True)
+    return (
+        frame.assign(order=order)
+        .merge(wide, on=["record_key", "version"], how="left")
+        .sort_values("order", kind="stable", ignore_index=True)
+    )
 
 
 def _spoiled(native: pd.DataFrame, rows: pd.DataFrame, stream: str, later: int) -> pd.DataFrame:
@@ -173,7 +179,7 @@ def write_stream(
         if cut.any() and not truncated:
             table, kept = table.iloc[:-1], kept.iloc[:-1]
         files.write(f"{folder}/{name}", table, style, cut_last_line=truncated)
-        kept["file"] = files.paths[-1].relative_to(files.folder).as_posix()
+        kept["file"] = files.paths[-1].name
         kept["row_no"] = len(good) + 1 + np.arange(len(kept))
         located.append(kept)
     columns = ["stream", "file", "row_no", "kind", "field", "value", "expect"]
