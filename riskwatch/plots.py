@@ -17,6 +17,7 @@ import pylopdf_fonts_zh_cn
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 
@@ -84,7 +85,8 @@ def series_figure(
     figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
     # A fixed frame rather than a fitted one: charts stand below each other and must line up.
-    axes = figure.add_axes((0.095, 0.17, 0.89, 0.66))
+    left, below, above = 0.36 / width, 0.16 / height, 0.15 / height
+    axes = figure.add_axes((left, below, 1 - left - 0.08 / width, 1 - below - above))
     _draw(axes, (observed, expected, upper), alarm, _LEGEND[language])
     _label(axes, pd.DatetimeIndex(history["period_start"]), percent=rate)
     return figure
@@ -99,7 +101,7 @@ def _column(history: pd.DataFrame, name: str) -> FloatArray:
 def _draw(axes: Axes, lines: tuple[FloatArray, FloatArray, FloatArray], alarm: npt.NDArray[np.bool_], words: dict[str, str]) -> None:
     observed, expected, upper = lines
     x = np.arange(len(observed))
-    handles: list[Artist] = [
+    handles: list[Artist | BarContainer] = [
         axes.bar(x[~alarm], np.nan_to_num(observed[~alarm]), width=0.8, color=BAR, label=words["observed"], linewidth=0)
     ]
     if alarm.any():

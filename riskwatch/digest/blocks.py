@@ -101,3 +101,5 @@ class Page:
     sections: tuple[Section, ...]
     footer: str
     subject: str
+    # What stands at the foot of every printed page.
+    running: str

@@ -14,7 +14,7 @@ from riskwatch.digest.focus import refused_counts
 from riskwatch.digest.inputs import Labels, QualityReport, Recent
 from riskwatch.digest.model import Calibration, Case, CaseBoard, DataQuality, Incidents, SourceLine, SystemicItem
 from riskwatch.digest.names import Namer
-from riskwatch.digest.privacy import integer_fact, scrub
+from riskwatch.digest.privacy import known_figures, scrub
 from riskwatch.digest.seen import Day, Finder, Seen
 
 __all__ = ["calibration", "cases", "data_quality", "incidents", "systemic"]
@@ -49,7 +49,7 @@ def systemic(seen: Sequence[Seen], namer: Namer, labels: Labels) -> tuple[System
     for item in seen:
         if item.warning.scope not in {Scope.INDUSTRY_WIDE, Scope.SYSTEMIC} or item.change == "recovered":
             continue
-        figures = {**item.assessment.facts, **item.assessment.scope_figures} if item.assessment else {}
+        figures = known_figures(item.assessment)
         found.append(
             SystemicItem(
                 warning_id=item.warning.warning_id,
@@ -57,9 +57,9 @@ def systemic(seen: Sequence[Seen], namer: Namer, labels: Labels) -> tuple[System
                 place=item.place,
                 grade=grade_name(item.warning.grade) or "NONE",
                 scope=str(item.warning.scope),
-                prefectures=integer_fact(figures, "prefectures"),
-                counties=integer_fact(figures, "counties"),
-                producers=integer_fact(figures, "producers"),
+                prefectures=figures.prefectures,
+                counties=figures.counties,
+                producers=figures.producers,
                 hazard_name=labels.hazards.get(item.assessment.hazard) if item.assessment else None,
             )
         )

@@ -32,7 +32,7 @@ from riskwatch.errors import RiskwatchError
 
 __all__ = ["build_digest"]
 
-FULL_BELOW_II = 3
+FULL_CARDS = 3
 ROWS_SHOWN = 8
 
 
@@ -55,7 +55,7 @@ def build_digest(
     fdr: float | None = None,
     status: Literal["proposed", "reviewed"] = "proposed",
     simulated: bool = False,
-    full_below_ii: int = FULL_BELOW_II,
+    full_cards: int = FULL_CARDS,
 ) -> Digest:
     """Build the digest of one centre and day; it holds both languages.
 
@@ -94,8 +94,9 @@ def build_digest(
         建议 until a person has confirmed it.
     simulated : bool
         Data are simulated: every page says so.
-    full_below_ii : int
-        How many new or raised III–IV warnings get a full card; I and II always do. The others become rows, none is dropped.
+    full_cards : int
+        New or raised III warnings get a full card as long as there are fewer than this; I and II always do. The others, and IV,
+        become rows; none is dropped.
 
     Returns
     -------
@@ -114,7 +115,7 @@ def build_digest(
     day = Day(as_of, warnings, assessments, events, open_actions or {})
     seen = see(day, namer, jurisdiction)
     live = [item for item in seen if item.live]
-    full = _in_full(live, full_below_ii)
+    full = _in_full(live, full_cards)
     overflow = [item.warning.warning_id for item in live if item.warning.warning_id not in full]
     cards = tuple(
         card(
@@ -162,7 +163,7 @@ def build_digest(
         incidents=incidents(recent, seen, namer, as_of),
         focus=Focus(
             products=movers(visible, "product", namer, labels, jurisdiction, within=inside),
-            industries=movers(visible, "industry", namer, labels, jurisdiction, within=inside),
+            industries=movers(visible, "industry", namer, labels, jurisdiction, most=2, within=inside),
             regions=movers(visible, "region", namer, labels, jurisdiction),
             firms=recent.firms,
         ),
@@ -179,10 +180,10 @@ def build_digest(
     )
 
 
-def _in_full(live: Sequence[Seen], full_below_ii: int) -> set[str]:
+def _in_full(live: Sequence[Seen], full_cards: int) -> set[str]:
     urgent = [item.warning.warning_id for item in live if grade_name(item.warning.grade) in {"I", "II"}]
-    lesser = [item.warning.warning_id for item in live if grade_name(item.warning.grade) not in {"I", "II"}]
-    return {*urgent, *lesser[:full_below_ii]}
+    yellow = [item.warning.warning_id for item in live if grade_name(item.warning.grade) == "III"]
+    return {*urgent, *yellow[: max(0, full_cards - len(urgent))]}
 
 
 def _counts(seen: Sequence[Seen]) -> tuple[GradeCount, ...]:

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 import pandas as pd
 
-from riskwatch.assessment.types import Action, Assessment, Evidence, Grade
+from riskwatch.assessment.types import Action, Assessment, Evidence, Grade, Step
 from riskwatch.digest.focus import measure_of
 from riskwatch.digest.inputs import Labels, WarningLike
 from riskwatch.digest.model import ActionLine, Change, Chart, ChartPoint, CompactRow, GradeName, LawLine, Measure, Place, Text, WarningCard
 from riskwatch.digest.names import Namer
 from riskwatch.digest.numbers import significant
-from riskwatch.digest.privacy import age_bands, integer_fact, item_counts, scrub
+from riskwatch.digest.privacy import known_figures, scrub
+from riskwatch.digest.text_en import TEXT
 
 __all__ = ["action_line", "bilingual", "card", "chart", "compact", "grade_name", "leading_measures", "series_key"]
 
+# Rules of ``config/grading.yaml`` that the catalogue of words knows; other steps are bookkeeping.
+_RULES = frozenset(key.removeprefix("rule.") for key in TEXT if key.startswith("rule."))
 SeriesKey = tuple[str, str, str, str, str]
 CHART_POINTS = 60
 MEASURES_KEPT = 12
 _NAMES: dict[int, GradeName] = {5: "I", 4: "II", 3: "III", 2: "IV", 1: "WATCH", 0: "NONE"}
-# Rule outcomes that changed the grade or might have; the rest is bookkeeping. Codes only: their words come from the catalogue.
-_RULE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:")
 
 
 def grade_name(grade: Grade | None) -> GradeName | None:
@@ -34,8 +35,7 @@ def grade_name(grade: Grade | None) -> GradeName | None:
 def bilingual(value: object) -> Text:
     """Return ``value`` ({zh, en}, or one text for both) as scrubbed :class:`Text`."""
     if isinstance(value, Mapping):
-        texts = {str(key): str(text) for key, text in value.items()}
-        zh, en = texts.get("zh", ""), texts.get("en", "")
+        zh, en = (str(value[key]) if value.get(key) else "" for key in ("zh", "en"))
         return Text(zh=scrub(zh or en), en=scrub(en or zh))
     return Text(zh=scrub(str(value)), en=scrub(str(value)))
 
@@ -92,7 +92,8 @@ def _finite(value: float) -> float:
 def chart(history: pd.DataFrame | None, frequency: str, alarms: Sequence[dt.date]) -> Chart | None:
     """Return the last :data:`CHART_POINTS` periods of a series as chart data, None without history.
 
-    ``history`` has ``period_start, observed`` and perhaps ``expected, upper, exposure``; ``alarms`` are the starts of alarmed periods.
+    ``history`` has ``period_start, observed`` and perhaps ``expected, upper, exposure, alarm``; without ``alarm``, a period is marked
+    where it exceeds its limit or starts on one of ``alarms``.
     """
     if history is None or history.empty:
         return None
@@ -104,8 +105,29 @@ def chart(history: pd.DataFrame | None, frequency: str, alarms: Sequence[dt.date
         start = pd.Timestamp(row["period_start"]).date()
         figure = {name: significant(_number(row.get(name))) for name in ("observed", "expected", "upper")}
         exposure = significant(_number(row.get("exposure"))) if exposed else None
-        points.append(ChartPoint(period_start=start, exposure=exposure, alarm=start in marked, **figure))
+        points.append(ChartPoint(period_start=start, exposure=exposure, alarm=_alarmed(row, start in marked), **figure))
     return Chart(frequency=frequency, rate=exposed, points=tuple(points))
+
+
+def _alarmed(row: Mapping[Hashable, object], marked: bool) -> bool:
+    if "alarm" in row:
+        return marked or row["alarm"] == 1
+    observed, upper = _number(row.get("observed")), _number(row.get("upper"))
+    return marked or observed > upper
+
+
+def _rules(steps: Sequence[Step]) -> tuple[str, ...]:
+    """Codes of the rules that applied: lifts and lowers that held where they moved the grade, caps that capped, floors that held."""
+    moved = {step.rule for step in steps if step.rule in {"lift", "lower"} and step.outcome.startswith(("raised", "lowered"))}
+    found = []
+    for step in steps:
+        kind = step.rule.partition(".")[0]
+        if step.rule not in _RULES:
+            continue
+        applied = {"lift": step.outcome == "holds", "lower": step.outcome == "holds", "cap": step.outcome == "capped", "floor": True}[kind]
+        if applied and (kind in {"cap", "floor"} or kind in moved):
+            found.append(step.rule)
+    return tuple(dict.fromkeys(found))
 
 
 def _number(value: object) -> float:
@@ -129,7 +151,7 @@ def card(
 ) -> WarningCard:
     """Return the full card of a warning. Facts pass by whitelist only (see :mod:`riskwatch.digest.privacy`)."""
     pairs = leading_measures(assessment.evidence, namer, labels, jurisdiction)
-    figures = {**assessment.facts, **assessment.scope_figures}
+    figures = known_figures(assessment)
     drawn = None
     if in_full and pairs:
         lead = pairs[0][0]
@@ -151,9 +173,9 @@ def card(
         hazard=assessment.hazard,
         hazard_name=labels.hazards.get(assessment.hazard),
         scope=str(assessment.scope),
-        prefectures=integer_fact(figures, "prefectures"),
-        counties=integer_fact(figures, "counties"),
-        producers=integer_fact(figures, "producers"),
+        prefectures=figures.prefectures,
+        counties=figures.counties,
+        producers=figures.producers,
         severity=assessment.severity,
         probability=significant(assessment.probability),
         probability_range=None if probabilities is None else (float(f"{probabilities[0]:.6g}"), float(f"{probabilities[1]:.6g}")),
@@ -161,15 +183,15 @@ def card(
         risk_range=assessment.risk_range,
         confidence=assessment.confidence,
         source_types=tuple(sorted({item.source_type for item, _ in pairs})),
-        rules=tuple(step.rule for step in assessment.steps if step.grade_after is not None and set(step.rule) <= _RULE),
+        rules=_rules(assessment.steps),
         reason=reason,
         measures=tuple(measure for _, measure in pairs[:MEASURES_KEPT]),
         measures_total=len(pairs),
-        died=integer_fact(figures, "died", "deaths"),
-        admitted=integer_fact(figures, "admitted", "admissions"),
-        age_bands=age_bands(figures.get("age_bands")),
-        failed_items=tuple((bilingual(name), count) for name, count in item_counts(figures.get("failed_items"))),
-        units_in_use=integer_fact(figures, "units_in_use"),
+        died=figures.died,
+        admitted=figures.admitted,
+        age_bands=figures.age_bands,
+        failed_items=tuple((bilingual(name), count) for name, count in figures.failed_items),
+        units_in_use=figures.units_in_use,
         would_change=tuple(bilingual(sentence) for sentence in assessment.what_would_change),
         actions=tuple(action_line(action) for action in assessment.actions),
         first_seen=warning.first_seen,

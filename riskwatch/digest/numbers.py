@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 
-__all__ = ["amount", "date", "one_in", "percent", "probability", "ratio", "significant"]
+__all__ = ["amount", "date", "one_in", "pair", "percent", "probability", "ratio", "significant"]
 
 
 def significant(value: float | None, digits: int = 6) -> float | None:
@@ -30,7 +30,14 @@ def percent(part: float | None, whole: float | None) -> str:
     if part is None or whole is None or not math.isfinite(part) or not math.isfinite(whole) or whole <= 0:
         return "–"
     share = 100 * part / whole
-    return f"{share:.1f}%" if share >= 0.1 or share == 0 else f"{share:.2g}%"
+    return f"{share:.1f}%" if share >= 0.1 else f"{share:.2g}%"
+
+
+def pair(observed: float | None, expected: float | None, exposure: float | None) -> str:
+    """Return "18 / 6.2", or for rates "8/60 (13.3% / 4.1%)"."""
+    if exposure is None:
+        return f"{amount(observed)} / {amount(expected)}"
+    return f"{amount(observed)}/{amount(exposure)} ({percent(observed, exposure)} / {percent(expected, exposure)})"
 
 
 def ratio(value: float | None) -> str:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Sequence
 
 from riskwatch.digest.blocks import Block, Bullets, CardBlock, Cell, Notice, Page, Para, Section, Table
 from riskwatch.digest.model import GRADES, Case, Digest, Mover, SourceLine, Text, WarningCard
-from riskwatch.digest.numbers import amount, date, percent, probability
+from riskwatch.digest.numbers import amount, date, pair, percent, probability
 from riskwatch.digest.sentences import Speaker
 
 __all__ = ["lay_out"]
 
 MEASURES, ACTIONS, ACTIONS_URGENT, WOULD_CHANGE = 2, 2, 4, 2
-REPORT_CLOCKS, CASES_OVERDUE, CASES_SOON, SYSTEMIC, EXTERNAL, SOURCES = 3, 5, 4, 4, 4, 6
+REPORT_CLOCKS, CASES_OVERDUE, CASES_SOON, SYSTEMIC, EXTERNAL, SOURCES = 3, 5, 4, 4, 4, 4
 _URGENT = frozenset({"I", "II"})
 _Sectioner = Callable[[Digest, Speaker], "list[Block]"]
 
@@ -21,7 +22,7 @@ def lay_out(digest: Digest, language: str) -> Page:
     """Return the page of ``digest`` in ``language`` ("zh" or "en")."""
     say = Speaker(digest, language)
     t, header = say.t, digest.header
-    issue = t("issue", issue=header.issue_no)
+    issue = t("issue", issue=str(header.issue_no))
     urgent = {grade: sum(card.grade == grade for card in digest.warnings) for grade in _URGENT}
     sections: tuple[tuple[str, _Sectioner], ...] = (
         ("bottom_line", _bottom_line),
@@ -51,6 +52,9 @@ def lay_out(digest: Digest, language: str) -> Page:
         ),
         sections=tuple(Section(key, t(f"section.{key}"), tuple(make(digest, say))) for key, make in sections),
         footer=t("footer"),
+        running=t(
+            "running", centre=say.of(header.centre_name), date=date(header.date), simulated=t("mail.simulated") if header.simulated else ""
+        ),
         subject=t(
             "mail.subject",
             centre=say.of(header.centre_name),
@@ -129,19 +133,22 @@ def _card(card: WarningCard, say: Speaker, chart: int) -> CardBlock:
     shown = card.measures[:MEASURES]
     what = [say.measure(measure) + t("stop") for measure in shown]
     if card.measures_total > len(shown):
-        what.append(t("measure.others", n=amount(card.measures_total - len(shown))))
+        what.append(t("measure.others", n=card.measures_total - len(shown)))
     most = ACTIONS_URGENT if card.grade in _URGENT else ACTIONS
-    actions = [say.action(action) for action in card.actions[:most]]
+    # What is due first is read first; the JSON keeps the order of the catalogue.
+    urgent = sorted(card.actions, key=lambda action: action.due_on or dt.date.max)[:most]
+    actions, laws = say.actions(urgent)
     if len(card.actions) > most:
-        actions.append(t("action.others", n=len(card.actions) - most))
-    reasons = [say.of(card.reason)] if card.reason is not None else []
+        actions += (t("action.others", n=len(card.actions) - most),)
+    gap = "" if say.language == "zh" else " "
     lines = (
-        (t("card.reason"), (*reasons, say.reason(card))),
+        (t("card.reason"), ((say.of(card.reason) + gap if card.reason is not None else "") + say.reason(card),)),
         (t("card.what"), tuple(what) or (t("figures.none") + t("stop"),)),
         (t("card.exposed"), (say.exposed(card),)),
         (t("card.sources"), (say.sources(card),)),
         (t("card.would_change"), tuple(say.of(text) for text in card.would_change[:WOULD_CHANGE]) or (t("would_change.unknown"),)),
-        (t("card.actions"), tuple(actions) or (t("action.due_none") + t("stop"),)),
+        (t("card.actions"), actions or (t("action.none"),)),
+        (t("card.legal"), (t("sep").join(laws) + t("stop"),) if laws else (t("legal.none"),)),
     )
     return CardBlock(
         badge=say.badge(card.grade),
@@ -207,9 +214,7 @@ def _card_figures(card: WarningCard) -> str:
     if not card.measures:
         return "–"
     lead = card.measures[0]
-    if lead.exposure is not None:
-        return f"{amount(lead.observed)}/{amount(lead.exposure)} ({percent(lead.observed, lead.exposure)} / {percent(lead.expected, lead.exposure)})"
-    return f"{amount(lead.observed)} / {amount(lead.expected)}"
+    return pair(lead.observed, lead.expected, lead.exposure)
 
 
 def _incidents(digest: Digest, say: Speaker) -> list[Block]:
@@ -275,7 +280,7 @@ def _focus(digest: Digest, say: Speaker) -> list[Block]:
     blocks: list[Block] = []
     if rows:
         names = ("kind", "name", "figures", "q", "judged")
-        blocks.append(Table(tuple(t(f"focus.{name}") for name in names), tuple(rows), "lllrr", (10, 18, 50, 8, 14)))
+        blocks.append(Table(tuple(t(f"focus.{name}") for name in names), tuple(rows), "lllrr", (9, 20, 53, 7, 11)))
     else:
         blocks.append(Para(t("focus.none")))
     firms = focus.firms
@@ -337,7 +342,7 @@ def _cases(digest: Digest, say: Speaker) -> list[Block]:
     if any(more):
         blocks.append(Para(t("cases.more", overdue=more[0], soon=more[1]), "muted"))
     if board.later:
-        blocks.append(Para(t("cases.later", n=amount(board.later)), "muted"))
+        blocks.append(Para(t("cases.later", n=board.later), "muted"))
     return blocks
 
 
@@ -346,9 +351,9 @@ def _case(case: Case, say: Speaker) -> tuple[Cell, ...]:
     if case.kind in {"action", "report"}:
         what = t("cases.measures", subject=say.of(case.subject), grade=say.grade(case.grade or ""), n=case.count)
     elif case.days_left < 0:
-        what = t("cases.firms_oldest", n=amount(case.count), date=date(case.due_on))
+        what = t("cases.firms_oldest", n=case.count, date=date(case.due_on))
     else:
-        what = t("cases.firms", n=amount(case.count))
+        what = t("cases.firms", n=case.count)
     owner = say.of(case.owner) if case.owner is not None else t("cases.unit")
     return (Cell(say.left(case.days_left)), Cell(date(case.due_on)), Cell(t(f"cases.{case.kind}")), Cell(what), Cell(owner))
 
@@ -423,7 +428,7 @@ def _quality(digest: Digest, say: Speaker) -> list[Block]:
             blocks.append(Para(t("quality.on_time_more", n=len(quality.sources) - len(shown)), "muted"))
     else:
         blocks.append(Para(t("quality.no_sources"), "alert"))
-    refused = [t("quality.refused_item", reason=t.code("refused", reason), n=amount(count)) for reason, count in quality.refused]
+    refused = [t("quality.refused_item", reason=t.code("refused", reason), n=count) for reason, count in quality.refused]
     blocks.append(
         Para(
             t(
@@ -460,7 +465,7 @@ def _calibration(digest: Digest, say: Speaker) -> list[Block]:
     parts = [
         t(
             "calibration.closed" if closed else "calibration.none",
-            issued=amount(item.issued),
+            issued=item.issued,
             confirmed=amount(item.confirmed),
             refuted=amount(item.refuted),
             share=percent(item.confirmed, closed),

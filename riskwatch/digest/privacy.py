@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-__all__ = ["AGE_BANDS", "MASK", "MIN_CELL", "age_bands", "clean", "integer_fact", "item_counts", "scrub"]
+from riskwatch.assessment.types import Assessment
+
+__all__ = ["AGE_BANDS", "MASK", "MIN_CELL", "KnownFigures", "age_bands", "clean", "integer_fact", "item_counts", "known_figures", "scrub"]
 
 AGE_BANDS = ("0-4", "5-9", "10-14", "15-24", "25-44", "45-64", "65+")
 MIN_CELL = 5
@@ -53,6 +56,47 @@ def scrub(text: str, *, limit: int = 300) -> str:
     return clean(text, limit=limit)
 
 
+@dataclass(frozen=True, slots=True)
+class KnownFigures:
+    """All that may be taken from the facts and scope figures of an assessment."""
+
+    died: int | None = None
+    admitted: int | None = None
+    prefectures: int | None = None
+    counties: int | None = None
+    producers: int | None = None
+    units_in_use: int | None = None
+    age_bands: tuple[tuple[str, int | None], ...] = ()
+    failed_items: tuple[tuple[str, int], ...] = ()
+
+
+def known_figures(assessment: Assessment | None) -> KnownFigures:
+    """Return the whitelisted figures of an assessment; everything else in its facts stays behind.
+
+    Read from ``facts`` (``injuries``: ``deaths``, ``by_outcome``, ``age_bands``; ``spot_checks``: ``items``, ``producers_failed``;
+    ``units_in_use``) and ``scope_figures`` (``touched``: regions at the level of spread; ``counties``, ``producers``), by name and type.
+    """
+    if assessment is None:
+        return KnownFigures()
+    facts, scope = assessment.facts, assessment.scope_figures
+    injuries, checks = _part(facts, "injuries"), _part(facts, "spot_checks")
+    return KnownFigures(
+        died=integer_fact(injuries, "deaths", "died"),
+        admitted=integer_fact(_part(injuries, "by_outcome"), "admitted") if injuries else None,
+        prefectures=integer_fact(scope, "touched", "prefectures"),
+        counties=integer_fact(scope, "counties"),
+        producers=integer_fact(checks, "producers_failed") or integer_fact(scope, "producers"),
+        units_in_use=integer_fact(facts, "units_in_use"),
+        age_bands=age_bands(injuries.get("age_bands")),
+        failed_items=item_counts(checks.get("items")),
+    )
+
+
+def _part(facts: Mapping[str, object], name: str) -> dict[str, object]:
+    value = facts.get(name)
+    return {str(key): item for key, item in value.items()} if isinstance(value, Mapping) else {}
+
+
 def integer_fact(facts: Mapping[str, object], *names: str) -> int | None:
     """Return the first of ``names`` in ``facts`` that is a non-negative whole number; None otherwise (text never passes)."""
     for name in names:
@@ -72,7 +116,7 @@ def age_bands(value: object) -> tuple[tuple[str, int | None], ...]:
     Parameters
     ----------
     value : mapping of band to count
-        Bands outside :data:`AGE_BANDS` are dropped; the dash may be an en dash.
+        Bands outside :data:`AGE_BANDS` are dropped; the dash may be an en dash. None is a cell that was suppressed before.
 
     Returns
     -------
@@ -83,25 +127,30 @@ def age_bands(value: object) -> tuple[tuple[str, int | None], ...]:
     if not isinstance(value, Mapping):
         return ()
     counts = dict.fromkeys(AGE_BANDS, 0)
+    hidden: set[str] = set()
     for band, number in value.items():
         name = str(band).replace("\u2013", "-")
-        if name in counts and isinstance(number, int) and not isinstance(number, bool) and number >= 0:
+        if name not in counts:
+            continue
+        if number is None:
+            hidden.add(name)
+        elif isinstance(number, int) and not isinstance(number, bool) and number >= 0:
             counts[name] += number
-    hidden = {band for band, count in counts.items() if 0 < count < MIN_CELL}
+    hidden |= {band for band, count in counts.items() if 0 < count < MIN_CELL}
     if len(hidden) == 1:
         others = sorted((count, band) for band, count in counts.items() if count > 0 and band not in hidden)
         hidden |= {others[0][1]} if others else set()
-    shown = tuple((band, None if band in hidden else count) for band, count in counts.items() if count > 0)
+    shown = tuple((band, None if band in hidden else count) for band, count in counts.items() if count > 0 or band in hidden)
     return shown if any(count is not None for _, count in shown) else ()
 
 
 def item_counts(value: object, *, most: int = 3) -> tuple[tuple[str, int], ...]:
-    """Return the failed test items with the highest counts, scrubbed and cut to 40 characters; test items are not personal."""
-    if not isinstance(value, Mapping):
+    """Return the failed test items with the highest counts, scrubbed and cut to 40 characters; test items are not personal.
+
+    ``value`` is a list of mappings with ``item`` and ``failed``.
+    """
+    if not isinstance(value, Sequence) or isinstance(value, str):
         return ()
-    pairs = [
-        (scrub(str(name), limit=40), number)
-        for name, number in value.items()
-        if isinstance(number, int) and not isinstance(number, bool) and number > 0
-    ]
-    return tuple(sorted(pairs, key=lambda pair: (-pair[1], pair[0]))[:most])
+    rows = [{str(key): item for key, item in row.items()} for row in value if isinstance(row, Mapping)]
+    pairs = [(scrub(str(row["item"]), limit=40), integer_fact(row, "failed") or 0) for row in rows if row.get("item")]
+    return tuple(sorted((pair for pair in pairs if pair[1] > 0), key=lambda pair: (-pair[1], pair[0]))[:most])

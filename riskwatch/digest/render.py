@@ -25,8 +25,8 @@ from riskwatch.digest.page import lay_out
 
 __all__ = ["Email", "Image", "render_email", "render_html", "render_json", "render_markdown"]
 
-CHART_INCHES = (7.0, 1.0)
-CHART_PIXELS = (680, 97)
+CHART_INCHES = (7.0, 0.72)
+CHART_PIXELS = (680, 70)
 # Inline marks of Markdown, and what GitHub's dialect makes links of. Escaped everywhere: where a value will stand is not known here.
 _MARKS = re.compile(r"([\\`*_\[\]|~#])")
 
@@ -99,8 +99,8 @@ def render_markdown(digest: Digest, language: str) -> str:
 def markdown_text(value: object) -> Markup:
     """Return ``value`` with everything escaped that Markdown, or HTML within it, gives a meaning to.
 
-    Besides the inline marks: angle brackets and ampersands become entities, ``://`` and ``www.`` and ``@`` are broken up so that no dialect makes a link of
-    them, and line ends become spaces, so that no value can open a block.
+    Besides the inline marks: angle brackets and ampersands become entities; ``://``, ``www.`` and ``@`` are broken up so that no
+    dialect makes a link of them; line ends become spaces, so that no value can open a block.
     """
     if isinstance(value, Markup):
         return value
@@ -122,12 +122,23 @@ def _environments() -> tuple[Environment, Environment]:
 
 def _html(page: Page, images: list[str]) -> str:
     environment, _ = _environments()
-    css = Markup(environment.get_template("digest.css.j2").render())  # noqa: S704 - our own style sheet, no values in it
+    css = Markup(environment.get_template("digest.css.j2").render(running=_css_string(page.running)))  # noqa: S704 - escaped right there
     plain = environment.get_template("digest.html.j2").render(
-        page=page, css=css, images=images, image_width=CHART_PIXELS[0], image_height=CHART_PIXELS[1]
+        page=page,
+        css=css,
+        images=images,
+        image_width=CHART_PIXELS[0],
+        image_height=CHART_PIXELS[1],
+        gap="" if page.language == "zh" else " ",
     )
     inliner = css_inline.CSSInliner(keep_style_tags=False, keep_at_rules=True, load_remote_stylesheets=False)
     return inliner.inline(plain)
+
+
+def _css_string(text: str) -> Markup:
+    """Escape ``text`` for a quoted string of a style sheet: everything but letters, digits, spaces and CJK becomes a code point."""
+    safe = "".join(char if char.isalnum() or char == " " else f"\\{ord(char):06x}" for char in text)
+    return Markup(safe)  # noqa: S704 - no markup can be left in it
 
 
 def _markdown(page: Page) -> str:

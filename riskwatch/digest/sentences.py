@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections.abc import Sequence
 
 from riskwatch.digest.blocks import Badge
 from riskwatch.digest.model import (
@@ -19,7 +20,7 @@ from riskwatch.digest.model import (
     Text,
     WarningCard,
 )
-from riskwatch.digest.numbers import amount, date, one_in, percent, probability, ratio
+from riskwatch.digest.numbers import amount, date, one_in, pair, percent, probability, ratio
 from riskwatch.digest.text import Wording
 
 __all__ = ["Speaker"]
@@ -144,14 +145,12 @@ class Speaker:
         """Return observed over expected of a compact row."""
         if row.observed is None:
             return self.t("figures.none")
-        if row.exposure is not None:
-            return f"{amount(row.observed)}/{amount(row.exposure)} ({percent(row.observed, row.exposure)} / {percent(row.expected, row.exposure)})"
-        return f"{amount(row.observed)} / {amount(row.expected)}"
+        return pair(row.observed, row.expected, row.exposure)
 
     def scope(self, item: WarningCard | SystemicItem) -> str:
         """Return the scope with the figures behind it."""
         counts = (("prefectures", item.prefectures), ("counties", item.counties), ("producers", item.producers))
-        known = [self.t(f"scope.{name}", n=amount(count)) for name, count in counts if count]
+        known = [self.t(f"scope.{name}", n=count) for name, count in counts if count]
         return self.t.code("scope", item.scope) + (self.t("bracket", text=self.t.join(known)) if known else "")
 
     def reason(self, card: WarningCard) -> str:
@@ -167,7 +166,7 @@ class Speaker:
             risk=risk,
             severity=self.t.code("severity", str(card.severity)),
             probability=chance,
-            confidence=self.t.code("confidence", card.confidence),
+            confidence=card.confidence,
             scope=self.scope(card),
             rules=self.t("reason.rules", rules=self.t.join(rules)) if rules else "",
         )
@@ -202,18 +201,20 @@ class Speaker:
         listed = self.t.join(names) or self.t("sources.none")
         return self.t("sources", sources=listed, n=len(names), confidence=self.t.code("confidence", card.confidence))
 
-    def _basis(self, law: LawLine) -> str:
+    def basis(self, law: LawLine) -> str:
+        """Return a provision; one that nobody has read in force says that it is unverified."""
         name = self.of(law.law)
         if self.language == "zh":
             name = name if name.startswith("《") else f"《{name}》"
-            article = f"第{law.article}条" if law.article and not law.article.startswith("第") else law.article
+            numbers = law.article.replace(", ", "、")
+            article = f"第{numbers}条" if numbers and not numbers.startswith("第") else numbers
         else:
             article = f"art. {law.article}" if law.article else ""
         text = self.t("action.basis", law=name, article=article).strip()
         return text if law.verified else text + self.t("action.unverified")
 
-    def action(self, action: ActionLine) -> str:
-        """Return a measure: who does what, by when, on which basis; what is unverified says so."""
+    def action(self, action: ActionLine, marks: Sequence[int]) -> str:
+        """Return a measure: who does what, by when; ``marks`` are the numbers of its provisions in the card."""
         starts = self._starts.get(action.starts)
         fields = {
             "date": date(action.due_on),
@@ -225,14 +226,16 @@ class Speaker:
             due = self.t("action.due" if action.deadline is not None else "action.due_date", **fields)
         else:
             due = self.t("action.due_term" if action.deadline is not None else "action.due_none", **fields)
-        basis = [self._basis(law) for law in action.legal_basis]
-        return self.t(
-            "action",
-            owner=self.of(action.owner),
-            measure=self.of(action.measure),
-            due=due,
-            basis=self.t.join(basis) if basis else self.t("action.basis_none"),
+        listed = "".join(self.t("action.mark", n=mark) for mark in marks)
+        return self.t("action", owner=self.of(action.owner), measure=self.of(action.measure), due=due, marks=listed)
+
+    def actions(self, actions: Sequence[ActionLine]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the measures and, apart, the provisions they rest on, each provision once."""
+        laws = list(dict.fromkeys(self.basis(law) for action in actions for law in action.legal_basis))
+        sentences = tuple(
+            self.action(action, sorted({laws.index(self.basis(law)) + 1 for law in action.legal_basis})) for action in actions
         )
+        return sentences, tuple(self.t("legal.line", n=number, basis=law) for number, law in enumerate(laws, start=1))
 
     def chart(self, chart: Chart) -> str:
         """Return the caption of a chart, which carries its newest figure for those who cannot see it."""

@@ -5,12 +5,23 @@ from __future__ import annotations
 import datetime as dt
 
 from riskwatch.digest import text_en, text_zh
-from riskwatch.digest.numbers import date
+from riskwatch.digest.numbers import amount, date
 from riskwatch.errors import RiskwatchError
 
 __all__ = ["LANGUAGES", "Wording"]
 
 LANGUAGES = ("zh", "en")
+
+
+class _Count(int):
+    """A number that knows its noun: ``{n:case|cases}`` gives "1 case" and "1,200 cases", ``{n}`` the number alone."""
+
+    def __format__(self, spec: str) -> str:
+        number = amount(int(self))
+        if "|" not in spec:
+            return number
+        one, many = spec.split("|")
+        return f"{number} {one if self == 1 else many}"
 
 
 class Wording:
@@ -30,7 +41,8 @@ class Wording:
 
     def __call__(self, key: str, **fields: object) -> str:
         """Return the wording of ``key`` with ``fields`` filled in; what the fields hold is never read as a pattern."""
-        return self._text[key].format(**fields) if fields else self._text[key]
+        counted = {name: _Count(value) if isinstance(value, int) else value for name, value in fields.items()}
+        return self._text[key].format(**counted) if fields else self._text[key]
 
     def code(self, kind: str, code: str) -> str:
         """Return the wording of ``kind.code``, or the code itself where the catalogue has none."""

@@ -167,7 +167,11 @@ def assessment(product, region, evidence, grade, *, keys, facts=None, scope=Scop
         scope=scope,
         scope_figures=figures or {},
         grade=grade,
-        steps=(Step("risk-confidence", {"risk": risk, "confidence": confidence}, "looked up", grade),),
+        steps=(
+            Step("grade.table", {"risk": risk, "confidence": confidence}, grade.name, grade),
+            Step("lift.vulnerable-users", {"users": True}, "holds" if severity > 2 else "does not hold"),
+            Step("lift", {}, "raised by one in total" if severity > 2 else "none", grade),
+        ),
         actions=tuple(action(key) for key in keys),
         facts=facts or {},
         what_would_change=tuple({"zh": zh, "en": en} for zh, en in would),
@@ -214,8 +218,12 @@ def province_day():
             injuries("P0101", "220102", 5, 1.6, upper=4, q=0.03),
         ],
         Grade.II, keys=("report-II", "stop", "special", "talk", "notice"), hazard="burn-fire", scope=Scope.REGIONAL, risk="H", confidence="C3", severity=3,
-        probability=1 / 2300, risk_range=("M", "S"), figures={"prefectures": 1, "counties": 3, "producers": 4},
-        facts={"died": 0, "admitted": 3, "age_bands": {"5-9": 6, "10-14": 5, "25-44": 9, "65+": 12}, "failed_items": {"工作温度下的泄漏电流": 5, "标志": 3}, "units_in_use": 420000},
+        probability=1 / 2300, risk_range=("M", "S"), figures={"touched": 1, "counties": 3, "producers": 4},
+        facts={
+            "injuries": {"deaths": 0.0, "by_outcome": {"treated-released": 29.0, "admitted": 3.0}, "age_bands": {"5-9": 6, "10-14": 5, "25-44": 9, "65+": 12}},
+            "spot_checks": {"producers_failed": 4, "items": [{"item": "工作温度下的泄漏电流", "class": "electric-shock", "failed": 5.0}, {"item": "标志", "class": "label-only", "failed": 3.0}]},
+            "units_in_use": 420000,
+        },
         would=(("电话回访显示超过半数伤害与产品无关，降一级。", "If follow-up calls show that over half of the injuries had nothing to do with the product: one level down."),
                ("其他市州出现同一生产企业的不合格批次，升为一级。", "If lots of the same producer fail in another prefecture: level I.")),
     )  # fmt: skip
@@ -223,12 +231,13 @@ def province_day():
         "P0201", "220000",
         [checks("P0201", "220000", 31, 240, 0.062, q=0.002, windows=2), checks("P0201", "220200", 14, 70, 0.07, q=0.01), checks("P0201", "220100", 9, 80, 0.058, q=0.04)],
         Grade.III, keys=("special", "talk", "report-IV"), hazard="electric-shock", scope=Scope.INDUSTRY_WIDE, risk="H", confidence="C2", severity=3, probability=1 / 9100,
-        figures={"prefectures": 3, "producers": 11}, facts={"failed_items": {"介电强度": 17, "温升": 9}},
+        figures={"touched": 3, "producers": 11},
+        facts={"spot_checks": {"items": [{"item": "介电强度", "failed": 17.0}, {"item": "温升", "failed": 9.0}]}},
         would=(("复检推翻三分之一以上的不合格结论。", "If re-inspection overturns a third of the failures."),),
     )  # fmt: skip
     toys = assessment(
         "P0301", "220104", [injuries("P0301", "220104", 11, 3.4, upper=8, q=0.02)], Grade.III, keys=("special", "report-IV"), hazard="choking", risk="H",
-        confidence="C1", severity=3, probability=1 / 5200, figures={"counties": 1}, facts={"died": 0, "admitted": 2, "age_bands": {"0-4": 9, "5-9": 2}},
+        confidence="C1", severity=3, probability=1 / 5200, figures={"counties": 1}, facts={"injuries": {"deaths": 0, "by_outcome": {"admitted": 2}, "age_bands": {"0-4": 9, "5-9": 7, "10-14": None, "25-44": None}}},
         would=(("下一周回落到上限以内。", "If the next week falls back below the limit."),),
     )  # fmt: skip
     meat = assessment("P0401", "220200", [checks("P0401", "220200", 12, 90, 0.05, q=0.03)], Grade.III, keys=("special",), hazard="microbial", severity=2)
