@@ -32,8 +32,11 @@ class World:
 
     profile: str
     sources: Mapping[str, Entry[SourceDefinition]]
-    models: Mapping[str, Entry[ModelDefinition]]
     trees: Mapping[str, TreeFacts]
+    # Names of sources that are wrong in themselves: nobody is told twice that they cannot be used.
+    broken_sources: Collection[str] = ()
+    # False where a dimension file is wrong in itself: a missing tree is then no news.
+    trees_sound: bool = True
 
 
 def check_settings(draft: Draft, settings: ProjectSettings, collector: Collector) -> None:
@@ -69,9 +72,9 @@ def check_model(entry: Entry[ModelDefinition], world: World, registry: Detectors
             if name is None or (facts and (name in facts.levels or not facts.complete)):
                 continue
             path = ("levels", number, dimension)
-            if facts is None:
+            if facts is None and world.trees_sound:
                 collector.add(draft, path, f"levels[{number}].{dimension}: there is no {dimension} tree in profile {world.profile}")
-            else:
+            elif facts is not None:
                 collector.add(draft, path, f"levels[{number}].{dimension}: {unknown('level', name, facts.levels)}")
     doubles = [number for number, level in enumerate(model.levels) if level in model.levels[:number]]
     for number in doubles:
@@ -82,6 +85,8 @@ def check_model(entry: Entry[ModelDefinition], world: World, registry: Detectors
         return
     for number, name in enumerate(model.sources):
         source = world.sources.get(name)
+        if source is None and name in world.broken_sources:
+            continue
         if source is None:
             where = unknown("source", name, world.sources, within=f"profile {world.profile}")
             collector.add(draft, ("sources", number), f"sources[{number}]: {where}")
@@ -199,7 +204,7 @@ def check_centre(entry: Entry[Centre], world: World, collector: Collector) -> No
     """Check that a centre's region is in the tree, and that it has a language."""
     draft, centre = entry.draft, entry.value
     facts = world.trees.get("region")
-    if centre.region and facts is None:
+    if centre.region and facts is None and world.trees_sound:
         collector.add(draft, ("region",), f"region: there is no region tree in profile {world.profile}")
     elif centre.region and facts and facts.complete and centre.region not in facts.codes:
         message = f'region "{centre.region}" is not in the region tree of profile {world.profile}'

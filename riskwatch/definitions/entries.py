@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -18,6 +19,8 @@ from riskwatch.errors import Problem
 __all__ = ["Collector", "Draft", "Entry", "digest"]
 
 ValueT = TypeVar("ValueT", bound=BaseModel)
+
+_PROFILE = re.compile(r"\bprofile [\w-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +98,11 @@ class Collector:
 
     def _add(self, problem: Problem, message: str) -> None:
         place = (problem.file, problem.line, problem.column)
-        if place in self._unreadable or (*place, message) in self._seen:
+        # What holds in several profiles is said for the first of them.
+        kept = (*place, _PROFILE.sub("profile", message))
+        if place in self._unreadable or kept in self._seen:
             return
-        self._seen.add((*place, message))
+        self._seen.add(kept)
         self.problems.append(problem)
 
 

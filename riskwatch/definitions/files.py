@@ -102,7 +102,7 @@ def _listed(document: Document, kind: str, key: str, collector: Collector, taken
     if not isinstance(items, list):
         collector.at(document, (key,) if items is not None else (), f"{key} must be a list of definitions")
         return
-    here: dict[str, YamlPath] = {}
+    here: dict[str, Layer] = {name: draft.layers[-1] for name, draft in taken.items()}
     for number, item in enumerate(items):
         path: YamlPath = (key, number)
         if not isinstance(item, Mapping):
@@ -116,13 +116,11 @@ def _listed(document: Document, kind: str, key: str, collector: Collector, taken
                 f"{key}[{number}]: name must be text" if name is not None else f"{key}[{number}]: name is required",
             )
             continue
-        if name in here or name in taken:
-            layer = taken[name].layers[-1] if name in taken and name not in here else None
-            first = str(layer.locate(("name",))) if layer else f"line {document.position((*here[name], 'name'))[0]}"
-            collector.at(document, (*path, "name"), f'{kind} "{name}" is defined twice, first at {first}')
+        if name in here:
+            collector.at(document, (*path, "name"), f'{kind} "{name}" is defined twice, first at {here[name].locate(("name",))}')
             continue
-        here[name] = path
-        yield name, Layer(item, document, path)
+        here[name] = Layer(item, document, path)
+        yield name, here[name]
 
 
 def named_drafts(documents: Iterable[Document], kind: str, key: str, collector: Collector) -> dict[str, Draft]:

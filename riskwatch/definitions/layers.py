@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from riskwatch.definitions.strict_yaml import Document, Position, YamlPath
 
-__all__ = ["DEFAULT", "Layer", "Origin", "merge", "origin_of", "speaker"]
+__all__ = ["DEFAULT", "Layer", "Origin", "hide_password", "merge", "origin_of", "speaker"]
+
+_PASSWORD = re.compile(r"(://[^/@:\s]*:)[^@/\s]+@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +83,9 @@ class Layer:
         return Origin("file", self.document.file, line, column)
 
     def position(self, path: YamlPath, *, of_key: bool = False) -> tuple[str, Position]:
-        """File name and position for a problem; the name of the variable or override at 1:1 where there is no file."""
+        """File name and position for a problem; the variable or override, at 1:1, where there is no file."""
         if self.document is None:
-            return self.origin.name or str(self.origin), (1, 1)
+            return str(self.origin), (1, 1)
         return self.document.file, self.document.position(self.base + path, of_key=of_key)
 
 
@@ -116,6 +119,11 @@ def speaker(layers: Sequence[Layer], path: YamlPath) -> Layer | None:
             if layer.has(path[:length]):
                 return layer
     return None
+
+
+def hide_password(text: str) -> str:
+    """Return ``text`` without the password of a URL in it."""
+    return _PASSWORD.sub(r"\1***@", text)
 
 
 def _in_file(layer: Layer) -> bool:

@@ -16,6 +16,7 @@ from riskwatch.definitions.definitions import Definitions
 from riskwatch.definitions.entries import Collector, Draft, Entry, digest
 from riskwatch.definitions.files import (
     CENTRES_FILE,
+    DIMENSIONS_FILE,
     PROJECT_FILE,
     ProjectFiles,
     dimension_drafts,
@@ -121,6 +122,9 @@ class _Content:
     centres: dict[str, Entry[Centre]]
     dimensions: list[Entry[DimensionFile]]
     plain: dict[str, Draft]
+    # Names in the files, of definitions that are wrong in themselves too.
+    source_names: frozenset[str]
+    model_names: frozenset[str]
 
     def named(self) -> Iterator[tuple[YamlPath, Draft, str]]:
         """Yield path, draft and sha256 of every definition."""
@@ -153,11 +157,11 @@ def _load(
         return None, collector.problems
     project = read_project_file(document, collector)
     content = _content(files, project, read_overrides(overrides, environ, profile, collector))
+    _check_profiles(content, project.profile_names, collector)
     for name, settings in _settings_of_profiles(project, content.settings, collector):
         _check_world(name, settings, content, root=root, adapters=adapters, collector=collector)
     for pipeline in content.pipelines.values():
-        check_pipeline(pipeline, content.sources, content.models, collector)
-    _check_profiles(content, project.profile_names, collector)
+        check_pipeline(pipeline, content.source_names, content.model_names, collector)
     if content.settings is None or collector.problems:
         return None, collector.problems
     return _definitions(content.settings, content, files, project, environ), []
@@ -177,14 +181,18 @@ def _content(files: ProjectFiles, project: ProjectFile, given: Overrides) -> _Co
             check_holidays(draft, collector)
         elif model := catalogue_type(CATALOGUES[kind]):
             collector.findings(draft, validate(model, draft.data)[1])
+    sources = named_drafts(files.folder("config/sources"), "source", "sources", collector)
+    models = model_drafts(files, project, given)
     return _Content(
         settings,
-        _typed(named_drafts(files.folder("config/sources"), "source", "sources", collector), SourceDefinition, collector),
-        _typed(model_drafts(files, project, given), ModelDefinition, collector),
+        _typed(sources, SourceDefinition, collector),
+        _typed(models, ModelDefinition, collector),
         _typed(named_drafts(files.folder("pipelines"), "pipeline", "pipelines", collector), PipelineDefinition, collector),
         _typed(named_drafts([centre_file] if centre_file else [], "centre", "centres", collector), Centre, collector),
         [entry for draft in dimension_drafts(files) if (entry := collector.entry(draft, DimensionFile))],
         plain,
+        frozenset(sources),
+        frozenset(models),
     )
 
 
@@ -218,7 +226,8 @@ def _check_world(
         collector.add(content.dimensions[number].draft, (key,), message)
     sources = {name: entry for name, entry in content.sources.items() if _applies(entry.value, profile)}
     models = {name: entry for name, entry in content.models.items() if _applies(entry.value, profile)}
-    world = World(profile, sources, models, facts)
+    sound = not any(problem.file == DIMENSIONS_FILE for problem in collector.problems)
+    world = World(profile, sources, facts, content.source_names - set(content.sources), sound)
     for source in sources.values():
         check_source(source, world, adapters, collector)
     registry = detectors() if models else None

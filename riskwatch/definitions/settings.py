@@ -9,7 +9,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from riskwatch.definitions.entries import Collector, Draft
-from riskwatch.definitions.layers import Layer, Origin, merge
+from riskwatch.definitions.layers import Layer, Origin, hide_password, merge
 from riskwatch.definitions.strict_yaml import Document, YamlPath, parse_yaml
 from riskwatch.definitions.suggest import did_you_mean, unknown
 from riskwatch.definitions.types import ModelDefinition, ProjectSettings
@@ -113,7 +113,7 @@ def read_overrides(overrides: Mapping[str, str], environ: Mapping[str, str], pro
         if name in environ:
             settings.append(_layer(ProjectSettings, (field,), environ[name], Origin("environment", name=name), collector))
     for dotted_path, text in overrides.items():
-        origin = Origin("command line", name=f"{dotted_path}={text}")
+        origin = Origin("command line", name=hide_password(f"{dotted_path}={text}"))
         head, *rest = dotted_path.split(".")
         if head == "settings" and rest:
             settings.append(_layer(ProjectSettings, tuple(rest), text, origin, collector))
@@ -131,10 +131,12 @@ def _layer(model: type[BaseModel], path: tuple[str, ...], text: str, origin: Ori
     value: Any = text
     field = model.model_fields.get(path[0])
     is_text = field is not None and len(path) == 1 and str in {field.annotation, *get_args(field.annotation)}
-    if not is_text:
+    if text == "null":
+        value = None
+    elif not is_text:
         document, problems = parse_yaml(text.encode(), str(origin))
         collector.reader(problems)
-        value = document.data if document else None if text == "null" else text
+        value = document.data if document else text
     for key in reversed(path):
         value = {key: value}
     return Layer(value, origin=origin)

@@ -43,6 +43,7 @@ _KINDS = {
     "bool_parsing": "true or false",
     "none_required": "null",
 }
+_PATTERNS = {r"^[a-z][a-z0-9-]*$": "be lower-case letters, digits and hyphens, beginning with a letter"}
 _BOUNDS = {"greater_than_equal": (">=", "ge"), "greater_than": (">", "gt"), "less_than_equal": ("<=", "le"), "less_than": ("<", "lt")}
 
 
@@ -125,13 +126,14 @@ def _finding(model: type[BaseModel], data: Any, path: YamlPath, error: Mapping[s
         if kind == "union_tag_invalid":
             path = (*path, str(context["discriminator"]).strip("'"))
             value = at_path(data, path)
-        expected = str(context.get("expected") or context.get("expected_tags"))
-        near = did_you_mean(str(value), [part.strip(" '") for part in expected.replace(" or ", ",").split(",")])
+        expected = str(context.get("expected") or context.get("expected_tags")).replace("'", "")
+        near = did_you_mean(str(value), [part.strip() for part in expected.replace(" or ", ",").split(",")])
         return Finding(path, f"must be one of {expected}, got {shown(value)}{near}")
     if kind == "union_tag_not_found":
         return Finding((*path, str(context["discriminator"]).strip("'")), "is required")
     if kind == "string_pattern_mismatch":
-        return Finding(path, f"must match {context['pattern']}, got {shown(value)}")
+        rule = _PATTERNS.get(context["pattern"], f"match {context['pattern']}")
+        return Finding(path, f"must {rule}, got {shown(value)}")
     if kind in {"too_short", "too_long", "string_too_short", "string_too_long"}:
         return Finding(path, f"must have {error['msg'].split(' should have ')[-1].split(' after ')[0]}, got {shown(value)}")
     message = str(error["msg"]).removeprefix("Value error, ")

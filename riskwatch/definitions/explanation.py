@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
 
 from riskwatch.definitions.definitions import Definitions
-from riskwatch.definitions.layers import DEFAULT, Origin, origin_of
+from riskwatch.definitions.layers import DEFAULT, Origin, hide_password, origin_of
 from riskwatch.definitions.rooms import detectors
 from riskwatch.definitions.strict_yaml import YamlPath
 from riskwatch.definitions.suggest import unknown
@@ -149,7 +148,7 @@ def _plain(value: Any) -> Any:
 
 def _said(value: Any) -> Any:
     """Hide the password of a URL that came from the environment or the command line."""
-    return re.sub(r"(://[^/@:\s]*:)[^@/\s]+@", r"\1***@", value) if isinstance(value, str) else value
+    return hide_password(value) if isinstance(value, str) else value
 
 
 def _text(value: Any) -> str:

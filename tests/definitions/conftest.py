@@ -1,0 +1,45 @@
+"""A small project, and a registry with one detector whose messages never change."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from riskwatch.definitions import loader, rooms
+from riskwatch.errors import DetectorError
+
+TESTDATA = Path(__file__).parent / "testdata"
+
+
+def counting(name, **parameters):
+    """Stand in for a detector: it lists unknown parameters first, then values out of range."""
+    known = {"alpha": (0, 1), "baseline_years": (3, 30)}
+    strange = [f"{name}: unknown parameter {key!r}" for key in parameters if key not in known]
+    if strange:
+        raise DetectorError("\n".join(strange), hint="known parameters: alpha, baseline_years")
+    faults = []
+    for key, value in parameters.items():
+        low, high = known[key]
+        if value < low:
+            faults.append(f"{name}: {key} must be >= {low}, got {value}")
+        elif value > high:
+            faults.append(f"{name}: {key} must be <= {high}, got {value}")
+    if faults:
+        raise DetectorError("\n".join(faults))
+    return type("Counting", (), {"alpha": 0.05, "baseline_years": 4, **parameters})()
+
+
+@pytest.fixture
+def registry(monkeypatch):
+    """Let the definitions see one detector, `counting`, and no rule catalogues."""
+    made = rooms.Detectors(("counting",), counting)
+    monkeypatch.setattr(loader, "detectors", lambda: made)
+    monkeypatch.setattr("riskwatch.definitions.explanation.detectors", lambda: made)
+    monkeypatch.setattr(loader, "catalogue_type", lambda name: None)
+    return made
+
+
+@pytest.fixture
+def project(tmp_path, registry):
+    """A sound project that a test may spoil."""
+    return Path(shutil.copytree(TESTDATA / "base", tmp_path / "project"))
