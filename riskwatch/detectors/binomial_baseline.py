@@ -180,7 +180,7 @@ class BinomialBaseline:
         return history, guard, min(shortest, history)
 
     def min_periods(self, frequency: str) -> int:
-        """Return how many periods, the judged one included, a panel must have before any of it is judged."""
+        """Return how many periods, the judged one included, a panel must have; with fewer nothing is judged."""
         _, guard, shortest = self._shape(frequency)
         return shortest + guard + 1
 

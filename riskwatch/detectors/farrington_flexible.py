@@ -112,8 +112,8 @@ class FarringtonFlexible:
         return fingerprint(self, version=1)
 
     def min_periods(self, frequency: str) -> int:
-        """Return how many periods, the judged one included, a panel must have before any of it is judged."""
-        return self._years() * (baselines.PERIODS_PER_YEAR[frequency] + (frequency != "month" and self.year_match == "calendar")) + 1
+        """Return how many periods, the judged one included, a panel must have; with fewer nothing is judged."""
+        return self._years() * baselines.PERIODS_PER_YEAR[frequency] + 1
 
     def _pearson(self) -> bool:
         return self.standard_errors == "pearson" or (self.standard_errors is None and self.threshold_method == "nb-predictive")

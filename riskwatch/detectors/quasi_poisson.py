@@ -146,6 +146,8 @@ def fit(y: FloatArray, prior: FloatArray, starts: npt.NDArray[np.intp], time: Fl
     with np.errstate(over="ignore", divide="ignore", invalid="ignore", under="ignore"):
         eta = np.log(mean)
         deviance = _deviance(y, mean, prior)
+        # A deviance near 0 made of counts near 10^9 is rounding error: it cannot settle to 1e-9.
+        rounding = 1e-14 * np.add.reduce(prior * y, axis=0)
         for turn in range(_PASSES):
             weight = prior * mean
             target = eta + (y - mean) / mean
@@ -157,7 +159,7 @@ def fit(y: FloatArray, prior: FloatArray, starts: npt.NDArray[np.intp], time: Fl
             np.clip(eta, -_ETA_LIMIT, _ETA_LIMIT, out=eta)
             mean = np.exp(eta)
             earlier, deviance = deviance, _deviance(y, mean, prior)
-            done = np.abs(deviance - earlier) < _TOLERANCE * (np.abs(deviance) + 0.1)
+            done = np.abs(deviance - earlier) < np.maximum(_TOLERANCE * (np.abs(deviance) + 0.1), rounding)
             leave = np.flatnonzero(open_ & (done | (turn == _PASSES - 1)))
             where = held[leave]
             for kept, new in (
@@ -179,7 +181,7 @@ def fit(y: FloatArray, prior: FloatArray, starts: npt.NDArray[np.intp], time: Fl
                 # Narrow the work to the open columns, to a multiple of the width so that no column is ever alone.
                 room = -(-left // _WIDTH) * _WIDTH
                 stay = np.concatenate([np.flatnonzero(open_), np.flatnonzero(~open_)[: room - left]])
-                held, open_, deviance = held[stay], open_[stay], deviance[stay]
+                held, open_, deviance, rounding = held[stay], open_[stay], deviance[stay], rounding[stay]
                 y, prior, mean, eta = (np.ascontiguousarray(part[:, stay]) for part in (y, prior, mean, eta))
                 offset = None if offset is None else np.ascontiguousarray(offset[:, stay])
     return out
