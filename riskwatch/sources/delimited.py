@@ -216,7 +216,7 @@ def _check_quotes(path: Path, delimiter: str, header_row: int) -> None:
     records = 0
     last: list[str] = []
     with path.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.reader(chain(stream, [f"\n{end}"]), delimiter=delimiter)
+        reader = csv.reader(chain(stream, [end]), delimiter=delimiter)
         try:
             for record in reader:
                 records += bool(record)
