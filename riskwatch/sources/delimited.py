@@ -11,6 +11,7 @@ import csv
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -25,6 +26,8 @@ __all__ = ["BadRows", "check_headers", "decide_encoding", "read_delimited"]
 _PIECE = 1 << 20
 # A row must fit into one block: a cell of a million Chinese characters takes 3 MB.
 _BLOCK = 8 << 20
+# So many characters beyond ASCII do not happen to be valid UTF-8 in a GB18030 text.
+_SURELY_UTF8 = 20
 _KEPT_BAD_ROWS = 1_000
 _KEPT_TEXT = 2_000
 
@@ -73,14 +76,37 @@ def _invalid_at(path: Path, encoding: str, copy_to: Path | None = None) -> int |
             out.close()
 
 
-def _nul_at(path: Path) -> int | None:
+def _scan(path: Path) -> tuple[int | None, int]:
+    """Return the offset of the first NUL byte, if any, and the number of quotation marks."""
     position = 0
+    quotes = 0
     with path.open("rb") as stream:
         while piece := stream.read(_PIECE):
             if (found := piece.find(b"\0")) >= 0:
-                return position + found
+                return position + found, quotes
+            quotes += piece.count(b'"')
             position += len(piece)
-    return None
+    return None, quotes
+
+
+def _refuse_broken_utf8(path: Path, offset: int) -> None:
+    """Raise where the text is plainly UTF-8 that was damaged: as GB18030 all of it would turn into other characters."""
+    with path.open("rb") as stream:
+        stream.seek(offset)
+        rest = stream.read(4)
+        stream.seek(0)
+        before = stream.read(min(offset, _PIECE)).decode("utf-8", "ignore")
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(rest)
+    except UnicodeDecodeError:
+        if sum(not character.isascii() for character in before) >= _SURELY_UTF8:
+            raise SourceError(
+                f"is UTF-8 with a {_byte(path, offset)}".replace(" does not fit", " that does not fit"), hint="deliver the file again"
+            ) from None
+        return
+    raise SourceError(
+        f"is UTF-8 that ends within a character at offset {offset:,}: the file was cut off", hint="deliver the whole file again"
+    )
 
 
 def decide_encoding(path: Path, wanted: Literal["auto", "utf-8", "gb18030"], workdir: Path) -> Path:
@@ -97,7 +123,7 @@ def decide_encoding(path: Path, wanted: Literal["auto", "utf-8", "gb18030"], wor
         raise SourceError("the file is empty (0 bytes)", hint="ask the sender to deliver it again")
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise SourceError("is UTF-16, which is not read", hint='save it as "CSV UTF-8"')
-    nul = _nul_at(path)
+    nul, _ = _scan(path)
     if nul is not None:
         raise SourceError(f"holds a NUL byte at offset {nul:,}: not a text file", hint="deliver it as CSV in UTF-8 or GB18030, or as .xlsx")
     utf8 = _invalid_at(path, "utf-8") if wanted != "gb18030" else None
@@ -105,6 +131,8 @@ def decide_encoding(path: Path, wanted: Literal["auto", "utf-8", "gb18030"], wor
         return path
     if wanted == "utf-8":
         raise SourceError(f"is not UTF-8: {_byte(path, utf8)}", hint="set the reader's encoding to auto, or save the file as UTF-8")
+    if utf8 is not None:
+        _refuse_broken_utf8(path, utf8)
     copy = workdir / "utf8"
     gb18030 = _invalid_at(path, "gb18030", copy)
     if gb18030 is None:
@@ -119,7 +147,7 @@ def _byte(path: Path, offset: int | None) -> str:
     with path.open("rb") as stream:
         stream.seek(place)
         value = stream.read(1)
-    return f"byte 0x{value[0]:02x} at offset {place:,} does not fit" if value else f"it ends within a character at offset {place:,}"
+    return f"byte 0x{value[0]:02x} at offset {place:,} does not fit"
 
 
 def check_headers(headers: Sequence[object], where: str = "") -> list[str]:
@@ -177,6 +205,33 @@ def _read_header(path: Path, delimiter: str, header_row: int) -> tuple[list[str]
     return check_headers(record, f" in row {header_row}"), consumed
 
 
+def _check_quotes(path: Path, delimiter: str, header_row: int) -> None:
+    """Refuse a file that ends inside a quoted cell: that cell would have swallowed all rows after its quotation mark.
+
+    An even number of quotation marks cannot end so unless cells hold stray ones besides; only odd ones are looked into.
+    """
+    if _scan(path)[1] % 2 == 0:
+        return
+    end = "\x1d end of file"
+    records = 0
+    last: list[str] = []
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        reader = csv.reader(chain(stream, [end]), delimiter=delimiter)
+        try:
+            for record in reader:
+                records += bool(record)
+                last = record
+        except csv.Error as error:
+            raise SourceError(
+                f"cannot be cut into rows after row {records - header_row:,}: {error}", hint="look for a quotation mark that is never closed"
+            ) from error
+    if last != [end]:
+        raise SourceError(
+            f"a quotation mark in row {records - header_row:,} is never closed: all that follows it would be one cell",
+            hint="close it, or double it if it is part of the text",
+        )
+
+
 def read_delimited(
     path: Path,
     *,
@@ -221,6 +276,7 @@ def read_delimited(
         raise SourceError(f"delimiter must be one ASCII character, got {delimiter!r}", hint="see delimiter in the reader")
     text = decide_encoding(path, encoding, workdir)
     names, offset = _read_header(text, delimiter, header_row)
+    _check_quotes(text, delimiter, header_row)
     skipped: deque[int] = deque()
 
     def refuse(row: pacsv.InvalidRow) -> str:
