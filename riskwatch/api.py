@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime as dt
 import os
 import socket
@@ -19,12 +20,14 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
+from riskwatch.assessment import Grade
 from riskwatch.assessment.rules import ActionCatalogue, GradingRules, HazardCatalogue
 from riskwatch.calendar import HolidayCalendar
 from riskwatch.definitions import Definitions, load_definitions
 from riskwatch.definitions.types import Centre, ModelDefinition, PipelineDefinition, SourceDefinition
 from riskwatch.dimensions import Tree, load_trees
 from riskwatch.errors import ProjectError
+from riskwatch.lifecycle import EarlyWarning
 from riskwatch.panel import Panel
 from riskwatch.project import find_project
 from riskwatch.runner import Reporter, RunContext, RunReport, run_pipeline
@@ -35,6 +38,10 @@ from riskwatch.store import Store
 __all__ = ["Project"]
 
 Day = dt.date | str | None
+WARNING_COLUMNS = [
+    "warning_id", "grade", "state", "scope", "kind", "code", "name_zh", "name_en", "region", "hazard", "first_seen", "last_changed",
+    "last_seen", "times_seen", "covered_by",
+]  # fmt: skip
 T = TypeVar("T")
 
 
@@ -145,8 +152,8 @@ class Project:
                 yield ctx
                 return
             seconds = self.definitions.settings.lease_seconds
-            with ctx.store.lease("run", holder=_holder(label), seconds=seconds, wait_seconds=wait_seconds):
-                yield ctx
+            with ctx.store.lease("run", holder=_holder(label), seconds=seconds, wait_seconds=wait_seconds) as lease:
+                yield dataclasses.replace(ctx, heartbeat=lease.renew)
 
     def pipeline(self, name: str) -> PipelineDefinition:
         """Return a pipeline by name; ProjectError names those there are."""
@@ -190,8 +197,34 @@ class Project:
         """Return the early warnings as they stood at the end of a day (default: the newest), most urgent first."""
         day = None if as_of is None else self.day(as_of)
         with self.store() as store:
-            rows = [warning.summary() for warning in store.read_warnings(as_of=day, open_only=open_only)]
-        return pd.DataFrame(rows)
+            stored = [EarlyWarning.from_payload(row.payload) for row in store.read_warnings(as_of=day)]
+        kept = [warning for warning in stored if not open_only or (warning.state != "recovered" and warning.grade >= Grade.IV)]
+        kept.sort(key=lambda warning: (-warning.grade, warning.subject, warning.warning_id))
+        return pd.DataFrame([self._warning_row(warning) for warning in kept], columns=WARNING_COLUMNS)
+
+    def _warning_row(self, warning: EarlyWarning) -> dict[str, object]:
+        subject = warning.subject
+        tree = self.trees.get(subject.kind)
+        known = tree is not None and subject.code in tree
+        names = {
+            f"name_{language}": tree.name(subject.code, language) if tree is not None and known else subject.code for language in ("zh", "en")
+        }
+        return {
+            "warning_id": warning.warning_id,
+            "grade": warning.grade.name,
+            "state": warning.state,
+            "scope": warning.scope.value,
+            "kind": subject.kind,
+            "code": subject.code,
+            **names,
+            "region": subject.region,
+            "hazard": warning.hazard,
+            "first_seen": warning.first_seen,
+            "last_changed": warning.last_changed,
+            "last_seen": warning.last_seen,
+            "times_seen": warning.times_seen,
+            "covered_by": warning.covered_by,
+        }
 
 
 def _named(known: Mapping[str, T], kind: str, name: str) -> T:

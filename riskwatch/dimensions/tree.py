@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -106,6 +107,12 @@ class Tree:
         object.__setattr__(self, "depth", depth)
         object.__setattr__(self, "_lineage", lineage)
         object.__setattr__(self, "_at_level", at_level)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the codes, their order, levels and moves: what series built with this tree rest on."""
+        text = "\n".join(f"{code}\t{parent}\t{level}" for code, parent, level in zip(self.codes, self.parent, self.level, strict=True))
+        return hashlib.sha256(f"{text}\n{self.crosswalk}".encode()).hexdigest()
 
     # --- building ---------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -31,6 +31,8 @@ class RunContext:
         The day as which the run is made: only what was known by its end is seen.
     out : Path
         Folder for rendered digests.
+    heartbeat : callable
+        Called between pieces of work: renews the lease.
     """
 
     root: Path
@@ -45,6 +47,7 @@ class RunContext:
     actions: ActionCatalogue
     hazards: HazardCatalogue
     dry_run: bool = False
+    heartbeat: Callable[[], None] = lambda: None
     reporter: Reporter = Reporter()  # noqa: RUF009 - stateless
 
     @property

@@ -24,6 +24,7 @@ from riskwatch.errors import RiskwatchError
 from riskwatch.panel import BuiltPanel, SparseRule, build_panel
 from riskwatch.records.streams import STREAMS
 from riskwatch.runner.context import RunContext
+from riskwatch.store import DetectionResult
 
 __all__ = ["Detection", "ModelRun", "detect", "model_panel", "signal_frame"]
 
@@ -40,6 +41,10 @@ class ModelRun:
     signals: pd.DataFrame
     rolled_up: pd.DataFrame
     history: dict[str, list[dict[str, object]]]
+
+    def result(self, as_of: dt.date) -> DetectionResult:
+        """Return what the store keeps of it."""
+        return DetectionResult(self.detection_id, self.model, as_of, self.signals, self.rolled_up, self.history)
 
 
 @dataclass
@@ -182,7 +187,7 @@ def detection_id(ctx: RunContext, model: ModelDefinition) -> str:
     start, until = _window(ctx, model)
     basis = {
         "model": ctx.definitions.hashes[f"models.{model.name}"],
-        "trees": {name: tree.sha256 for name, tree in sorted(ctx.trees.items())},
+        "trees": {name: tree.fingerprint for name, tree in sorted(ctx.trees.items())},
         "version": __version__,
         "window": [start.isoformat(), until.isoformat()],
         "vintage": ctx.store.data_vintage(model.stream, sources=model.sources or None, as_of=ctx.as_of),
@@ -190,11 +195,21 @@ def detection_id(ctx: RunContext, model: ModelDefinition) -> str:
     return hashlib.sha256(json.dumps(basis, sort_keys=True).encode()).hexdigest()
 
 
+def _read_back(ctx: RunContext, model: ModelDefinition, address: str) -> ModelRun:
+    method = detector(model.detector, **model.parameters)
+    frame = ctx.store.read_signals([address])
+    for name in ("period_start", "period_end"):
+        frame[name] = frame[name].dt.date
+    frame["stream"], frame["source_type"] = model.stream, STREAMS[model.stream].evidence
+    frame["detector"], frame["detector_hash"] = model.detector, method.hash
+    rolled_up = ctx.store.read_rolled_up([address])
+    return ModelRun(model.name, address, True, frame[list(SIGNAL_COLUMNS)], rolled_up, ctx.store.read_history(address))
+
+
 def _detect_one(ctx: RunContext, model: ModelDefinition) -> ModelRun:
     address = detection_id(ctx, model)
-    stored = ctx.store.read_detection(address)
-    if stored is not None:
-        return ModelRun(model.name, address, True, stored.signals, stored.rolled_up, stored.history)
+    if ctx.store.has_detection(address):
+        return _read_back(ctx, model, address)
     built = model_panel(ctx, model)
     method = detector(model.detector, **model.parameters)
     signals = method.detect(built.panel, periods=built.panel.periods[-model.judge :])
@@ -207,6 +222,7 @@ def detect(ctx: RunContext, names: Sequence[str] = ()) -> Detection:
     detection = Detection()
     with ctx.reporter.task("detect", total=len(chosen)) as task:
         for model in chosen:
+            ctx.heartbeat()
             try:
                 detection.runs.append(_detect_one(ctx, model))
             except (RiskwatchError, ArithmeticError, ValueError, np.linalg.LinAlgError) as error:

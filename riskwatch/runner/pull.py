@@ -21,7 +21,8 @@ from riskwatch.errors import RecordError, SourceError
 from riskwatch.records import STREAMS, Parsed, Stream, parse
 from riskwatch.runner.context import RunContext
 from riskwatch.sources import RawBatch, SourceFault, SourceState, open_source
-from riskwatch.store import IngestCounts, compress
+from riskwatch.store import IngestCounts
+from riskwatch.store.landing import compress
 
 __all__ = ["PullReport", "pull", "pull_source"]
 
@@ -115,6 +116,9 @@ def _store(ctx: RunContext, source: SourceDefinition, judged: _Judged, report: P
         landed = ctx.store.land(batch, source.stream, landed_at=ctx.now, payload=judged.payload)
         if judged.parsed is not None:
             _count(report, ctx.store.ingest(landed, judged.parsed, raw=batch.table, arrived_at=ctx.now))
+        if judged.parsed is not None and batch.cursor is not None:
+            ctx.store.set_cursor(source.name, batch.cursor)
+    ctx.heartbeat()
     if judged.fault:
         report.faults.append(f"{batch.name}: {judged.fault}")
 
@@ -173,7 +177,7 @@ def pull_source(ctx: RunContext, source: SourceDefinition) -> PullReport:
     try:
         if not ctx.dry_run:
             _judge_again(ctx, source, report)
-        state = SourceState(ctx.store.cursor(source.name), ctx.store.seen_keys(source.name))
+        state = SourceState(ctx.store.source_status(source.name).cursor, ctx.store.seen_keys(source.name))
         batches = open_source(source, root=ctx.root, data=ctx.definitions.data, state=state)
         with ctx.reporter.task(f"pull {source.name}") as task:
             for entry in _judged_ahead(batches, source, ctx):
@@ -189,7 +193,7 @@ def pull_source(ctx: RunContext, source: SourceDefinition) -> PullReport:
         report.faults.append(str(error))
     report.files = len(files)
     if not ctx.dry_run:
-        ctx.store.note_pull(source.name, at=ctx.now, error="; ".join(report.faults)[:2000])
+        ctx.store.note_pull(source.name, at=ctx.now, error="; ".join(report.faults)[:2000] or None)
     return report
 
 

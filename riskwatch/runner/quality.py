@@ -13,7 +13,7 @@ from riskwatch.runner.context import RunContext
 from riskwatch.runner.detect import Detection
 from riskwatch.runner.pull import PullReport
 
-__all__ = ["quality_report", "source_health", "source_state"]
+__all__ = ["assessment_quality", "quality_report", "source_health", "source_state"]
 
 State = Literal["on-time", "late", "silent", "closed", "failed"]
 
@@ -45,14 +45,17 @@ _MESSAGES: dict[State, tuple[str, str]] = {
 }
 
 
+_WORST = ("on-time", "late", "fail", "silent")
+
+
 def source_health(ctx: RunContext, pulls: list[PullReport]) -> tuple[SourceHealth, ...]:
     """Return the state of every source in force as of the run's day."""
-    fresh = ctx.store.freshness(ctx.as_of)
+    fresh = ctx.store.freshness(ctx.as_of).set_index("source").to_dict("index")
     faults = {report.source: report.faults[0] for report in pulls if report.faults}
     found = []
     for name, source in ctx.definitions.sources.items():
         row = fresh.get(name)
-        newest = None if row is None else row.newest_event
+        newest = None if row is None else _day(row["newest_event"])
         state = source_state(source, newest, ctx.as_of, fault=name in faults)
         words = {
             "late": source.expected.late_after_days,
@@ -68,15 +71,30 @@ def source_health(ctx: RunContext, pulls: list[PullReport]) -> tuple[SourceHealt
                 zh=source.label.zh,
                 en=source.label.en,
                 newest_event=newest,
-                newest_known=None if row is None else row.newest_known,
-                records=0 if row is None else row.records,
+                newest_known=None if row is None else _day(row["newest_known"]),
+                records=0 if row is None else int(row["recent"]),
                 state=state,
-                quarantine_open=0 if row is None else row.quarantine_open,
+                quarantine_open=0 if row is None else int(row["open_quarantine"]),
                 message_zh=zh.format(**words),
                 message_en=en.format(**{**words, "fault": "see the run's log"}),
             )
         )
     return tuple(found)
+
+
+def _day(value: object) -> dt.date | None:
+    return None if pd.isna(value) else pd.Timestamp(value).date()  # type: ignore[call-overload,arg-type] # a cell of a date column
+
+
+def assessment_quality(ctx: RunContext, quality: QualityReport) -> dict[str, object]:
+    """Return the states of sources and streams as the assessment reads them; closed sources say nothing."""
+    states = {entry.source: "fail" if entry.state == "failed" else entry.state for entry in quality.sources if entry.state != "closed"}
+    streams: dict[str, str] = {}
+    for name, source in ctx.definitions.sources.items():
+        # A stream is as good as its best source.
+        if name in states:
+            streams[source.stream] = min(streams.get(source.stream, "silent"), states[name], key=_WORST.index)
+    return {"sources": states, "streams": streams, "flags": []}
 
 
 def quality_report(ctx: RunContext, detection: Detection, pulls: list[PullReport]) -> QualityReport:

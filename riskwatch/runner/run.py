@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import hashlib
 import json
@@ -13,19 +12,21 @@ from pathlib import Path
 import pandas as pd
 
 from riskwatch import __version__
-from riskwatch.assessment import Assessment, Grade, assess
+from riskwatch.assessment import Action, Assessment, Grade, assess, q_values
 from riskwatch.assessment import to_payload as assessment_payload
 from riskwatch.definitions.types import PipelineDefinition
-from riskwatch.errors import AsOfError, DefinitionError, Problem
+from riskwatch.digest import Digest, QualityReport
+from riskwatch.errors import AsOfError
 from riskwatch.lifecycle import EarlyWarning, WarningEvent, advance
 from riskwatch.records.streams import STREAMS
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.detect import Detection, detect
-from riskwatch.runner.digests import write_digests
+from riskwatch.runner.digests import DigestInputs, build_digests, render_files
 from riskwatch.runner.pull import PullReport, pull
-from riskwatch.runner.quality import quality_report
+from riskwatch.runner.quality import assessment_quality, quality_report
+from riskwatch.store import AssessmentRow, DigestRow, EventRow, WarningRow
 
-__all__ = ["RunReport", "run_pipeline"]
+__all__ = ["RunReport", "read_lifecycle", "run_pipeline"]
 
 
 @dataclass
@@ -36,6 +37,7 @@ class RunReport:
     pipeline: str
     as_of: dt.date
     dry_run: bool = False
+    unchanged: bool = False
     pulls: list[PullReport] = field(default_factory=list)
     records: dict[str, int] = field(default_factory=dict)
     series: int = 0
@@ -54,8 +56,18 @@ class RunReport:
         return 1 if self.faults or self.failed_models else 0
 
 
-def _run_id(pipeline: str, as_of: dt.date) -> str:
-    return hashlib.sha256(f"{pipeline}|{as_of.isoformat()}".encode()).hexdigest()[:16]
+@dataclass
+class _Decided:
+    """What the steps of a run have come to so far."""
+
+    detection: Detection = field(default_factory=Detection)
+    signals: pd.DataFrame = field(default_factory=pd.DataFrame)
+    quality: QualityReport = field(default_factory=QualityReport)
+    assessments: Sequence[Assessment] = ()
+    warnings: Sequence[EarlyWarning] = ()
+    events: Sequence[WarningEvent] = ()
+    past_events: Sequence[WarningEvent] = ()
+    digests: Sequence[Digest] = ()
 
 
 def _refuse_the_past(ctx: RunContext, pipeline: str) -> None:
@@ -63,31 +75,77 @@ def _refuse_the_past(ctx: RunContext, pipeline: str) -> None:
     newest = ctx.store.newest_run_day(pipeline)
     if newest is not None and ctx.as_of < newest and not ctx.dry_run:
         raise AsOfError(
-            f'run {pipeline}: as-of day {ctx.as_of} lies before {newest}, the newest day this store has already decided',
-            hint="use --dry-run to see that day without writing, or another database (--set settings.var=DIR) to replay from the start",
+            f"run {pipeline}: as-of day {ctx.as_of} lies before {newest}, the newest day this store has already decided",
+            hint="use --dry-run to see that day without writing, or another folder (--set settings.var=DIR) to replay from the start",
         )
 
 
-def _assess(ctx: RunContext, detection: Detection, quality: Mapping[str, object]) -> list[Assessment]:
+def _basis(ctx: RunContext, pipeline: PipelineDefinition) -> str:
+    """Return the hash of all that a run's outcome rests on; the same basis on the same day needs no second run."""
     definitions = ctx.definitions
-    since = ctx.as_of - dt.timedelta(days=definitions.grading.recent_days)
-    signals = detection.signals
+    basis = {
+        "version": __version__,
+        "as_of": ctx.as_of.isoformat(),
+        "pipeline": definitions.hashes.get(f"pipelines.{pipeline.name}", ""),
+        "definitions": dict(sorted(definitions.hashes.items())),
+        "trees": {name: tree.fingerprint for name, tree in sorted(ctx.trees.items())},
+        "vintages": {stream: ctx.store.data_vintage(stream, as_of=ctx.as_of) for stream in STREAMS},
+        "quarantine": len(ctx.store.list_quarantine()),
+    }
+    return hashlib.sha256(json.dumps(basis, sort_keys=True).encode()).hexdigest()
+
+
+def _run_id(ctx: RunContext, pipeline: str) -> str:
+    """Return the id of the next run of a day: the same after a kill, another one once a run of that day is done."""
+    done = sum(run["state"] == "done" for run in _runs_of(ctx, pipeline))
+    return f"{pipeline}-{ctx.as_of.isoformat()}-{done + 1}"
+
+
+def _runs_of(ctx: RunContext, pipeline: str) -> list[dict[str, object]]:
+    return [run for run in ctx.store.read_runs(limit=1000) if run["pipeline"] == pipeline and run["as_of"] == ctx.as_of]
+
+
+def _assess(ctx: RunContext, signals: pd.DataFrame, quality: QualityReport) -> list[Assessment]:
+    since = ctx.as_of - dt.timedelta(days=ctx.grading.floors.lookback_days)
+    judged = signals.loc[signals["alarm"].astype(bool), "period_start"]
+    if len(judged):
+        since = min(since, min(judged))
     records: dict[str, pd.DataFrame] = {}
-    for stream in STREAMS:
-        records[stream] = ctx.store.read_records(stream, as_of=ctx.as_of, since=since, until=ctx.as_of)
-    items = ctx.store.read_items("spot_check", as_of=ctx.as_of, since=since, until=ctx.as_of)
+    for name, stream in STREAMS.items():
+        columns = ["record_id", "source", *(entry.name for entry in stream.all_fields if entry.name != "narrative")]
+        records[name] = ctx.store.read_records(name, columns=columns, as_of=ctx.as_of, since=since, until=ctx.as_of)
+    checks = records["spot_check"]
+    items = ctx.store.read_items("spot_check", record_ids=checks.loc[checks["failed"] > 0, "record_id"].tolist())
+    items = items.merge(checks[["record_id", "record_key", "source"]], on="record_id", how="left")
     return assess(
         signals,
         records,
         items,
         as_of=ctx.as_of,
-        rules=definitions.grading,
-        actions=definitions.actions,
-        hazards=definitions.hazards,
+        rules=ctx.grading,
+        actions=ctx.actions,
+        hazards=ctx.hazards,
         trees=ctx.trees,
-        quality=quality,
+        quality=assessment_quality(ctx, quality),
         holidays=ctx.holidays,
     )
+
+
+def read_lifecycle(ctx: RunContext) -> tuple[list[EarlyWarning], list[WarningEvent]]:
+    """Return the stored warnings as they stand on the as-of day, and all events up to it."""
+    warnings = [EarlyWarning.from_payload(row.payload) for row in ctx.store.read_warnings(as_of=ctx.as_of)]
+    events = [WarningEvent.from_payload(row.payload) for row in ctx.store.read_events(until=ctx.as_of)]
+    return warnings, events
+
+
+def _with_q(signals: pd.DataFrame) -> pd.DataFrame:
+    """Add the false-discovery rate over all judged cells of the run."""
+    signals = signals.copy()
+    judged = (signals["reason"] == "").to_numpy() & signals["p_value"].notna().to_numpy()
+    q = pd.Series(float("nan"), index=signals.index)
+    if judged.any():
+        q[judged] = q_values(signals.loc[judged, "p_value"].to_numpy(dtype=float))
+    return signals.assign(q_value=q)
 
 
 def run_pipeline(ctx: RunContext, pipeline: PipelineDefinition) -> RunReport:
@@ -102,26 +160,176 @@ def run_pipeline(ctx: RunContext, pipeline: PipelineDefinition) -> RunReport:
         If the day lies before one that the store has already decided (not for dry runs).
     """
     _refuse_the_past(ctx, pipeline.name)
-    report = RunReport(_run_id(pipeline.name, ctx.as_of), pipeline.name, ctx.as_of, ctx.dry_run)
-    detection = Detection()
-    assessments: list[Assessment] = []
-    warnings: Sequence[EarlyWarning] = ()
-    events: Sequence[WarningEvent] = ()
-    quality: Mapping[str, object] = {}
-    for step in pipeline.steps:
-        if step.step == "pull":
-            report.pulls = pull(ctx, step.sources)
-            report.faults.extend(f"{entry.source}: {fault}" for entry in report.pulls for fault in entry.faults)
-        elif step.step == "detect":
-            detection = detect(ctx, step.models)
-        elif step.step == "assess":
-            quality = quality_report(ctx, detection, report.pulls)
-            assessments = _assess(ctx, detection, quality)
-        elif step.step == "warn":
-            outcome = advance(ctx.store.read_warnings(), assessments, as_of=ctx.as_of, rules=ctx.definitions.grading)
-            warnings, events = outcome.warnings, outcome.events
-            if not ctx.dry_run:
-                ctx.store.write_run(...)
-        else:
-            report.digests = write_digests(ctx, ...)
+    report = RunReport(_run_id(ctx, pipeline.name), pipeline.name, ctx.as_of, ctx.dry_run)
+    steps = {step.step: step for step in pipeline.steps}
+    if "pull" in steps:
+        report.pulls = pull(ctx, steps["pull"].sources)
+        report.faults.extend(f"{entry.source}: {fault}" for entry in report.pulls for fault in entry.faults)
+    basis = _basis(ctx, pipeline)
+    if _stands(ctx, pipeline, basis, report):
+        return report
+    if not ctx.dry_run:
+        ctx.store.start_run(report.run_id, pipeline=pipeline.name, as_of=ctx.as_of, now=ctx.now, definitions=ctx.definitions.hashes)
+    decided = _decide(ctx, pipeline, report)
+    report.records = {stream: ctx.store.count_records(stream, ctx.as_of) for stream in STREAMS}
+    _tell(report, decided)
+    if not ctx.dry_run:
+        _write(ctx, report, decided, basis)
+    report.digests = render_files(ctx, decided.digests)
     return report
+
+
+def _decide(ctx: RunContext, pipeline: PipelineDefinition, report: RunReport) -> _Decided:
+    """Take the steps after the pull, in order; nothing of it is written but the detections."""
+    decided = _Decided()
+    for step in pipeline.steps:
+        ctx.heartbeat()
+        if step.step == "detect":
+            decided.detection = detect(ctx, step.models)
+            decided.signals = _with_q(decided.detection.signals)
+        elif step.step == "assess":
+            decided.quality = quality_report(ctx, decided.detection, report.pulls)
+            decided.assessments = _assess(ctx, decided.signals, decided.quality)
+        elif step.step == "warn":
+            before, decided.past_events = read_lifecycle(ctx)
+            outcome = advance(
+                before, decided.assessments, as_of=ctx.as_of, rules=ctx.grading, judged=decided.signals, trees=ctx.trees
+            )
+            decided.warnings, decided.events = outcome.warnings, outcome.events
+        elif step.step == "digest":
+            decided.digests = build_digests(ctx, _digest_inputs(ctx, decided))
+    return decided
+
+
+def _digest_inputs(ctx: RunContext, decided: _Decided) -> DigestInputs:
+    events = _all_events(decided)
+    changed_today = {event.warning_id for event in events if event.as_of == ctx.as_of}
+    warnings = [warning for warning in decided.warnings if warning.state != "recovered" or warning.warning_id in changed_today]
+    return DigestInputs(
+        assessments=decided.assessments,
+        warnings=warnings,
+        events=events,
+        detection=decided.detection,
+        signals=decided.signals,
+        quality=decided.quality,
+        open_actions=_open_actions(ctx, warnings),
+    )
+
+
+def _all_events(decided: _Decided) -> list[WarningEvent]:
+    """Return stored and new events, each once."""
+    known = {event.event_id for event in decided.past_events}
+    return [*decided.past_events, *(event for event in decided.events if event.event_id not in known)]
+
+
+def _open_actions(ctx: RunContext, warnings: Sequence[EarlyWarning]) -> dict[str, Sequence[Action]]:
+    """Return the measures proposed when each open warning last changed: their due dates stand and do not slide from day to day."""
+    from riskwatch.assessment import from_payload  # noqa: PLC0415 - only runs with a past need it
+
+    days = sorted({warning.last_changed for warning in warnings if warning.last_changed < ctx.as_of})
+    actions: dict[str, Sequence[Action]] = {}
+    for day in days:
+        stored = {}
+        for row in ctx.store.read_assessments(as_of=day):
+            found = from_payload(row.payload)
+            stored[(found.subject.kind, found.subject.code)] = found.actions
+        for warning in warnings:
+            key = (warning.subject.kind, warning.subject.code)
+            if warning.last_changed == day and key in stored:
+                actions[warning.warning_id] = stored[key]
+    return actions
+
+
+def _tell(report: RunReport, decided: _Decided) -> None:
+    signals = decided.signals
+    judged = signals[signals["reason"] == ""] if len(signals) else signals
+    report.series = 0 if judged.empty else int(judged[["model", "product", "industry", "region", "stratum"]].drop_duplicates().shape[0])
+    report.tests = len(judged)
+    report.signals = int(judged["alarm"].sum()) if len(judged) else 0
+    report.reused_models = decided.detection.reused
+    report.failed_models = dict(decided.detection.failed)
+    live = [warning for warning in decided.warnings if warning.state != "recovered" and warning.grade >= Grade.IV]
+    report.warnings = {grade.name: count for grade in sorted(Grade, reverse=True) if (count := sum(w.grade is grade for w in live))}
+    today = [event for event in _all_events(decided) if event.as_of == report.as_of]
+    report.events = {kind: sum(event.kind == kind for event in today) for kind in sorted({event.kind for event in today})}
+
+
+def _write(ctx: RunContext, report: RunReport, decided: _Decided, basis: str) -> None:
+    """Write all decisions of the day in one transaction."""
+    ctx.store.write_run_results(
+        report.run_id,
+        now=ctx.now,
+        detections=[run.result(ctx.as_of) for run in decided.detection.runs if not run.reused],
+        assessments=[_assessment_row(entry) for entry in decided.assessments],
+        warnings=[_warning_row(warning, ctx.as_of) for warning in decided.warnings if warning.last_run == ctx.as_of],
+        events=[_event_row(event, number) for number, event in enumerate(decided.events)],
+        digests=[
+            DigestRow(digest.header.centre, ctx.as_of, "zh+en", digest.header.issue_no, digest.model_dump(mode="json"))
+            for digest in decided.digests
+        ],
+        counts={
+            "basis": basis,
+            "records": report.records,
+            "series": report.series,
+            "tests": report.tests,
+            "signals": report.signals,
+            "warnings": report.warnings,
+            "events": report.events,
+            "failed_models": report.failed_models,
+            "models": [run.model for run in decided.detection.runs],
+        },
+    )
+
+
+def _stands(ctx: RunContext, pipeline: PipelineDefinition, basis: str, report: RunReport) -> bool:
+    """Fill in the report from the last run of the day if it rests on the same basis; render its digests again."""
+    if ctx.dry_run:
+        return False
+    done = [run for run in _runs_of(ctx, pipeline.name) if run["state"] == "done"]
+    counts = done[0]["counts"] if done else {}
+    if not isinstance(counts, Mapping) or counts.get("basis") != basis:
+        return False
+    report.run_id = str(done[0]["run_id"])
+    report.unchanged = True
+    for name in ("records", "series", "tests", "signals", "warnings", "events", "failed_models"):
+        setattr(report, name, counts[name])
+    report.reused_models = list(counts["models"])
+    rows = [ctx.store.read_digest(centre, ctx.as_of, language="zh+en") for centre in ctx.definitions.centres]
+    report.digests = render_files(ctx, [Digest.model_validate(row.payload) for row in rows if row is not None])
+    return True
+
+
+def _assessment_row(entry: Assessment) -> AssessmentRow:
+    subject = entry.subject
+    key = hashlib.sha256(f"{subject.kind}|{subject.code}|{subject.region}".encode()).hexdigest()[:16]
+    return AssessmentRow(key, entry.as_of, subject.kind, subject.code, subject.region, entry.grade.name, assessment_payload(entry))
+
+
+def _warning_row(warning: EarlyWarning, as_of: dt.date) -> WarningRow:
+    return WarningRow(
+        warning_id=warning.warning_id,
+        as_of=as_of,
+        fingerprint=warning.fingerprint,
+        subject_kind=warning.subject.kind,
+        subject_code=warning.subject.code,
+        region=warning.subject.region,
+        state=warning.state,
+        grade=warning.grade.name,
+        scope=warning.scope.value,
+        first_seen=warning.first_seen,
+        last_seen=warning.last_seen,
+        payload=warning.to_payload(),
+    )
+
+
+def _event_row(event: WarningEvent, number: int) -> EventRow:
+    return EventRow(
+        warning_id=event.warning_id,
+        as_of=event.as_of,
+        seq=number,
+        kind=event.kind,
+        reason=event.reason,
+        grade_before=event.grade_before.name,
+        grade_after=event.grade_after.name,
+        payload=event.to_payload(),
+    )

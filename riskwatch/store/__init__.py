@@ -4,6 +4,18 @@ from __future__ import annotations
 
 from riskwatch.store.ingest import IngestCounts, Judged
 from riskwatch.store.landing import Landed, Raw
+from riskwatch.store.results import AssessmentRow, DetectionResult, DigestRow, EventRow, WarningRow
 from riskwatch.store.store import Store
 
-__all__ = ["IngestCounts", "Judged", "Landed", "Raw", "Store"]
+__all__ = [
+    "AssessmentRow",
+    "DetectionResult",
+    "DigestRow",
+    "EventRow",
+    "IngestCounts",
+    "Judged",
+    "Landed",
+    "Raw",
+    "Store",
+    "WarningRow",
+]

@@ -18,7 +18,7 @@ from riskwatch.store.columns import arrow_type
 from riskwatch.store.database import Database
 from riskwatch.store.tables import ITEM_TABLES, RECORD_TABLES, batch, quarantine
 
-__all__ = ["data_vintage", "freshness", "read_items", "read_records", "visible"]
+__all__ = ["count_records", "data_vintage", "freshness", "read_items", "read_records", "visible"]
 
 # Texts that repeat become categoricals; long or nearly unique ones would only carry a dictionary as large as themselves.
 _LONGEST_CATEGORY = 400
@@ -104,6 +104,12 @@ def read_records(
         conditions.append(table.c.event_date <= until)
     query = sa.select(*chosen).where(*conditions).order_by(table.c.record_id)
     return _read(database, query, chosen, _as_categories(stream, names), f"read {stream} records")
+
+
+def count_records(database: Database, stream: str, as_of: dt.date | None = None) -> int:
+    """Return how many records were known on a day."""
+    with database.read(f"count records of {stream}") as connection:
+        return int(connection.execute(sa.select(sa.func.count()).select_from(_table(stream)).where(visible(_table(stream), as_of))).scalar_one())
 
 
 def read_items(database: Database, stream: str, record_ids: Sequence[int] | None = None, as_of: dt.date | None = None) -> pd.DataFrame:

@@ -155,6 +155,14 @@ class Store:
         """Read child rows; see :func:`riskwatch.store.read.read_items`."""
         return read.read_items(self.database, stream, record_ids, as_of)
 
+    def count_records(self, stream: str, as_of: dt.date | None = None) -> int:
+        """Return how many records of a stream were known on a day."""
+        return read.count_records(self.database, stream, as_of)
+
+    def describe(self) -> str:
+        """Say which database this is, without its password."""
+        return self.database.shown
+
     def data_vintage(self, stream: str, sources: Iterable[str] | None = None, as_of: dt.date | None = None) -> str:
         """Fingerprint what is visible on a day; see :func:`riskwatch.store.read.data_vintage`."""
         return read.data_vintage(self.database, stream, sources, as_of)
