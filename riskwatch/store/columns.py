@@ -17,7 +17,7 @@ __all__ = ["arrow_column", "arrow_rows", "arrow_type", "days", "to_days"]
 _EPOCH = dt.date(1970, 1, 1)
 
 
-def arrow_type(column: sa.Column[Any]) -> pa.DataType:
+def arrow_type(column: sa.ColumnElement[Any]) -> pa.DataType:
     """Return the Arrow type that holds the values of a column."""
     kind = column.type
     if isinstance(kind, sa.Boolean):

@@ -1,9 +1,15 @@
-"""One database, reached two ways: SQLAlchemy for small statements, ADBC for whole columns at once."""
+"""One database, reached through ADBC: whole columns at once, and small statements on the same connection.
+
+SQLAlchemy declares the tables and writes the SQL; ADBC carries it. One road only, and for a reason: the driver has its own
+copy of SQLite, and two copies in one process do not see each other's locks (POSIX locks belong to the process and are dropped when *any*
+descriptor of the file is closed), which ends in "disk I/O error" or a damaged file. So nothing else in this process may open the file while
+a store has it open; migrations, which need SQLAlchemy's own driver, run before the first connection is made.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
-import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,15 +20,16 @@ import adbc_driver_sqlite.dbapi
 import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.pool import NullPool
 
 from riskwatch.errors import StoreError
+from riskwatch.store.columns import arrow_type
 from riskwatch.store.faults import translated
 
 __all__ = ["Database", "Session", "instant"]
 
-# Rows from which ADBC infers the types of a result, and that it hands over at once.
+# Rows that ADBC hands over at once.
 _READ_ROWS = 65_536
+_IDLE_CONNECTIONS = 4
 _SQLITE_PRAGMAS = (
     "PRAGMA synchronous=NORMAL",  # safe with WAL: a power cut may lose the last commits, never the file
     "PRAGMA foreign_keys=ON",
@@ -52,20 +59,50 @@ class Session:
         """Run a Core statement and forget its result; values are always bound, never written into the text."""
         self._run(statement)
 
-    def fetch(self, statement: sa.ClauseElement) -> pa.Table:
-        """Run a Core statement and return all its rows."""
-        self._run(statement)
-        return self._cursor.fetch_arrow_table()
+    def stream(self, query: sa.Select[Any]) -> pa.RecordBatchReader:
+        """Run a query and hand out its rows piece by piece.
 
-    def stream(self, statement: sa.ClauseElement) -> pa.RecordBatchReader:
-        """Run a Core statement and hand out its rows piece by piece."""
-        self._run(statement)
+        SQLite's driver takes the type of a column from the first rows of a result: NULLs there would make later texts an error.
+        One row of known types in front settles them; take it away with :meth:`pieces` or :meth:`fetch`.
+        """
+        if self.dialect == "sqlite":
+            columns = list(query.selected_columns)
+            samples = sa.select(*(_sample(column.type).label(f"c{i}") for i, column in enumerate(columns)))
+            inner = query.subquery()
+            self._run(sa.union_all(samples, sa.select(inner)))
+        else:
+            self._run(query)
         return self._cursor.fetch_record_batch()
 
-    def scalar(self, statement: sa.ClauseElement) -> Any:
+    def pieces(self, query: sa.Select[Any]) -> Iterator[pa.RecordBatch]:
+        """Run a query and yield its rows piece by piece, each column of the type that it has in the tables or NULL."""
+        names = [column.name for column in query.selected_columns]
+        skip = 1 if self.dialect == "sqlite" else 0
+        for piece in self.stream(query):
+            yield pa.RecordBatch.from_arrays(piece.slice(skip).columns, names)
+            skip = 0
+
+    def fetch(self, query: sa.Select[Any]) -> pa.Table:
+        """Run a query and return all its rows."""
+        listed = list(self.pieces(query))
+        if listed:
+            return pa.Table.from_batches(listed)
+        return pa.table({column.name: pa.array([], arrow_type(column)) for column in query.selected_columns})
+
+    def rows(self, query: sa.Select[Any]) -> list[dict[str, Any]]:
+        """Run a query with a small result and return its rows as dicts of Python values."""
+        kinds = {column.name: column.type for column in query.selected_columns}
+        return [{name: _python(value, kinds[name]) for name, value in row.items()} for row in self.fetch(query).to_pylist()]
+
+    def first(self, query: sa.Select[Any]) -> dict[str, Any] | None:
+        """Return the first row of a query, or None."""
+        found = self.rows(query)
+        return found[0] if found else None
+
+    def scalar(self, query: sa.Select[Any]) -> Any:
         """Return the first column of the first row, or None."""
-        table = self.fetch(statement)
-        return table.column(0)[0].as_py() if table.num_rows else None
+        row = self.first(query)
+        return None if row is None else next(iter(row.values()))
 
     def _run(self, statement: sa.ClauseElement) -> None:
         compiled = statement.compile(dialect=self._compiler, compile_kwargs={"render_postcompile": True})
@@ -92,8 +129,21 @@ class Session:
         return sa.table(name, *(sa.column(column) for column in columns.column_names))
 
 
+def _sample(kind: sa.types.TypeEngine[Any]) -> sa.ColumnElement[Any]:
+    """Return a value that makes SQLite's driver choose the type of a column."""
+    if isinstance(kind, sa.Double):
+        return sa.literal_column("0.5")
+    return sa.literal_column("0" if isinstance(kind, sa.Integer | sa.Boolean) else "x'00'" if isinstance(kind, sa.LargeBinary) else "'x'")
+
+
+def _python(value: Any, kind: sa.types.TypeEngine[Any]) -> Any:
+    if value is not None and isinstance(kind, sa.Date) and isinstance(value, str):
+        return dt.date.fromisoformat(value)
+    return bool(value) if value is not None and isinstance(kind, sa.Boolean) else value
+
+
 class Database:
-    """An engine, and sessions for bulk work, on one URL.
+    """Sessions on one URL; connections are kept for the next session.
 
     Parameters
     ----------
@@ -109,10 +159,15 @@ class Database:
     """
 
     def __init__(self, url: str, *, busy_seconds: float = 30.0) -> None:
-        parsed = sa.make_url(url)
-        self.shown = parsed.render_as_string(hide_password=True)
+        try:
+            self.url = sa.make_url(url)
+        except sa.exc.ArgumentError as error:
+            raise StoreError(
+                f'Cannot open "{url}": it is not a database URL.', hint='write "sqlite:///FILE" or "postgresql://..."'
+            ) from error
+        self.shown = self.url.render_as_string(hide_password=True)
         self.busy_seconds = busy_seconds
-        backend = parsed.get_backend_name()
+        backend = self.url.get_backend_name()
         if backend not in {"sqlite", "postgresql"}:
             raise StoreError(
                 f'Cannot open {self.shown}: a store is "sqlite:///FILE" or "postgresql://...", got "{backend}".',
@@ -120,48 +175,17 @@ class Database:
             )
         self.dialect: Literal["sqlite", "postgresql"] = "sqlite" if backend == "sqlite" else "postgresql"
         self.path: Path | None = None
+        self._idle: list[Any] = []
+        self._idle_lock = threading.Lock()
         if self.dialect == "sqlite":
-            if not parsed.database or parsed.database == ":memory:" or parsed.database.startswith("file:"):
+            name = self.url.database
+            if not name or name == ":memory:" or name.startswith("file:"):
                 raise StoreError(f"Cannot open {self.shown}: SQLite needs a file, not memory.", hint='write "sqlite:///var/riskwatch.db"')
-            self.path = Path(parsed.database)
-            self._adbc_uri = str(self.path)
-            self.engine = sa.create_engine(parsed, poolclass=NullPool, connect_args={"timeout": busy_seconds})
-            sa.event.listen(self.engine, "connect", self._prepare_sqlite)
-            sa.event.listen(self.engine, "begin", self._begin_sqlite)
-        else:
-            self._adbc_uri = parsed.set(drivername="postgresql").render_as_string(hide_password=False)
-            self.engine = sa.create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=2)
-
-    def _prepare_sqlite(self, connection: sqlite3.Connection, _record: object) -> None:
-        # The driver's own transaction handling begins too late for a consistent read; begin is emitted below instead.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        for pragma in _SQLITE_PRAGMAS:
-            cursor.execute(pragma)
-        cursor.close()
-
-    @staticmethod
-    def _begin_sqlite(connection: sa.Connection) -> None:
-        # Taking the write lock first means that waiting happens here, where it can be waited for, and not at a later write.
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("write") else "BEGIN")
+            self.path = Path(name)
 
     @contextmanager
-    def read(self, doing: str) -> Iterator[sa.Connection]:
-        """Give a connection in a read transaction; errors come out as StoreError."""
-        with translated(self.shown, doing), self.engine.connect() as connection, connection.begin():
-            yield connection
-
-    @contextmanager
-    def write(self, doing: str) -> Iterator[sa.Connection]:
-        """Give a connection in a write transaction that commits at the end, or rolls back on any error."""
-        with translated(self.shown, doing), self.engine.connect() as connection:
-            connection = connection.execution_options(write=True)  # noqa: PLW2901 - the same connection, marked
-            with connection.begin():
-                yield connection
-
-    @contextmanager
-    def session(self, doing: str, *, write: bool = True, lock: sa.Table | None = None) -> Iterator[Session]:
-        """Give a bulk session in one transaction.
+    def session(self, doing: str, *, write: bool = False, lock: sa.Table | None = None) -> Iterator[Session]:
+        """Give a session in one transaction that commits at the end, or rolls back on any error.
 
         Parameters
         ----------
@@ -178,26 +202,42 @@ class Database:
             If the database refuses; everything of this session is then rolled back.
         """
         with translated(self.shown, doing):
-            connection = self._connect()
+            connection = self._take()
             try:
-                cursor = connection.cursor()
-                try:
+                with connection.cursor() as cursor:
                     self._begin(cursor, write=write, lock=lock)
                     try:
                         yield Session(cursor, self.dialect)
                         cursor.execute("COMMIT")
                     except BaseException:
-                        self._roll_back(cursor)
+                        # The error that led here is the one to show; closing the connection rolls back as well.
+                        with suppress(Exception):
+                            cursor.execute("ROLLBACK")
                         raise
-                finally:
-                    cursor.close()
-            finally:
+            except BaseException:
                 connection.close()
+                raise
+            self._give_back(connection)
 
-    def _connect(self) -> Any:
+    def _take(self) -> Any:
+        with self._idle_lock:
+            if self._idle:
+                return self._idle.pop()
         if self.dialect == "postgresql":
-            return adbc_driver_postgresql.dbapi.connect(self._adbc_uri, autocommit=True)
-        return adbc_driver_sqlite.dbapi.connect(self._adbc_uri, autocommit=True)
+            uri = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
+            return adbc_driver_postgresql.dbapi.connect(uri, autocommit=True)
+        connection = adbc_driver_sqlite.dbapi.connect(str(self.path), autocommit=True)
+        with connection.cursor() as cursor:
+            for pragma in (f"PRAGMA busy_timeout={int(self.busy_seconds * 1000)}", *_SQLITE_PRAGMAS):
+                cursor.execute(pragma)
+        return connection
+
+    def _give_back(self, connection: Any) -> None:
+        with self._idle_lock:
+            if len(self._idle) < _IDLE_CONNECTIONS:
+                self._idle.append(connection)
+                return
+        connection.close()
 
     def _begin(self, cursor: Any, *, write: bool, lock: sa.Table | None) -> None:
         if self.dialect == "postgresql":
@@ -207,16 +247,11 @@ class Database:
                 cursor.execute(f'LOCK TABLE "{lock.name}" IN SHARE ROW EXCLUSIVE MODE')
             return
         cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": str(_READ_ROWS)})
-        for pragma in (*_SQLITE_PRAGMAS, f"PRAGMA busy_timeout={int(self.busy_seconds * 1000)}"):
-            cursor.execute(pragma)
+        # Taking the write lock first means that waiting happens here, where it can be waited for, and not at a later write.
         cursor.execute("BEGIN IMMEDIATE" if write else "BEGIN")
 
-    @staticmethod
-    def _roll_back(cursor: Any) -> None:
-        # The error that led here is the one to show; closing the connection rolls back as well.
-        with suppress(Exception):
-            cursor.execute("ROLLBACK")
-
     def close(self) -> None:
-        """Give all connections back."""
-        self.engine.dispose()
+        """Close all connections."""
+        with self._idle_lock:
+            while self._idle:
+                self._idle.pop().close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -104,6 +105,6 @@ def translated(where: str, doing: str) -> Iterator[None]:
     """
     try:
         yield
-    except (sa.exc.SQLAlchemyError, AdbcError, OSError) as error:
+    except (sa.exc.SQLAlchemyError, AdbcError, sqlite3.Error, OSError) as error:
         meaning, hint = _explain(error)
         raise StoreError(f"Cannot {doing} in {where}: {meaning}.", hint=hint) from error

@@ -105,7 +105,7 @@ def ingest(
     if landed.judged:
         return IngestCounts()
     doing = f'store batch {landed.batch_id} ({landed.name}) of source "{landed.source}"'
-    with database.session(doing, lock=RECORD_TABLES[landed.stream]) as session:
+    with database.session(doing, write=True, lock=RECORD_TABLES[landed.stream]) as session:
         state = session.scalar(sa.select(batch.c.state).where(batch.c.batch_id == landed.batch_id))
         if state != "landed":
             return IngestCounts()

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import pyarrow as pa
 import sqlalchemy as sa
 
 from riskwatch.errors import StoreError
+from riskwatch.store.columns import arrow_rows
 from riskwatch.store.database import Database, instant
 from riskwatch.store.tables import batch, raw_chunk
 
@@ -81,8 +82,8 @@ def _decompress(payload: bytes) -> pa.Table:
 
 def find_batch(database: Database, raw: Raw) -> Landed | None:
     """Return the stored batch of the same content and first row, or None."""
-    with database.read(f'look for {raw.name} of source "{raw.source}"') as connection:
-        row = connection.execute(sa.select(batch).where(_same(raw))).one_or_none()
+    with database.session(f'look for {raw.name} of source "{raw.source}"') as session:
+        row = session.first(sa.select(batch).where(_same(raw)))
     return None if row is None else _landed(row)
 
 
@@ -117,44 +118,36 @@ def land(database: Database, raw: Raw, stream: str, landed_at: dt.datetime, payl
                 f'Cannot land {raw.name} of source "{raw.source}": raw columns are text, column "{field.name}" is {field.type}.',
                 hint="the reader must hand over values as they were found",
             )
-    doing = f'land {raw.name} of source "{raw.source}"'
-    found = sa.select(batch).where(_same(raw))
-    with database.read(doing) as connection:
-        row = connection.execute(found).one_or_none()
-    if row is None:
-        payload = compress(raw.table) if payload is None else payload
-        with database.write(doing) as connection:
-            if database.dialect == "postgresql":
-                connection.execute(sa.text("LOCK TABLE batch IN SHARE ROW EXCLUSIVE MODE"))
-            row = connection.execute(found).one_or_none()
-            if row is None:
-                batch_id = int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(batch.c.batch_id), 0))).scalar_one()) + 1
-                values = {
-                    "batch_id": batch_id,
-                    "source": raw.source,
-                    "stream": stream,
-                    "name": raw.name,
-                    "content_key": raw.content_key,
-                    "first_row": raw.first_row,
-                    "last": raw.last,
-                    "cursor": raw.cursor,
-                    "n_rows": raw.table.num_rows,
-                    "landed_at": instant(landed_at),
-                    "state": "landed",
-                }
-                values |= dict.fromkeys(("n_new", "n_changed", "n_same", "n_stale", "n_rejected"), 0)
-                connection.execute(batch.insert().values(values))
-                connection.execute(
-                    raw_chunk.insert().values(
-                        batch_id=batch_id, chunk_no=0, first_row=raw.first_row, n_rows=raw.table.num_rows, payload=payload
-                    )
-                )
-                row = connection.execute(found).one()
+    found = find_batch(database, raw)
+    if found is not None:
+        return found
+    payload = compress(raw.table) if payload is None else payload
+    with database.session(f'land {raw.name} of source "{raw.source}"', write=True, lock=batch) as session:
+        row = session.first(sa.select(batch).where(_same(raw)))
+        if row is not None:
+            return _landed(row)
+        batch_id = int(session.scalar(sa.select(sa.func.coalesce(sa.func.max(batch.c.batch_id), 0)))) + 1
+        row = {
+            "batch_id": batch_id,
+            "source": raw.source,
+            "stream": stream,
+            "name": raw.name,
+            "content_key": raw.content_key,
+            "first_row": raw.first_row,
+            "last": raw.last,
+            "cursor": raw.cursor,
+            "n_rows": raw.table.num_rows,
+            "landed_at": instant(landed_at),
+            "state": "landed",
+        }
+        row |= dict.fromkeys(("n_new", "n_changed", "n_same", "n_stale", "n_rejected"), 0)
+        chunk = {"batch_id": batch_id, "chunk_no": 0, "first_row": raw.first_row, "n_rows": raw.table.num_rows, "payload": payload}
+        session.append(batch, arrow_rows([row], batch, session.dialect))
+        session.append(raw_chunk, arrow_rows([chunk], raw_chunk, session.dialect))
     return _landed(row)
 
 
-def _landed(row: sa.Row[tuple[object, ...]]) -> Landed:
-    values = row._mapping  # noqa: SLF001 - SQLAlchemy's documented way to read a row by name
+def _landed(values: Mapping[str, Any]) -> Landed:
     return Landed(
         batch_id=values["batch_id"],
         source=values["source"],
@@ -175,8 +168,8 @@ def read_raw(database: Database, batch_id: int) -> pa.Table:
         If there is no such batch.
     """
     query = sa.select(raw_chunk.c.payload).where(raw_chunk.c.batch_id == batch_id).order_by(raw_chunk.c.chunk_no)
-    with database.read(f"read the raw rows of batch {batch_id}") as connection:
-        payloads = connection.execute(query).scalars().all()
+    with database.session(f"read the raw rows of batch {batch_id}") as session:
+        payloads = session.fetch(query).column(0).to_pylist()
     if not payloads:
         raise StoreError(f"No raw rows of batch {batch_id} in {database.shown}.", hint="list the batches with store.batches()")
     return pa.concat_tables([_decompress(payload) for payload in payloads])
@@ -187,8 +180,8 @@ def pending(database: Database, source: str | None = None) -> Iterator[tuple[Lan
     query = sa.select(batch).where(batch.c.state == "landed").order_by(batch.c.batch_id)
     if source is not None:
         query = query.where(batch.c.source == source)
-    with database.read("list batches that wait to be judged") as connection:
-        waiting = [_landed(row) for row in connection.execute(query)]
+    with database.session("list batches that wait to be judged") as session:
+        waiting = [_landed(row) for row in session.rows(query)]
     for landed in waiting:
         yield landed, read_raw(database, landed.batch_id)
 
@@ -198,5 +191,5 @@ def seen_keys(database: Database, source: str) -> frozenset[str]:
     whole = sa.func.max(sa.case((batch.c.last.is_(True), 1), else_=0)) == 1
     judged = sa.func.min(sa.case((batch.c.state == "judged", 1), else_=0)) == 1
     query = sa.select(batch.c.content_key).where(batch.c.source == source).group_by(batch.c.content_key).having(whole, judged)
-    with database.read(f'list what was read of source "{source}"') as connection:
-        return frozenset(connection.execute(query).scalars())
+    with database.session(f'list what was read of source "{source}"') as session:
+        return frozenset(row["content_key"] for row in session.rows(query))

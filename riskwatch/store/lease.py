@@ -48,19 +48,20 @@ class Lease:
         now = self._clock()
         mine = sa.and_(lease.c.name == self.name, lease.c.holder == self.holder)
         values = {"renewed_at": instant(now), "expires_at": instant(now + dt.timedelta(seconds=self._seconds))}
-        with self._database.write(f'renew the lease "{self.name}"') as connection:
-            if connection.execute(lease.update().where(mine).values(values)).rowcount != 1:
-                found = connection.execute(sa.select(lease.c.holder).where(lease.c.name == self.name)).scalar_one_or_none()
+        with self._database.session(f'renew the lease "{self.name}"', write=True, lock=lease) as session:
+            found = session.scalar(sa.select(lease.c.holder).where(lease.c.name == self.name))
+            if found != self.holder:
                 raise LeaseHeldError(
                     f'The lease "{self.name}" of {self.holder} expired and is now held by {found or "nobody"}.',
                     hint="raise lease_seconds in config/riskwatch.yaml if runs take longer, then run again",
                 )
+            session.execute(lease.update().where(mine).values(values))
 
     def release(self) -> None:
         """Let go; nothing happens if it was taken over already."""
         mine = sa.and_(lease.c.name == self.name, lease.c.holder == self.holder)
-        with self._database.write(f'release the lease "{self.name}"') as connection:
-            connection.execute(lease.delete().where(mine))
+        with self._database.session(f'release the lease "{self.name}"', write=True, lock=lease) as session:
+            session.execute(lease.delete().where(mine))
 
     def __enter__(self) -> Self:
         return self
@@ -109,14 +110,11 @@ def acquire(database: Database, name: str, *, seconds: float, wait_seconds: floa
 
 def _try(database: Database, name: str, holder: str, seconds: float, now: dt.datetime) -> tuple[str, str, str] | None:
     """Take the lease if it is free or expired and return None; else return who holds it."""
-    with database.write(f'acquire the lease "{name}"') as connection:
-        if database.dialect == "postgresql":
-            connection.execute(sa.text("LOCK TABLE lease IN EXCLUSIVE MODE"))
-        query = sa.select(lease.c.holder, lease.c.acquired_at, lease.c.expires_at).where(lease.c.name == name)
-        row = connection.execute(query).one_or_none()
-        if row is not None and row.expires_at > instant(now):
-            return row.holder, row.acquired_at, row.expires_at
-        connection.execute(lease.delete().where(lease.c.name == name))
+    with database.session(f'acquire the lease "{name}"', write=True, lock=lease) as session:
+        row = session.first(sa.select(lease.c.holder, lease.c.acquired_at, lease.c.expires_at).where(lease.c.name == name))
+        if row is not None and row["expires_at"] > instant(now):
+            return row["holder"], row["acquired_at"], row["expires_at"]
+        session.execute(lease.delete().where(lease.c.name == name))
         moment, end = instant(now), instant(now + dt.timedelta(seconds=seconds))
-        connection.execute(lease.insert().values(name=name, holder=holder, acquired_at=moment, renewed_at=moment, expires_at=end))
+        session.execute(lease.insert().values(name=name, holder=holder, acquired_at=moment, renewed_at=moment, expires_at=end))
     return None

@@ -1,20 +1,28 @@
-"""Bring a database to the schema of this code, and refuse one that is newer."""
+"""Make a database ready, bring it to the schema of this code, and refuse one that is newer."""
 
 from __future__ import annotations
 
+import sqlite3
+import threading
 import warnings
+from contextlib import closing
 
 import alembic.command
 import sqlalchemy as sa
 from alembic.config import Config
-from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
+from sqlalchemy.pool import NullPool
 
 from riskwatch.errors import StoreError
 from riskwatch.store.database import Database
+from riskwatch.store.faults import translated
 
 __all__ = ["head_version", "migrate", "schema_version"]
+
+# Two threads that open a new database: the second waits and finds nothing to do.
+_ONE_AT_A_TIME = threading.Lock()
+_ADVISORY_LOCK = 7_234_059
 
 
 def _config() -> Config:
@@ -26,16 +34,28 @@ def _config() -> Config:
 
 def head_version() -> str:
     """Return the schema version that this code writes."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
-    if head is None:  # pragma: no cover - the package always carries its first migration
-        raise StoreError("This installation of riskwatch has no migrations.", hint="install it again")
-    return head
+    return ScriptDirectory.from_config(_config()).get_current_head() or ""
 
 
 def schema_version(database: Database) -> str | None:
     """Return the schema version of a database; None if it has no schema yet."""
-    with database.read("read the schema version") as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+    if database.path is not None and not (database.path.exists() and database.path.stat().st_size):
+        return None
+    if database.dialect == "sqlite":
+        catalogue = sa.table("sqlite_master", sa.column("name", sa.Text))
+        there = sa.select(catalogue.c.name).where(catalogue.c.name == "alembic_version")
+    else:
+        catalogue = sa.table("pg_tables", sa.column("tablename", sa.Text), sa.column("schemaname", sa.Text))
+        mine = sa.literal_column("current_schema()", sa.Text)
+        there = sa.select(sa.cast(catalogue.c.tablename, sa.Text).label("name")).where(
+            catalogue.c.tablename == "alembic_version", catalogue.c.schemaname == mine
+        )
+    version = sa.table("alembic_version", sa.column("version_num", sa.Text))
+    with database.session("read the schema version") as session:
+        if session.scalar(there) is None:
+            return None
+        value = session.scalar(sa.select(version.c.version_num))
+    return None if value is None else str(value)
 
 
 def migrate(database: Database) -> str:
@@ -46,25 +66,55 @@ def migrate(database: Database) -> str:
     StoreError
         If the database was written by a newer riskwatch, or refuses.
     """
-    head, found = head_version(), schema_version(database)
-    if found == head:
+    with _ONE_AT_A_TIME:
+        head, found = head_version(), schema_version(database)
+        if found == head:
+            return head
+        if found is not None and found not in {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}:
+            raise StoreError(
+                f'Cannot open {database.shown}: its schema version is "{found}", this riskwatch knows versions up to "{head}".',
+                hint="install the newer riskwatch that wrote it; an older one must not touch it",
+            )
+        # Migrations use SQLAlchemy's driver, which must not have the file open beside ours; see riskwatch.store.database.
+        database.close()
+        with translated(database.shown, "migrate the schema"):
+            _prepare_file(database)
+            _upgrade(database)
         return head
-    if found is not None and found not in {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}:
-        raise StoreError(
-            f'Cannot open {database.shown}: its schema version is "{found}", this riskwatch knows versions up to "{head}".',
-            hint="install the newer riskwatch that wrote it; an older one must not touch it",
-        )
+
+
+def _prepare_file(database: Database) -> None:
+    """Make a new SQLite file: pages of 16 kB, of which fewer are written per record than of 4 kB, and the write-ahead log."""
+    if database.path is None:
+        return
+    database.path.parent.mkdir(parents=True, exist_ok=True)
+    new = not database.path.exists() or not database.path.stat().st_size
+    with closing(sqlite3.connect(database.path, timeout=database.busy_seconds)) as connection:
+        if new:
+            connection.execute("PRAGMA page_size=16384")
+        connection.execute("PRAGMA journal_mode=WAL")
+
+
+def _upgrade(database: Database) -> None:
+    if database.dialect == "sqlite":
+        engine = sa.create_engine(database.url, poolclass=NullPool, connect_args={"timeout": database.busy_seconds})
+    else:
+        engine = sa.create_engine(database.url.set(drivername="postgresql+psycopg"), poolclass=NullPool)
     config = _config()
-    with database.write("migrate the schema") as connection:
-        if database.dialect == "postgresql":
-            # Two processes that start at once: the second waits and then finds nothing to do.
-            connection.execute(sa.text("SELECT pg_advisory_xact_lock(7234059)"))
-        config.attributes["connection"] = connection
-        try:
+    try:
+        with engine.connect() as connection:
+            if database.dialect == "sqlite":
+                # The driver would begin no transaction before DDL: two processes that start at once must not both create.
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            else:
+                connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
+            config.attributes["connection"] = connection
             with warnings.catch_warnings():
-                # Reflection of a batch migration warns of what SQLite cannot say; it is not the user's concern.
+                # Reflection in a batch migration warns of what SQLite cannot say; that is not the user's concern.
                 warnings.simplefilter("ignore", sa.exc.SAWarning)
                 alembic.command.upgrade(config, "head")
-        except CommandError as error:
-            raise StoreError(f"Cannot migrate {database.shown}: {error}", hint="restore a backup and report the message") from error
-    return head
+            connection.commit()
+    except CommandError as error:
+        raise StoreError(f"Cannot migrate {database.shown}: {error}", hint="restore a backup and report the message") from error
+    finally:
+        engine.dispose()

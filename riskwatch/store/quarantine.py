@@ -54,11 +54,10 @@ def list_quarantine(database: Database, source: str | None = None, states: Itera
     )
     if source is not None:
         query = query.where(quarantine.c.source == source)
-    with database.read("list the quarantine") as connection:
-        result = connection.execute(query)
-        frame = pd.DataFrame(result.all(), columns=list(result.keys()))
+    with database.session("list the quarantine") as session:
+        rows = session.rows(query)
     order = ["id", "source", "file", "row_no", "field", "rule", "value", "message", "raw", "state", "created_at", "resolved_at"]
-    return frame[order]
+    return pd.DataFrame(rows, columns=order)
 
 
 def export_quarantine(database: Database, path: Path, source: str | None = None, states: Iterable[str] = ("open", "retried")) -> int:
@@ -118,16 +117,18 @@ def retry_quarantine(
     )
     if source is not None:
         query = query.where(batch.c.source == source)
-    with database.read("list batches with quarantined rows") as connection:
+    with database.session("list batches with quarantined rows") as session:
         found = [
-            Landed(row.batch_id, row.source, row.stream, row.name, row.first_row, row.n_rows, judged=True)
-            for row in connection.execute(query)
+            Landed(row["batch_id"], row["source"], row["stream"], row["name"], row["first_row"], row["n_rows"], judged=True)
+            for row in session.rows(query)
         ]
     total = RetryCounts()
     for landed in found:
         raw = read_raw(database, landed.batch_id)
         judged = parse(landed.source, raw)
-        with database.session(f"retry batch {landed.batch_id} of source {landed.source}", lock=RECORD_TABLES[landed.stream]) as session:
+        with database.session(
+            f"retry batch {landed.batch_id} of source {landed.source}", write=True, lock=RECORD_TABLES[landed.stream]
+        ) as session:
             one = _retry_batch(session, landed, judged, content_hash=content_hash, raw=raw, arrived_on=arrived_on, now=now)
         total = RetryCounts(total.resolved + one.resolved, total.remaining + one.remaining, total.records + one.records)
     return total

@@ -144,47 +144,24 @@ def _as_categories(stream: str, names: Sequence[str]) -> set[str]:
 
 
 def _read(database: Database, query: sa.Select[Any], chosen: Sequence[sa.Column[Any]], categories: set[str], doing: str) -> pd.DataFrame:
-    statement: sa.ClauseElement = query
-    skip = 0
-    if database.dialect == "sqlite":
-        # ADBC takes a column's type from the first rows of a result: NULLs there would make later texts an error. One row
-        # of known types in front settles them, and is dropped again.
-        statement = sa.union_all(sa.select(*(_sample(column) for column in chosen)), sa.select(query.subquery()))
-        skip = 1
-    encoded = {
-        column.name for column in chosen if column.name in categories or (isinstance(column.type, sa.Date) and database.dialect == "sqlite")
-    }
-    pieces: list[pa.RecordBatch] = []
-    with database.session(doing, write=False) as session:
-        for piece in session.stream(statement):
-            rows = piece.slice(skip) if skip else piece
-            skip = 0
-            arrays = [
-                array.dictionary_encode() if column.name in encoded else array for column, array in zip(chosen, rows.columns, strict=True)
-            ]
-            pieces.append(pa.RecordBatch.from_arrays(arrays, [column.name for column in chosen]))
-    if not pieces:
-        empty = [pa.array([], arrow_type(column)) for column in chosen]
-        pieces = [pa.RecordBatch.from_arrays(empty, [column.name for column in chosen])]
-        pieces = [
-            pa.RecordBatch.from_arrays(
-                [a.dictionary_encode() if c.name in encoded else a for c, a in zip(chosen, empty, strict=True)], [c.name for c in chosen]
-            )
-        ]
-    table = pa.Table.from_batches(pieces).unify_dictionaries()
+    names = [column.name for column in chosen]
+    # Each piece is encoded as it comes, so that no text is ever held twice. Days are few: they travel as codes as well.
+    encoded = [column.name in categories or (isinstance(column.type, sa.Date) and database.dialect == "sqlite") for column in chosen]
+
+    def encode(arrays: Iterable[pa.Array]) -> pa.RecordBatch:
+        return pa.RecordBatch.from_arrays(
+            [array.dictionary_encode() if code else array for array, code in zip(arrays, encoded, strict=True)], names
+        )
+
+    with database.session(doing) as session:
+        pieces = [encode(piece.columns) for piece in session.pieces(query)]
+    table = pa.Table.from_batches(pieces or [encode([pa.array([], arrow_type(column)) for column in chosen])]).unify_dictionaries()
     del pieces
     out: dict[str, Any] = {}
     for column in chosen:
         out[column.name] = _to_pandas(table.column(column.name), column, category=column.name in categories)
         table = table.drop_columns([column.name])
     return pd.DataFrame(out, copy=False)
-
-
-def _sample(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
-    """Return a value that makes SQLite's driver choose the column's type."""
-    kind = arrow_type(column)
-    text = "0.5" if pa.types.is_floating(kind) else "0" if pa.types.is_integer(kind) or pa.types.is_boolean(kind) else "'x'"
-    return sa.literal_column(text).label(column.name)
 
 
 def _to_pandas(values: pa.ChunkedArray, column: sa.Column[Any], *, category: bool) -> Any:
@@ -222,12 +199,12 @@ def data_vintage(database: Database, stream: str, sources: Iterable[str] | None 
         query = query.where(batch.c.source.in_(wanted))
     digest = hashlib.sha256(table.name.encode())
     partly = False
-    with database.read(f"fingerprint the {stream} records") as connection:
-        for number, source, new, changed, stale, first, last in connection.execute(query.order_by(batch.c.batch_id)):
-            if as_of is not None and first > as_of:
+    with database.session(f"fingerprint the {stream} records") as session:
+        for row in session.rows(query.order_by(batch.c.batch_id)):
+            if as_of is not None and row["known_from"] > as_of:
                 continue
-            partly = partly or (as_of is not None and last > as_of)
-            digest.update(f"{number} {source} {new} {changed} {stale} {first} {last}\n".encode())
+            partly = partly or (as_of is not None and row["known_to"] > as_of)
+            digest.update(" ".join(map(str, row.values())).encode() + b"\n")
     if partly:
         digest.update(f"as of {as_of}".encode())
     return digest.hexdigest()
@@ -244,27 +221,28 @@ def freshness(database: Database, as_of: dt.date) -> pd.DataFrame:
     """
     rows: list[dict[str, Any]] = []
     recent_from = as_of - dt.timedelta(days=_RECENT_DAYS - 1)
-    with database.read("see how fresh the sources are") as connection:
+    with database.session("see how fresh the sources are") as session:
         for stream, table in RECORD_TABLES.items():
             recent = sa.and_(table.c.event_date >= recent_from, table.c.event_date <= as_of)
             query = (
                 sa.select(
                     table.c.source,
-                    sa.func.max(table.c.event_date),
-                    sa.func.max(table.c.known_at),
-                    sa.func.count(),
-                    sa.func.sum(sa.case((recent, 1), else_=0)),
+                    sa.func.max(table.c.event_date).label("newest_event"),
+                    sa.func.max(table.c.known_at).label("newest_known"),
+                    sa.func.count().label("records"),
+                    sa.cast(sa.func.sum(sa.case((recent, 1), else_=0)), sa.BigInteger).label("recent"),
                 )
                 .where(visible(table, as_of))
                 .group_by(table.c.source)
             )
-            names = ("source", "newest_event", "newest_known", "records", "recent")
-            rows += [{"stream": stream, **dict(zip(names, row, strict=True))} for row in connection.execute(query)]
-        open_query = sa.select(quarantine.c.source, sa.func.count()).where(quarantine.c.state != "resolved").group_by(quarantine.c.source)
-        waiting = {source: int(count) for source, count in connection.execute(open_query)}
-        known = {row["source"] for row in rows}
-        listed = sa.select(batch.c.source, sa.func.max(batch.c.stream)).group_by(batch.c.source)
-        streams = {row[0]: row[1] for row in connection.execute(listed)}
+            rows += [{"stream": stream, **row} for row in session.rows(query)]
+        waits = (
+            sa.select(quarantine.c.source, sa.func.count().label("n")).where(quarantine.c.state != "resolved").group_by(quarantine.c.source)
+        )
+        waiting = {row["source"]: row["n"] for row in session.rows(waits)}
+        listed = sa.select(batch.c.source, sa.func.max(batch.c.stream).label("stream")).group_by(batch.c.source)
+        streams = {row["source"]: row["stream"] for row in session.rows(listed)}
+    known = {row["source"] for row in rows}
     rows += [
         {"source": source, "stream": stream, "newest_event": None, "newest_known": None, "records": 0, "recent": 0}
         for source, stream in streams.items()

@@ -129,8 +129,8 @@ def start_run(database: Database, run_id: str, *, pipeline: str, as_of: dt.date,
     StoreError
         If a run of this id is done already, or the database refuses.
     """
-    with database.write(f"start run {run_id}") as connection:
-        state = connection.execute(sa.select(run.c.state).where(run.c.run_id == run_id)).scalar_one_or_none()
+    with database.session(f"start run {run_id}", write=True, lock=run) as connection:
+        state = connection.scalar(sa.select(run.c.state).where(run.c.run_id == run_id))
         if state == "done":
             raise StoreError(f'Cannot start run "{run_id}": it is done already.', hint="give every run an id of its own")
         connection.execute(assessment.delete().where(assessment.c.run_id == run_id))
@@ -151,21 +151,21 @@ def start_run(database: Database, run_id: str, *, pipeline: str, as_of: dt.date,
 
 def finish_run(database: Database, run_id: str, *, state: str, counts: Mapping[str, Any], finished_at: dt.datetime) -> None:
     """Close a run that wrote no results (``"failed"``, or a dry one); runs with results are closed by :func:`write_run_results`."""
-    with database.write(f"finish run {run_id}") as connection:
-        _finish(connection.execute, run_id, state, counts, finished_at)
+    with database.session(f"finish run {run_id}", write=True, lock=run) as session:
+        _finish(session, run_id, state, counts, finished_at)
 
 
-def _finish(execute: Any, run_id: str, state: str, counts: Mapping[str, Any], finished_at: dt.datetime) -> None:
+def _finish(session: Session, run_id: str, state: str, counts: Mapping[str, Any], finished_at: dt.datetime) -> None:
     if state not in {"done", "failed"}:
         raise ValueError(f'finish_run: state must be "done" or "failed", got "{state}"')
-    execute(run.update().where(run.c.run_id == run_id).values(state=state, counts=dumps(counts), finished_at=instant(finished_at)))
+    session.execute(run.update().where(run.c.run_id == run_id).values(state=state, counts=dumps(counts), finished_at=instant(finished_at)))
 
 
 def read_runs(database: Database, limit: int = 50) -> list[dict[str, Any]]:
     """Return the newest runs, newest first."""
-    with database.read("list runs") as connection:
-        rows = connection.execute(sa.select(run).order_by(run.c.started_at.desc(), run.c.run_id).limit(limit))
-        return [_decoded(row, "definitions", "counts") for row in rows]
+    with database.session("list runs") as session:
+        rows = session.rows(sa.select(run).order_by(run.c.started_at.desc(), run.c.run_id).limit(limit))
+    return [_decoded(row, "definitions", "counts") for row in rows]
 
 
 # --- detections ------------------------------------------------------------------------------------------------------
@@ -173,13 +173,13 @@ def read_runs(database: Database, limit: int = 50) -> list[dict[str, Any]]:
 
 def has_detection(database: Database, detection_id: str) -> bool:
     """Say whether these judgements are stored: then nothing needs to be fitted."""
-    with database.read("look for a detection") as connection:
-        return connection.execute(sa.select(detection.c.detection_id).where(detection.c.detection_id == detection_id)).first() is not None
+    with database.session("look for a detection") as session:
+        return session.first(sa.select(detection.c.model).where(detection.c.detection_id == detection_id)) is not None
 
 
 def write_detection(database: Database, result: DetectionResult, *, now: dt.datetime) -> None:
     """Store the judgements of one model at once, so that a run that is killed later need not fit it again."""
-    with database.session(f'store the signals of model "{result.model}"', lock=detection) as session:
+    with database.session(f'store the signals of model "{result.model}"', write=True, lock=detection) as session:
         _write_detection(session, result, now)
 
 
@@ -256,9 +256,8 @@ def read_signals(database: Database, detection_ids: Sequence[str], *, alarms_onl
     )
     if alarms_only:
         query = query.where(signal.c.alarm.is_(True))
-    with database.read("read signals") as connection:
-        result = connection.execute(query)
-        frame = pd.DataFrame(result.all(), columns=list(result.keys()))
+    with database.session("read signals") as session:
+        frame: pd.DataFrame = session.fetch(query).to_pandas()
     floats = ["observed", "exposure", "expected", "lower", "upper", "p_value", "q_value"]
     for name in ("period_start", "period_end"):
         frame[name] = pd.to_datetime(frame[name]).astype("datetime64[s]")
@@ -273,8 +272,9 @@ def read_rolled_up(database: Database, detection_ids: Sequence[str]) -> pd.DataF
         .where(rolled_up.c.detection_id.in_(list(detection_ids)))
         .order_by(rolled_up.c.detection_id, rolled_up.c.row_no)
     )
-    with database.read("read rolled-up series") as connection:
-        return pd.DataFrame(connection.execute(query).all(), columns=["model", "series", "parent", "total"])
+    with database.session("read rolled-up series") as session:
+        frame: pd.DataFrame = session.fetch(query).to_pandas()
+    return frame
 
 
 # --- assessments, warnings, events, digests --------------------------------------------------------------------------
@@ -302,7 +302,7 @@ def write_run_results(
     StoreError
         If the run was never started, or the database refuses; then none of it is stored.
     """
-    with database.session(f"store the results of run {run_id}", lock=run) as session:
+    with database.session(f"store the results of run {run_id}", write=True, lock=run) as session:
         if session.scalar(sa.select(run.c.state).where(run.c.run_id == run_id)) is None:
             raise StoreError(f'Cannot store results: no run "{run_id}".', hint="call start_run first")
         for result in detections:
@@ -316,7 +316,7 @@ def write_run_results(
         read = list(digests)
         _forget(session, digest, [{"centre": row.centre, "as_of": row.as_of, "language": row.language} for row in read])
         _append_rows(session, digest, read)
-        _finish(session.execute, run_id, "done", counts or {}, now)
+        _finish(session, run_id, "done", counts or {}, now)
 
 
 def _row(value: Any, table: sa.Table, more: Mapping[str, Any]) -> dict[str, Any]:
@@ -358,11 +358,8 @@ def _append_events(session: Session, events: list[EventRow]) -> None:
     session.append(warning_event, arrow_rows(rows, warning_event, session.dialect))
 
 
-def _decoded(row: Any, *names: str) -> dict[str, Any]:
-    values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented way to read a row by name
-    for name in names:
-        values[name] = json.loads(values[name])
-    return values
+def _decoded(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: json.loads(value) if name in names else value for name, value in row.items()}
 
 
 def read_warnings(database: Database, as_of: dt.date | None = None, states: Iterable[str] | None = None) -> list[WarningRow]:
@@ -374,9 +371,9 @@ def read_warnings(database: Database, as_of: dt.date | None = None, states: Iter
     query = sa.select(warning).join(last, sa.and_(last.c.warning_id == warning.c.warning_id, last.c.day == warning.c.as_of))
     if states is not None:
         query = query.where(warning.c.state.in_(list(states)))
-    with database.read("read warnings") as connection:
-        rows = connection.execute(query.order_by(warning.c.warning_id))
-        return [WarningRow(**_decoded(row, "payload")) for row in rows]
+    with database.session("read warnings") as session:
+        rows = session.rows(query.order_by(warning.c.warning_id))
+    return [WarningRow(**_decoded(row, "payload")) for row in rows]
 
 
 def read_events(
@@ -391,21 +388,22 @@ def read_events(
         query = query.where(warning_event.c.as_of <= until)
     if warning_id is not None:
         query = query.where(warning_event.c.warning_id == warning_id)
-    with database.read("read events") as connection:
-        return [EventRow(**_decoded(row, "payload", "reason")) for row in connection.execute(query)]
+    with database.session("read events") as session:
+        rows = session.rows(query)
+    return [EventRow(**_decoded(row, "payload", "reason")) for row in rows]
 
 
 def read_assessments(database: Database, run_id: str | None = None, as_of: dt.date | None = None) -> list[AssessmentRow]:
     """Return the assessments of a run, or of the newest finished run of a day (None: of the newest finished run)."""
-    with database.read("read assessments") as connection:
+    with database.session("read assessments") as session:
         if run_id is None:
             newest = sa.select(run.c.run_id).where(run.c.state == "done").order_by(run.c.as_of.desc(), run.c.finished_at.desc()).limit(1)
             if as_of is not None:
                 newest = newest.where(run.c.as_of == as_of)
-            run_id = connection.execute(newest).scalar_one_or_none()
+            run_id = session.scalar(newest)
         columns = [column for column in assessment.columns if column.name != "run_id"]
-        rows = connection.execute(sa.select(*columns).where(assessment.c.run_id == run_id).order_by(assessment.c.assessment_id))
-        return [AssessmentRow(**_decoded(row, "payload")) for row in rows]
+        rows = session.rows(sa.select(*columns).where(assessment.c.run_id == run_id).order_by(assessment.c.assessment_id))
+    return [AssessmentRow(**_decoded(row, "payload")) for row in rows]
 
 
 def read_digest(database: Database, centre: str, as_of: dt.date | None = None, language: str = "zh") -> DigestRow | None:
@@ -413,6 +411,6 @@ def read_digest(database: Database, centre: str, as_of: dt.date | None = None, l
     query = sa.select(digest).where(digest.c.centre == centre, digest.c.language == language).order_by(digest.c.as_of.desc()).limit(1)
     if as_of is not None:
         query = query.where(digest.c.as_of == as_of)
-    with database.read("read a digest") as connection:
-        row = connection.execute(query).one_or_none()
+    with database.session("read a digest") as session:
+        row = session.first(query)
     return None if row is None else DigestRow(**_decoded(row, "payload"))

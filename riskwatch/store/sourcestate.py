@@ -27,9 +27,9 @@ class SourceStatus:
 
 def source_status(database: Database, source: str) -> SourceStatus:
     """Return the state of a source; all empty if it was never pulled."""
-    with database.read(f'read the state of source "{source}"') as connection:
-        row = connection.execute(sa.select(source_state).where(source_state.c.source == source)).one_or_none()
-    return SourceStatus(source) if row is None else SourceStatus(**dict(row._mapping))  # noqa: SLF001 - SQLAlchemy's documented way to read a row by name
+    with database.session(f'read the state of source "{source}"') as session:
+        row = session.first(sa.select(source_state).where(source_state.c.source == source))
+    return SourceStatus(source) if row is None else SourceStatus(**row)
 
 
 def set_cursor(database: Database, source: str, cursor: str) -> None:
@@ -48,10 +48,7 @@ def note_pull(database: Database, source: str, *, at: dt.datetime, error: str | 
 
 
 def _store(database: Database, source: str, values: dict[str, object]) -> None:
-    with database.write(f'store the state of source "{source}"') as connection:
-        if database.dialect == "postgresql":
-            connection.execute(sa.text("LOCK TABLE source_state IN SHARE ROW EXCLUSIVE MODE"))
-        known = connection.execute(sa.select(source_state.c.source).where(source_state.c.source == source)).first()
-        if known is None:
-            connection.execute(source_state.insert().values(source=source, consecutive_failures=0))
-        connection.execute(source_state.update().where(source_state.c.source == source).values(values))
+    with database.session(f'store the state of source "{source}"', write=True, lock=source_state) as session:
+        if session.scalar(sa.select(source_state.c.source).where(source_state.c.source == source)) is None:
+            session.execute(source_state.insert().values(source=source, consecutive_failures=0))
+        session.execute(source_state.update().where(source_state.c.source == source).values(values))

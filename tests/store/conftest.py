@@ -1,0 +1,174 @@
+"""Every test of the store runs on SQLite and on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import subprocess
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import psycopg
+import pyarrow as pa
+import pytest
+
+from riskwatch.records.streams import STREAMS
+from riskwatch.store import Store
+
+ROOT = Path(__file__).parents[2]
+NOW = dt.datetime(2024, 5, 1, 4, tzinfo=dt.UTC)  # noon in Shanghai
+
+
+@dataclass(frozen=True)
+class Parsed:
+    records: pd.DataFrame
+    items: pd.DataFrame
+    rejected: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Raw:
+    source: str
+    name: str
+    content_key: str
+    table: pa.Table
+    first_row: int = 1
+    cursor: str | None = None
+    last: bool = True
+
+
+def content_hash(records: pd.DataFrame, items: pd.DataFrame) -> np.ndarray:
+    """Stand in for riskwatch.records.hashing: the count of failures is all the content that these tests change."""
+    del items
+    return records["failed"].to_numpy().astype(np.int64) if "failed" in records else records["persons"].to_numpy().astype(np.int64)
+
+
+def spot_checks(
+    keys: list[str], failed: list[int] | int = 0, known: str | list[str | None] | None = None, **columns: object
+) -> pd.DataFrame:
+    """Make parsed spot-check records, as records.parse returns them."""
+    rows = len(keys)
+    defaults: dict[str, object] = {
+        "selection": "random",
+        "verdict": "pass",
+        "inspected": 1,
+        "event_date": "2024-01-10",
+        "product": "0101",
+        "region": "220100",
+    }
+    frame = pd.DataFrame(index=range(rows))
+    for each in STREAMS["spot_check"].all_fields:
+        value = columns.get(each.name, defaults.get(each.name))
+        values = value if isinstance(value, list) else [value] * rows
+        if each.kind == "date":
+            frame[each.name] = pd.to_datetime(pd.Series(values)).astype("datetime64[s]")
+        elif each.kind == "bool":
+            frame[each.name] = pd.array(values, dtype="boolean")
+        elif each.kind == "int":
+            frame[each.name] = pd.Series(values, dtype="float64").fillna(0).astype("int64")
+        elif each.choices:
+            frame[each.name] = pd.Categorical(values, categories=list(each.choices))
+        else:
+            frame[each.name] = pd.Series(values, dtype="str")
+    frame["record_key"] = pd.Series(keys, dtype="str")
+    frame["failed"] = failed
+    frame["row_no"] = np.arange(rows)
+    frame["known_on"] = pd.to_datetime(pd.Series(known if isinstance(known, list) else [known] * rows, dtype="object")).astype(
+        "datetime64[s]"
+    )
+    return frame
+
+
+def no_items() -> pd.DataFrame:
+    return pd.DataFrame({name: [] for name in ("record_key", "item_no", *(each.name for each in STREAMS["spot_check"].items))})
+
+
+def rejections(*rows: tuple[int, str, str, str, str]) -> pd.DataFrame:
+    return pd.DataFrame(list(rows), columns=["row_no", "field", "rule", "value", "message"])
+
+
+def parsed(records: pd.DataFrame, items: pd.DataFrame | None = None, rejected: pd.DataFrame | None = None) -> Parsed:
+    return Parsed(records, no_items() if items is None else items, rejections() if rejected is None else rejected)
+
+
+@dataclass
+class Loader:
+    """Lands and ingests frames as if each were a file."""
+
+    store: Store
+    source: str = "spot"
+    now: dt.datetime = NOW
+    files: int = field(default=0)
+
+    def __call__(self, judged: Parsed | pd.DataFrame, raw: pa.Table | None = None, content_key: str = "", now: dt.datetime | None = None):
+        judged = judged if isinstance(judged, Parsed) else parsed(judged)
+        self.files += 1
+        table = raw if raw is not None else pa.table({"no": pa.array([str(key) for key in judged.records["record_key"]], pa.string())})
+        batch = Raw(self.source, f"file-{self.files}.csv", content_key or uuid.uuid4().hex, table)
+        landed = self.store.land(batch, "spot_check", landed_at=now or self.now)
+        return self.store.ingest(landed, judged, raw=table, arrived_at=now or self.now)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a PostgreSQL server, started for the tests unless RISKWATCH_TEST_POSTGRES names one."""
+    if os.environ.get("RISKWATCH_SKIP_POSTGRES") == "1":
+        pytest.skip("RISKWATCH_SKIP_POSTGRES=1: the store is not tested on PostgreSQL")
+    given = os.environ.get("RISKWATCH_TEST_POSTGRES")
+    if given:
+        yield given
+        return
+    folder = Path("/var/tmp") / f"riskwatch-postgres-{os.getpid()}"  # noqa: S108 - the server's user must be able to enter it
+    script = str(ROOT / "scripts" / "postgres.sh")
+    started = subprocess.run([script, "start", str(folder)], capture_output=True, text=True, check=False)
+    if started.returncode:
+        pytest.fail(f"PostgreSQL for the tests did not start (RISKWATCH_SKIP_POSTGRES=1 leaves it out):\n{started.stderr}")
+    try:
+        yield started.stdout.strip()
+    finally:
+        subprocess.run([script, "stop", str(folder)], check=True)
+        subprocess.run(["rm", "-rf", str(folder)], check=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: str) -> str:
+    """Name of a database with the schema, from which each test's own is copied in a blink."""
+    name = f"riskwatch_template_{uuid.uuid4().hex[:8]}"
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    Store.open(database_url(postgres_server, name)).close()
+    return name
+
+
+def database_url(server: str, name: str) -> str:
+    return server.rsplit("/", 1)[0] + f"/{name}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """URL of an empty store of the test's own."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/store.db"
+        return
+    server, template = request.getfixturevalue("postgres_server"), request.getfixturevalue("postgres_template")
+    name = f"riskwatch_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield database_url(server, name)
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[Store]:
+    with Store.open(url, content_hash=content_hash) as opened:
+        yield opened
+
+
+@pytest.fixture
+def load(store: Store) -> Loader:
+    return Loader(store)
