@@ -234,5 +234,6 @@ def compact(
         expected=lead.expected if lead else None,
         due_on=due_on,
         reason=reason,
+        covered_by=str(getattr(warning, "covered_by", "")),
         shown=shown,
     )

@@ -251,6 +251,8 @@ class CompactRow(Part):
     expected: float | None
     due_on: dt.date | None
     reason: Text | None
+    # The warning under which this concern is reported now; "" for none.
+    covered_by: str = ""
     shown: bool
 
 

@@ -143,6 +143,8 @@ class Speaker:
 
     def row_figures(self, row: CompactRow) -> str:
         """Return observed over expected of a compact row."""
+        if row.covered_by:
+            return self.t("others.covered", code=row.covered_by)
         if row.observed is None:
             return self.t("figures.none")
         return pair(row.observed, row.expected, row.exposure)
