@@ -143,7 +143,7 @@ def _card(card: WarningCard, say: Speaker, chart: int) -> CardBlock:
     gap = "" if say.language == "zh" else " "
     lines = (
         (t("card.reason"), ((say.of(card.reason) + gap if card.reason is not None else "") + say.reason(card),)),
-        (t("card.what"), tuple(what) or (t("figures.none") + t("stop"),)),
+        (t("card.what"), tuple(what) or (t("figures.floor") + t("stop"),)),
         (t("card.exposed"), (say.exposed(card),)),
         (t("card.sources"), (say.sources(card),)),
         (t("card.would_change"), tuple(say.of(text) for text in card.would_change[:WOULD_CHANGE]) or (t("would_change.unknown"),)),
