@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from riskwatch.digest.build import build_digest
 from riskwatch.digest.inputs import Labels, QualityReport, Recent, RecordClock, SourceHealth, Trees
+from riskwatch.digest.labels import labels_from_rules
 from riskwatch.digest.model import Digest, FirmCounts, GradeLabel, Text
 from riskwatch.digest.recent import summarise_recent
 from riskwatch.digest.render import Email, Image, render_email, render_html, render_json, render_markdown
@@ -22,6 +23,7 @@ __all__ = [
     "Text",
     "Trees",
     "build_digest",
+    "labels_from_rules",
     "render_email",
     "render_html",
     "render_json",

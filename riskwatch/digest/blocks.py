@@ -44,13 +44,14 @@ class Bullets:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table; ``align`` has one of "l", "r", "c" for each column, ``widths`` percentages (0: what is left)."""
+    """A table; ``align`` has "l" or "r" for each column, ``widths`` percentages; ``badges`` set the head in the colours of levels."""
 
     head: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     align: str
     widths: tuple[int, ...]
     caption: str = ""
+    badges: tuple[Badge, ...] = ()
     kind: str = field(default="table", init=False)
 
 

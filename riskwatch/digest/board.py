@@ -15,7 +15,7 @@ from riskwatch.digest.inputs import Labels, QualityReport, Recent
 from riskwatch.digest.model import Calibration, Case, CaseBoard, DataQuality, Incidents, SourceLine, SystemicItem
 from riskwatch.digest.names import Namer
 from riskwatch.digest.privacy import known_figures, scrub
-from riskwatch.digest.seen import Day, Finder, Seen
+from riskwatch.digest.seen import Day, Seen, assign
 
 __all__ = ["calibration", "cases", "data_quality", "incidents", "systemic"]
 
@@ -156,10 +156,10 @@ def calibration(day: Day, namer: Namer, jurisdiction: str) -> Calibration:
         for kind in ("confirmed", "refuted")
     }
     recovered = sum(str(item.state) == "recovered" for item in own.values())
-    finder = Finder(day.assessments)
+    assigned = assign(day, namer)
     delays = []
     for item in own.values():
-        assessment = finder.find(item.subject) if item.first_seen == day.as_of else None
+        assessment = assigned.get(item.warning_id) if item.first_seen == day.as_of else None
         if assessment is not None and assessment.evidence:
             delays.append((day.as_of - max(evidence.period_end for evidence in assessment.evidence)).days)
     return Calibration(

@@ -33,7 +33,7 @@ from riskwatch.errors import RiskwatchError
 __all__ = ["build_digest"]
 
 FULL_CARDS = 3
-ROWS_SHOWN = 8
+ROWS_SHOWN = 6
 
 
 def build_digest(
@@ -164,7 +164,7 @@ def build_digest(
         focus=Focus(
             products=movers(visible, "product", namer, labels, jurisdiction, within=inside),
             industries=movers(visible, "industry", namer, labels, jurisdiction, most=2, within=inside),
-            regions=movers(visible, "region", namer, labels, jurisdiction),
+            regions=movers(visible, "region", namer, labels, jurisdiction, most=2),
             firms=recent.firms,
         ),
         systemic=systemic(seen, namer, labels),

@@ -59,8 +59,8 @@ def action_line(action: Action) -> ActionLine:
         legal_basis=tuple(
             LawLine(
                 law=bilingual(basis.get("law", "")),
-                article=scrub(str(basis.get("article", "") or ""), limit=40),
-                text=bilingual(basis.get("text", "") or ""),
+                article=scrub(str(basis.get("article") or ""), limit=40),
+                text=bilingual(basis.get("text") or ""),
                 verified=basis.get("verified") is True,
             )
             for basis in action.legal_basis
@@ -179,6 +179,8 @@ def card(
         severity=assessment.severity,
         probability=significant(assessment.probability),
         probability_range=None if probabilities is None else (float(f"{probabilities[0]:.6g}"), float(f"{probabilities[1]:.6g}")),
+        probability_assumed=assessment.facts.get("probability_is_assumed") is True,
+        review=assessment.facts.get("review") is True,
         risk=assessment.risk,
         risk_range=assessment.risk_range,
         confidence=assessment.confidence,
@@ -234,5 +236,6 @@ def compact(
         expected=lead.expected if lead else None,
         due_on=due_on,
         reason=reason,
+        covered_by=str(getattr(warning, "covered_by", "")),
         shown=shown,
     )

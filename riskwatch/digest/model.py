@@ -212,6 +212,10 @@ class WarningCard(Part):
     severity: int
     probability: float | None
     probability_range: tuple[float, float] | None
+    # True where nothing could be estimated and a working value stands in.
+    probability_assumed: bool
+    # True where the grading table asks for expert judgement (研判) before anything else.
+    review: bool
     risk: str
     risk_range: tuple[str, str] | None
     confidence: str
@@ -251,6 +255,8 @@ class CompactRow(Part):
     expected: float | None
     due_on: dt.date | None
     reason: Text | None
+    # The warning under which this concern is reported now; "" for none.
+    covered_by: str = ""
     shown: bool
 
 

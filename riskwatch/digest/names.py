@@ -44,6 +44,16 @@ class Namer:
             return "inside"
         return "wider" if self._is_within(jurisdiction, code) else ""
 
+    def distance(self, one: str, other: str) -> int | None:
+        """Return how many levels apart two related regions are, 0 for the same, None for unrelated ones; "" is above all."""
+        if one == other:
+            return 0
+        if not one or not other:
+            return 1 + len(self._path(one or other))
+        if self._is_within(one, other) or self._is_within(other, one):
+            return abs(len(self._path(one)) - len(self._path(other)))
+        return None
+
     def place(self, code: str, jurisdiction: str) -> Place | None:
         """Return the place as the jurisdiction sees it, None if it lies elsewhere."""
         relation = self.relation(code, jurisdiction)
@@ -53,15 +63,17 @@ class Namer:
         return Place(code=code, name=name, relation="inside" if relation == "inside" else "wider", level=self._level(code))
 
     def _is_within(self, code: str, ancestor: str) -> bool:
+        return ancestor in self._path(code)
+
+    def _path(self, code: str) -> frozenset[str]:
+        """Return a region and all above it; an unknown code is above and below nothing but itself."""
         tree = self._trees.region
-        if tree is None:
-            return code == ancestor
         if code not in self._paths:
             try:
-                self._paths[code] = frozenset(map(str, tree.path(code)))
+                self._paths[code] = frozenset({code, *map(str, tree.path(code))}) if tree is not None else frozenset({code})
             except (LookupError, DimensionError):
-                self._paths[code] = frozenset()
-        return ancestor in self._paths[code]
+                self._paths[code] = frozenset({code})
+        return self._paths[code]
 
     def _level(self, code: str) -> str:
         tree = self._trees.region

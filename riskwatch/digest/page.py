@@ -12,8 +12,8 @@ from riskwatch.digest.sentences import Speaker
 
 __all__ = ["lay_out"]
 
-MEASURES, ACTIONS, ACTIONS_URGENT, WOULD_CHANGE = 2, 2, 4, 2
-REPORT_CLOCKS, CASES_OVERDUE, CASES_SOON, SYSTEMIC, EXTERNAL, SOURCES = 3, 5, 4, 4, 4, 4
+MEASURES, MEASURES_URGENT, ACTIONS, ACTIONS_URGENT, WOULD_CHANGE = 1, 2, 2, 4, 2
+REPORT_CLOCKS, CASES_OVERDUE, CASES_SOON, SYSTEMIC, EXTERNAL, SOURCES = 3, 5, 4, 4, 4, 3
 _URGENT = frozenset({"I", "II"})
 _Sectioner = Callable[[Digest, Speaker], "list[Block]"]
 
@@ -76,16 +76,16 @@ def _bottom_line(digest: Digest, say: Speaker) -> list[Block]:
         blocks.append(Para(t("no_leading")))
     else:
         blocks.append(_quiet(digest, say))
+    counts = digest.bottom_line.counts
     columns = ("new", "raised", "eased", "recovered", "open")
+    figures = [t("counts", **{name: getattr(count, name) for name in columns}) for count in counts]
     blocks.append(
         Table(
-            head=(t("counts.grade"), *(t(f"counts.{name}") for name in columns)),
-            rows=tuple(
-                (Cell("", say.badge(count.grade)), *(Cell(amount(getattr(count, name))) for name in columns))
-                for count in digest.bottom_line.counts
-            ),
-            align="lrrrrr",
-            widths=(30, 14, 14, 14, 14, 14),
+            head=tuple(say.grade(count.grade) for count in counts),
+            rows=(tuple(Cell(text) for text in figures),),
+            align="l" * len(counts),
+            widths=(25,) * len(counts),
+            badges=tuple(say.badge(count.grade) for count in counts),
         )
     )
     return blocks
@@ -130,7 +130,7 @@ def _warnings(digest: Digest, say: Speaker) -> list[Block]:
 
 def _card(card: WarningCard, say: Speaker, chart: int) -> CardBlock:
     t = say.t
-    shown = card.measures[:MEASURES]
+    shown = card.measures[: MEASURES_URGENT if card.grade in _URGENT else MEASURES]
     what = [say.measure(measure) + t("stop") for measure in shown]
     if card.measures_total > len(shown):
         what.append(t("measure.others", n=card.measures_total - len(shown)))
@@ -143,12 +143,11 @@ def _card(card: WarningCard, say: Speaker, chart: int) -> CardBlock:
     gap = "" if say.language == "zh" else " "
     lines = (
         (t("card.reason"), ((say.of(card.reason) + gap if card.reason is not None else "") + say.reason(card),)),
-        (t("card.what"), tuple(what) or (t("figures.none") + t("stop"),)),
+        (t("card.what"), tuple(what) or (t("figures.floor") + t("stop"),)),
         (t("card.exposed"), (say.exposed(card),)),
         (t("card.sources"), (say.sources(card),)),
         (t("card.would_change"), tuple(say.of(text) for text in card.would_change[:WOULD_CHANGE]) or (t("would_change.unknown"),)),
-        (t("card.actions"), actions or (t("action.none"),)),
-        (t("card.legal"), (t("sep").join(laws) + t("stop"),) if laws else (t("legal.none"),)),
+        (t("card.actions"), (*actions, _legal(laws, say)) if actions else (t("action.none"),)),
     )
     return CardBlock(
         badge=say.badge(card.grade),
@@ -159,6 +158,11 @@ def _card(card: WarningCard, say: Speaker, chart: int) -> CardBlock:
         chart=chart,
         chart_caption=say.chart(card.chart) if card.chart is not None else "",
     )
+
+
+def _legal(laws: tuple[str, ...], say: Speaker) -> str:
+    t = say.t
+    return t("card.legal") + t("colon") + t("sep").join(laws) + t("stop") if laws else t("legal.none")
 
 
 def _others(digest: Digest, say: Speaker) -> list[Block]:
@@ -333,7 +337,7 @@ def _cases(digest: Digest, say: Speaker) -> list[Block]:
                 head=tuple(t(f"cases.{name}") for name in ("left", "due", "kind", "what", "owner")),
                 rows=tuple(_case(case, say) for case in (*overdue, *soon)),
                 align="lllll",
-                widths=(12, 12, 18, 34, 24),
+                widths=(11, 11, 22, 32, 24),
             )
         )
     else:

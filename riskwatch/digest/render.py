@@ -25,8 +25,8 @@ from riskwatch.digest.page import lay_out
 
 __all__ = ["Email", "Image", "render_email", "render_html", "render_json", "render_markdown"]
 
-CHART_INCHES = (7.0, 0.72)
-CHART_PIXELS = (680, 70)
+CHART_INCHES = (7.0, 0.68)
+CHART_PIXELS = (680, 66)
 # Inline marks of Markdown, and what GitHub's dialect makes links of. Escaped everywhere: where a value will stand is not known here.
 _MARKS = re.compile(r"([\\`*_\[\]|~#])")
 

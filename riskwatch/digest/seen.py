@@ -6,14 +6,14 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from riskwatch.assessment.types import Action, Assessment, Subject
+from riskwatch.assessment.types import Action, Assessment
 from riskwatch.digest.cards import bilingual, grade_name
 from riskwatch.digest.inputs import EventLike, WarningLike
 from riskwatch.digest.model import GRADES, Change, GradeName, Place, Text
 from riskwatch.digest.names import Namer
 from riskwatch.errors import RiskwatchError
 
-__all__ = ["Day", "Finder", "Seen", "see"]
+__all__ = ["Day", "Seen", "assign", "see"]
 
 # When several events fall on one day, the one that a reader must know wins.
 _PRIORITY: tuple[Change, ...] = ("recovered", "new", "worsened", "eased", "unchanged")
@@ -64,7 +64,7 @@ def see(day: Day, namer: Namer, jurisdiction: str) -> list[Seen]:
         If two warnings share an identifier.
     """
     _check_unique(day.warnings)
-    finder = Finder(day.assessments)
+    assigned = assign(day, namer)
     today: dict[str, list[EventLike]] = {}
     for happened in day.events:
         if happened.as_of == day.as_of:
@@ -76,7 +76,7 @@ def see(day: Day, namer: Namer, jurisdiction: str) -> list[Seen]:
         ended_before = str(warning.state) == "recovered" and change != "recovered"
         if place is None or ended_before or grade_name(warning.grade) not in GRADES:
             continue
-        assessment = finder.find(warning.subject)
+        assessment = assigned.get(warning.warning_id)
         actions = tuple(day.open_actions.get(warning.warning_id, ()))
         if not actions and change in _LIVE and assessment is not None:
             actions = assessment.actions
@@ -95,22 +95,28 @@ def see(day: Day, namer: Namer, jurisdiction: str) -> list[Seen]:
     return sorted(found, key=lambda item: item.order)
 
 
-class Finder:
-    """Assessment of a subject; the anchor may have moved since the warning was opened, the subject may not."""
+def assign(day: Day, namer: Namer) -> dict[str, Assessment]:
+    """Return the assessment of each warning, by warning id: same kind and code, related places, the nearest pair first.
 
-    def __init__(self, assessments: Sequence[Assessment]) -> None:
-        self._exact = {item.subject: item for item in assessments}
-        self._loose: dict[tuple[str, str], list[Assessment]] = {}
-        for item in assessments:
-            self._loose.setdefault((item.subject.kind, item.subject.code), []).append(item)
-
-    def find(self, subject: Subject) -> Assessment | None:
-        """Return the assessment of ``subject``, or the only one of the same kind and code."""
-        exact = self._exact.get(subject)
-        if exact is not None:
-            return exact
-        loose = self._loose.get((subject.kind, subject.code), [])
-        return loose[0] if len(loose) == 1 else None
+    The anchor of a concern may have moved since its warning was opened; each assessment goes to one warning only, to an open one
+    before one that has recovered.
+    """
+    pairs = []
+    for warning in day.warnings:
+        for number, assessment in enumerate(day.assessments):
+            mine, theirs = warning.subject, assessment.subject
+            if (mine.kind, mine.code) != (theirs.kind, theirs.code):
+                continue
+            distance = namer.distance(mine.region, theirs.region)
+            if distance is not None:
+                pairs.append((str(warning.state) == "recovered", distance, -int(assessment.grade), warning.warning_id, number))
+    taken: dict[str, Assessment] = {}
+    used: set[int] = set()
+    for _, _, _, warning_id, number in sorted(pairs):
+        if warning_id not in taken and number not in used:
+            taken[warning_id] = day.assessments[number]
+            used.add(number)
+    return taken
 
 
 def _change(warning: WarningLike, events: Sequence[EventLike], as_of: dt.date) -> tuple[Change, EventLike | None]:

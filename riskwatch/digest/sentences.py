@@ -127,7 +127,7 @@ class Speaker:
     def figures(self, measure: Measure | None, *, where: str = "") -> str:
         """Return observed against expected without the rest."""
         if measure is None:
-            return self.t("figures.none")
+            return self.t("figures.floor")
         return self.t(
             "figures.count" if measure.exposure is None else "figures.rate",
             where=where,
@@ -143,6 +143,8 @@ class Speaker:
 
     def row_figures(self, row: CompactRow) -> str:
         """Return observed over expected of a compact row."""
+        if row.covered_by:
+            return self.t("others.covered", code=row.covered_by)
         if row.observed is None:
             return self.t("figures.none")
         return pair(row.observed, row.expected, row.exposure)
@@ -156,6 +158,8 @@ class Speaker:
     def reason(self, card: WarningCard) -> str:
         """Return why the level was proposed: risk, confidence, scope and rules apart, never one blended score."""
         chance = "" if card.probability is None else self.t("reason.probability", value=one_in(card.probability))
+        if card.probability is not None and card.probability_assumed:
+            chance += self.t("reason.assumed")
         risk = self.t.code("risk", card.risk)
         if card.risk_range is not None:
             low, high = (self.t.code("risk", value) for value in card.risk_range)
@@ -168,7 +172,7 @@ class Speaker:
             probability=chance,
             confidence=card.confidence,
             scope=self.scope(card),
-            rules=self.t("reason.rules", rules=self.t.join(rules)) if rules else "",
+            rules=(self.t("reason.rules", rules=self.t.join(rules)) if rules else "") + (self.t("reason.review") if card.review else ""),
         )
 
     def exposed(self, card: WarningCard) -> str:
