@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
@@ -39,7 +39,7 @@ class _NoDefault:
 NO_DEFAULT = _NoDefault()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Explanation:
     """The answer to ``riskwatch explain PATH``.
 
@@ -99,7 +99,8 @@ def explain(definitions: Definitions, path: str) -> Explanation:
     data = draft.data
     default, description = _documented(model, tail, data) if model else (NO_DEFAULT, "")
     if model is ModelDefinition and tail[:1] == ("parameters",) and len(tail) == 2:
-        default = _parameter_default(str(data.get("detector")), str(tail[1]))
+        default, note = _parameter(str(data.get("detector")), str(tail[1]))
+        description = note or description
     said = [(_said(at_path(layer.data, tail)), layer.locate(tail)) for layer in draft.layers if layer.has(tail)]
     if not said and default is NO_DEFAULT:
         holder = at_path(data, tail[:-1])
@@ -129,15 +130,20 @@ def _documented(model: type[BaseModel], path: YamlPath, data: Any) -> tuple[Any,
     return NO_DEFAULT, ""
 
 
-def _parameter_default(detector: str, name: str) -> Any:
-    """Return the default of a detector's parameter; detectors are frozen dataclasses."""
+def _parameter(detector: str, name: str) -> tuple[Any, str]:
+    """Return default and meaning (with unit) of a detector's parameter; detectors are frozen dataclasses."""
     registry = detectors()
     if registry is None or detector not in registry.names:
-        return NO_DEFAULT
+        return NO_DEFAULT, ""
     try:
-        return getattr(registry.make(detector), name, NO_DEFAULT)
+        made = registry.make(detector)
     except (DetectorError, TypeError):
-        return NO_DEFAULT
+        return NO_DEFAULT, ""
+    rules = {field.name: field.metadata for field in dataclasses.fields(made)} if dataclasses.is_dataclass(made) else {}
+    unit = str(rules.get(name, {}).get("unit", ""))
+    note = str(rules.get(name, {}).get("note", ""))
+    meaning = "; ".join(part for part in (note, f"in {unit}" if unit else "") if part)
+    return getattr(made, name, NO_DEFAULT), f"parameter of {detector}" + (f": {meaning}" if meaning else "")
 
 
 def _plain(value: Any) -> Any:
