@@ -10,10 +10,18 @@ from pydantic import BaseModel
 
 from riskwatch.definitions.definitions import Definitions
 from riskwatch.definitions.layers import DEFAULT, Origin, hide_password, origin_of
-from riskwatch.definitions.rooms import detectors
+from riskwatch.definitions.rooms import CATALOGUES, catalogue_type, detectors
 from riskwatch.definitions.strict_yaml import YamlPath
 from riskwatch.definitions.suggest import unknown
-from riskwatch.definitions.types import Centre, DimensionFile, ModelDefinition, PipelineDefinition, ProjectSettings, SourceDefinition
+from riskwatch.definitions.types import (
+    Centre,
+    DimensionFile,
+    HolidayCalendar,
+    ModelDefinition,
+    PipelineDefinition,
+    ProjectSettings,
+    SourceDefinition,
+)
 from riskwatch.definitions.validation import at_path, classes_at, fields_at
 from riskwatch.errors import DetectorError, ProjectError
 
@@ -26,6 +34,7 @@ TYPES: dict[str, type[BaseModel]] = {
     "pipelines": PipelineDefinition,
     "centres": Centre,
     "dimensions": DimensionFile,
+    "holidays": HolidayCalendar,
 }
 
 
@@ -95,7 +104,7 @@ def explain(definitions: Definitions, path: str) -> Explanation:
     """
     head, tail = definitions.split(path)
     draft = definitions.drafts[head]
-    model = TYPES.get(str(head[0]))
+    model = _type_of(str(head[0]))
     data = draft.data
     default, description = _documented(model, tail, data) if model else (NO_DEFAULT, "")
     if model is ModelDefinition and tail[:1] == ("parameters",) and len(tail) == 2:
@@ -109,6 +118,10 @@ def explain(definitions: Definitions, path: str) -> Explanation:
     chain = tuple(([] if default is NO_DEFAULT else [(default, DEFAULT)]) + said)
     value = _said(at_path(data, tail)) if said else default
     return Explanation(path, value, origin_of(draft.layers, tail) if said else DEFAULT, default, description, chain)
+
+
+def _type_of(kind: str) -> type[BaseModel] | None:
+    return TYPES.get(kind) or (catalogue_type(CATALOGUES[kind]) if kind in CATALOGUES else None)
 
 
 def _documented(model: type[BaseModel], path: YamlPath, data: Any) -> tuple[Any, str]:
