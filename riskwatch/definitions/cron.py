@@ -49,7 +49,11 @@ def _numeric_fault(part: str, low: int, high: int) -> str:
         return f'must be from {low} to {high}, got "{part}"'
     if ends != sorted(ends):
         return f'range "{part}" runs backwards'
-    return "step must be at least 1" if match["step"] and int(match["step"]) < 1 else ""
+    if match["step"]:
+        first, last = (ends[0] if ends else low), (ends[1] if len(ends) > 1 else high)
+        if not 1 <= int(match["step"]) <= max(last - first, 1):
+            return f'step must be from 1 to {max(last - first, 1)} in "{part}"'
+    return ""
 
 
 def _weekday_fault(part: str) -> str:

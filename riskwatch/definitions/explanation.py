@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
 
 from riskwatch.definitions.definitions import Definitions
 from riskwatch.definitions.layers import DEFAULT, Origin, hide_password, origin_of
-from riskwatch.definitions.rooms import detectors
+from riskwatch.definitions.rooms import CATALOGUES, catalogue_type, detectors
 from riskwatch.definitions.strict_yaml import YamlPath
 from riskwatch.definitions.suggest import unknown
-from riskwatch.definitions.types import Centre, DimensionFile, ModelDefinition, PipelineDefinition, ProjectSettings, SourceDefinition
+from riskwatch.definitions.types import (
+    Centre,
+    DimensionFile,
+    HolidayCalendar,
+    ModelDefinition,
+    PipelineDefinition,
+    ProjectSettings,
+    SourceDefinition,
+)
 from riskwatch.definitions.validation import at_path, classes_at, fields_at
 from riskwatch.errors import DetectorError, ProjectError
 
@@ -26,6 +34,7 @@ TYPES: dict[str, type[BaseModel]] = {
     "pipelines": PipelineDefinition,
     "centres": Centre,
     "dimensions": DimensionFile,
+    "holidays": HolidayCalendar,
 }
 
 
@@ -39,7 +48,7 @@ class _NoDefault:
 NO_DEFAULT = _NoDefault()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Explanation:
     """The answer to ``riskwatch explain PATH``.
 
@@ -95,11 +104,12 @@ def explain(definitions: Definitions, path: str) -> Explanation:
     """
     head, tail = definitions.split(path)
     draft = definitions.drafts[head]
-    model = TYPES.get(str(head[0]))
+    model = _type_of(str(head[0]))
     data = draft.data
     default, description = _documented(model, tail, data) if model else (NO_DEFAULT, "")
     if model is ModelDefinition and tail[:1] == ("parameters",) and len(tail) == 2:
-        default = _parameter_default(str(data.get("detector")), str(tail[1]))
+        default, note = _parameter(str(data.get("detector")), str(tail[1]))
+        description = note or description
     said = [(_said(at_path(layer.data, tail)), layer.locate(tail)) for layer in draft.layers if layer.has(tail)]
     if not said and default is NO_DEFAULT:
         holder = at_path(data, tail[:-1])
@@ -108,6 +118,10 @@ def explain(definitions: Definitions, path: str) -> Explanation:
     chain = tuple(([] if default is NO_DEFAULT else [(default, DEFAULT)]) + said)
     value = _said(at_path(data, tail)) if said else default
     return Explanation(path, value, origin_of(draft.layers, tail) if said else DEFAULT, default, description, chain)
+
+
+def _type_of(kind: str) -> type[BaseModel] | None:
+    return TYPES.get(kind) or (catalogue_type(CATALOGUES[kind]) if kind in CATALOGUES else None)
 
 
 def _documented(model: type[BaseModel], path: YamlPath, data: Any) -> tuple[Any, str]:
@@ -129,15 +143,20 @@ def _documented(model: type[BaseModel], path: YamlPath, data: Any) -> tuple[Any,
     return NO_DEFAULT, ""
 
 
-def _parameter_default(detector: str, name: str) -> Any:
-    """Return the default of a detector's parameter; detectors are frozen dataclasses."""
+def _parameter(detector: str, name: str) -> tuple[Any, str]:
+    """Return default and meaning (with unit) of a detector's parameter; detectors are frozen dataclasses."""
     registry = detectors()
     if registry is None or detector not in registry.names:
-        return NO_DEFAULT
+        return NO_DEFAULT, ""
     try:
-        return getattr(registry.make(detector), name, NO_DEFAULT)
+        made = registry.make(detector)
     except (DetectorError, TypeError):
-        return NO_DEFAULT
+        return NO_DEFAULT, ""
+    rules = {field.name: field.metadata for field in dataclasses.fields(made)} if dataclasses.is_dataclass(made) else {}
+    unit = str(rules.get(name, {}).get("unit", ""))
+    note = str(rules.get(name, {}).get("note", ""))
+    meaning = "; ".join(part for part in (note, f"in {unit}" if unit else "") if part)
+    return getattr(made, name, NO_DEFAULT), f"parameter of {detector}" + (f": {meaning}" if meaning else "")
 
 
 def _plain(value: Any) -> Any:

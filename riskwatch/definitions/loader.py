@@ -25,7 +25,7 @@ from riskwatch.definitions.files import (
     plain_draft,
 )
 from riskwatch.definitions.layers import Layer
-from riskwatch.definitions.rooms import built_trees, catalogue_type, detectors, tree_facts
+from riskwatch.definitions.rooms import CATALOGUES, built_trees, catalogue_type, detectors, tree_facts
 from riskwatch.definitions.settings import Overrides, ProjectFile, read_overrides, read_project_file, settings_draft
 from riskwatch.definitions.source_checks import check_source
 from riskwatch.definitions.strict_yaml import YamlPath
@@ -37,8 +37,6 @@ from riskwatch.errors import DefinitionError, Problem, ProjectError
 __all__ = ["check", "load_definitions"]
 
 ValueT = TypeVar("ValueT", bound=BaseModel)
-
-CATALOGUES = {"grading": "GradingRules", "actions": "ActionCatalogue", "hazards": "HazardCatalogue"}
 
 
 def load_definitions(
@@ -91,15 +89,16 @@ def check(
 ) -> list[Problem]:
     """Return every problem of a project's definitions, in the order of files and lines; see :func:`load_definitions`.
 
-    Once the YAML is sound, the code lists of the profile in force are built as well, and their problems returned.
+    Once the YAML is sound, the code lists of every profile are built as well, and their problems returned.
     """
     found, problems = _load(root, profile, overrides or {}, os.environ if environ is None else environ, adapters)
     if found is not None:
         # Lists that lie in the data folder are for `doctor` and the run: the folder may be elsewhere today.
-        shipped = [file for file in found.dimensions if "{data}" not in file.path]
-        _, complaints = built_trees(shipped, {"root": root, "data": found.data})
-        problems = [_tree_problem(line) for line in complaints]
-    return sorted(problems)
+        shipped = [file for file in found.all_dimensions if "{data}" not in f"{file.path}{file.crosswalk}"]
+        for name in found.profiles:
+            here = [file for file in shipped if _applies(file, name)]
+            problems += [_tree_problem(line) for line in built_trees(here, {"root": root, "data": found.data})[1]]
+    return sorted(set(problems))
 
 
 def _tree_problem(line: str) -> Problem:

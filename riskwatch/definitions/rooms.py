@@ -19,7 +19,10 @@ from riskwatch.definitions.suggest import unknown
 from riskwatch.definitions.types import DimensionFile
 from riskwatch.errors import DimensionError
 
-__all__ = ["Complaint", "Detectors", "TreeFacts", "built_trees", "catalogue_type", "detectors", "resolve", "tree_facts"]
+__all__ = ["CATALOGUES", "Complaint", "Detectors", "TreeFacts", "built_trees", "catalogue_type", "detectors", "resolve", "tree_facts"]
+
+CATALOGUES = {"grading": "GradingRules", "actions": "ActionCatalogue", "hazards": "HazardCatalogue"}
+"""Kind of file in ``config/`` -> class in :mod:`riskwatch.assessment.rules` that checks it."""
 
 Complaint = tuple[int, str, str]
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 
-from riskwatch.definitions.rooms import catalogue_type
+from riskwatch.definitions.rooms import CATALOGUES, catalogue_type
 from riskwatch.definitions.types import (
     Centre,
     DimensionFile,
@@ -30,7 +30,6 @@ __all__ = ["FOLDER", "schemas", "write_schemas"]
 
 FOLDER = "config/schemas"
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_CATALOGUES = {"grading": "GradingRules", "actions": "ActionCatalogue", "hazards": "HazardCatalogue"}
 
 Schema = dict[str, Any]
 
@@ -46,7 +45,7 @@ def schemas() -> dict[str, Schema]:
         "model": _models(),
         "pipeline": _one_or_list("pipelines", PipelineDefinition, "pipelines/*.yaml: schedules and their steps"),
     }
-    for kind, name in _CATALOGUES.items():
+    for kind, name in CATALOGUES.items():
         found = catalogue_type(name)
         if found is not None:
             made[kind] = _plain(found, f"config/{kind}.yaml")

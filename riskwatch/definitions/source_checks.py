@@ -150,15 +150,16 @@ def _check_codes(draft: Draft, source: SourceDefinition, fields: Mapping[str, Fi
 
 
 def _check_key(draft: Draft, source: SourceDefinition, fields: Mapping[str, Field], collector: Collector) -> None:
+    """Check that fields in the key are mapped; any other name may be a raw header, which only the file can tell."""
+    mapped = {*source.columns, *source.constants, *source.codes}
     headers = {
         header for given in (*source.columns.values(), *source.items.values()) for header in ([given] if isinstance(given, str) else given)
     }
-    known = headers | set(source.ignore) | set(fields)
     for number, name in enumerate(source.key):
-        if source.adapter is None and name not in known:
-            collector.add(draft, ("key", number), f"key[{number}]: {unknown('field or header', name, known)}")
-        elif name in fields and name not in {*source.columns, *source.constants, *source.codes} and name not in headers:
+        if name in fields and name not in mapped | headers | set(source.ignore):
             collector.add(draft, ("key", number), f"key[{number}]: field {name} is not mapped in columns")
+        if name in source.key[:number]:
+            collector.add(draft, ("key", number), f"key[{number}]: {name} is given twice")
 
 
 def _check_known_at(draft: Draft, source: SourceDefinition, fields: Mapping[str, Field], collector: Collector) -> None:

@@ -1,5 +1,6 @@
 """A small project, and a registry with one detector whose messages never change."""
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -7,6 +8,15 @@ import pytest
 
 from riskwatch.definitions import loader, rooms
 from riskwatch.errors import DetectorError
+
+
+@dataclasses.dataclass(frozen=True)
+class Counting:
+    """What the stand-in makes; metadata as real detectors have them."""
+
+    alpha: float = dataclasses.field(default=0.05, metadata={"unit": "probability", "note": "one-sided level"})
+    baseline_years: int = dataclasses.field(default=4, metadata={"unit": "years"})
+
 
 TESTDATA = Path(__file__).parent / "testdata"
 
@@ -26,7 +36,7 @@ def counting(name, **parameters):
             faults.append(f"{name}: {key} must be <= {high}, got {value}")
     if faults:
         raise DetectorError("\n".join(faults))
-    return type("Counting", (), {"alpha": 0.05, "baseline_years": 4, **parameters})()
+    return Counting(**parameters)
 
 
 @pytest.fixture

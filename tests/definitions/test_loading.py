@@ -186,7 +186,7 @@ def test_explain_prints_what_was_overridden(project):
     assert text.splitlines() == [
         "models.injury-counts.parameters.alpha = 0.001",
         "  from models/injury_counts.yaml:12:25",
-        "  parameters of the detector; those left out keep its defaults",
+        "  parameter of counting: one-sided level; in probability",
         "  overrides 0.01 from config/riskwatch.yaml:5:25",
         "  overrides 0.05 from built-in default",
     ]

@@ -1,0 +1,105 @@
+"""Generated files are up to date, and the shipped definitions fit schemas and rooms."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from riskwatch.definitions import check, explain, load_definitions, reference, rooms, schemas, strict_yaml
+
+whole = pytest.mark.skipif(rooms.detectors() is None, reason="needs riskwatch.detectors, which this tree does not have")
+
+ROOT = Path(__file__).parents[2]
+KINDS = {
+    "config/riskwatch.yaml": "riskwatch",
+    "config/dimensions.yaml": "dimensions",
+    "config/centres.yaml": "centres",
+    "config/holidays.yaml": "holidays",
+    "config/grading.yaml": "grading",
+    "config/actions.yaml": "actions",
+    "config/hazards.yaml": "hazards",
+    **{path.relative_to(ROOT).as_posix(): "source" for path in (ROOT / "config/sources").glob("*.yaml")},
+    **{path.relative_to(ROOT).as_posix(): "model" for path in (ROOT / "models").glob("*.yaml")},
+    **{path.relative_to(ROOT).as_posix(): "pipeline" for path in (ROOT / "pipelines").glob("*.yaml")},
+}
+
+
+def test_schemas_are_up_to_date():
+    made = {f"{kind}.json": schemas.as_text(schema) for kind, schema in schemas.schemas().items()}
+    stored = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / schemas.FOLDER).glob("*.json")}
+    assert stored == made, "run: python -m riskwatch.definitions.schemas ."
+
+
+def test_the_reference_is_up_to_date():
+    stored = (ROOT / reference.PATH).read_text(encoding="utf-8")
+    assert stored == reference.reference(), "run: python -m riskwatch.definitions.reference ."
+
+
+def test_every_key_has_a_meaning():
+    lines = [line for line in reference.reference().splitlines() if line.startswith("| `")]
+    assert len(lines) > 100
+    # The kind of a reader is explained where it is chosen.
+    assert [line for line in lines if line.endswith("|  |") and not line.startswith("| `kind`")] == []
+
+
+@pytest.mark.parametrize("name", sorted(name for name in KINDS if (ROOT / name).exists()))
+def test_shipped_files_fit_their_schema_and_name_it(name):
+    document, problems = strict_yaml.read_yaml(ROOT / name, name)
+    assert problems == []
+    schema = schemas.schemas()[KINDS[name]]
+    jsonschema.Draft202012Validator.check_schema(schema)
+    # Keys are text in JSON: the years of the Spring Festival are numbers in YAML.
+    data = json.loads(json.dumps(document.data))
+    jsonschema.validate(data, schema)
+    first = (ROOT / name).read_text(encoding="utf-8").split("\n", maxsplit=1)[0]
+    if first.startswith("# yaml-language-server"):
+        link = first.split("$schema=")[1]
+        assert (ROOT / name).parent.joinpath(link).resolve() == ROOT / schemas.FOLDER / f"{KINDS[name]}.json"
+
+
+def test_a_schema_finds_a_slip_that_an_editor_should_underline():
+    schema = schemas.schemas()["model"]
+    good = {"models": [{"name": "a", "label": {"zh": "x", "en": "x"}}]}
+    jsonschema.validate(good, schema)
+    with pytest.raises(jsonschema.ValidationError, match="'alhpa' was unexpected"):
+        jsonschema.validate({"defaults": {"alhpa": 1}, "models": []}, schema)
+
+
+@whole
+def test_the_shipped_project_has_no_problem():
+    assert [str(problem) for problem in check(ROOT, environ={})] == []
+
+
+@whole
+@pytest.mark.parametrize(("profile", "simulated"), [("demo", True), ("real", False)])
+def test_the_shipped_profiles(profile, simulated):
+    found = load_definitions(ROOT, profile=profile, environ={})
+    assert found.settings.simulated is simulated
+    # Only the demonstration stands still.
+    assert (found.settings.as_of is not None) is simulated
+    assert found.models
+    assert found.centres
+    for model in found.models.values():
+        assert rooms.detectors().make(model.detector, **model.parameters).name == model.detector
+        # A model watches something that is pulled in its profile.
+        assert any(source.stream == model.stream for source in found.sources.values())
+    assert {"settings", "pipelines.daily", "holidays"} <= set(found.hashes)
+
+
+@whole
+def test_the_thin_series_of_2015_is_not_rolled_away():
+    # neiss:5042 had 49 cases in four years; the hoverboard episode must be visible in its own series.
+    model = load_definitions(ROOT, profile="real", environ={}).models["neiss-youth-products"]
+    assert model.sparse.min_total <= 49
+    assert model.between == {"age": (14, 24)}
+    assert model.frequency == "month"
+
+
+@whole
+def test_explain_knows_the_real_detectors():
+    found = load_definitions(ROOT, environ={})
+    told = explain(found, "models.injury-counts.parameters.alpha")
+    assert str(told.origin).startswith("models/injury_counts.yaml:")
+    assert told.default == rooms.detectors().make("farrington-flexible").alpha
+    assert told.description.startswith("parameter of farrington-flexible")
