@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from riskwatch.assessment.protocols import TreePaths, WorkCalendar
 from riskwatch.assessment.rules import OBJECTS, ActionCatalogue, ActionRule
 from riskwatch.assessment.types import Action, Grade, Scope, Subject
+from riskwatch.errors import RiskwatchError
 
 __all__ = ["Desk", "choose", "due_day"]
 
@@ -23,11 +24,11 @@ def due_day(start: dt.date, amount: int, unit: str, calendar: WorkCalendar | Non
     if unit == "hour":
         return start + dt.timedelta(days=amount // 24), "hours"
     if unit == "working-day" and calendar is not None:
-        day, left = start, amount
-        while left > 0:
-            day += dt.timedelta(days=1)
-            left -= calendar.is_working_day(day)
-        return day, "working-days"
+        try:
+            return calendar.add_working_days(start, amount), "working-days"
+        except RiskwatchError:
+            # The calendar does not know the year (holidays are announced late in the year before): count as without one, and say so.
+            pass
     how = "natural-days" if unit == "natural-day" else "natural-days-no-calendar"
     return start + dt.timedelta(days=amount), how
 

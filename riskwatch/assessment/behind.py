@@ -100,7 +100,7 @@ class RecordBase:
         self._dates[stream] = pd.to_datetime(known["event_date"]).to_numpy().astype("datetime64[D]")
         counted = NUMERATOR.get(stream, "")
         values = known[counted] if counted in known.columns else pd.Series(1.0, index=known.index)
-        self._counts[stream] = values.astype(np.float64).fillna(0.0).to_numpy()
+        self._counts[stream] = np.asarray(values.astype(np.float64).fillna(0.0), dtype=np.float64)
         for column in (*PRODUCTS, "industry", "region"):
             if column in known.columns:
                 tree = "product" if column in PRODUCTS else column

@@ -93,7 +93,7 @@ def _text(frame: pd.DataFrame, column: str) -> pd.Series:
 def _number(frame: pd.DataFrame, column: str, default: float) -> FloatArray:
     if column not in frame.columns:
         return np.full(len(frame), default)
-    return frame[column].astype(np.float64).fillna(default).to_numpy()
+    return np.asarray(frame[column].astype(np.float64).fillna(default), dtype=np.float64)
 
 
 def _sums(labels: pd.Series, weights: FloatArray) -> dict[str, float]:
@@ -182,7 +182,7 @@ def _spot_checks(rows: pd.DataFrame, base: RecordBase, rules: GradingRules, clas
     fails = rows.loc[failed > 0]
     bad_counts = pd.Series(failed[failed > 0], index=fails.index)
     producers = _text(fails, "producer")
-    by_producer = _sums(producers[producers != ""], bad_counts[producers != ""].to_numpy())
+    by_producer = _sums(producers[producers != ""], np.asarray(bad_counts[producers != ""], dtype=np.float64))
     known_failures = sum(by_producer.values())
     largest = max(by_producer.values()) / known_failures if known_failures > 0 else None
 
@@ -199,7 +199,7 @@ def _spot_checks(rows: pd.DataFrame, base: RecordBase, rules: GradingRules, clas
         "inspected": float(inspected.sum()),
         "failed": float(failed.sum()),
         "by_selection": by_selection,
-        "by_channel": _sums(_text(fails, "channel").replace("", "unknown"), bad_counts.to_numpy()),
+        "by_channel": _sums(_text(fails, "channel").replace("", "unknown"), np.asarray(bad_counts, dtype=np.float64)),
         "producers_failed": len(by_producer),
         "largest_producer_share": None if largest is None else round(largest, 3),
         "producers_sharing_an_item": sharing,

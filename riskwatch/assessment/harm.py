@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from riskwatch.assessment.context import Case, Run
@@ -32,7 +32,7 @@ def hazard_of(
             if found != UNKNOWN:
                 return found, {kind: dict(part.classes)}
     if subject.kind == "product":
-        declared = run.paths["product"].attribute(subject.code, "hazards")
+        declared = run.paths["product"].attribute(subject.code, "hazards", inherit=True)
         for code in str(declared).replace(";", "|").replace(",", "|").split("|") if declared is not None else ():
             if code.strip() in run.classifier.catalogue.classes:
                 return code.strip(), {"product_tree": str(declared)}
@@ -57,7 +57,7 @@ def units_of(run: Run, subject: Subject) -> float | None:
 
 
 def _lifetime(run: Run, subject: Subject) -> float:
-    value = run.paths["product"].attribute(subject.code, "lifetime_years") if subject.kind == "product" else None
+    value = run.paths["product"].attribute(subject.code, "lifetime_years", inherit=True) if subject.kind == "product" else None
     return float(value) if value is not None and float(value) > 0 else run.rules.probability.lifetime_years
 
 

@@ -38,10 +38,10 @@ class Tree(Protocol):
 
 @runtime_checkable
 class WorkCalendar(Protocol):
-    """Knows working days, adjusted workdays included."""
+    """Knows working days, adjusted workdays included (``riskwatch.calendar.HolidayCalendar`` is one)."""
 
-    def is_working_day(self, day: dt.date) -> bool:
-        """Return whether people work on ``day``."""
+    def add_working_days(self, start: dt.date, n: int) -> dt.date:
+        """Return the ``n``-th working day after ``start``; the day itself is not counted. RiskwatchError for an unknown year."""
 
 
 def tree_of(trees: object, dimension: str) -> Tree | None:
@@ -118,14 +118,15 @@ class TreePaths:
         except (LookupError, ValueError, DimensionError):
             return code
 
-    def attribute(self, code: str, name: str) -> Any:
-        """Return attribute ``name`` of ``code``; None where missing, empty or NaN."""
+    def attribute(self, code: str, name: str, *, inherit: bool = False) -> Any:
+        """Return attribute ``name`` of ``code`` (with ``inherit``: of the nearest ancestor that has one); None where there is none."""
         if self.tree is None or not code:
             return None
         frame = self.tree.attributes
-        if name not in frame.columns or code not in frame.index:
+        if name not in frame.columns:
             return None
-        value: Any = frame.loc[code, name]
-        if value is None or (isinstance(value, str) and not value.strip()) or (not isinstance(value, str) and pd.isna(value)):
-            return None
-        return value
+        for part in reversed(self.path(code)) if inherit else (code,):
+            value: Any = frame.loc[part, name] if part in frame.index else None
+            if value is not None and not pd.isna(value) and str(value).strip():
+                return value
+        return None

@@ -62,7 +62,7 @@ def _vulnerable(run: Run, case: Case) -> str:
     """Return which vulnerable users the product tree names, or the share of the injured that shows them; "" for none."""
     subject, facts = case.subject, case.facts
     if subject.kind == "product":
-        named = run.paths["product"].attribute(subject.code, "vulnerable")
+        named = run.paths["product"].attribute(subject.code, "vulnerable", inherit=True)
         if named is not None and str(named).strip().lower() not in ("", "false", "0", "0.0", "no", "none"):
             return str(named)
     share = facts.injury.vulnerable_share if facts.injury else None

@@ -90,7 +90,7 @@ def overall_risk(scenarios: Sequence[Scenario], matrix: Matrix, factor: float) -
     """Return the highest risk over ``scenarios`` and its range where every probability is divided or multiplied by ``factor``."""
 
     def highest(scale: float) -> tuple[int, Scenario]:
-        ranked = [(RISKS.index(matrix_risk(s.severity, min(1.0, s.probability * scale), matrix)), s) for s in scenarios]  # type: ignore[arg-type]  # matrix_risk returns one of RISKS
+        ranked = [(RISKS.index(matrix_risk(s.severity, min(1.0, s.probability * scale), matrix)), s) for s in scenarios]
         return max(ranked, key=lambda pair: (pair[0], pair[1].severity, pair[1].probability, pair[1].name))
 
     rank, driver = highest(1.0)

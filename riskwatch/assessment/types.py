@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 
 __all__ = ["Action", "Assessment", "Evidence", "Grade", "Scope", "Step", "Subject"]
 
+# A name of its own: within Action, `object` is a field.
+Provision = dict[str, object]
+
 
 class Grade(enum.IntEnum):
     """Proposed warning level (建议等级), ordered: a higher value is more urgent.
@@ -102,7 +105,7 @@ class Action:
     unit: str  # "natural-day" | "working-day" | "hour" | ""
     starts: str  # start event, e.g. "warning-confirmed"
     due_on: dt.date | None
-    legal_basis: tuple[dict[str, object], ...] = ()  # {key, law: {zh,en}, article, text: {zh,en}, verified: bool}
+    legal_basis: tuple[Provision, ...] = ()  # {key, law: {zh,en}, article, text: {zh,en}, verified: bool}
     due_basis: str = ""  # how due_on was counted: "hours" | "natural-days" | "working-days" | "natural-days-no-calendar"
 
 

@@ -65,7 +65,7 @@ def sentences(inputs: Inputs, position: Position, rules: GradingRules) -> tuple[
                 replace(inputs, confidence="C2"),
                 lambda to: f"若 q 值由 {position.best_q:.3f} 降至 {c.q_strong:g} 以下并连续{c.windows}个窗口报警，等级变为{to}。",
                 lambda to: (
-                    f"If q falls from {position.best_q:.3f} below {c.q_strong:g} with {c.windows} windows in alarm in a row, the grade becomes {to}."
+                    f"If q falls from {position.best_q:.3f} below {c.q_strong:g}, {c.windows} windows in a row, the grade becomes {to}."
                 ),
             )
     if level != "C3":
@@ -75,7 +75,7 @@ def sentences(inputs: Inputs, position: Position, rules: GradingRules) -> tuple[
             lambda to: f"若第二个独立来源（现有：{have or '无'}）或实验室、调查予以证实，等级变为{to}。",
             lambda to: (
                 "If a second independent source type "
-                f"(now: {', '.join(position.source_types) or 'none'}), a laboratory or an investigation confirms it, the grade becomes {to}."
+                f"(now: {', '.join(position.source_types) or 'none'}), a laboratory or an inquiry confirms it, the grade becomes {to}."
             ),
         )
     if inputs.only_targeted:
@@ -112,7 +112,7 @@ def sentences(inputs: Inputs, position: Position, rules: GradingRules) -> tuple[
             lambda to: f"If the next window is not in alarm, the grade becomes {to}.",
         )
     if inputs.risk != RISKS[-1] and not inputs.floors:
-        worse = RISKS[RISKS.index(inputs.risk) + 1]  # type: ignore[arg-type]  # checked by decide
+        worse = RISKS[RISKS.index(inputs.risk) + 1]
         if worse not in (position.risk_high, position.risk_low):
             look(
                 replace(inputs, risk=worse),
