@@ -223,7 +223,8 @@ def _check_quotes(path: Path, delimiter: str, header_row: int) -> None:
                 last = record
         except csv.Error as error:
             raise SourceError(
-                f"cannot be cut into rows after row {records - header_row:,}: {error}", hint="look for a quotation mark that is never closed"
+                f"cannot be cut into rows after row {records - header_row:,}: {error}",
+                hint="look for a quotation mark that is never closed",
             ) from error
     if last != [end]:
         raise SourceError(

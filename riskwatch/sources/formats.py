@@ -90,7 +90,8 @@ def read_spreadsheet(path: Path, *, sheet: str | None, header_row: int, max_byte
         header = next(rows)
     except StopIteration:
         raise SourceError(
-            f'has no header in row {header_row}: sheet "{page.name}" has {page.end[0] + 1 if page.end else 0} rows', hint="see header_row in the reader"
+            f'has no header in row {header_row}: sheet "{page.name}" has {page.end[0] + 1 if page.end else 0} rows',
+            hint="see header_row in the reader",
         ) from None
     width = max((position for position, cell in enumerate(header, start=1) if cell != ""), default=0)
     if width == 0:

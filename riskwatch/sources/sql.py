@@ -162,8 +162,8 @@ def read_sql(
         with engine.connect() as connection:
             _make_read_only(connection)
             statement = sa.text(reader.query).bindparams(cursor=start)
-            size = min(reader.chunk_rows, MAX_BATCH_ROWS)
-            result = connection.execution_options(yield_per=size).execute(statement)
+            # A server-side cursor where the driver has one: a big answer must not be held in memory.
+            result = connection.execution_options(stream_results=True, max_row_buffer=MAX_BATCH_ROWS).execute(statement)
             try:
                 names = check_headers(list(result.keys()))
             except SourceError as error:
@@ -195,10 +195,11 @@ def _make_read_only(connection: sa.Connection) -> None:
 def _chunks(
     result: Any, names: Sequence[str], *, reader: SqlReader, source: str, state: SourceState, progress: Progress | None
 ) -> Iterator[RawBatch | SourceFault]:
+    size = min(reader.chunk_rows, MAX_BATCH_ROWS)
     order = _Order(reader.cursor, names.index(reader.cursor), source)
     first_row = 1
     held: RawBatch | None = None
-    for number, rows in enumerate(result.partitions(), start=1):
+    for number, rows in enumerate(result.partitions(size), start=1):
         try:
             order.check(rows, first_row)
         except SourceError:

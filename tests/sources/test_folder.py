@@ -49,14 +49,26 @@ def test_csv_in_any_encoding_gives_the_same_rows(tmp_path, read, content):
     ("name", "content", "message"),
     [
         ("a.csv", b"", "the file is empty (0 bytes)"),
-        ("a.csv", b"a,b\n1,\xff\xff\n", "is neither UTF-8 (byte 0xff at offset 6 does not fit) nor GB18030 (byte 0xff at offset 6 does not fit)"),
+        (
+            "a.csv",
+            b"a,b\n1,\xff\xff\n",
+            "is neither UTF-8 (byte 0xff at offset 6 does not fit) nor GB18030 (byte 0xff at offset 6 does not fit)",
+        ),
         ("a.csv", "a,b\n1,童".encode()[:-1], "is UTF-8 that ends within a character at offset 6: the file was cut off"),
         ("a.csv", ("a,b\n1," + "童车" * 20).encode() + b"\xff\n", "is UTF-8 with a byte 0xff at offset 126 that does not fit"),
         ("a.csv", "a\n1\n".encode("utf-16"), "is UTF-16, which is not read"),
         ("a.csv", b"a,b\n1,\x00\n", "holds a NUL byte at offset 6: not a text file"),
         ("a.csv", b"a,b,a\n1,2,3\n", 'header "a" stands twice in row 1: in columns 1 and 3'),
-        ("a.csv", b'a,b\n1,"never closed\n' + b"x,y\n" * 5, "a quotation mark in row 1 is never closed: all that follows it would be one cell"),
-        ("a.csv.gz", gzip.compress(CSV.encode() * 1000)[:-40], "the gzip file is truncated: it ends before its end mark; nothing of it was read"),
+        (
+            "a.csv",
+            b'a,b\n1,"never closed\n' + b"x,y\n" * 5,
+            "a quotation mark in row 1 is never closed: all that follows it would be one cell",
+        ),
+        (
+            "a.csv.gz",
+            gzip.compress(CSV.encode() * 1000)[:-40],
+            "the gzip file is truncated: it ends before its end mark; nothing of it was read",
+        ),
         ("a.csv.gz", b"\x1f\x8bnonsense and more of it", "is not a sound gzip file"),
         ("a.zip", b"PK\x03\x04 broken", "is not a sound zip archive"),
         ("a.xlsx", b"PK\x03\x04 broken", "is not a sound workbook"),
@@ -93,9 +105,7 @@ def test_ragged_rows_are_refused_with_their_text_and_the_others_keep_their_numbe
     numbered = {batch.first_row + offset: row for batch in batches for offset, row in enumerate(batch.table.to_pylist())}
     assert numbered == {1: {"a": "1", "b": "x"}, 3: {"a": "3", "b": "y"}, 4: {"a": "4", "b": "two\nlines"}, 6: {"a": "6", "b": "v"}}
     assert fault.kind == "rows"
-    assert fault.message == (
-        "2 rows refused, the others were read: row 2: 1 cells, the header has 2; row 5: 3 cells, the header has 2"
-    )
+    assert fault.message == ("2 rows refused, the others were read: row 2: 1 cells, the header has 2; row 5: 3 cells, the header has 2")
     assert [(row.row_no, row.text) for row in fault.rows] == [(2, "2"), (5, "5,z,w")]
     assert [batch.last for batch in batches] == [False] * (len(batches) - 1) + [True]
 
@@ -301,7 +311,12 @@ def test_a_formula_gives_its_saved_value(tmp_path, read):
     with source, target:
         for name in source.namelist():
             # What a spreadsheet program adds on saving: the value beside the formula.
-            target.writestr(name, source.read(name).replace(b"<f>B3*2</f><v></v>", b"<f>B3*2</f><v>24</v>").replace(b"<f>B3*2</f><v />", b"<f>B3*2</f><v>24</v>"))
+            target.writestr(
+                name,
+                source.read(name)
+                .replace(b"<f>B3*2</f><v></v>", b"<f>B3*2</f><v>24</v>")
+                .replace(b"<f>B3*2</f><v />", b"<f>B3*2</f><v>24</v>"),
+            )
     batches, _ = read(sheet="数据", header_row=2, pattern="b.xlsx")
     assert batches[0].table.column("公式").to_pylist() == ["24", "true", None]
 
@@ -341,17 +356,30 @@ def test_parquet_gives_canonical_text(tmp_path, read):
 
 
 def test_json_lines_keep_digits_and_refuse_single_lines(tmp_path, read):
-    lines = ['{"id": 10000000000000000001, "sum": 0.10, "a": {"b": [1, {"c": null}], "d": true}}', "[1]", "{broken", '{"id": 2, "sum": 3.0, "x": NaN}', '{"id": 3}']
+    lines = [
+        '{"id": 10000000000000000001, "sum": 0.10, "a": {"b": [1, {"c": null}], "d": true}}',
+        "[1]",
+        "{broken",
+        '{"id": 2, "sum": 3.0, "x": NaN}',
+        '{"id": 3}',
+    ]
     put(tmp_path, "a.jsonl", "\n".join(lines))
     batches, (fault,) = read()
     rows = {batch.first_row: {name: cell for name, cell in batch.table.to_pylist()[0].items() if cell is not None} for batch in batches}
     assert rows == {1: {"id": "10000000000000000001", "sum": "0.10", "a.b": '["1", {"c": null}]', "a.d": "true"}, 5: {"id": "3"}}
-    assert [(row.row_no, row.message.split(":")[0]) for row in fault.rows] == [(2, "is not an object but list"), (3, "is not JSON"), (4, "is not JSON")]
+    assert [(row.row_no, row.message.split(":")[0]) for row in fault.rows] == [
+        (2, "is not an object but list"),
+        (3, "is not JSON"),
+        (4, "is not JSON"),
+    ]
 
 
 @settings(max_examples=40, deadline=None)
 @given(
-    rows=st.lists(st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8), min_size=3, max_size=3), max_size=20),
+    rows=st.lists(
+        st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8), min_size=3, max_size=3),
+        max_size=20,
+    ),
     encoding=st.sampled_from(["utf-8", "utf-8-sig", "gb18030"]),
 )
 def test_any_quoted_csv_comes_back_as_written(tmp_path_factory, rows, encoding):

@@ -91,8 +91,12 @@ def clock():
 
 @pytest.fixture
 def pull(server, clock, make_definition, tmp_path):
-    def run(state: SourceState | None = None, url: str | None = None, paging: dict[str, Any] | None = None, **reader: Any) -> list[RawBatch | SourceFault]:
-        definition = make_definition({"kind": "http", "url": url or f"{server.url}/rows", "paging": paging or {}, "requests_per_second": 1e9, **reader})
+    def run(
+        state: SourceState | None = None, url: str | None = None, paging: dict[str, Any] | None = None, **reader: Any
+    ) -> list[RawBatch | SourceFault]:
+        definition = make_definition(
+            {"kind": "http", "url": url or f"{server.url}/rows", "paging": paging or {}, "requests_per_second": 1e9, **reader}
+        )
         tools = HttpTools(
             sleep=clock.sleep,
             monotonic=lambda: clock.time,
@@ -194,7 +198,12 @@ def test_a_404_past_the_end_is_the_end_only_after_a_short_page(server, pull):
 
 
 def test_busy_and_failing_servers_are_asked_again_with_growing_waits(server, pull, clock):
-    answers = [(500, {}, b"oops"), (503, {}, b""), (429, {"Retry-After": "17"}, b""), (502, {"Retry-After": "Fri, 01 Jan 2021 00:01:00 GMT"}, b"")]
+    answers = [
+        (500, {}, b"oops"),
+        (503, {}, b""),
+        (429, {"Retry-After": "17"}, b""),
+        (502, {"Retry-After": "Fri, 01 Jan 2021 00:01:00 GMT"}, b""),
+    ]
     server.answer = lambda path, query, number: answers[number - 1] if number <= 4 else DATA
     assert len(ids(pull(retries=4, backoff_seconds=1.0))) == 1
     first, second, asked, until = (pause for pause in clock.slept if pause > 1e-6)
@@ -240,7 +249,9 @@ def test_an_unreachable_server_is_an_error(pull):
 
 def test_a_page_that_fails_loses_none_of_those_before_it(server, make_definition, tmp_path):
     server.answer = lambda path, query, number: DATA[:3] if query["page"] == "1" else (400, {}, b"no")
-    definition = make_definition({"kind": "http", "url": f"{server.url}/rows", "paging": {"style": "page"}, "cursor": "at", "since_parameter": "s"})
+    definition = make_definition(
+        {"kind": "http", "url": f"{server.url}/rows", "paging": {"style": "page"}, "cursor": "at", "since_parameter": "s"}
+    )
     reading = open_source(definition, root=tmp_path, data=tmp_path)
     batch = next(reading)
     assert (ids([batch]), batch.cursor) == ([["1", "2", "3"]], None)
