@@ -195,6 +195,14 @@ def detection_id(ctx: RunContext, model: ModelDefinition) -> str:
     return hashlib.sha256(json.dumps(basis, sort_keys=True).encode()).hexdigest()
 
 
+def _rolled_up(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return thin series and the parents that stand for them, as text keys, with the thin series' total."""
+    texts = frame.astype({name: str for name in frame.columns if name not in {"total", "active_periods"}})
+    own = texts[list(SERIES)].agg("|".join, axis=1) if len(frame) else pd.Series(dtype=str)
+    above = texts[["parent_product", "parent_industry", "parent_region", "stratum"]].agg("|".join, axis=1) if len(frame) else pd.Series(dtype=str)
+    return pd.DataFrame({"series": own, "parent": above, "total": frame["total"].astype(float)})
+
+
 def _read_back(ctx: RunContext, model: ModelDefinition, address: str) -> ModelRun:
     method = detector(model.detector, **model.parameters)
     frame = ctx.store.read_signals([address])
@@ -213,7 +221,7 @@ def _detect_one(ctx: RunContext, model: ModelDefinition) -> ModelRun:
     built = model_panel(ctx, model)
     method = detector(model.detector, **model.parameters)
     signals = method.detect(built.panel, periods=built.panel.periods[-model.judge :])
-    return ModelRun(model.name, address, False, signal_frame(model, signals), built.rolled_up, _history(built, signals))
+    return ModelRun(model.name, address, False, signal_frame(model, signals), _rolled_up(built.rolled_up), _history(built, signals))
 
 
 def detect(ctx: RunContext, names: Sequence[str] = ()) -> Detection:

@@ -60,7 +60,7 @@ def _labels(ctx: RunContext) -> Labels:
         if name in {"I", "II", "III", "IV"}
     )
     models = {name: Text(zh=model.label.zh, en=model.label.en) for name, model in ctx.definitions.models.items()}
-    hazards = {item.code: Text(zh=item.label.zh, en=item.label.en) for item in ctx.hazards.classes}
+    hazards = {code: Text(zh=item.label.zh, en=item.label.en) for code, item in ctx.hazards.classes.items()}
     return Labels(grades=grades, models=models, hazards=hazards)
 
 

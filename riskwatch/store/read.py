@@ -108,8 +108,9 @@ def read_records(
 
 def count_records(database: Database, stream: str, as_of: dt.date | None = None) -> int:
     """Return how many records were known on a day."""
-    with database.read(f"count records of {stream}") as connection:
-        return int(connection.execute(sa.select(sa.func.count()).select_from(_table(stream)).where(visible(_table(stream), as_of))).scalar_one())
+    table = _table(stream)
+    with database.session(f"count records of {stream}") as session:
+        return int(session.scalar(sa.select(sa.func.count()).select_from(table).where(visible(table, as_of))))
 
 
 def read_items(database: Database, stream: str, record_ids: Sequence[int] | None = None, as_of: dt.date | None = None) -> pd.DataFrame:

@@ -187,7 +187,13 @@ def _write_detection(session: Session, result: DetectionResult, now: dt.datetime
     known = session.scalar(sa.select(detection.c.model).where(detection.c.detection_id == result.detection_id))
     if known is not None:
         return
-    row = {"detection_id": result.detection_id, "model": result.model, "as_of": result.as_of, "history": dumps(result.history), "created_at": instant(now)}
+    row = {
+        "detection_id": result.detection_id,
+        "model": result.model,
+        "as_of": result.as_of,
+        "history": dumps(result.history),
+        "created_at": instant(now),
+    }
     session.append(detection, arrow_rows([row], detection, session.dialect))
     _append_frame(
         session, signal, result.detection_id, result.signals, {"product": "", "industry": "", "region": "", "stratum": "", "reason": ""}
@@ -218,25 +224,27 @@ def _append_frame(session: Session, table: sa.Table, detection_id: str, frame: p
 
 def read_history(database: Database, detection_id: str) -> Payload:
     """Return the last periods of a detection's alarmed series; empty if there is no such detection."""
-    with database.read("read the history of a detection") as connection:
-        text = connection.execute(sa.select(detection.c.history).where(detection.c.detection_id == detection_id)).scalar_one_or_none()
-    return json.loads(text) if text else {}
+    with database.session("read the history of a detection") as session:
+        row = session.first(sa.select(detection.c.history).where(detection.c.detection_id == detection_id))
+    return json.loads(row["history"]) if row else {}
 
 
 def newest_run_day(database: Database, pipeline: str) -> dt.date | None:
     """Return the newest as-of day that a finished run of a pipeline has decided; None before the first."""
-    query = sa.select(sa.func.max(run.c.as_of)).where(run.c.pipeline == pipeline, run.c.state == "done")
-    with database.read("find the newest decided day") as connection:
-        return connection.execute(query).scalar_one_or_none()
+    # Order and limit rather than max(): the column keeps its type through every driver.
+    query = sa.select(run.c.as_of).where(run.c.pipeline == pipeline, run.c.state == "done").order_by(run.c.as_of.desc()).limit(1)
+    with database.session("find the newest decided day") as session:
+        row = session.first(query)
+    return row["as_of"] if row else None
 
 
 def issue_number(database: Database, centre: str, as_of: dt.date) -> int:
-    """Return the number of a centre's digest of a day: the stored one, else one more than those of earlier days of that year."""
+    """Return the number of a centre's digest of a day: one more than those of earlier days of that year."""
     days = sa.select(sa.func.count(sa.distinct(digest.c.as_of))).where(
         digest.c.centre == centre, digest.c.as_of < as_of, digest.c.as_of >= dt.date(as_of.year, 1, 1)
     )
-    with database.read("number a digest") as connection:
-        return int(connection.execute(days).scalar_one()) + 1
+    with database.session("number a digest") as session:
+        return int(session.scalar(days)) + 1
 
 
 def read_signals(database: Database, detection_ids: Sequence[str], *, alarms_only: bool = False) -> pd.DataFrame:
