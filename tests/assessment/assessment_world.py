@@ -102,9 +102,9 @@ def twice(*args, **kwargs):
     return [signal(*args, **kwargs, week=0), signal(*args, **kwargs, week=1)]
 
 
-def quiet(product, region, count=1, **other):
+def quiet(product, region, **other):
     """Judged and not in alarm."""
-    return [signal(product, region, observed=10, expected=10, p=0.5, alarm=False, **other) for _ in range(count)]
+    return [signal(product, region, **{"observed": 10, "expected": 10, "p": 0.5, "alarm": False, **other})]
 
 
 def injuries(product, count, region="220101", *, outcome="treated-released", severity="mild", week=1, **other):
