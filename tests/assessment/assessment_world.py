@@ -123,6 +123,7 @@ def injuries(product, count, region="220101", *, outcome="treated-released", sev
             "age": float(other.get("age", 30)),
             "sex": "male",
             "cause": other.get("cause", "跌倒/坠落"),
+            "body_part": "上肢",
             "diagnosis": other.get("diagnosis", "骨折"),
             "severity": severity,
             "outcome": outcome,
