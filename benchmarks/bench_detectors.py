@@ -1,6 +1,7 @@
 """Speed of the detectors against a loop over statsmodels, and their false-alarm rates on data without any outbreak.
 
 python benchmarks/bench_detectors.py speed         # series a second, and the ratio to the loop in the same run
+    python benchmarks/bench_detectors.py parity FOLDER  # each reference row of R surveillance in FOLDER/ref_surveillance_detail
 python benchmarks/bench_detectors.py calibration   # share of false alarms by mean and dispersion (some minutes)
 """
 
@@ -93,6 +94,35 @@ def speed():
     print(f"binomial-baseline     {20_000 / (time.perf_counter() - started):10.0f} series/s (two years of weeks)")
 
 
+def parity(folder):
+    """Compare with every row of the detailed R reference; print the rows that differ by more than 1e-6."""
+    import json
+    from pathlib import Path
+
+    reference = Path(__file__).parents[1] / "tests" / "reference"
+    counts = pd.read_csv(reference / "surveillance_counts.csv", dtype=str, keep_default_na=False).set_index(["dataset", "unit"])
+    rows, worst = 0, dict.fromkeys(("upper", "expected", "p_value"), 0.0)
+    for case in json.loads((reference / "farrington_flexible_cases.json").read_text())["cases"]:
+        row = counts.loc[(case["dataset"], case["unit"])]
+        population = np.array(row["population"].split(), float)[None] if row["population"] else None
+        observed = np.array(row["counts"].split(), float)[None]
+        periods = pd.period_range(case["first"] or "2000-01-03", periods=observed.shape[1], freq=case["freq"])
+        theirs = pd.read_csv(Path(folder) / "ref_surveillance_detail" / f"ff_{case['case']}.csv")
+        match = "calendar" if case["first"] else "fixed"
+        judge = detector("farrington-flexible", **case["parameters"], min_years=1, zero_floor=0, year_match=match)
+        ours = judge.detect(Panel(observed, pd.Index([0]), periods, population), periods[theirs["t"] - 1])
+        refused = np.isnan(ours.upper[0]) & theirs["upperbound"].isna().to_numpy()
+        for name, column in (("upper", "upperbound"), ("expected", "expected"), ("p_value", "pvalue")):
+            mine, other = getattr(ours, name)[0], theirs[column].to_numpy()
+            scale = 1.0 if name == "p_value" else np.maximum(np.abs(other), 1e-6)
+            difference = np.where((mine == other) | refused, 0.0, np.abs(mine - other) / scale)
+            worst[name] = max(worst[name], float(difference.max()))
+            for at in np.flatnonzero(~(difference <= 1e-6)):
+                print(f"{case['case']} t={theirs['t'][at]} {name}: {mine[at]!r}, R {other[at]!r}")
+        rows += len(theirs)
+    print(f"{rows} rows; largest difference: " + ", ".join(f"{name} {value:.1e}" for name, value in worst.items()))
+
+
 def calibration(series=4000):
     rng = np.random.default_rng(2)
     print("Share of judged cells that alarm, no outbreak present; nominal 0.5 %. Panels with 5 full years before the judged period.")
@@ -129,4 +159,4 @@ def calibration(series=4000):
 
 
 if __name__ == "__main__":
-    {"speed": speed, "calibration": calibration}[sys.argv[1] if len(sys.argv) > 1 else "speed"]()
+    {"speed": speed, "calibration": calibration, "parity": parity}[sys.argv[1] if len(sys.argv) > 1 else "speed"](*sys.argv[2:])

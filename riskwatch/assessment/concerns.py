@@ -166,11 +166,13 @@ class _Merger:
         paths = self.paths["region"]
         same = self.table[(self.table[kind] == code) & (self.table["region"] != "")]
         found = ""
-        judged_below = False
+        judged: set[str] = set()
         for region in sorted(set(same["region"]), key=lambda one: (len(paths.path(one)), one)):
             share = self.excess.share(rows, region=region)
-            judged_below |= share is not None
-            if share is not None and share >= self.rules.merging.anchor_share and paths.within(region, found):
+            if share is None:
+                continue
+            judged.add(region)
+            if share >= self.rules.merging.anchor_share and paths.within(region, found):
                 found = region
         counts: dict[str, float] = defaultdict(float)
         window = self.window(rows)
@@ -180,9 +182,13 @@ class _Merger:
                 for region, value in self.base.counts_by_region(stream, selected).items():
                     counts[region] += value
         counted = {region: value for region, value in counts.items() if value > 0}
-        if not judged_below and sum(counted.values()) >= self.rules.scope.min_cases:
-            found = self._densest(counted)
-        return found or (paths.common(sorted(counted)) if counted else "")
+        if not found and sum(counted.values()) >= self.rules.scope.min_cases:
+            # Counts follow the population; they place an alarm only where no judged series says better.
+            densest = self._densest(counted)
+            if not any(paths.within(region, densest) or paths.within(densest, region) for region in judged):
+                found = densest
+        roots = {paths.path(region)[0] for region in counted}
+        return found or (roots.pop() if len(roots) == 1 else "")
 
     def _densest(self, counts: Mapping[str, float]) -> str:
         """Return the deepest region with at least ``anchor_share`` of the counts; "" where none is known."""

@@ -152,10 +152,12 @@ def _parameter(detector: str, name: str) -> tuple[Any, str]:
         made = registry.make(detector)
     except (DetectorError, TypeError):
         return NO_DEFAULT, ""
-    rules = {field.name: field.metadata for field in dataclasses.fields(made)} if dataclasses.is_dataclass(made) else {}
-    unit = str(rules.get(name, {}).get("unit", ""))
-    note = str(rules.get(name, {}).get("note", ""))
-    meaning = "; ".join(part for part in (note, f"in {unit}" if unit else "") if part)
+    rules: dict[str, Any] = {}
+    for field in dataclasses.fields(made) if dataclasses.is_dataclass(made) else ():
+        if field.name == name:
+            rules.update(field.metadata)
+    unit, note = rules.get("unit"), rules.get("note")
+    meaning = "; ".join(part for part in (note, f"in {unit}" if unit else None) if part)
     return getattr(made, name, NO_DEFAULT), f"parameter of {detector}" + (f": {meaning}" if meaning else "")
 
 

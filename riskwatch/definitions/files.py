@@ -53,9 +53,11 @@ class ProjectFiles:
         return document
 
     def folder(self, name: str) -> Iterator[Document]:
-        """Read every .yaml file of a folder, in the order of their names."""
-        for path in sorted((self.root / name).glob("*")):
+        """Read every .yaml file of a folder and the folders in it, in the order of their names; hidden files are left out."""
+        for path in sorted((self.root / name).rglob("*")):
             shown = path.relative_to(self.root).as_posix()
+            if path.name.startswith("."):
+                continue
             if path.suffix == ".yml":
                 self.collector.reader([Problem(shown, 1, 1, "is not read: rename it to end in .yaml")])
             elif path.suffix == ".yaml" and path.is_file() and (document := self.read(shown)):

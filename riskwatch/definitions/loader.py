@@ -93,6 +93,7 @@ def check(
     """
     found, problems = _load(root, profile, overrides or {}, os.environ if environ is None else environ, adapters)
     if found is not None:
+        root = found.root
         # Lists that lie in the data folder are for `doctor` and the run: the folder may be elsewhere today.
         shipped = [file for file in found.all_dimensions if "{data}" not in f"{file.path}{file.crosswalk}"]
         for name in found.profiles:
@@ -147,6 +148,7 @@ class _Content:
 def _load(
     root: Path, profile: str | None, overrides: Mapping[str, str], environ: Mapping[str, str], adapters: Collection[str] | None
 ) -> tuple[Definitions | None, list[Problem]]:
+    root = Path(root).resolve()
     if not (root / PROJECT_FILE).is_file():
         raise ProjectError(f"{root} holds no project: {PROJECT_FILE} is missing", hint="`riskwatch init DIR` makes one")
     collector = Collector()

@@ -58,7 +58,11 @@ def read_project_file(document: Document, collector: Collector) -> ProjectFile:
     if not isinstance(data, Mapping):
         collector.at(document, (), "must be a mapping of settings")
         return ProjectFile(Layer({}, document), {}, None)
-    base = {key: value for key, value in data.items() if key not in {"profiles", "models"}}
+    known = {*ProjectSettings.model_fields, "profiles", "models"}
+    for key in data:
+        if key not in known:
+            collector.at(document, (key,), f'unknown key "{key}"{did_you_mean(str(key), known)}', of_key=True)
+    base = {key: value for key, value in data.items() if key in ProjectSettings.model_fields}
     profiles: dict[str, Layer] = {}
     given = data.get("profiles") or {}
     if isinstance(given, Mapping):

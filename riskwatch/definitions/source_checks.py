@@ -164,6 +164,8 @@ def _check_key(draft: Draft, source: SourceDefinition, fields: Mapping[str, Fiel
 
 def _check_known_at(draft: Draft, source: SourceDefinition, fields: Mapping[str, Field], collector: Collector) -> None:
     name = source.known_at.field
+    if name is not None and source.known_at.event_date_plus_days is not None:
+        collector.add(draft, ("known_at",), "known_at: give field or event_date_plus_days, not both")
     if name is None:
         return
     field = fields.get(name)

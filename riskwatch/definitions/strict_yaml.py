@@ -9,6 +9,7 @@ Dates stay text; the definition's type turns them into dates.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
@@ -245,7 +246,14 @@ def read_yaml(path: Path, file: str) -> tuple[Document | None, list[Problem]]:
 
 
 def parse_yaml(content: bytes, file: str) -> tuple[Document | None, list[Problem]]:
-    """Parse the bytes of a file; see :func:`read_yaml`."""
+    """Parse the bytes of a file; see :func:`read_yaml`. The data of a document are not to be changed: they may be handed out again."""
+    document, problems = _parse(content, file)
+    return document, list(problems)
+
+
+# Definitions are read again and again within one process (check, then run; notebooks), and the parser is the slow part.
+@functools.lru_cache(maxsize=128)
+def _parse(content: bytes, file: str) -> tuple[Document | None, list[Problem]]:
     if len(content) > MAX_BYTES:
         return None, [Problem(file, 1, 1, f"is larger than {MAX_BYTES} bytes")]
     text, problems = _decode(content, file)

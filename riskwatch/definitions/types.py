@@ -60,7 +60,8 @@ class ProjectSettings(Definition):
 
     name: Bilingual = Field(description="name of the project, shown on every page")
     database: str = Field(
-        "sqlite:///{var}/riskwatch.db", description="SQLAlchemy URL; {var} is paths.var; or env:NAME to read it from the environment"
+        "sqlite:///{var}/riskwatch.db",
+        description="SQLAlchemy URL, where {var} is settings.var and the profile; or env:NAME to read it from the environment",
     )
     profile: str = Field("demo", description="which sources, trees, centres and models are in force")
     data: str = Field("data", description="folder that {data} in source paths stands for")

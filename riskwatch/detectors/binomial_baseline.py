@@ -117,7 +117,8 @@ def predictive(failed: FloatArray, total: FloatArray, prior: Prior) -> tuple[Flo
     """Return a, b of the rate of one new period, as the beta distribution with its exact mean and variance.
 
     The long-run rate has the posterior Beta(rate * strength + failed, ...); a period's rate scatters around it with ``correlation``.
-    Both variances add up: 1 / (a + b + 1) = r + rho (1 - r), with r the posterior's own 1 / (total + strength + 1).
+    Both variances add up: 1 / (a + b + 1) = r + rho (1 - r), with r the posterior's own 1 / (total + strength + 1). Without correlation
+    this is exact; with it, tails down to 0.0001 are between 2 % too small and 30 % too large against integration over the mixture.
     """
     size = prior.strength + total
     mean = (prior.rate * prior.strength + failed) / size

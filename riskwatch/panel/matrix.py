@@ -143,7 +143,8 @@ class Panel:
         oldest, newest = (int(when.asi8.min()), int(when.asi8.max())) if len(when) else (0, -1)
         periods = from_ordinals(np.arange(oldest, newest + 1, step), when.freqstr)
         key: pd.Index[Any] = pd.Index(frame[columns[0]], name=columns[0]) if len(columns) == 1 else pd.MultiIndex.from_frame(frame[columns])
-        series, index = key.factorize()
+        series, found = key.factorize()
+        index: Any = found
         if ((when.asi8 - oldest) % step).any():
             raise PanelError(f"Panel.from_frame: the periods do not lie on one grid of {when.freqstr}")
         cell = np.asarray(series, np.int64) * len(periods) + (when.asi8 - oldest) // step
@@ -155,8 +156,7 @@ class Panel:
                 values = np.full(len(index) * len(periods), np.nan)
                 values[cell] = frame[name].to_numpy(np.float64, na_value=np.nan)
                 arrays.append(values.reshape(len(index), len(periods)))
-        unique: Any = index
-        return cls(arrays[0], unique, periods, arrays[1] if len(arrays) > 1 else None)
+        return cls(arrays[0], index.set_names(columns), periods, arrays[1] if len(arrays) > 1 else None)
 
     def select(self, which: npt.ArrayLike | Sequence[Hashable] | pd.Index[Any]) -> Panel:
         """Return the panel of some series: a boolean mask over the series, or keys in the order wanted.

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from riskwatch.errors import SourceError
+from riskwatch.sources.rasff import classes_of_hazards, country_name, full_reference, hazard_classes, hazard_names
 
 __all__ = ["ADAPTERS", "ROW", "Adapter", "adapt"]
 
@@ -315,64 +316,6 @@ def _chicago_violations(table: pa.Table, options: Mapping[str, str]) -> pa.Table
 
 # --- RASFF ------------------------------------------------------------------------------------------------------------
 
-_COUNTRY_CODE = re.compile(r"\s*\([A-Z]{2}\)$")
-_SEVERAL = re.compile(r"[;,]")
-# Not between digits: "1,3-dichloropropanol" is one substance.
-_HAZARD_BREAK = re.compile(r";|(?<!\d),|,(?!\d)")
-_UNKNOWN = frozenset({"unknown origin", "unknown", "n/a", "not determined"})
-
-
-def country_name(text: str) -> _Text:
-    """Return one country's name without its code; None where there are several, or it is unknown.
-
-    Several origins are in alphabetical order, so taking the first would favour Belgium.
-
-    Examples
-    --------
-    >>> country_name("Portugal (PT)"), country_name("Italy; Slovakia")
-    ('Portugal', None)
-    """
-    parts = {_COUNTRY_CODE.sub("", part.strip()) for part in _SEVERAL.split(text)} - {""}
-    name = parts.pop() if len(parts) == 1 else ""
-    return None if name.casefold() in _UNKNOWN or not name else name
-
-
-def hazard_names(text: str) -> _Text:
-    """Return the distinct hazards of a notice: lower case, without qualifiers and category, joined by "; ".
-
-    Examples
-    --------
-    >>> hazard_names("Aflatoxin B1 - mycotoxins; Aflatoxin total - mycotoxins"), hazard_names("phosmet  unauthorised substance,prochloraz")
-    ('aflatoxin b1; aflatoxin total', 'phosmet; prochloraz')
-    """
-    # The older file writes "substance - qualifier - category", the newer one sets the qualifier off by two spaces.
-    parts = (re.split(r"\s{2,}", part.strip().split(" - ")[0])[0].strip().casefold() for part in _HAZARD_BREAK.split(_restored(text)))
-    names = dict.fromkeys(part for part in parts if part and part not in _UNKNOWN)
-    return "; ".join(names) or None
-
-
-def _restored(text: str) -> str:
-    """Keep an additive's number with its name: "E 200 - sorbic acid" is one substance."""
-    return re.sub(r"\b(E ?\d{3,4}[a-z]?) - ", r"\1 ", text)
-
-
-def hazard_classes(text: str) -> _Text:
-    """Return the distinct hazard categories of a notice, lower case, joined by "; "."""
-    names = dict.fromkeys(part.strip().casefold() for part in text.split(";"))
-    return "; ".join(name for name in names if name and name not in _UNKNOWN) or None
-
-
-def full_reference(text: str) -> str:
-    """Return a notice's reference with its four-digit number; the newer file lost trailing zeros to a float.
-
-    Examples
-    --------
-    >>> full_reference("2024.964")
-    '2024.9640'
-    """
-    year, mark, number = text.partition(".")
-    return f"{year}.{number.ljust(4, '0')}" if mark and number.isdigit() else text
-
 
 def _rasff(table: pa.Table, options: Mapping[str, str]) -> pa.Table:
     """Clean notices of the EU Rapid Alert System for Food and Feed, as two public extracts write them.
@@ -393,6 +336,9 @@ def _rasff(table: pa.Table, options: Mapping[str, str]) -> pa.Table:
         for header in _listed(options[option]):
             if header in table.column_names:
                 table = _put(table, header, _mapped(table.column(header), change))
+    given, named = _listed(options["hazard_classes"]), [header for header in _listed(options["hazards"]) if header in table.column_names]
+    if given and named and not any(header in table.column_names for header in given):
+        table = _put(table, given[0], _mapped(table.column(named[0]), classes_of_hazards))
     return table
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ def read_parquet(path: Path, *, max_bytes: int) -> Iterator[Segment]:
             start = 1
             for batch in file.iter_batches(batch_size=MAX_BATCH_ROWS):
                 table = canonical_table(pa.Table.from_batches([batch]).rename_columns(names))
+                table.validate(full=True)  # a damaged page may hold bytes that are no text
                 yield Segment(table, start)
                 start += table.num_rows
             if start == 1:
@@ -73,24 +75,24 @@ def read_spreadsheet(path: Path, *, sheet: str | None, header_row: int, max_byte
     """
     if zipfile.is_zipfile(path):
         check_zip_size(path, max_bytes)
-    try:
-        workbook = python_calamine.CalamineWorkbook.from_path(str(path))
-    except python_calamine.PasswordError as error:
-        raise SourceError("the workbook is protected by a password", hint="deliver it without one over a protected channel") from error
-    except (python_calamine.CalamineError, OSError) as error:
-        raise SourceError(f"is not a sound workbook: {error}", hint="open it in a spreadsheet program and save it again") from error
-    names = workbook.sheet_names
-    if sheet is not None and sheet not in names:
-        raise SourceError(f'has no sheet "{sheet}"; it has {", ".join(f"{name!r}" for name in names)}', hint="see sheet in the reader")
-    if not names:
-        raise SourceError("the workbook has no sheets", hint="deliver the file again")
-    page = workbook.get_sheet_by_name(sheet if sheet is not None else names[0])
-    rows = _seen_rows(page, header_row)
+    with _workbook_errors(), path.open("rb") as stream:
+        # By content, not by name: an .xls is often an .xlsx, and an unpacked file has no name.
+        workbook = python_calamine.CalamineWorkbook.from_filelike(stream)
+        names = workbook.sheet_names
+        if sheet is not None and sheet not in names:
+            listed = ", ".join(f"{name!r}" for name in names)
+            raise SourceError(f'has no sheet "{sheet}"; it has {listed}', hint="see sheet in the reader")
+        if not names:
+            raise SourceError("the workbook has no sheets", hint="deliver the file again")
+        page = workbook.get_sheet_by_name(sheet if sheet is not None else names[0])
+        cells = page.to_python(skip_empty_area=False)
+        merged = page.merged_cell_ranges or []
+    rows = _seen_rows(cells, merged, header_row)
     try:
         header = next(rows)
     except StopIteration:
         raise SourceError(
-            f'has no header in row {header_row}: sheet "{page.name}" has {page.end[0] + 1 if page.end else 0} rows',
+            f'has no header in row {header_row}: sheet "{page.name}" has {len(cells)} rows',
             hint="see header_row in the reader",
         ) from None
     width = max((position for position, cell in enumerate(header, start=1) if cell != ""), default=0)
@@ -119,20 +121,32 @@ def _segment(header: Sequence[Any], width: int, wider: int, rows: Sequence[Seque
     return Segment(table_of_rows(names, [row[:wider] for row in rows]), start)
 
 
-def _seen_rows(page: Any, header_row: int) -> Iterator[list[Any]]:
+@contextmanager
+def _workbook_errors() -> Iterator[None]:
+    """Turn the reader's errors into ours; they may come when the workbook is opened or when a sheet is loaded."""
+    try:
+        yield
+    except python_calamine.PasswordError as error:
+        raise SourceError("the workbook is protected by a password", hint="deliver it without one over a protected channel") from error
+    except (python_calamine.CalamineError, python_calamine.ZipError, python_calamine.XmlError, OSError, ValueError) as error:
+        raise SourceError(f"is not a sound workbook: {error}", hint="open it in a spreadsheet program and save it again") from error
+
+
+def _seen_rows(cells: Sequence[Sequence[Any]], merged: Sequence[Any], header_row: int) -> Iterator[list[Any]]:
     """Yield the header and the non-blank rows below it, merged ranges filled."""
     starts: dict[int, list[tuple[int, int, int]]] = {}
-    for (top, left), (bottom, right) in page.merged_cell_ranges or []:
+    for (top, left), (bottom, right) in merged:
         if top >= header_row:
             starts.setdefault(top, []).append((bottom, left, right))
     active: list[tuple[int, int, int, Any]] = []
-    for number, cells in enumerate(page.to_python(skip_empty_area=False)):
+    for number, line in enumerate(cells):
         if number < header_row - 1:
             continue
-        row = list(cells)
+        row = list(line)
         active = [merge for merge in active if merge[0] >= number]
-        active += [(bottom, left, right, row[left]) for bottom, left, right in starts.get(number, ())]
+        active += [(bottom, left, right, row[left]) for bottom, left, right in starts.get(number, ()) if left < len(row)]
         for _, left, right, value in active:
-            row[left : right + 1] = [value] * (right + 1 - left)
+            stop = min(right + 1, len(row))
+            row[left:stop] = [value] * (stop - left)
         if number == header_row - 1 or any(cell != "" for cell in row):
             yield row

@@ -49,7 +49,7 @@ def flatten(row: Mapping[str, Any], prefix: str = "") -> dict[str, str | None]:
     Raises
     ------
     ValueError
-        If two values come out under one name.
+        If two values come out under one name, or a text holds half a character.
     """
     flat: dict[str, str | None] = {}
     for key, value in row.items():
@@ -66,6 +66,11 @@ def flatten(row: Mapping[str, Any], prefix: str = "") -> dict[str, str | None]:
             if part in flat:
                 raise ValueError(f'two values are called "{part}" once nested objects are flattened')
             flat[part] = text
+    if not prefix:
+        try:
+            "".join([*flat, *filter(None, flat.values())]).encode()
+        except UnicodeEncodeError:
+            raise ValueError("it holds half a character (an unpaired surrogate)") from None
     return flat
 
 

@@ -103,17 +103,23 @@ def _batches(file: FileRows, definition: SourceDefinition) -> Iterator[RawBatch 
             if held is not None:
                 yield held
             held = RawBatch(definition.name, file.name, file.content_key, segment.table, segment.first_row, None, last=False)
-    except SourceError as error:
+    except (SourceError, OSError) as error:
         # The last batch is handed on without its mark: the content counts as not read to the end.
         if held is not None:
             yield held
-        yield SourceFault(definition.name, file.name, error.message, error.hint, "unreadable" if held is None else "incomplete")
+        message, hint = (error.message, error.hint) if isinstance(error, SourceError) else _of_system(error)
+        yield SourceFault(definition.name, file.name, message, hint, "unreadable" if held is None else "incomplete")
         return
     if held is not None:
         yield replace(held, last=True)
     if file.bad.total:
         hint = "correct these rows and deliver the file again: rows that did not change are not doubled"
         yield SourceFault(definition.name, file.name, file.bad.summary(), hint, "rows", tuple(file.bad.rows))
+
+
+def _of_system(error: OSError) -> tuple[str, str]:
+    """Put an error of disk or network into words, without the path of a temporary file."""
+    return f"cannot be read: {error.strerror or type(error).__name__}", "check the disk (also the temporary folder, TMPDIR) and permissions"
 
 
 def _key_headers(definition: SourceDefinition) -> list[tuple[str, ...]]:

@@ -139,7 +139,7 @@ def check_zip_size(path: Path, max_bytes: int) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             total = sum(entry.file_size for entry in archive.infolist())
-    except (zipfile.BadZipFile, OSError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, OSError) as error:
         raise SourceError(f"is not a sound zip container: {error}", hint="deliver the file again") from error
     if total > max_bytes:
         raise SourceError(
@@ -153,7 +153,7 @@ def _zip_members(
 ) -> Iterator[Leaf | tuple[str, SourceError]]:
     try:
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, OSError) as error:
         raise SourceError(f"is not a sound zip archive: {error}; nothing of it was read", hint="deliver the file again") from error
     with archive:
         entries = sorted(archive.infolist(), key=lambda entry: entry.filename)

@@ -88,6 +88,22 @@ def test_the_shipped_profiles(profile, simulated):
 
 
 @whole
+def test_other_rooms_take_what_the_files_say():
+    from riskwatch.assessment.rules import ActionCatalogue, GradingRules, HazardCatalogue
+    from riskwatch.calendar import HolidayCalendar
+
+    found = load_definitions(ROOT, environ={})
+    GradingRules.model_validate(found.grading)
+    ActionCatalogue.model_validate(found.actions)
+    HazardCatalogue.model_validate(found.hazards)
+    calendar = HolidayCalendar.from_config(found.holidays)
+    # National Day 2025 with Mid-Autumn: off until 8 October, Saturday the 11th worked in exchange.
+    days = [f"2025-10-{day:02d}" for day in range(1, 13)]
+    worked = [day[-2:] for day, is_worked in zip(days, calendar.is_workday(days), strict=True) if is_worked]
+    assert worked == ["09", "10", "11"]
+
+
+@whole
 def test_the_thin_series_of_2015_is_not_rolled_away():
     # neiss:5042 had 49 cases in four years; the hoverboard episode must be visible in its own series.
     model = load_definitions(ROOT, profile="real", environ={}).models["neiss-youth-products"]

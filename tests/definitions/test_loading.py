@@ -223,3 +223,20 @@ def test_paths_of_files_are_relative_to_the_project(project):
         "pipelines/daily.yaml",
     }
     assert not any(Path(name).is_absolute() for name in files)
+
+
+def test_folders_within_models_are_read_and_hidden_files_are_not(project):
+    text = "models:\n  - {name: NAME, label: {zh: 深, en: deep}, stream: injury, frequency: week, detector: counting, levels: [{}]}\n"
+    (project / "models/food").mkdir()
+    write(project, "models/food/deep.yaml", text.replace("NAME", "deep"))
+    write(project, "models/.draft.yaml", text.replace("NAME", "draft"))
+    found = load_definitions(project, environ={})
+    assert sorted(found.models) == ["deep", "injury-counts"]
+    assert str(found.where("models.deep")) == "models/food/deep.yaml:2:5"
+
+
+def test_definitions_do_not_depend_on_the_working_directory(project, monkeypatch, tmp_path):
+    monkeypatch.chdir(project)
+    found = load_definitions(Path(), environ={})
+    monkeypatch.chdir(tmp_path)
+    assert found.path("config/riskwatch.yaml").is_file()

@@ -7,7 +7,8 @@ import pytest
 
 from riskwatch.errors import SourceError
 from riskwatch.sources import ADAPTERS, RawBatch, adapt
-from riskwatch.sources.adapters import full_reference, hazard_names, unpack_items, violation_class
+from riskwatch.sources.adapters import unpack_items, violation_class
+from riskwatch.sources.rasff import classes_of_hazards, full_reference, hazard_classes, hazard_names
 
 
 def table(**columns: list[str | None]) -> pa.Table:
@@ -110,7 +111,7 @@ def test_rasff_extracts_come_out_alike():
         category=["nuts, nut products and seeds"], hazards=["Aflatoxin B1  ,aflatoxin total "],
     )  # fmt: skip
     a, b = (adapt(raw, "rasff", {}).to_pylist()[0] for raw in (old, new))
-    assert list(a.values())[:6] == list(b.values())[:6]
+    assert list(a.values()) == list(b.values())
     assert list(a.values()) == [
         "2024.9640",
         "2024-12-31",
@@ -133,6 +134,27 @@ def test_rasff_extracts_come_out_alike():
 )
 def test_hazard_names(raw, names):
     assert hazard_names(raw) == names
+
+
+@pytest.mark.parametrize(
+    ("names", "classes"),
+    [
+        ("aflatoxin b1; aflatoxin total", "mycotoxins"),
+        ("salmonella spp.; chlorpyrifos-methyl", "pathogenic micro-organisms; pesticide residues"),
+        ("ethylene oxide", "pesticide residues"),
+        ("e 171 titanium dioxide", "food additives and flavourings"),
+        ("milk ingredient undeclared", "allergens"),
+        ("lead", "heavy metals"),
+        ("mislead", None),
+        ("poor temperature control", None),
+    ],
+)
+def test_hazard_classes_by_name(names, classes):
+    assert classes_of_hazards(names) == classes
+
+
+def test_renamed_hazard_classes_come_together():
+    assert hazard_classes("Metals; Heavy metals; n/a") == "heavy metals"
 
 
 def test_references_keep_what_is_no_float():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +15,7 @@ from riskwatch.sources.batches import Segment, keep_together, rechunk
 def segments(values: list[str], cuts: list[int], start: int = 1) -> list[Segment]:
     table = pa.table({"k": pa.array(values, pa.string())})
     edges = sorted({0, len(values), *(cut for cut in cuts if cut < len(values))})
-    return [Segment(table.slice(a, b - a), start + a) for a, b in zip(edges, edges[1:], strict=False)]
+    return [Segment(table.slice(a, b - a), start + a) for a, b in itertools.pairwise(edges)]
 
 
 @given(count=st.integers(0, 60), cuts=st.lists(st.integers(0, 60)), size=st.integers(1, 20))
@@ -36,7 +38,7 @@ def test_neighbouring_rows_of_one_key_stay_together(keys, cuts):
     found = list(keep_together(segments(keys, cuts), [("other", "k")]))
     rows = [(segment.first_row + place, row) for segment in found for place, row in enumerate(segment.table.column("k").to_pylist())]
     assert rows == list(enumerate(keys, start=1))
-    for left, right in zip(found, found[1:], strict=False):
+    for left, right in itertools.pairwise(found):
         # Torn only where one key fills the whole left segment.
         last = left.table.column("k").to_pylist()
         assert last[-1] != right.table.column("k")[0].as_py() or len(set(last)) == 1

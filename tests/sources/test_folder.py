@@ -10,6 +10,7 @@ import os
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from riskwatch.errors import SourceError
-from riskwatch.sources import MAX_BATCH_ROWS, SourceState, open_source
+from riskwatch.sources import MAX_BATCH_ROWS, RawBatch, SourceState, open_source
 from riskwatch.sources.delimited import BadRows, read_delimited
 
 CSV = "编号,名称\n01,童车\n02,\n"
@@ -283,8 +284,8 @@ def workbook(path: Path) -> None:
     sheet.append(["2021年抽查结果", None, None, None])
     sheet.merge_cells("A1:D1")
     sheet.append(["企业", "批次", "日期", "公式"])
-    sheet.append(["甲", 12.0, dt.datetime(2021, 3, 1), "=B3*2"])  # noqa: DTZ001
-    sheet.append([None, 2.5, dt.datetime(2021, 3, 1, 8, 30), True])  # noqa: DTZ001
+    sheet.append(["甲", 12.0, dt.datetime(2021, 3, 1), "=B3*2"])
+    sheet.append([None, 2.5, dt.datetime(2021, 3, 1, 8, 30), True])
     sheet.append([None, None, None, None])
     sheet.append(["乙", "007", None, None, "beyond the header"])
     sheet.merge_cells("A3:A4")
@@ -321,6 +322,15 @@ def test_a_formula_gives_its_saved_value(tmp_path, read):
     assert batches[0].table.column("公式").to_pylist() == ["24", "true", None]
 
 
+def test_workbooks_are_known_by_content_whatever_their_name(tmp_path, read):
+    workbook(tmp_path / "a.xlsx")
+    put(tmp_path, "a.xls", (tmp_path / "a.xlsx").read_bytes())
+    put(tmp_path, "b.zip", zipped({"b.xlsx": (tmp_path / "a.xlsx").read_bytes()}))
+    batches, faults = read(sheet="数据", header_row=2)
+    assert faults == []
+    assert [(batch.name, batch.table.num_rows) for batch in batches] == [("a.xls", 3), ("b.zip/b.xlsx", 3)]
+
+
 def test_a_missing_sheet_or_header_is_named(tmp_path, read):
     workbook(tmp_path / "drop" / "a.xlsx")
     assert read(sheet="结果")[1][0].message == "has no sheet \"结果\"; it has '说明', '数据'"
@@ -334,7 +344,7 @@ def test_parquet_gives_canonical_text(tmp_path, read):
             "n": pa.array([42.0, None]),
             "x": pa.array([0.1, float("nan")], pa.float32()),
             "big": pa.array([2**60, -1]),
-            "day": pa.array([dt.datetime(2021, 3, 1), dt.datetime(2021, 3, 1, 8, 30, 5)], pa.timestamp("us")),  # noqa: DTZ001
+            "day": pa.array([dt.datetime(2021, 3, 1), dt.datetime(2021, 3, 1, 8, 30, 5)], pa.timestamp("us")),
             "date": pa.array([dt.date(2021, 3, 1), None]),
             "flag": pa.array([True, False]),
             "list": pa.array([["a", "b"], None]),
@@ -362,6 +372,7 @@ def test_json_lines_keep_digits_and_refuse_single_lines(tmp_path, read):
         "{broken",
         '{"id": 2, "sum": 3.0, "x": NaN}',
         '{"id": 3}',
+        '{"id": "\\ud800"}',
     ]
     put(tmp_path, "a.jsonl", "\n".join(lines))
     batches, (fault,) = read()
@@ -371,6 +382,7 @@ def test_json_lines_keep_digits_and_refuse_single_lines(tmp_path, read):
         (2, "is not an object but list"),
         (3, "is not JSON"),
         (4, "is not JSON"),
+        (6, "it holds half a character (an unpaired surrogate)"),
     ]
 
 
@@ -392,6 +404,32 @@ def test_any_quoted_csv_comes_back_as_written(tmp_path_factory, rows, encoding):
     found = [list(row.values()) for segment in segments for row in segment.table.to_pylist()]
     assert bad.total == 0
     assert found == [[cell or None for cell in row] for row in rows]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_damaged_files_of_every_kind_are_read_or_reported_never_crash(tmp_path, make_definition, seed):
+    rng = np.random.default_rng(seed)
+    text = "编号,名称\n" + "".join(f'{number},"名{number}"\n' for number in range(200))
+    workbook(tmp_path / "w.xlsx")
+    pq.write_table(pa.table({"a": list(range(500))}), tmp_path / "w.parquet")
+    xlsx, parquet = (tmp_path / "w.xlsx").read_bytes(), (tmp_path / "w.parquet").read_bytes()
+    whole = {
+        "a.csv": text.encode(), "b.csv": text.encode("gb18030"), "c.csv.gz": gzip.compress(text.encode()), "d.xlsx": xlsx,
+        "e.parquet": parquet, "f.zip": zipped({"a.csv": text.encode(), "b.xlsx": xlsx}), "g.jsonl": b'{"a": 1}\n' * 50, "h.xls": xlsx,
+    }  # fmt: skip
+    definition = make_definition({"kind": "folder", "path": "drop", "max_bytes": 10_000_000})
+    (tmp_path / "drop").mkdir()
+    for _ in range(20):
+        for name, content in whole.items():
+            damaged = np.frombuffer(content, np.uint8).copy()
+            at = rng.integers(0, len(damaged), 3)
+            damaged[at] = rng.integers(0, 256, 3)
+            put(tmp_path, name, damaged[: None if rng.random() < 0.5 else rng.integers(1, len(damaged))].tobytes())
+        parts = list(open_source(definition, root=tmp_path, data=tmp_path))
+        assert {part.name.split("/")[0] for part in parts} == set(whole)
+        for part in parts:
+            if isinstance(part, RawBatch):
+                part.table.validate(full=True)
 
 
 def test_batches_never_exceed_the_limit():

@@ -86,6 +86,27 @@ def test_rasff_extracts_overlap_without_counting_twice(real_data):
     assert len(old | new) == 25_915
 
 
+def test_hazard_categories_told_by_names_agree_with_those_that_rasff_gave(real_data):
+    _, parts = read("rasff", real_data)
+    old, new = (
+        pa.concat_tables([part.table for part in parts if part.name == name])
+        for name in ("rasff_2020_2024.parquet", "rasff_2024_2025_detailed.parquet")
+    )
+    given = dict(zip(old.column("reference").to_pylist(), old.column("hazard_category").to_pylist(), strict=True))
+    told = {
+        reference: classes
+        for reference, names, classes in zip(
+            *(new.column(header).to_pylist() for header in ("reference", "hazards", "hazard_category")), strict=True
+        )
+        if names is not None and given.get(reference) is not None
+    }
+    assert len(told) > 3_000
+    known = {reference: set(classes.split("; ")) for reference, classes in told.items() if classes is not None}
+    assert len(known) / len(told) > 0.9
+    # RASFF's own categories of 2024 keep apart what older ones did not; both extracts are held against each other as they are.
+    assert sum(bool(classes & set(given[reference].split("; "))) for reference, classes in known.items()) / len(known) > 0.93
+
+
 def test_every_code_that_the_data_give_is_in_a_tree(real_data):
     products = {code for code, row in tree("real_products.csv").items() if row["level"] == "product"}
     names = {row["name_zh"] for row in tree("real_products.csv").values() if row["level"] == "product"}

@@ -117,7 +117,7 @@ def test_wrong_queries_are_refused(pull, reader, message):
 
 
 def test_a_query_cannot_write(pull, database):
-    with pytest.raises(SourceError, match="readonly|not authorized|syntax"):
+    with pytest.raises(SourceError, match=r"readonly|not authorized|syntax"):
         pull(query="WITH gone AS (SELECT 1) DELETE FROM cases WHERE id > :cursor RETURNING id")
     assert database.execute("SELECT COUNT(*) FROM cases").fetchone() == (10,)
 

@@ -102,9 +102,9 @@ def twice(*args, **kwargs):
     return [signal(*args, **kwargs, week=0), signal(*args, **kwargs, week=1)]
 
 
-def quiet(product, region, count=1, **other):
+def quiet(product, region, **other):
     """Judged and not in alarm."""
-    return [signal(product, region, observed=10, expected=10, p=0.5, alarm=False, **other) for _ in range(count)]
+    return [signal(product, region, **{"observed": 10, "expected": 10, "p": 0.5, "alarm": False, **other})]
 
 
 def injuries(product, count, region="220101", *, outcome="treated-released", severity="mild", week=1, **other):
@@ -123,6 +123,7 @@ def injuries(product, count, region="220101", *, outcome="treated-released", sev
             "age": float(other.get("age", 30)),
             "sex": "male",
             "cause": other.get("cause", "跌倒/坠落"),
+            "body_part": "上肢",
             "diagnosis": other.get("diagnosis", "骨折"),
             "severity": severity,
             "outcome": outcome,
