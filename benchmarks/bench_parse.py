@@ -126,11 +126,12 @@ def main() -> None:
     table = make_table(rows, trees)
     today = dt.date(2024, 1, 1)
     parse(table, Source(), trees, today=today)  # imports pandera
-    parse_seconds, hash_seconds = [], []
+    parse_seconds, hash_seconds, parse_cpu = [], [], []
     for _ in range(repeats):
-        start = time.perf_counter()
+        start, cpu = time.perf_counter(), time.process_time()
         parsed = parse(table, Source(), trees, today=today)
         parse_seconds.append(time.perf_counter() - start)
+        parse_cpu.append(time.process_time() - cpu)
         start = time.perf_counter()
         content_hash(parsed.records, parsed.items)
         hash_seconds.append(time.perf_counter() - start)
@@ -142,6 +143,7 @@ def main() -> None:
                 "records": len(parsed.records),
                 "rejected_rows": int(parsed.rejected["row_no"].nunique()),
                 "parse_best_s": round(min(parse_seconds), 4),
+                "parse_cpu_best_s": round(min(parse_cpu), 4),
                 "parse_median_s": round(statistics.median(parse_seconds), 4),
                 "parse_rows_per_s": round(rows / min(parse_seconds)),
                 "hash_best_s": round(min(hash_seconds), 4),

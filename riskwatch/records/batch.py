@@ -263,8 +263,8 @@ class Batch:
 
     def _read_coded_key(self, field: Field, coded: Coded, rejects: Rejects) -> Typed:
         typed = to_texts(recode(coded.indices, coded.texts))
-        shown = pc.take(typed.values, pa.array(typed.indices, mask=typed.indices < 0)) if len(typed.values) else None
         for rule, bad in self._faults(field, typed, field.name)[0].items():
+            shown = pc.take(typed.values, pa.array(typed.indices, mask=typed.indices < 0))
             rows = np.flatnonzero(np.append(bad, False)[typed.indices])
             rejects.add(rows, field.name, rule, shown, self._why(field, rule), personal=True)
         rejects.add(np.flatnonzero(typed.indices < 0), field.name, "missing", None, self._why(field, "missing"))

@@ -52,7 +52,7 @@ def column_of(field: Field, typed: Typed | None, rows: Rows) -> pd.Series:
         return pd.Series(np.full(size, missing) if typed is None else np.append(typed.values, missing)[typed.indices[rows]])
     if field.kind == "bool":
         if typed is None:
-            return pd.Series(pd.array([pd.NA] * size, dtype="boolean"))
+            return pd.Series(pd.arrays.BooleanArray(np.zeros(size, dtype=np.bool_), np.ones(size, dtype=np.bool_)))
         indices = typed.indices[rows]
         return pd.Series(pd.arrays.BooleanArray(np.append(typed.values, False)[indices], indices < 0))
     numbers = np.full(size, np.nan) if typed is None else np.append(typed.values, np.nan)[typed.indices[rows]]
@@ -64,6 +64,18 @@ def column_of(field: Field, typed: Typed | None, rows: Rows) -> pd.Series:
     return pd.Series(pd.arrays.IntegerArray(np.where(absent, 0, numbers).astype(np.int64), absent))
 
 
-def frame_of(fields: Sequence[Field], columns: Mapping[str, Typed | None], rows: Rows) -> pd.DataFrame:
-    """Return the fields of some rows as a frame; a field without a column is all missing."""
-    return pd.DataFrame({field.name: column_of(field, columns.get(field.name), rows) for field in fields}, index=pd.RangeIndex(len(rows)))
+def frame_of(
+    fields: Sequence[Field],
+    columns: Mapping[str, Typed | None],
+    rows: Rows,
+    *,
+    keys: Mapping[str, pd.Series] | None = None,
+    extra: Mapping[str, pd.Series] | None = None,
+) -> pd.DataFrame:
+    """Return the fields of some rows as a frame; a field without a column is all missing.
+
+    ``keys`` holds columns that are ready-made in place of a field's, ``extra`` further ones at the end.
+    """
+    ready = keys or {}
+    made = {field.name: ready[field.name] if field.name in ready else column_of(field, columns.get(field.name), rows) for field in fields}
+    return pd.DataFrame({**made, **(extra or {})}, index=pd.RangeIndex(len(rows)), copy=False)

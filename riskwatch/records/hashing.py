@@ -50,7 +50,9 @@ def _column_words(column: pd.Series) -> tuple[Words, npt.NDArray[np.bool_]]:
         numbers = column.to_numpy(dtype=np.float64, na_value=np.nan) + 0.0  # -0.0 and 0.0 are one number
         return numbers.view(np.uint64), present
     words = np.zeros(len(column), dtype=np.uint64)
-    if present.any():
+    if isinstance(dtype, pd.StringDtype):  # keys, which hardly repeat
+        words[present] = _hash_texts(column.array[present])
+    elif present.any():
         numbers_of, unique = pd.factorize(column.to_numpy(dtype=object)[present])
         words[present] = _hash_texts([str(value) for value in unique])[numbers_of]
     return words, present

@@ -24,7 +24,7 @@ from riskwatch.records.columns import Typed, recode
 from riskwatch.records.frames import frame_of, text_column
 from riskwatch.records.hashing import content_hash
 from riskwatch.records.rejects import Rejects
-from riskwatch.records.rules import row_rules
+from riskwatch.records.rules import VERDICT, row_rules
 from riskwatch.records.source import SourceLike
 from riskwatch.records.streams import STREAMS, Stream
 
@@ -107,10 +107,8 @@ def parse(table: pa.Table, source: SourceLike, trees: Mapping[str, Tree], *, tod
     good = rejects.kept()
     into, reason = _merge(stream, columns, items, known=known, good=good, rejects=rejects)
     alone = np.flatnonzero((into == np.arange(len(into))) & ~rejects.bad)
-    records = frame_of([field for field in stream.all_fields if field.name != "record_key"], columns, alone)
-    records.insert(0, "record_key", text_column(key, alone))
-    records["row_no"] = alone + first_row
-    records["known_on"] = known[alone]
+    extra = {"row_no": pd.Series(alone + first_row), "known_on": pd.Series(known[alone])}
+    records = frame_of(stream.all_fields, columns, alone, keys={"record_key": text_column(key, alone)}, extra=extra)
     merged_rows = np.flatnonzero(reason != "")
     merged = pd.DataFrame(
         {"row_no": merged_rows + first_row, "into": into[merged_rows] + first_row, "reason": pd.Series(reason[merged_rows], dtype="str")}
@@ -193,18 +191,29 @@ def _check_rows(columns: Mapping[str, Typed], rejects: Rejects) -> None:
     """Apply the rules between fields, as masks over rows; a value that is wrong by itself is not held against another."""
     rules = row_rules(frozenset(columns))
     needed = {name for rule in rules for name in (rule.field, rule.other)}
-    values = {name: columns[name].rows() for name in needed}
+    values = {name: _plain(columns[name]) for name in needed}
     for rule in rules:
         rows = np.flatnonzero(rule.broken(values) & ~rejects.of(rule.field) & ~rejects.of(rule.other))
         if rows.size:
-            shown = [f"{_show(values[rule.field][row])} ({rule.other} {_show(values[rule.other][row])})" for row in rows.tolist()]
+            blamed, against = (_show(columns[name], rows) for name in (rule.field, rule.other))
+            shown = [f"{value} ({rule.other} {other})" for value, other in zip(blamed, against, strict=True)]
             rejects.add_values(rows, rule.field, rule.name, shown, rule.asks)
 
 
-def _show(value: Any) -> str:
-    if isinstance(value, np.datetime64):
-        return str(value.astype("datetime64[D]"))
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def _plain(typed: Typed) -> npt.NDArray[Any]:
+    """Return rows as rules between fields want them."""
+    if typed.kind != "text":
+        return typed.rows()
+    numbers = np.array([VERDICT.get(text, np.nan) for text in typed.values.to_pylist()] + [np.nan])
+    return np.asarray(numbers[typed.indices])
+
+
+def _show(typed: Typed, rows: npt.NDArray[np.int64]) -> list[str]:
+    values = typed.values if typed.kind != "text" else np.array(typed.values.to_pylist(), dtype=object)
+    at = typed.indices[rows]
+    if typed.kind == "date":
+        return [str(day) for day in values[at].astype("datetime64[D]")]
+    return [f"{value:g}" if isinstance(value, float) else str(value) for value in values[at].tolist()]
 
 
 def _known_on(batch: Batch, columns: Mapping[str, Typed], rejects: Rejects) -> npt.NDArray[np.datetime64]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["RULES", "RowRule", "row_rules"]
+__all__ = ["RULES", "VERDICT", "RowRule", "row_rules"]
 
 RULES: dict[str, str] = {
     "missing": "a required field has no value",
@@ -40,6 +40,9 @@ RULES: dict[str, str] = {
     "duplicate-key": "an earlier row of the batch has the same key and known date, and other content",
 }
 """Name of each rule and what breaks it."""
+
+VERDICT = {"pass": 0.0, "fail": 1.0}
+"""Numbers that stand for verdicts in :meth:`RowRule.broken`; another or no verdict is NaN."""
 
 _ORDERED = (
     ("event_date", "visited_on", "visited-before-event"),
@@ -73,13 +76,15 @@ class RowRule:
         Parameters
         ----------
         columns : mapping of str to array, shape (rows,)
-            ``field`` and ``other``: days as ``datetime64`` with NaT, counts as float with NaN, a verdict as text ('' is missing).
+            ``field`` and ``other``: days as ``datetime64`` with NaT, counts as float with NaN, a verdict as :data:`VERDICT` number.
         """
         blamed, against = columns[self.field], columns[self.other]
         if self.name == "failed-exceeds-inspected":
             return np.asarray(blamed > against, dtype=np.bool_)
         if self.name == "verdict-contradicts-count":
-            return np.asarray(((blamed == "fail") & (against == 0)) | ((blamed == "pass") & (against > 0)), dtype=np.bool_)
+            return np.asarray(
+                ((blamed == VERDICT["fail"]) & (against == 0)) | ((blamed == VERDICT["pass"]) & (against > 0)), dtype=np.bool_
+            )
         return np.asarray(blamed < against, dtype=np.bool_)
 
 

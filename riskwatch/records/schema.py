@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskwatch.dimensions import Tree, credit_codes_valid, looks_like_credit_code
-from riskwatch.records.rules import RowRule, row_rules
+from riskwatch.records.rules import VERDICT, RowRule, row_rules
 from riskwatch.records.streams import Field, Stream
 
 __all__ = ["CREDIT_CODE_FIELDS", "broken_rules", "field_schema", "schema_for"]
@@ -107,8 +107,8 @@ def schema_for(stream: Stream, trees: Mapping[str, Tree], *, earliest: dt.date |
 
 
 def _plain(column: pd.Series) -> npt.NDArray[np.generic]:
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        return column.astype("object").fillna("").to_numpy()
+    if isinstance(column.dtype, pd.CategoricalDtype):  # of the fields in rules, only verdicts are
+        return column.astype("object").map(VERDICT).to_numpy(dtype=np.float64)
     return column.to_numpy()
 
 

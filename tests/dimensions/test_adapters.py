@@ -40,7 +40,7 @@ def test_neiss_code_book(tmp_path):
 
 
 def test_an_absent_file_names_the_data_folder(tmp_path):
-    with pytest.raises(DimensionError, match="product_codes.parquet: no such file"):
+    with pytest.raises(DimensionError, match=r"product_codes\.parquet: no such file"):
         load("product", "{data}/product_codes.parquet", "neiss-codebook", tmp_path)
 
 

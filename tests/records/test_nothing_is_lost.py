@@ -58,7 +58,7 @@ MOSTLY_GOOD = st.lists(
 
 @given(rows=st.one_of(ROWS, MOSTLY_GOOD), first_row=st.integers(1, 10**6), with_items=st.booleans(), keep=st.booleans())
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_every_row_is_accounted_for(rows, first_row, with_items, keep, spot_source, trees):
+def test_every_row_is_accounted_for(rows, first_row, with_items, keep, *, spot_source, trees):
     table = pa.table({header: pa.array([row[header] for row in rows], type=pa.string()) for header in HEADERS})
     source = spot_source(
         columns=COLUMNS,

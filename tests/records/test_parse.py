@@ -194,7 +194,7 @@ def test_a_required_field_without_column_or_constant(parse_spot):
     ):
         parse_spot({}, columns=columns)
     assert parse_spot({}, columns=columns, constants={"selection": "targeted"}).records["selection"].tolist() == ["targeted"]
-    with pytest.raises(RecordError, match="the constant .* of 'selection' must be one of random"):
+    with pytest.raises(RecordError, match=r"the constant .* of 'selection' must be one of random"):
         parse_spot({}, columns=columns, constants={"selection": "抽签"})
 
 
