@@ -65,7 +65,9 @@ def make_records(first: int, rows: int, rng: np.random.Generator) -> pd.DataFram
     for field in SPOT_CHECK.all_fields:
         name = field.name
         if name == "record_key":
-            columns[name] = pa.array([f"SC-{n:012d}" for n in number]).to_pandas(types_mapper={pa.string(): pd.StringDtype(na_value=np.nan)}.get)
+            columns[name] = pa.array([f"SC-{n:012d}" for n in number]).to_pandas(
+                types_mapper={pa.string(): pd.StringDtype(na_value=np.nan)}.get
+            )
         elif name in {"inspected", "failed"}:
             columns[name] = np.ones(rows, np.int64) if name == "inspected" else failed
         elif name == "verdict":
@@ -73,7 +75,9 @@ def make_records(first: int, rows: int, rng: np.random.Generator) -> pd.DataFram
         elif field.choices:
             columns[name] = pd.Categorical.from_codes(rng.integers(0, len(field.choices), rows), list(field.choices))
         elif name in {"event_date", "reported_on", "published_on", "production_date", "received_on"}:
-            columns[name] = (day + {"event_date": 0, "received_on": 2, "reported_on": 10, "published_on": 30}.get(name, -40)).astype("datetime64[s]")
+            columns[name] = (day + {"event_date": 0, "received_on": 2, "reported_on": 10, "published_on": 30}.get(name, -40)).astype(
+                "datetime64[s]"
+            )
         elif field.kind == "date":
             columns[name] = pd.Series(pd.NaT, index=range(rows), dtype="datetime64[s]")
         elif field.kind == "bool":
@@ -106,11 +110,14 @@ def batches(frames: list[pd.DataFrame], raws: list[pa.Table], tag: str) -> Itera
 
 def load(store: Store, frames: list[pd.DataFrame], raws: list[pa.Table], tag: str) -> tuple[float, dict[str, int]]:
     parsed = {raw.first_row: judged for raw, judged in batches(frames, raws, tag)}
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), time.process_time()
     total = {"new": 0, "changed": 0, "same": 0, "stale": 0}
-    for _, counts in store.load((raw for raw, _ in batches(frames, raws, tag)), lambda raw: parsed[raw.first_row], "spot_check", arrived_at=NOW):
-        for name in total:
+    for _, counts in store.load(
+        (raw for raw, _ in batches(frames, raws, tag)), lambda raw: parsed[raw.first_row], "spot_check", arrived_at=NOW
+    ):
+        for name in ("new", "changed", "same", "stale"):
             total[name] += getattr(counts, name)
+    total["cpu_ms"] = round(1000 * (time.process_time() - cpu))
     return time.perf_counter() - start, total
 
 
@@ -132,11 +139,17 @@ def main() -> None:
             seconds, counts = load(store, frames, raws, "first")
             assert counts["new"] == options.rows, counts
             out["first load, rows/s"] = round(options.rows / seconds)
+            out["first load, rows per CPU second of this process"] = round(1000 * options.rows / counts["cpu_ms"])
             out["memory added by it, MB"] = round((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
             seconds, counts = load(store, frames, raws, "again")
             assert counts["same"] == options.rows, counts
             out["same rows again, rows/s"] = round(options.rows / seconds)
-            changed = [frame.assign(failed=np.where(np.arange(len(frame)) % 50 == 0, 2, frame["failed"]), known_on=frame["known_on"] + pd.Timedelta(days=60)) for frame in frames]
+            changed = [
+                frame.assign(
+                    failed=np.where(np.arange(len(frame)) % 50 == 0, 2, frame["failed"]), known_on=frame["known_on"] + pd.Timedelta(days=60)
+                )
+                for frame in frames
+            ]
             seconds, counts = load(store, changed, raws, "changed")
             out["2 % corrected, rows/s"] = round(options.rows / seconds)
             out["corrected"] = counts["changed"]
@@ -148,12 +161,13 @@ def main() -> None:
                 connection: object = engine
             else:
                 connection = sqlite3.connect(f"{folder}/peer.db")
-            start = time.perf_counter()
+            start, cpu = time.perf_counter(), time.process_time()
             whole.to_sql("peer", connection, index=False, if_exists="replace")  # type: ignore[arg-type]
             if not options.url:
                 connection.commit()  # type: ignore[attr-defined]
             peer = len(whole) / (time.perf_counter() - start)
             out["pandas.to_sql of the same rows, rows/s"] = round(peer)
+            out["pandas.to_sql, rows per CPU second of this process"] = round(len(whole) / (time.process_time() - cpu))
             out["ratio"] = round(float(out["first load, rows/s"]) / peer, 2)  # type: ignore[arg-type]
     print(json.dumps(out, indent=1))
 
