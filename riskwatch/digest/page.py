@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from riskwatch.digest.blocks import Block, Bullets, CardBlock, Cell, Notice, Page, Para, Section, Table
 from riskwatch.digest.model import GRADES, Case, Digest, Mover, SourceLine, Text, WarningCard
-from riskwatch.digest.numbers import amount, date, pair, percent, probability
+from riskwatch.digest.numbers import amount, date, pair, percent, probability, ratio
 from riskwatch.digest.sentences import Speaker
 
 __all__ = ["lay_out"]
@@ -276,15 +276,16 @@ def _focus(digest: Digest, say: Speaker) -> list[Block]:
                 (
                     Cell(t(f"focus.{kind}") if number == 0 else ""),
                     Cell(say.of(mover.name)),
-                    Cell(f"{t.code('stream', mover.measure.stream)}{t('colon')}{say.figures(mover.measure)}"),
+                    Cell(f"{t.code('stream', mover.measure.stream)}{t('colon')}{say.figures(mover.measure, with_ratio=False)}"),
+                    Cell(ratio(mover.measure.ratio) if mover.measure.ratio is not None else t("measure.new")),
                     Cell(probability(mover.measure.q_value).removeprefix("=")),
                     Cell(f"{amount(mover.alarmed)}/{amount(mover.judged)}"),
                 )
             )
     blocks: list[Block] = []
     if rows:
-        names = ("kind", "name", "figures", "q", "judged")
-        blocks.append(Table(tuple(t(f"focus.{name}") for name in names), tuple(rows), "lllrr", (9, 20, 53, 7, 11)))
+        names = ("kind", "name", "figures", "ratio", "q", "judged")
+        blocks.append(Table(tuple(t(f"focus.{name}") for name in names), tuple(rows), "lllrrr", (9, 20, 45, 7, 7, 12)))
     else:
         blocks.append(Para(t("focus.none")))
     firms = focus.firms

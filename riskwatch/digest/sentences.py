@@ -124,7 +124,7 @@ class Speaker:
             more=more,
         )
 
-    def figures(self, measure: Measure | None, *, where: str = "") -> str:
+    def figures(self, measure: Measure | None, *, where: str = "", with_ratio: bool = True) -> str:
         """Return observed against expected without the rest."""
         if measure is None:
             return self.t("figures.floor")
@@ -138,7 +138,7 @@ class Speaker:
             expected=amount(measure.expected),
             expected_rate=percent(measure.expected, measure.exposure),
             limits=self.limits(measure),
-            ratio=self._ratio(measure),
+            ratio=self._ratio(measure) if with_ratio else "",
         )
 
     def row_figures(self, row: CompactRow) -> str:
@@ -185,7 +185,11 @@ class Speaker:
         elif card.admitted is not None:
             parts.append(self.t("exposed.admitted", admitted=amount(card.admitted)))
         bands = [
-            self.t("exposed.band", band=band, count=self.t("exposed.few") if count is None else amount(count))
+            self.t(
+                "exposed.band_top" if band.endswith("+") else "exposed.band",
+                band=band.rstrip("+"),
+                count=self.t("exposed.few") if count is None else amount(count),
+            )
             for band, count in card.age_bands
         ]
         if bands:

@@ -32,7 +32,7 @@ TEXT: dict[str, str] = {
     "section.calibration": "9 Calibration",
     "section.sign_off": "10 Contacts and sign-off",
     # 1
-    "counts": "{new} new, {raised} raised, {eased} eased, {recovered} recovered, {open} open",
+    "counts": "{new}\u00a0new, {raised}\u00a0raised, {eased}\u00a0eased, {recovered}\u00a0recovered, {open}\u00a0open",
     "leading": "{grade}, {change} – {subject} ({place}): {figures}; scope: {scope}{due}.",
     "leading.due": "; next deadline {date} ({owner})",
     "no_leading": "No new or raised level I or II warning today.",
@@ -63,6 +63,9 @@ TEXT: dict[str, str] = {
     "reason.assumed": " (assumed, not estimated)",
     "reason.review": "; expert judgement needed first",
     "figures.floor": "rests on a floor rule for single events, no series is above its limit",
+    "exposed.band_top": "{band} and over {count}",
+    "focus.ratio": "Ratio",
+    "measure.new": "no baseline",
     "risk.S": "serious (S)",
     "risk.H": "high (H)",
     "risk.M": "medium (M)",
@@ -124,7 +127,7 @@ TEXT: dict[str, str] = {
     "exposed.hazard": "hazard: {hazard}",
     "exposed.unknown": "The data do not say who is exposed: find out where it was sold and who uses it.",
     "would_change.unknown": "Not stated by the assessment; the reviewer should add it.",
-    "action": "{owner}: {measure}, {due}{marks}.",
+    "action": "{owner}: {measure}{marks}, {due}.",
     "action.due": "by {date} ({deadline} {unit} from {starts})",
     "action.due_date": "by {date}",
     "action.due_term": "within {deadline} {unit} from {starts}",
@@ -164,8 +167,8 @@ TEXT: dict[str, str] = {
     "incidents.none": (
         "No injury record of this area in the last {days} days. That is not the same as no injury: see the sources in section 8."
     ),
-    "incidents.clock": "To report: {subject} ({grade}), by {owner}, before the end of {date}; {days:day|days} left.",
-    "incidents.clock_today": "To report: {subject} ({grade}), by {owner}, today ({date}).",
+    "incidents.clock": "To report: {grade}, {subject}; by {owner}, before the end of {date}; {days:day|days} left.",
+    "incidents.clock_today": "To report: {grade}, {subject}; by {owner}, today ({date}).",
     "incidents.more": "{n:further term|further terms} to report: see the data file (JSON).",
     # 4
     "focus.kind": "Focus",
@@ -201,7 +204,7 @@ TEXT: dict[str, str] = {
     "cases.report": "report",
     "cases.rectify": "order to correct, not yet met",
     "cases.recheck": "recheck to be made",
-    "cases.measures": "{subject} ({grade}): {n:measure|measures}",
+    "cases.measures": "{grade}, {subject}: {n:measure|measures}",
     "cases.firms": "{n:order|orders}",
     "cases.firms_oldest": "{n:order|orders}, oldest {date}",
     "cases.later": "{n:matter falls|matters fall} due later than in 7 days.",

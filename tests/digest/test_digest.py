@@ -1,0 +1,214 @@
+"""The digest as data: who sees what, in which order, and that nothing is lost or given away."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from riskwatch.assessment.types import Grade, Subject
+from riskwatch.digest import Digest, QualityReport, Recent, render_html, render_json, render_markdown
+from riskwatch.errors import RiskwatchError
+
+
+def test_sections_follow_the_brief(ordinary):
+    names = list(json.loads(render_json(ordinary)))
+    assert names == [
+        "schema_version", "header", "bottom_line", "warnings", "others", "incidents", "focus", "systemic", "cases", "external", "quality",
+        "coverage", "calibration", "sign_off",
+    ]  # fmt: skip
+
+
+def test_json_is_the_canonical_form(ordinary):
+    assert Digest.model_validate_json(render_json(ordinary)) == ordinary
+
+
+def test_order_is_grade_then_excess(ordinary):
+    assert [item.warning_id for item in ordinary.warnings] == ["W2025-0131", "W2025-0137", "W2025-0138", "W2025-0140", "W2025-0141"]
+
+
+def test_a_prefecture_sees_its_own_and_what_contains_it(ordinary):
+    places = {item.warning_id: (item.place.code, item.place.relation) for item in (*ordinary.warnings, *ordinary.others)}
+    assert places["W2025-0131"] == ("220100", "inside")
+    assert places["W2025-0137"] == ("220000", "wider")
+    assert "W2025-0139" not in places  # Jilin City's
+    assert "W2025-0143" not in places  # Tonghua's
+    assert "长春市" in render_markdown(ordinary, "zh")
+    assert "吉林省·全省性" in render_markdown(ordinary, "zh")
+    assert "Jilin, province-wide" in render_markdown(ordinary, "en")
+
+
+def test_evidence_of_other_prefectures_stays_away(ordinary):
+    charger = next(item for item in ordinary.warnings if item.warning_id == "W2025-0137")
+    assert [item.place.code for item in charger.measures] == ["220100", "220000"]
+
+
+def test_counts_add_up(ordinary):
+    counts = {item.grade: item for item in ordinary.bottom_line.counts}
+    assert (counts["II"].raised, counts["II"].open) == (1, 1)
+    assert (counts["III"].new, counts["III"].unchanged, counts["III"].open) == (2, 1, 3)
+    assert (counts["IV"].new, counts["IV"].eased, counts["IV"].recovered, counts["IV"].open) == (2, 1, 1, 4)
+    shown = len(ordinary.warnings) + len(ordinary.others)
+    assert shown == sum(item.open + item.recovered for item in ordinary.bottom_line.counts)
+
+
+def test_nothing_is_dropped_silently(build, day):
+    many = [
+        dataclasses.replace(day.assessments[4], subject=Subject("product", f"X{number}", "220104")) for number in range(30)
+    ]
+    warnings = [
+        SimpleNamespace(**{**vars(day.warnings[4]), "warning_id": f"M{number}", "subject": item.subject}) for number, item in enumerate(many)
+    ]
+    digest = build(assessments=many, warnings=warnings, events=[])
+    assert len(digest.warnings) == 30
+    assert "另有 24 条未在此列出（四级（蓝色） 24 条）" in render_markdown(digest, "zh")
+    assert "24 warnings are not listed here (Level IV (blue): 24)" in render_markdown(digest, "en")
+
+
+def test_unchanged_are_rows_and_old_recoveries_are_silent(ordinary):
+    rows = {item.warning_id: item.change for item in ordinary.others}
+    assert rows == {"W2025-0088": "eased", "W2025-0099": "recovered", "W2025-0096": "unchanged", "W2025-0101": "unchanged"}
+
+
+def test_an_assessment_goes_to_the_nearest_place(build, day):
+    wide = SimpleNamespace(**{**vars(day.warnings[0]), "warning_id": "WIDE", "subject": Subject("product", "P0101", "220000")})
+    digest = build(warnings=[wide, day.warnings[0]], events=[])
+    assert [item.warning_id for item in digest.warnings] == ["W2025-0131"]
+    assert [item.warning_id for item in digest.others] == ["WIDE"]
+    moved = build(warnings=[wide], events=[])
+    assert [item.warning_id for item in moved.warnings] == ["WIDE"]
+
+
+def test_clocks(ordinary):
+    overdue = [(item.kind, item.days_left, item.count) for item in ordinary.cases.overdue]
+    assert overdue == [("rectify", -11, 2), ("action", -5, 1), ("recheck", -3, 3)]
+    assert [(item.kind, item.days_left) for item in ordinary.cases.this_week] == [("action", 2), ("recheck", 4)]
+    assert [item.days_left for item in ordinary.incidents.clocks][:1] == [0]
+
+
+def test_due_dates_of_unchanged_warnings_do_not_slide(build):
+    without = build(open_actions={})
+    assert "W2025-0096" not in {item.warning_id for item in (*without.cases.overdue, *without.cases.this_week)}
+    assert {row.due_on for row in without.others} == {None}
+
+
+def test_movers_are_rises_only(ordinary):
+    for mover in (*ordinary.focus.products, *ordinary.focus.industries, *ordinary.focus.regions):
+        assert mover.measure.observed > mover.measure.expected
+    assert ordinary.focus.products[0].code == "P0101"
+    assert "220100" not in {mover.code for mover in ordinary.focus.regions}
+
+
+def test_unverified_law_is_marked(ordinary):
+    assert "《产品质量监督抽查管理暂行办法（令18）》第45–46条（未核实）" in render_markdown(ordinary, "zh")
+    assert "art. 45–46 (unverified)" in render_markdown(ordinary, "en")
+    zh = render_markdown(ordinary, "zh")
+    assert "《产品质量法（2018）》第18条；" in zh
+
+
+def test_law_without_a_flag_is_unverified(build, day):
+    actions = tuple(
+        dataclasses.replace(action, legal_basis=({"law": {"zh": "某法", "en": "Some Law"}, "article": "1"},)) for action in day.assessments[0].actions
+    )
+    digest = build(assessments=[dataclasses.replace(day.assessments[0], actions=actions)])
+    assert not any(law.verified for action in digest.warnings[0].actions for law in action.legal_basis)
+    assert "《某法》第1条（未核实）" in render_markdown(digest, "zh")
+
+
+def test_assumed_probability_says_so(build, day):
+    facts = {**day.assessments[0].facts, "probability_is_assumed": True}
+    digest = build(assessments=[dataclasses.replace(day.assessments[0], facts=facts), *day.assessments[1:]])
+    assert "1/2,300（假设值，非估计）" in render_markdown(digest, "zh")
+    assert "1/2,300 (assumed, not estimated)" in render_markdown(digest, "en")
+
+
+def test_levels_one_and_two_need_two_reviewers(ordinary, build, day):
+    assert ordinary.sign_off.reviewers == 2
+    assert build(warnings=day.warnings[1:]).sign_off.reviewers == 1
+
+
+def test_quiet_day_has_its_coverage_proof(build):
+    digest = build(warnings=[], assessments=[], events=[], simulated=False)
+    assert digest.coverage.tests == 33
+    assert digest.coverage.expected_by_chance == pytest.approx(0.33)
+    zh, en = render_markdown(digest, "zh"), render_markdown(digest, "en")
+    assert "今日无新增与升级预警。已判别" in zh
+    assert "不等于无风险" in zh
+    assert "5,208 records" in en
+    assert "2 of 4 expected sources" in en
+    assert "模拟" not in zh
+    assert "at most 0.7 of them false" in en
+
+
+def test_a_day_without_any_test_is_no_all_clear(build):
+    empty = build(warnings=[], assessments=[], events=[], signals=build_empty(), quality=QualityReport(), recent=Recent())
+    assert empty.coverage.tests == 0
+    assert "不能据此判断无风险" in render_markdown(empty, "zh")
+    assert "没有来源状态信息" in render_markdown(empty, "zh")
+    assert "尚无历史预警可供校准" in render_markdown(empty, "zh")
+
+
+def build_empty():
+    names = (
+        "model", "stream", "product", "industry", "region", "stratum", "frequency", "period_start", "period_end", "observed", "exposure", "expected",
+        "lower", "upper", "p_value", "q_value", "alarm", "reason",
+    )  # fmt: skip
+    return pd.DataFrame({name: pd.Series(dtype="object") for name in names})
+
+
+def test_silent_sources_are_named_first(ordinary):
+    assert [item.state for item in ordinary.quality.sources] == ["silent", "late", "on-time", "on-time", "closed"]
+    html = render_html(ordinary, "zh")
+    assert "长春市直报医院静默（最新获知 2025-11-24）" in html
+
+
+def test_calibration_is_honest(ordinary, build, day):
+    assert "尚无人工结案" in render_markdown(ordinary, "zh")
+    closed = SimpleNamespace(warning_id="W2025-0040", as_of=dt.date(2025, 8, 1), kind="confirmed", reason={}, grade_before=Grade.IV, grade_after=Grade.IV)
+    assert "证实占已结案 100.0%（n=1）" in render_markdown(build(events=[*day.events, closed]), "zh")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"issue_no": 0}, "build_digest: issue_no must be >= 1, got 0"),
+        ({"signals": pd.DataFrame({"model": []})}, "missing: stream, product"),
+    ],
+)
+def test_bad_arguments_are_named(build, changes, message):
+    with pytest.raises(RiskwatchError, match=message):
+        build(**changes)
+
+
+def test_repeated_identifiers_are_refused(build, day):
+    with pytest.raises(RiskwatchError, match="warning ids must be unique, got 'W2025-0131' twice"):
+        build(warnings=[day.warnings[0], day.warnings[0]])
+
+
+def test_order_of_inputs_does_not_matter(ordinary, build, day):
+    shuffled = build(
+        warnings=day.warnings[::-1], events=day.events[::-1], assessments=day.assessments[::-1],
+    )  # fmt: skip
+    assert render_json(shuffled) == render_json(ordinary)
+
+
+def test_unknown_codes_are_shown_as_codes(build, day):
+    stranger = dataclasses.replace(day.assessments[0], subject=Subject("product", "ZZ99", "220100"))
+    warning = SimpleNamespace(**{**vars(day.warnings[0]), "subject": stranger.subject})
+    digest = build(assessments=[stranger], warnings=[warning])
+    assert digest.warnings[0].subject.zh == "ZZ99"
+
+
+def test_infinite_and_missing_figures_stay_out_of_the_json(build, day):
+    evidence = dataclasses.replace(day.assessments[0].evidence[0], expected=0.0, lower=np.nan, upper=np.inf, q_value=np.nan)
+    digest = build(assessments=[dataclasses.replace(day.assessments[0], evidence=(evidence,))])
+    lead = digest.warnings[0].measures[0]
+    assert (lead.ratio, lead.lower, lead.upper, lead.q_value) == (None, None, None, None)
+    assert "基线期无发生" in render_markdown(digest, "zh")
+    assert "NaN" not in render_json(digest)
+    assert "Infinity" not in render_json(digest)
