@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any, cast
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-__all__ = ["category", "concat_frames", "pick"]
+__all__ = ["category", "concat_frames", "labelled", "pick"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -30,7 +33,15 @@ def pick(table: FloatArray, rows: IntArray, uniform: FloatArray) -> IntArray:
         chosen += uniform >= cumulative[rows, column]
     # A row that sums to a hair under one must not spill into a column of probability zero.
     last = table.shape[1] - 1 - (table[:, ::-1] > 0).argmax(axis=1)
-    return np.minimum(chosen, last[rows])
+    return np.asarray(np.minimum(chosen, last[rows]), dtype=np.int64)
+
+
+def labelled(codes: npt.NDArray[np.integer[Any]], labels: Iterable[str]) -> pd.Categorical:
+    """Return the categorical with these codes, -1 for missing; labels must differ."""
+    return cast(
+        "pd.Categorical",
+        pd.Categorical.from_codes(codes.tolist() if codes.size == 0 else codes, categories=pd.Index(list(labels), dtype="str")),
+    )
 
 
 def category(rows: IntArray, labels: list[str]) -> pd.Categorical:
@@ -38,7 +49,7 @@ def category(rows: IntArray, labels: list[str]) -> pd.Categorical:
     unique = sorted(set(labels))
     position = {label: number for number, label in enumerate(unique)}
     lookup = np.array([position[label] for label in labels], dtype=np.int64)
-    return pd.Categorical.from_codes(lookup[rows], categories=unique)
+    return labelled(lookup[rows], unique)
 
 
 def concat_frames(parts: list[pd.DataFrame]) -> pd.DataFrame:

@@ -113,7 +113,8 @@ def build_hospitals(world: World, axis: DayAxis, hazards: tuple[Hazard, ...], co
 def report_days(hospitals: Hospitals, hospital: IntArray, visited: IntArray, axis: DayAxis, rng: np.random.Generator) -> IntArray:
     """Day position on which each card is reported; shape (card,), 3 to 40 days after the visit save for backlogs.
 
-    Weekly hospitals close their batch on Friday, monthly ones on the 25th; the batch is reported three days later. One card in twenty misses its batch.
+    Weekly hospitals close their batch on Friday, monthly ones on the 25th; the batch is reported three days later.
+    One card in twenty misses its batch.
     """
     weekday = (axis.weekday[0] + visited) % 7
     weekly = visited + (4 - weekday) % 7 + 3

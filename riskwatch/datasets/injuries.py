@@ -9,11 +9,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskwatch.datasets.codelists import World
-from riskwatch.datasets.frames import category, concat_frames, pick
+from riskwatch.datasets.frames import category, concat_frames, labelled, pick
 from riskwatch.datasets.hazards import Hazard, relative_risk
-from riskwatch.datasets.hospitals import Hospitals, report_days
+from riskwatch.datasets.hospitals import report_days
 from riskwatch.datasets.injury_words import AGE_GROUPS, MECHANISMS, OUTCOMES, SEVERITIES
-from riskwatch.datasets.rhythm import DayAxis, random_stream, season_factor
+from riskwatch.datasets.rhythm import random_stream, season_factor
+from riskwatch.datasets.scene import Scene
 
 __all__ = ["INJURY_COLUMNS", "simulate_injuries"]
 
@@ -58,25 +59,27 @@ def _mechanism_table(world: World) -> FloatArray:
         for part in text.split(";"):
             name, _, weight = part.partition(":")
             table[row, _POSITION[name]] = float(weight)
-    return table / table.sum(axis=1, keepdims=True)
+    return np.asarray(table / table.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
-def daily_rate(world: World, product: int, axis: DayAxis, scale: float) -> FloatArray:
-    """Expected injuries of a product in the whole province on each day, noise and hazards apart; shape (day,)."""
+def daily_rate(scene: Scene, product: int) -> FloatArray:
+    """Return the expected injuries of a product in the whole province on each day, noise and hazards apart; shape (day,)."""
+    world, axis = scene.world, scene.axis
     row = world.products.iloc[product]
     trend = (1.0 + float(row["trend_percent"]) / 100.0) ** axis.years
-    rate = float(row["injuries_per_week"]) / 7.0 * scale * world.population_factor
+    rate = float(row["injuries_per_week"]) / 7.0 * scene.scale * world.population_factor
     return rate * trend * season_factor(str(row["season"]), str(row["age"]), axis)
 
 
-def _baseline(world: World, hospitals: Hospitals, axis: DayAxis, seed: int, scale: float) -> _Events:
+def _baseline(scene: Scene) -> _Events:
+    world, hospitals, axis, seed = scene.world, scene.hospitals, scene.axis, scene.seed
     weeks = np.arange(0, axis.size, 7)
     month_of_week = axis.month[weeks]
     months = int(axis.month[-1]) + 1
     products, counties, days = [], [], []
     for position, code in enumerate(world.products["code"]):
         rng = random_stream(seed, "injury", code)
-        rate = daily_rate(world, position, axis, scale)
+        rate = daily_rate(scene, position)
         share = world.shares(float(world.products["rural"].iloc[position]), hospitals.coverage)
         # How a product leans to some counties is a fact of the place, not of the week.
         share = share * rng.gamma(20.0, 1 / 20.0, share.size)
@@ -93,8 +96,9 @@ def _baseline(world: World, hospitals: Hospitals, axis: DayAxis, seed: int, scal
     return _Events(np.concatenate(products), np.concatenate(counties), np.concatenate(days))
 
 
-def _excess(world: World, hospitals: Hospitals, axis: DayAxis, seed: int, scale: float, hazard: Hazard) -> tuple[_Events, float]:
+def _excess(scene: Scene, hazard: Hazard) -> tuple[_Events, float]:
     """Draw the additional events of one hazard, and return how many were to be expected where hospitals were open."""
+    world, hospitals, axis, seed = scene.world, scene.hospitals, scene.axis, scene.seed
     window = np.flatnonzero(relative_risk(hazard, axis) > 1.0)
     risk = relative_risk(hazard, axis)[window]
     counties = np.flatnonzero(world.county_mask(hazard.regions))
@@ -106,7 +110,7 @@ def _excess(world: World, hospitals: Hospitals, axis: DayAxis, seed: int, scale:
     for position in np.flatnonzero(world.product_mask(hazard.products)):
         rng = random_stream(seed, "excess", hazard.hazard_id, str(world.products["code"].iloc[position]))
         share = world.shares(float(world.products["rural"].iloc[position]), hospitals.coverage)[counties]
-        mean = share[:, None] * (daily_rate(world, int(position), axis, scale)[window] * (risk - 1.0))[None, :]
+        mean = share[:, None] * (daily_rate(scene, int(position))[window] * (risk - 1.0))[None, :]
         expected += float((mean * seen).sum())
         count = rng.poisson(mean)
         county, day = np.divmod(np.repeat(np.arange(count.size), count.ravel()), window.size)
@@ -116,10 +120,10 @@ def _excess(world: World, hospitals: Hospitals, axis: DayAxis, seed: int, scale:
     return _Events(np.concatenate(products), np.concatenate(places), np.concatenate(days)), expected
 
 
-def _cards(
-    world: World, hospitals: Hospitals, axis: DayAxis, events: _Events, rng: np.random.Generator, hazard: Hazard | None, serial: int
-) -> pd.DataFrame:
+def _cards(scene: Scene, events: _Events, hazard: Hazard | None, serial: int) -> pd.DataFrame:
     """Fill in the cards of events that reach an open hospital."""
+    world, hospitals, axis = scene.world, scene.hospitals, scene.axis
+    rng = random_stream(scene.seed, "cards", "" if hazard is None else hazard.hazard_id)
     size = events.day.size
     if hazard is not None and hazard.kind == "decoy-new-hospital":
         hospital = np.full(size, len(hospitals.table) - 1, dtype=np.int64)
@@ -157,26 +161,26 @@ def _cards(
             "event_date": axis.days[0] + events.day.astype("timedelta64[D]"),
             "visited_on": axis.days[0] + visited.astype("timedelta64[D]"),
             "reported_on": axis.days[0] + reported.astype("timedelta64[D]"),
-            "hospital": pd.Categorical.from_codes(hospital, categories=hospitals.table["name"]),
-            "sex": pd.Categorical.from_codes(np.where(male, 0, 1), categories=["male", "female"]),
+            "hospital": labelled(hospital, hospitals.table["name"]),
+            "sex": labelled(np.where(male, 0, 1), ["male", "female"]),
             "age": age,
             "cause": category(mechanism, [item.cause for item in MECHANISMS]),
             "place": words["places"],
             "activity": words["activities"],
             "body_part": words["bodies"],
             "diagnosis": words["natures"],
-            "severity": pd.Categorical.from_codes(severity, categories=list(SEVERITIES)),
-            "outcome": pd.Categorical.from_codes(outcome, categories=list(OUTCOMES)),
-            "product": pd.Categorical.from_codes(events.product, categories=codes),
-            "product_2": pd.Categorical.from_codes(second, categories=codes),
+            "severity": labelled(severity, list(SEVERITIES)),
+            "outcome": labelled(outcome, list(OUTCOMES)),
+            "product": labelled(events.product, codes),
+            "product_2": labelled(second, codes),
             "industry": category(events.product, world.products["industry"].tolist()),
-            "region": pd.Categorical.from_codes(events.county, categories=world.counties["code"]),
+            "region": labelled(events.county, world.counties["code"]),
             "persons": 1,
             "narrative": _narratives(world, events.product, mechanism, words["bodies"], words["natures"]),
-            "hazard_id": pd.Categorical.from_codes(np.zeros(size, dtype=np.int8), categories=["" if hazard is None else hazard.hazard_id]),
+            "hazard_id": labelled(np.zeros(size, dtype=np.int8), ["" if hazard is None else hazard.hazard_id]),
         }
     )
-    return frame[keep]
+    return pd.DataFrame(frame.loc[keep])
 
 
 def _draw_ages(world: World, product: IntArray, rng: np.random.Generator) -> FloatArray:
@@ -194,7 +198,7 @@ def _words(name: str, mechanism: IntArray, rng: np.random.Generator) -> pd.Categ
     table = np.zeros((len(lists), len(unique)))
     for row, words in enumerate(lists):
         table[row, [unique.index(word) for word in words]] = _weights_by_half(len(words))
-    return pd.Categorical.from_codes(pick(table, mechanism, rng.random(mechanism.size)), categories=unique)
+    return labelled(pick(table, mechanism, rng.random(mechanism.size)), unique)
 
 
 def _card_numbers(hospital: IntArray, number: IntArray) -> npt.NDArray[np.object_]:
@@ -216,7 +220,7 @@ def _narratives(world: World, product: IntArray, mechanism: IntArray, bodies: pd
         f"使用{names[p]}时{MECHANISMS[m].phrase}，{bodies.categories[b]}{natures.categories[n]}"
         for p, m, b, n in zip(*(part.tolist() for part in parts), strict=True)
     ]
-    return pd.Categorical.from_codes(codes, categories=texts)
+    return labelled(codes, texts)
 
 
 def _corrections(frame: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
@@ -226,13 +230,11 @@ def _corrections(frame: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     delay = rng.integers(7, 36, len(chosen))
     chosen["version"] = 2
     chosen["reported_on"] = chosen["reported_on"].to_numpy() + delay.astype("timedelta64[D]")
-    chosen["outcome"] = pd.Categorical.from_codes(np.full(len(chosen), OUTCOMES.index("admitted")), categories=list(OUTCOMES))
+    chosen["outcome"] = labelled(np.full(len(chosen), OUTCOMES.index("admitted")), list(OUTCOMES))
     return chosen
 
 
-def simulate_injuries(
-    world: World, hospitals: Hospitals, axis: DayAxis, seed: int, scale: float, hazards: tuple[Hazard, ...]
-) -> tuple[pd.DataFrame, dict[str, float]]:
+def simulate_injuries(scene: Scene) -> tuple[pd.DataFrame, dict[str, float]]:
     """Draw the cards reported up to the last day.
 
     Returns
@@ -242,18 +244,18 @@ def simulate_injuries(
     expected : dict
         Hazard id to the expected number of excess events by the last day, reported or not.
     """
-    parts = [_cards(world, hospitals, axis, _baseline(world, hospitals, axis, seed, scale), random_stream(seed, "cards"), None, 0)]
+    parts = [_cards(scene, _baseline(scene), None, 0)]
     expected: dict[str, float] = {}
-    for number, hazard in enumerate(hazards, start=1):
+    for number, hazard in enumerate(scene.hazards, start=1):
         if not hazard.in_injuries or hazard.kind == "decoy-backlog":
             continue
-        events, mean = _excess(world, hospitals, axis, seed, scale, hazard)
+        events, mean = _excess(scene, hazard)
         expected[hazard.hazard_id] = mean
         # Numbers of their own, far from those of the baseline, which therefore never change.
-        parts.append(_cards(world, hospitals, axis, events, random_stream(seed, "cards", hazard.hazard_id), hazard, number << 32))
-    corrected = [_corrections(part, random_stream(seed, "corrections", str(number))) for number, part in enumerate(parts)]
+        parts.append(_cards(scene, events, hazard, number << 32))
+    corrected = [_corrections(part, random_stream(scene.seed, "corrections", str(number))) for number, part in enumerate(parts)]
     frame = concat_frames([*parts, *corrected])
     frame["known_on"] = frame["reported_on"]
-    frame = frame[frame["reported_on"] <= axis.days[-1]]
+    frame = frame[frame["reported_on"] <= scene.axis.days[-1]]
     frame = frame.sort_values(["reported_on", "record_key", "version"], kind="stable", ignore_index=True)
     return frame[list(INJURY_COLUMNS)], expected

@@ -19,6 +19,7 @@ from riskwatch.datasets.injuries import simulate_injuries
 from riskwatch.datasets.malformed import plan_malformed
 from riskwatch.datasets.notices import simulate_notices
 from riskwatch.datasets.rhythm import DayAxis
+from riskwatch.datasets.scene import Scene
 from riskwatch.datasets.spot_checks import simulate_spot_checks
 from riskwatch.datasets.writing import FORMATS, Files, Formats, write_stream
 from riskwatch.errors import RiskwatchError
@@ -26,9 +27,9 @@ from riskwatch.errors import RiskwatchError
 __all__ = ["LEDGER_COLUMNS", "SimulatedProvince", "simulate_province"]
 
 LEDGER_COLUMNS = (
-    "hazard_id", "kind", "scope", "products", "industry", "regions", "start", "end", "active_at_end", "stream", "defect_from", "item", "cause",
-    "relative_risk", "fail_relative_risk", "expected_injuries", "expected_failures", "expected_excess", "injected_injuries", "injected_failures",
-    "grade_expected", "note_zh", "note_en",
+    "hazard_id", "kind", "scope", "products", "industry", "regions", "start", "end", "active_at_end", "stream", "defect_from", "item",
+    "cause", "relative_risk", "fail_relative_risk", "expected_injuries", "expected_failures", "expected_excess", "injected_injuries",
+    "injected_failures", "grade_expected", "note_zh", "note_en",
 )  # fmt: skip
 
 
@@ -92,9 +93,12 @@ class SimulatedProvince:
             raise RiskwatchError(f"SimulatedProvince.write: formats must be one of {FORMATS}, got {formats!r}")
         files = Files(Path(folder) / "demo")
         located = [
-            write_stream(files, "spot_check", self.spot_checks, self.malformed, self.seed, formats, self.spot_check_items),
-            write_stream(files, "injury", self.injuries, self.malformed, self.seed, formats),
-            write_stream(files, "external_notice", self.notices, self.malformed, self.seed, formats),
+            write_stream(files, stream, frame, malformed=self.malformed, seed=self.seed, formats=formats, items=items)
+            for stream, frame, items in (
+                ("spot_check", self.spot_checks, self.spot_check_items),
+                ("injury", self.injuries, None),
+                ("external_notice", self.notices, None),
+            )
         ]
         truth = Files(Path(folder) / "demo_truth")
         truth.write("ledger", self.ledger, "utf-8")
@@ -105,7 +109,7 @@ class SimulatedProvince:
 
 def _industry_of(codes: pd.Series) -> str:
     """Longest code that all product industries share, "" where they share none."""
-    texts = codes.tolist()
+    texts = [str(code) for code in codes]
     prefix = texts[0]
     while prefix and not all(text.startswith(prefix) for text in texts):
         prefix = prefix[:-1]
@@ -127,14 +131,32 @@ def _ledger(
         named = products["code"].isin(hazard.products) | products["parent"].isin(hazard.products)
         of_injuries, of_failures = injuries.get(hazard.hazard_id, 0.0), failures.get(hazard.hazard_id, 0.0)
         rows.append(
-            (
-                hazard.hazard_id, hazard.kind, hazard.scope, ";".join(hazard.products), _industry_of(products.loc[named, "industry"]) if named.any() else "",
-                ";".join(hazard.regions), hazard.start, hazard.end, hazard.end is None, hazard.stream, hazard.samples_from if hazard.in_spot_checks else None,
-                hazard.item, hazard.mechanism, hazard.relative_risk, hazard.failure_risk, round(of_injuries, 2), round(of_failures, 2),
-                round(of_injuries + of_failures, 2), int(first_cards.get(hazard.hazard_id, 0)), int(failed.get(hazard.hazard_id, 0)),
-                hazard.grade_expected, hazard.note_zh, hazard.note_en,
-            )
-        )  # fmt: skip
+            {
+                "hazard_id": hazard.hazard_id,
+                "kind": hazard.kind,
+                "scope": hazard.scope,
+                "products": ";".join(hazard.products),
+                "industry": _industry_of(products.loc[named, "industry"]) if named.any() else "",
+                "regions": ";".join(hazard.regions),
+                "start": hazard.start,
+                "end": hazard.end,
+                "active_at_end": hazard.end is None,
+                "stream": hazard.stream,
+                "defect_from": hazard.samples_from if hazard.in_spot_checks else None,
+                "item": hazard.item,
+                "cause": hazard.mechanism,
+                "relative_risk": hazard.relative_risk,
+                "fail_relative_risk": hazard.failure_risk,
+                "expected_injuries": round(of_injuries, 2),
+                "expected_failures": round(of_failures, 2),
+                "expected_excess": round(of_injuries + of_failures, 2),
+                "injected_injuries": int(first_cards.get(hazard.hazard_id, 0)),
+                "injected_failures": int(failed.get(hazard.hazard_id, 0)),
+                "grade_expected": hazard.grade_expected,
+                "note_zh": hazard.note_zh,
+                "note_en": hazard.note_en,
+            }
+        )
     return pd.DataFrame(rows, columns=list(LEDGER_COLUMNS))
 
 
@@ -201,8 +223,9 @@ def simulate_province(
     injected = default_hazards(start, end, world) if hazards is None else tuple(hazards)
     check_hazards(injected, world)
     places = build_hospitals(world, axis, injected, hospitals)
-    cards, of_injuries = simulate_injuries(world, places, axis, seed, scale, injected)
-    samples, items, of_failures = simulate_spot_checks(world, build_enterprises(world, seed), axis, seed, scale, injected)
+    scene = Scene(world, axis, seed, scale, injected, build_enterprises(world, seed), places)
+    cards, of_injuries = simulate_injuries(scene)
+    samples, items, of_failures = simulate_spot_checks(scene)
     ledger = _ledger(injected, world.products, of_injuries, of_failures, (cards, samples))
     table = places.table.assign(county=world.counties["code"].to_numpy()[places.table["county"]])
     return SimulatedProvince(
@@ -212,7 +235,7 @@ def simulate_province(
         samples,
         items,
         cards,
-        simulate_notices(world, axis, seed, scale, injected),
+        simulate_notices(scene),
         ledger,
         plan_malformed({"spot_check": samples, "injury": cards}, seed, malformed),
         table,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,24 @@ DayArray = npt.NDArray[np.datetime64]
 # First day of the lunar year, 2015 to 2030 (computed tables of the lunisolar calendar).
 SPRING_FESTIVALS = tuple(
     dt.date.fromisoformat(day)
-    for day in ["2015-02-19", "2016-02-08", "2017-01-28", "2018-02-16", "2019-02-05", "2020-01-25", "2021-02-12", "2022-02-01", "2023-01-22", "2024-02-10", "2025-01-29", "2026-02-17", "2027-02-06", "2028-01-26", "2029-02-13", "2030-02-03"]
+    for day in [
+        "2015-02-19",
+        "2016-02-08",
+        "2017-01-28",
+        "2018-02-16",
+        "2019-02-05",
+        "2020-01-25",
+        "2021-02-12",
+        "2022-02-01",
+        "2023-01-22",
+        "2024-02-10",
+        "2025-01-29",
+        "2026-02-17",
+        "2027-02-06",
+        "2028-01-26",
+        "2029-02-13",
+        "2030-02-03",
+    ]
 )
 _FESTIVAL_DAYS = np.array(SPRING_FESTIVALS, dtype="datetime64[D]")
 
@@ -28,7 +46,7 @@ _FESTIVAL_DAYS = np.array(SPRING_FESTIVALS, dtype="datetime64[D]")
 def random_stream(seed: int, *names: str) -> np.random.Generator:
     """Return the generator for one named part of the simulation.
 
-    Parts draw from streams of their own, so that adding a hazard, a product or a record kind leaves the numbers of every other part untouched.
+    Parts draw from streams of their own: adding a hazard or a product leaves the numbers of every other part as they were.
     """
     return np.random.default_rng([seed, *(zlib.crc32(name.encode()) for name in names)])
 
@@ -127,7 +145,7 @@ def season_factor(kind: str, age: str, axis: DayAxis) -> FloatArray:
         peaks = sum(height * np.exp(-0.5 * ((offset - day) / 0.9) ** 2) for day, height in ((-0.3, 60.0), (4.0, 22.0), (14.0, 30.0)))
         base: FloatArray = 0.15 + 5.0 * _festival_ramp(offset, 7, 15) + np.asarray(peaks, dtype=np.float64)
         return np.asarray(base / 1.05, dtype=np.float64)
-    shapes = {
+    shapes: dict[str, Callable[[], FloatArray]] = {
         "flat": lambda: np.ones(axis.size),
         "heating": lambda: _heating(doy),
         "summer": lambda: 0.5 + 1.75 * _bump(doy, 196, 42),

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import openpyxl
 import pandas as pd
-from openpyxl.cell import WriteOnlyCell
+from openpyxl.cell import Cell, WriteOnlyCell
 from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
 from riskwatch.datasets.malformed import TRUNCATED
@@ -81,7 +81,7 @@ def _spreadsheet(table: pd.DataFrame) -> bytes:
     return packed.getvalue()
 
 
-def _text_cell(sheet: WriteOnlyWorksheet, value: str) -> WriteOnlyCell:
+def _text_cell(sheet: WriteOnlyWorksheet, value: str) -> Cell:
     cell = WriteOnlyCell(sheet, value=value)
     cell.data_type = "s"
     return cell
@@ -126,7 +126,7 @@ def _rows_with_items(frame: pd.DataFrame, items: pd.DataFrame) -> pd.DataFrame:
 
 
 def _spoiled(native: pd.DataFrame, rows: pd.DataFrame, stream: str, later: int) -> pd.DataFrame:
-    """Copies of native rows, each with a key of its own and one wrong value."""
+    """Return copies of native rows, each with a key of its own and one wrong value."""
     headers = {field: pair[later] for field, pair in HEADERS[stream].items()}
     copies = native.iloc[rows["at"].to_numpy()].copy().reset_index(drop=True)
     copies[headers["record_key"]] = copies[headers["record_key"]] + "E" + rows["number"].astype(str).to_numpy()
@@ -137,9 +137,16 @@ def _spoiled(native: pd.DataFrame, rows: pd.DataFrame, stream: str, later: int) 
 
 
 def write_stream(
-    files: Files, stream: str, frame: pd.DataFrame, malformed: pd.DataFrame, seed: int, formats: Formats, items: pd.DataFrame | None = None
+    files: Files,
+    stream: str,
+    frame: pd.DataFrame,
+    *,
+    malformed: pd.DataFrame,
+    seed: int,
+    formats: Formats,
+    items: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Write the deliveries of one stream.
+    """Write the deliveries of one stream: a file for each quarter of publication, month of report or year of notices.
 
     Returns
     -------
