@@ -207,7 +207,8 @@ class Project:
         tree = self.trees.get(subject.kind)
         known = tree is not None and subject.code in tree
         names = {
-            f"name_{language}": tree.name(subject.code, language) if tree is not None and known else subject.code for language in ("zh", "en")
+            f"name_{language}": tree.name(subject.code, language) if tree is not None and known else subject.code
+            for language in ("zh", "en")
         }
         return {
             "warning_id": warning.warning_id,

@@ -52,7 +52,9 @@ def row_confidence(evidence: Evidence, *, newest: bool, quality_ok: bool, rules:
     """Return 0, 1 or 2 for one alarmed series-period."""
     if not quality_ok or evidence.q_value >= rules.q_weak:
         return 0
-    if evidence.q_value < rules.q_strong and evidence.windows >= rules.windows and newest:
+    # A single window is enough where chance is out of the question: waiting for a second one would cost a period.
+    lasting = evidence.windows >= rules.windows or evidence.q_value < rules.q_decisive
+    if evidence.q_value < rules.q_strong and lasting and newest:
         return 2
     return 1
 
@@ -93,6 +95,7 @@ def confidence(
                 "longest_run": max((e.windows for e in evidence), default=0),
                 "q_strong": rules.q_strong,
                 "q_weak": rules.q_weak,
+                "q_decisive": rules.q_decisive,
                 "windows_needed": rules.windows,
             },
             f"C{level}",

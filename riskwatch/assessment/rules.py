@@ -139,6 +139,7 @@ class ConfidenceRules(Rule):
 
     basis: Basis
     q_strong: float = Field(gt=0, lt=1, description="C2 needs a false-discovery rate below this (strict)")
+    q_decisive: float = Field(ge=0, lt=1, description="a single window below this counts as several (strict); 0: never")
     q_weak: float = Field(gt=0, lt=1, description="C1 needs a false-discovery rate below this (strict); also the threshold of a hit")
     q_review: float = Field(gt=0, le=1, description="alarms at or above this are counted and dropped; between q_weak and this they are C0")
     windows: int = Field(ge=1, description="consecutive judged periods in alarm that C2 needs")
@@ -149,8 +150,9 @@ class ConfidenceRules(Rule):
 
     @model_validator(mode="after")
     def _ordered(self) -> ConfidenceRules:
-        if not self.q_strong <= self.q_weak <= self.q_review:
-            raise ValueError(f"confidence: q_strong <= q_weak <= q_review, got {self.q_strong}, {self.q_weak}, {self.q_review}")
+        if not self.q_decisive <= self.q_strong <= self.q_weak <= self.q_review:
+            found = f"{self.q_decisive}, {self.q_strong}, {self.q_weak}, {self.q_review}"
+            raise ValueError(f"confidence: q_decisive <= q_strong <= q_weak <= q_review, got {found}")
         return self
 
 

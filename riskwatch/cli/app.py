@@ -51,7 +51,9 @@ def _version(value: bool) -> None:
 @app.callback()
 def globals_callback(
     context: typer.Context,
-    project: Annotated[Path, typer.Option("--project", "-p", help="Project folder (or one below it).", envvar="RISKWATCH_PROJECT")] = Path(),
+    project: Annotated[
+        Path, typer.Option("--project", "-p", help="Project folder (or one below it).", envvar="RISKWATCH_PROJECT")
+    ] = Path(),
     profile: Annotated[str | None, typer.Option(help="Profile in force, for example demo or real.", envvar="RISKWATCH_PROFILE")] = None,
     data: Annotated[Path | None, typer.Option(help="Folder that {data} in source paths stands for.", envvar="RISKWATCH_DATA")] = None,
     override: Annotated[list[str] | None, typer.Option("--set", help="Override one value: --set settings.var=/srv/riskwatch.")] = None,

@@ -199,7 +199,11 @@ def _rolled_up(frame: pd.DataFrame) -> pd.DataFrame:
     """Return thin series and the parents that stand for them, as text keys, with the thin series' total."""
     texts = frame.astype({name: str for name in frame.columns if name not in {"total", "active_periods"}})
     own = texts[list(SERIES)].agg("|".join, axis=1) if len(frame) else pd.Series(dtype=str)
-    above = texts[["parent_product", "parent_industry", "parent_region", "stratum"]].agg("|".join, axis=1) if len(frame) else pd.Series(dtype=str)
+    above = (
+        texts[["parent_product", "parent_industry", "parent_region", "stratum"]].agg("|".join, axis=1)
+        if len(frame)
+        else pd.Series(dtype=str)
+    )
     return pd.DataFrame({"series": own, "parent": above, "total": frame["total"].astype(float)})
 
 

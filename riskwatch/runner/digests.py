@@ -30,8 +30,9 @@ from riskwatch.lifecycle import EarlyWarning, WarningEvent
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.detect import SERIES, Detection
 
-__all__ = ["DigestInputs", "build_digests", "render_files", "render_stored"]
+__all__ = ["DIGEST_LANGUAGE", "DigestInputs", "build_digests", "render_files", "render_stored"]
 
+DIGEST_LANGUAGE = "zh+en"  # a stored digest holds both languages
 FIRM_DAYS = 365  # how far back firms with repeated failures are counted
 
 
@@ -131,16 +132,25 @@ def render_files(ctx: RunContext, digests: Sequence[Digest]) -> list[Path]:
     """Write all forms of all digests under ``out/<day>/``; each file appears whole or not at all."""
     folder = ctx.out / ctx.as_of.isoformat()
     folder.mkdir(parents=True, exist_ok=True)
-    paths = []
+    paths: list[Path] = []
     with ctx.reporter.task("render", total=len(digests)) as task:
         for digest in digests:
-            for form, text in render_forms(digest, ctx.definitions.centres[digest.header.centre]).items():
-                path = folder / f"{digest.header.centre}.{form}"
-                temporary = path.with_name(path.name + ".part")
-                temporary.write_text(text, encoding="utf-8")
-                temporary.replace(path)
-                paths.append(path)
+            paths += _render_one(folder, digest, ctx.definitions.centres[digest.header.centre])
             task.advance()
+    return paths
+
+
+def _render_one(folder: Path, digest: Digest, centre: Centre) -> list[Path]:
+    """Write one digest's forms; the JSON comes last, so that one that equals the digest vouches for the others."""
+    forms = [f"{language}.{kind}" for language in centre.languages for kind in ("html", "md")]
+    paths = [folder / f"{centre.name}.{form}" for form in (*forms, "json")]
+    canonical = render_json(digest)
+    if all(path.exists() for path in paths) and paths[-1].read_text(encoding="utf-8") == canonical:
+        return paths
+    for path, text in zip(paths, render_forms(digest, centre).values(), strict=True):
+        temporary = path.with_name(path.name + ".part")
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
     return paths
 
 
@@ -154,8 +164,8 @@ def render_stored(ctx: RunContext, centres: Sequence[str]) -> dict[str, dict[str
     """
     rendered = {}
     for name in centres:
-        payload = ctx.store.read_digest(name, ctx.as_of)
-        if payload is None:
+        row = ctx.store.read_digest(name, ctx.as_of, language=DIGEST_LANGUAGE)
+        if row is None:
             raise StoreError(f"no digest of centre {name} for {ctx.as_of}", hint=f"riskwatch run daily --as-of {ctx.as_of}")
-        rendered[name] = render_forms(Digest.model_validate_json(payload), ctx.definitions.centres[name])
+        rendered[name] = render_forms(Digest.model_validate(row.payload), ctx.definitions.centres[name])
     return rendered

@@ -35,7 +35,9 @@ class Finding:
 
 def examine(definitions: Definitions, trees: Mapping[str, Tree], *, today: dt.date) -> list[Finding]:
     """Look at everything that a run needs; nothing is changed but that an absent database is made."""
-    findings = [Finding("ok", "definitions", f"{len(definitions.models)} models, {len(definitions.sources)} sources, profile {definitions.profile}")]
+    findings = [
+        Finding("ok", "definitions", f"{len(definitions.models)} models, {len(definitions.sources)} sources, profile {definitions.profile}")
+    ]
     findings += [Finding("ok", f"{name} tree", f"{len(tree)} codes") for name, tree in sorted(trees.items())]
     findings.append(_disk(definitions.var))
     findings.append(_font())
@@ -62,7 +64,12 @@ def _disk(folder: Path) -> Finding:
 
 def _font() -> Finding:
     if importlib.util.find_spec("pylopdf_fonts_zh_cn") is None:
-        return Finding("wrong", "font", "package pylopdf-fonts-zh-cn is absent: Chinese labels in charts would be boxes", "pip install pylopdf-fonts-zh-cn")
+        return Finding(
+            "wrong",
+            "font",
+            "package pylopdf-fonts-zh-cn is absent: Chinese labels in charts would be boxes",
+            "pip install pylopdf-fonts-zh-cn",
+        )
     return Finding("ok", "font", "Noto Sans SC")
 
 
@@ -92,4 +99,9 @@ def _store(definitions: Definitions, store: Store, today: dt.date) -> Iterator[F
             yield Finding("note", f"pipeline {pipeline}", "never ran", f"riskwatch run {pipeline}")
         else:
             behind = (today - last).days
-            yield Finding("ok" if behind <= 1 else "note", f"pipeline {pipeline}", f"last decided day {last}", f"riskwatch run {pipeline}" if behind > 1 else "")
+            yield Finding(
+                "ok" if behind <= 1 else "note",
+                f"pipeline {pipeline}",
+                f"last decided day {last}",
+                f"riskwatch run {pipeline}" if behind > 1 else "",
+            )

@@ -27,6 +27,8 @@ from riskwatch.store.landing import compress
 __all__ = ["PullReport", "pull", "pull_source"]
 
 _QUEUE = 2  # batches parsed ahead: enough to overlap, little enough to bound memory
+TEXT_COLUMN = "_text"  # only column of a batch of rows that fit no table
+RAGGED = "ragged-row"
 
 
 @dataclass(slots=True)
@@ -146,14 +148,14 @@ def _keep_bad_rows(ctx: RunContext, source: SourceDefinition, fault: SourceFault
     """Put rows that fit no table (too many cells, say) in quarantine as the text they were."""
     if ctx.dry_run or not fault.rows:
         return
-    text = pa.table({"_text": pa.array([row.text for row in fault.rows], pa.string())})
+    text = pa.table({TEXT_COLUMN: pa.array([row.text for row in fault.rows], pa.string())})
     key = hashlib.sha256("\n".join([fault.name, *(f"{row.row_no}:{row.text}" for row in fault.rows)]).encode()).hexdigest()
     batch = RawBatch(source.name, fault.name, key, text, first_row=fault.rows[0].row_no, cursor=None, last=True)
     rejected = pd.DataFrame(
         {
             "row_no": np.arange(len(fault.rows)),
             "field": "",
-            "rule": "ragged-row",
+            "rule": RAGGED,
             "value": [row.text for row in fault.rows],
             "message": [row.message for row in fault.rows],
         }
@@ -182,8 +184,8 @@ def pull_source(ctx: RunContext, source: SourceDefinition) -> PullReport:
         with ctx.reporter.task(f"pull {source.name}") as task:
             for entry in _judged_ahead(batches, source, ctx):
                 if isinstance(entry, SourceFault):
-                    if entry.kind != "settling":
-                        report.faults.append(str(entry))
+                    # Rows that fit no table go to quarantine like other bad rows; files that could not be read are faults.
+                    (report.notes if entry.kind in {"settling", "rows"} else report.faults).append(str(entry))
                     _keep_bad_rows(ctx, source, entry, report)
                     continue
                 files.add(entry.batch.name)
@@ -210,5 +212,3 @@ def pull(ctx: RunContext, names: Sequence[str] = ()) -> list[PullReport]:
             + "".join(f"\n  fault: {fault}" for fault in report.faults)
         )
     return reports
-
-

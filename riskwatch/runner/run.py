@@ -21,7 +21,7 @@ from riskwatch.lifecycle import EarlyWarning, WarningEvent, advance
 from riskwatch.records.streams import STREAMS
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.detect import Detection, detect
-from riskwatch.runner.digests import DigestInputs, build_digests, render_files
+from riskwatch.runner.digests import DIGEST_LANGUAGE, DigestInputs, build_digests, render_files
 from riskwatch.runner.pull import PullReport, pull
 from riskwatch.runner.quality import assessment_quality, quality_report
 from riskwatch.store import AssessmentRow, DigestRow, EventRow, WarningRow
@@ -192,9 +192,7 @@ def _decide(ctx: RunContext, pipeline: PipelineDefinition, report: RunReport) ->
             decided.assessments = _assess(ctx, decided.signals, decided.quality)
         elif step.step == "warn":
             before, decided.past_events = read_lifecycle(ctx)
-            outcome = advance(
-                before, decided.assessments, as_of=ctx.as_of, rules=ctx.grading, judged=decided.signals, trees=ctx.trees
-            )
+            outcome = advance(before, decided.assessments, as_of=ctx.as_of, rules=ctx.grading, judged=decided.signals, trees=ctx.trees)
             decided.warnings, decided.events = outcome.warnings, outcome.events
         elif step.step == "digest":
             decided.digests = build_digests(ctx, _digest_inputs(ctx, decided))
@@ -264,7 +262,7 @@ def _write(ctx: RunContext, report: RunReport, decided: _Decided, basis: str) ->
         warnings=[_warning_row(warning, ctx.as_of) for warning in decided.warnings if warning.last_run == ctx.as_of],
         events=[_event_row(event, number) for number, event in enumerate(decided.events)],
         digests=[
-            DigestRow(digest.header.centre, ctx.as_of, "zh+en", digest.header.issue_no, digest.model_dump(mode="json"))
+            DigestRow(digest.header.centre, ctx.as_of, DIGEST_LANGUAGE, digest.header.issue_no, digest.model_dump(mode="json"))
             for digest in decided.digests
         ],
         counts={
@@ -294,7 +292,7 @@ def _stands(ctx: RunContext, pipeline: PipelineDefinition, basis: str, report: R
     for name in ("records", "series", "tests", "signals", "warnings", "events", "failed_models"):
         setattr(report, name, counts[name])
     report.reused_models = list(counts["models"])
-    rows = [ctx.store.read_digest(centre, ctx.as_of, language="zh+en") for centre in ctx.definitions.centres]
+    rows = [ctx.store.read_digest(centre, ctx.as_of, language=DIGEST_LANGUAGE) for centre in ctx.definitions.centres]
     report.digests = render_files(ctx, [Digest.model_validate(row.payload) for row in rows if row is not None])
     return True
 

@@ -12,7 +12,9 @@ from riskwatch.cli.app import Globals, app
 from riskwatch.cli.commands.common import Json, open_project
 from riskwatch.cli.output import print_json, print_table, reporter
 
-group = typer.Typer(no_args_is_help=True, help="Rows that broke a rule: kept with field, rule and value until the mapping or the row is mended.")
+group = typer.Typer(
+    no_args_is_help=True, help="Rows that broke a rule: kept with field, rule and value until the mapping or the row is mended."
+)
 app.add_typer(group, name="quarantine")
 
 Source = Annotated[str | None, typer.Option("--source", help="Only this source.")]
@@ -31,11 +33,11 @@ def list_rows(
     """
     project = open_project(context)
     with project.store() as store:
-        frame = store.quarantine(source=source, state="open")
+        frame = store.list_quarantine(source)
     if as_json:
         print_json(frame.head(limit).astype(object).where(frame.head(limit).notna(), None).to_dict("records"))
         return
-    columns = ["quarantine_id", "source", "batch_name", "row_no", "field", "rule", "value"]
+    columns = ["id", "source", "file", "row_no", "field", "rule", "value"]
     print_table(columns, frame[columns].head(limit).to_numpy().tolist())
     sys.stdout.write(f"{len(frame)} open" + (f", {limit} shown\n" if len(frame) > limit else "\n"))
 
@@ -70,5 +72,5 @@ def export(
     """
     project = open_project(context)
     with project.store() as store:
-        count = store.export_quarantine(path, source=source)
+        count = store.export_quarantine(path, source)
     sys.stdout.write(f"{count} rows written to {path}\n")

@@ -110,8 +110,8 @@ def run(
 ) -> None:
     """Run a pipeline: pull, detect, assess, warn, digest.
 
-    Examples:
-
+    Examples
+    --------
       riskwatch run daily                          # today, or the pinned day of a demonstration
 
       riskwatch run daily --as-of 2015-11-30 --from 2015-01-31 --every month-end
@@ -142,7 +142,9 @@ def digest(
     centre: Annotated[str | None, typer.Argument(help="Centre; default: all in force.")] = None,
     as_of: AsOf = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write to; default: var/<profile>/digests.")] = None,
-    to_stdout: Annotated[str | None, typer.Option("--print", help="Print one form instead: zh.md, en.md, zh.html, en.html or json.")] = None,
+    to_stdout: Annotated[
+        str | None, typer.Option("--print", help="Print one form instead: zh.md, en.md, zh.html, en.html or json.")
+    ] = None,
 ) -> None:
     """Render again the digests that a run has stored, for one centre or all.
 

@@ -33,9 +33,8 @@ def list_warnings(
     elif frame.empty:
         sys.stdout.write("no open warnings\n")
     else:
-        columns = ["warning_id", "grade", "state", "scope", "subject", "name_en", "region", "first_seen", "last_seen"]
-        shown = [column for column in columns if column in frame]
-        print_table(shown, frame[shown].to_numpy().tolist())
+        columns = ["warning_id", "grade", "state", "scope", "kind", "name_zh", "name_en", "region", "first_seen", "last_seen"]
+        print_table(columns, frame[columns].to_numpy().tolist())
 
 
 @group.command()

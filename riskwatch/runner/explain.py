@@ -1,0 +1,110 @@
+"""The story of one warning: evidence, each rule that led to its grade, actions, history. From the store, for people and scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from riskwatch.errors import ProjectError
+from riskwatch.runner.context import RunContext
+
+__all__ = ["Story", "explain_warning"]
+
+
+@dataclass(frozen=True)
+class Story:
+    """A warning with its newest assessment and all its events, as JSON-able data."""
+
+    data: dict[str, Any]
+    name: str
+    place: str
+
+    def text(self) -> str:
+        """Return the story as plain text in English."""
+        return "\n".join(self._lines()) + "\n"
+
+    def _lines(self) -> Iterator[str]:
+        warning, assessment = self.data["warning"], self.data["assessment"]
+        yield f"{warning['warning_id']}  proposed level {warning['grade']}, {warning['state']}, {warning['scope']}"
+        yield f"{self.name}; {self.place}"
+        yield f"first seen {warning['first_seen']}, last changed {warning['last_changed']}, last seen {warning['last_seen']}"
+        if assessment is not None:
+            yield ""
+            yield f"assessed as of {assessment['as_of']}: risk {assessment['risk']}, severity {assessment['severity']}, confidence {assessment['confidence']}"
+            yield ""
+            yield "evidence"
+            for entry in assessment["evidence"]:
+                yield "  " + _evidence(entry)
+            yield "rules looked at"
+            for step in assessment["steps"]:
+                after = f" -> {step['grade_after']}" if step["grade_after"] else ""
+                inputs = ", ".join(f"{key}={value}" for key, value in step["inputs"].items())
+                yield f"  {step['rule']}: {step['outcome']}{after}" + (f"  [{inputs}]" if inputs else "")
+            yield "what would change it"
+            for sentence in assessment["what_would_change"]:
+                yield f"  {sentence['en']}"
+            yield "proposed actions"
+            for action in assessment["actions"]:
+                yield "  " + _action(action)
+        yield "history"
+        for event in self.data["events"]:
+            yield f"  {event['as_of']} {event['kind']} ({event['grade_before']} -> {event['grade_after']}): {event['reason']['en']}"
+
+
+def _evidence(entry: dict[str, Any]) -> str:
+    series = ", ".join(f"{name}={entry[name]}" for name in ("product", "industry", "region", "stratum") if entry[name])
+    size = f"{entry['observed']:g}" + (f" of {entry['exposure']:g}" if entry["exposure"] is not None else "")
+    return (
+        f"{entry['model']} [{series}] {entry['period_start']} to {entry['period_end']}: {size}, expected {entry['expected']:.2f}, "
+        f"limit {entry['upper'] if entry['upper'] is None else round(entry['upper'], 1)}, p={entry['p_value']:.2g}, q={entry['q_value']:.2g}, "
+        f"{entry['windows']} window(s)"
+    )
+
+
+def _action(action: dict[str, Any]) -> str:
+    basis = "; ".join(
+        f"{_english(entry.get('law'))} {entry.get('article') or ''}".strip() + ("" if entry.get("verified") else " (unverified)")
+        for entry in action["legal_basis"]
+    )
+    due = f", by {action['due_on']}" if action["due_on"] else ""
+    return f"[{action['object']}] {action['owner']['en']}: {action['measure']['en']}{due}" + (f" - {basis}" if basis else "")
+
+
+def _english(value: object) -> str:
+    return str(value.get("en", "")) if isinstance(value, dict) else str(value or "")
+
+
+def explain_warning(ctx: RunContext, warning_id: str) -> Story:
+    """Return the story of the warning whose id is, or starts with, ``warning_id``.
+
+    Raises
+    ------
+    ProjectError
+        If no warning, or more than one, starts so.
+    """
+    found = [row for row in ctx.store.read_warnings() if row.warning_id.startswith(warning_id)]
+    if len(found) != 1:
+        some = ", ".join(row.warning_id for row in found[:5])
+        raise ProjectError(
+            f'warnings show: {len(found)} warnings start with "{warning_id}"' + (f": {some}" if some else ""),
+            hint="riskwatch warnings list --all",
+        )
+    row = found[0]
+    subject = row.payload["subject"]
+    assessments = [
+        entry.payload
+        for entry in ctx.store.read_assessments(as_of=row.last_seen)
+        if (entry.subject_kind, entry.subject_code) == (subject["kind"], subject["code"])
+    ]
+    tree, regions = ctx.trees.get(subject["kind"]), ctx.trees.get("region")
+    name = tree.name(subject["code"], "en") if tree is not None and subject["code"] in tree else subject["code"]
+    place = (
+        regions.name(subject["region"], "en") if regions is not None and subject["region"] in regions else subject["region"] or "everywhere"
+    )
+    data = {
+        "warning": row.payload,
+        "assessment": assessments[0] if assessments else None,
+        "events": [event.payload for event in ctx.store.read_events(warning_id=row.warning_id)],
+    }
+    return Story(data, f"{subject['kind']} {subject['code']} {name}", place)
