@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 from apscheduler.triggers.cron import CronTrigger
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from riskwatch.definitions.cron import cron_complaints
@@ -23,6 +23,7 @@ weekday = st.one_of(day, st.builds("{}-{}".format, day, day), st.lists(day, min_
 lists = st.lists(part, min_size=1, max_size=2).map(",".join)
 
 
+@settings(deadline=None)
 @given(st.tuples(lists, lists, lists, lists, weekday).map(" ".join))
 def test_the_scheduler_takes_what_we_take(line):
     if not cron_complaints(line):

@@ -4,7 +4,7 @@ import io
 import string
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -93,6 +93,7 @@ values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(plain, values, min_size=1, max_size=4))
 def test_what_a_careful_writer_writes_is_read_back(data):
     writer = YAML(typ="safe", pure=True)
@@ -106,6 +107,7 @@ def test_what_a_careful_writer_writes_is_read_back(data):
     assert read(buffer.getvalue()).data == data
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_no_bytes_make_the_reader_crash(content):
     document, problems = parse_yaml(content, "x.yaml")
@@ -113,6 +115,7 @@ def test_no_bytes_make_the_reader_crash(content):
     assert all(problem.line >= 1 and problem.column >= 1 for problem in problems)
 
 
+@settings(deadline=None)
 @given(st.text("ab01:-[]{}&*!?|>'\"\n #,%@`~<\t", max_size=60))
 def test_no_yaml_like_text_makes_the_reader_crash(text):
     document, problems = parse_yaml(text.encode(), "x.yaml")
