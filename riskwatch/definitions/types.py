@@ -55,7 +55,9 @@ class ProjectSettings(Definition):
     """``config/riskwatch.yaml``: database, paths, locale, and the profile in force."""
 
     name: Bilingual
-    database: str = Field("sqlite:///{var}/riskwatch.db", description="SQLAlchemy URL; {var} is paths.var; or env:NAME to read it from the environment")
+    database: str = Field(
+        "sqlite:///{var}/riskwatch.db", description="SQLAlchemy URL; {var} is paths.var; or env:NAME to read it from the environment"
+    )
     profile: str = Field("demo", description="which sources, trees, centres and models are in force")
     data: str = Field("data", description="folder that {data} in source paths stands for")
     var: str = Field("var", description="folder for the database, digests and locks")
@@ -185,7 +187,9 @@ class SourceDefinition(Definition):
     date_formats: tuple[str, ...] = ("%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%Y年%m月%d日", "%Y.%m.%d", "%m/%d/%Y")
     known_at: KnownAt = KnownAt()
     expected: Expected = Expected()
-    earliest: dt.date = Field(dt.date(1990, 1, 1), description="an event date before this goes to quarantine (1970-01-01 is a known artefact)")
+    earliest: dt.date = Field(
+        dt.date(1990, 1, 1), description="an event date before this goes to quarantine (1970-01-01 is a known artefact)"
+    )
     licence: str = ""
     profiles: Profiles
 

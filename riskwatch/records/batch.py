@@ -30,7 +30,7 @@ from riskwatch.records.columns import (
     without,
 )
 from riskwatch.records.headers import Headers, aliases_of
-from riskwatch.records.rejects import Rejects
+from riskwatch.records.rejects import Rejects, shorten
 from riskwatch.records.schema import broken_rules, field_schema
 from riskwatch.records.source import SourceLike
 from riskwatch.records.streams import Field, Stream
@@ -39,6 +39,7 @@ __all__ = ["Batch"]
 
 Mask = npt.NDArray[np.bool_]
 _KEY_GLUE = "|"
+_OFFSETS = 2**31 - 2**20
 
 
 class Batch:
@@ -77,6 +78,8 @@ class Batch:
             return None
         if place not in self._raw:
             column = self.table.column(place)
+            if column.nbytes >= _OFFSETS and pa.types.is_string(column.type):
+                column = column.cast(pa.large_string())  # 32-bit offsets reach 2 GiB
             self._raw[place] = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], type=column.type)
         return self._raw[place]
 
@@ -195,7 +198,8 @@ class Batch:
         if code_rule is not None and code_rule.unknown == "keep-missing":
             del faults["unknown-code"]
             count = int(np.append(unknown, False)[typed.indices].sum())
-            self.notes.append(f"{label}: {count} rows have one of {int(unknown.sum())} unknown codes and were kept without")
+            some = ", ".join(shorten(typed.values.filter(pa.array(unknown)).slice(0, 5)).to_pylist())
+            self.notes.append(f"{label}: {count} rows have one of {int(unknown.sum())} unknown codes ({some}) and were kept without")
             return faults, unknown
         if field.tree == "region":
             texts = np.asarray(typed.values.to_numpy(zero_copy_only=False), dtype=object)

@@ -172,7 +172,7 @@ def test_crosswalks_that_contradict_themselves():
         Crosswalk((Move("A", day, "B"), Move("A", day, "C")))
     with pytest.raises(DimensionError, match="A moves to itself"):
         Crosswalk((Move("A", day, "A"),))
-    with pytest.raises(DimensionError, match="moves lead from A back to A|moves lead from B back to B"):
+    with pytest.raises(DimensionError, match=r"moves lead from A back to A|moves lead from B back to B"):
         Crosswalk((Move("A", day, "B"), Move("B", day, "A"))).follow("A", day, {})
 
 

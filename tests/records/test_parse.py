@@ -234,7 +234,7 @@ def test_unknown_is_not_missing(parse_spot):
     parsed = parse_spot({"地区": "999999"}, {"地区": ""}, {"产品代码": "/"}, codes=codes)
     assert parsed.records["region"].isna().tolist() == [True, True, False]
     assert parsed.records["product"].tolist() == ["0101", "0101", "0100"]
-    assert parsed.notes == ("region: 1 rows have one of 1 unknown codes and were kept without",)
+    assert parsed.notes == ("region: 1 rows have one of 1 unknown codes (999999) and were kept without",)
     assert only(parse_spot({"地区": "999999"}, {"地区": ""}))[2] == "unknown-code"
 
 
