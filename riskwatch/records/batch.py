@@ -31,7 +31,7 @@ from riskwatch.records.columns import (
 )
 from riskwatch.records.headers import Headers, aliases_of
 from riskwatch.records.rejects import Rejects, shorten
-from riskwatch.records.schema import broken_rules, field_schema
+from riskwatch.records.schema import broken_rules, field_schema, only_length
 from riskwatch.records.source import SourceLike
 from riskwatch.records.streams import Field, Stream
 
@@ -184,6 +184,8 @@ class Batch:
     def _faults(self, field: Field, typed: Typed, label: str) -> tuple[dict[str, Mask], Mask | None]:
         """Return what is wrong with each distinct value (the conversion's findings and the schema's), and which codes to leave out."""
         faults = dict(typed.faults)
+        if only_length(field, self.trees) and (pc.max(pc.utf8_length(typed.values)).as_py() or 0) <= field.max_length:
+            return faults, None  # arrow sees at once that the schema has nothing to object to
         schema = field_schema(field, self.trees, earliest=self.source.earliest, today=self.today)
         if schema is None or not len(typed.values):
             return faults, None
