@@ -26,7 +26,7 @@ from riskwatch.dimensions.crosswalk import Crosswalk, Move, is_pseudo_region
 from riskwatch.dimensions.tree import Tree
 from riskwatch.errors import DimensionError
 
-__all__ = ["ADAPTERS", "DimensionFileLike", "load_trees"]
+__all__ = ["ADAPTERS", "DimensionFileLike", "build_tree", "load_trees"]
 
 _STANDARD = ("code", "parent", "level", "name_zh", "name_en", "valid_from", "valid_to")
 _LEVEL = re.compile(r"[a-z][a-z0-9-]*")
@@ -226,6 +226,39 @@ def load_trees(files: Sequence[DimensionFileLike], root: Path, data: Path) -> di
     if problems:
         raise DimensionError("\n".join(problems))
     return trees
+
+
+def build_tree(dimension: str, frame: pd.DataFrame, moves: Sequence[Move] = ()) -> Tree:
+    """Build a tree from a frame instead of files; for notebooks and simulations.
+
+    Parameters
+    ----------
+    dimension : str
+        ``product``, ``industry`` or ``region``.
+    frame : DataFrame
+        Columns as in a tree file: ``code``, ``parent``, ``level`` and a name; all text, '' or missing for none.
+    moves : sequence of Move
+        Moved codes.
+
+    Raises
+    ------
+    DimensionError
+        As :func:`load_trees`; places are row numbers of the frame.
+    """
+    lacking = [name for name in ("code", "parent", "level") if name not in frame.columns]
+    if lacking:
+        raise DimensionError(f"{dimension}: column {lacking[0]!r} is missing; found: {', '.join(map(str, frame.columns))}")
+    text = frame.astype(object).where(frame.notna(), "").astype(str)
+    entries = []
+    for number, row in enumerate(text.to_dict("records"), start=1):
+        code, parent, level, name_zh, name_en, valid_from, valid_to = (row.get(name, "") for name in _STANDARD)
+        extra = {str(name): value for name, value in row.items() if name not in _STANDARD}
+        entries.append(_Entry(code, parent, level, name_zh, name_en, f"{dimension} row {number}", valid_from, valid_to, extra))
+    problems: list[str] = []
+    tree = _build(dimension, entries, list(moves), problems)
+    if tree is None:
+        raise DimensionError("\n".join(problems))
+    return tree
 
 
 def _level_problems(entries: Sequence[_Entry], file: DimensionFileLike) -> list[str]:

@@ -30,8 +30,8 @@ from riskwatch.records.columns import (
     without,
 )
 from riskwatch.records.headers import Headers, aliases_of
-from riskwatch.records.rejects import Rejects
-from riskwatch.records.schema import broken_rules, field_schema
+from riskwatch.records.rejects import Rejects, shorten
+from riskwatch.records.schema import broken_rules, field_schema, only_length
 from riskwatch.records.source import SourceLike
 from riskwatch.records.streams import Field, Stream
 
@@ -39,6 +39,7 @@ __all__ = ["Batch"]
 
 Mask = npt.NDArray[np.bool_]
 _KEY_GLUE = "|"
+_OFFSETS = 2**31 - 2**20
 
 
 class Batch:
@@ -77,6 +78,8 @@ class Batch:
             return None
         if place not in self._raw:
             column = self.table.column(place)
+            if column.nbytes >= _OFFSETS and pa.types.is_string(column.type):
+                column = column.cast(pa.large_string())  # 32-bit offsets reach 2 GiB
             self._raw[place] = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], type=column.type)
         return self._raw[place]
 
@@ -181,6 +184,8 @@ class Batch:
     def _faults(self, field: Field, typed: Typed, label: str) -> tuple[dict[str, Mask], Mask | None]:
         """Return what is wrong with each distinct value (the conversion's findings and the schema's), and which codes to leave out."""
         faults = dict(typed.faults)
+        if only_length(field, self.trees) and (pc.max(pc.utf8_length(typed.values)).as_py() or 0) <= field.max_length:
+            return faults, None  # arrow sees at once that the schema has nothing to object to
         schema = field_schema(field, self.trees, earliest=self.source.earliest, today=self.today)
         if schema is None or not len(typed.values):
             return faults, None
@@ -195,7 +200,8 @@ class Batch:
         if code_rule is not None and code_rule.unknown == "keep-missing":
             del faults["unknown-code"]
             count = int(np.append(unknown, False)[typed.indices].sum())
-            self.notes.append(f"{label}: {count} rows have one of {int(unknown.sum())} unknown codes and were kept without")
+            some = ", ".join(shorten(typed.values.filter(pa.array(unknown)).slice(0, 5)).to_pylist())
+            self.notes.append(f"{label}: {count} rows have one of {int(unknown.sum())} unknown codes ({some}) and were kept without")
             return faults, unknown
         if field.tree == "region":
             texts = np.asarray(typed.values.to_numpy(zero_copy_only=False), dtype=object)

@@ -18,8 +18,12 @@ import pyarrow.compute as pc
 
 from riskwatch.dimensions import Tree
 from riskwatch.records.source import CodeRuleLike
+from riskwatch.records.streams import STREAMS
 
 __all__ = ["Coded", "Typed", "clean", "encode", "map_values", "recode", "to_booleans", "to_codes", "to_dates", "to_numbers", "to_texts"]
+
+LONGEST = 1 + max(field.max_length for stream in STREAMS.values() for field in (*stream.all_fields, *stream.items))
+"""One character more than any field allows."""
 
 # Without tab, line feed and carriage return; with marks that turn the direction of writing and can disguise a text.
 CONTROL = "[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x{9f}\\x{202a}-\\x{202e}\\x{2066}-\\x{2069}]"
@@ -79,16 +83,24 @@ class Typed:
 
 
 def encode(column: Any) -> Coded:
-    """Encode a raw arrow column (any type, any chunks) into distinct texts."""
-    if isinstance(column, pa.ChunkedArray):
-        column = column.combine_chunks()
-    if isinstance(column, pa.ChunkedArray):  # no chunk at all
-        column = pa.array([], type=pa.string())
+    """Encode a raw arrow array (text or dictionary) into distinct texts, cut at :data:`LONGEST`."""
     if not pa.types.is_dictionary(column.type):
+        column = _cut(column)
         column = (column if pa.types.is_string(column.type) else column.cast(pa.string())).dictionary_encode()
     texts = column.dictionary if pa.types.is_string(column.dictionary.type) else column.dictionary.cast(pa.string())
     indices = column.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
     return recode(indices, texts)
+
+
+def _cut(column: Any) -> Any:
+    """Cut texts that no field can hold: the schema's verdict is the same, and looking through megabytes in a cell is saved."""
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        return column
+    long = pc.fill_null(pc.greater(pc.binary_length(column), 4 * LONGEST), False)
+    if not pc.any(long).as_py():
+        return column
+    cut = pc.utf8_slice_codeunits(pc.utf8_trim_whitespace(column.filter(long)), 0, LONGEST)
+    return pc.replace_with_mask(column, long, cut)
 
 
 def recode(indices: Indices, texts: Any) -> Coded:
@@ -102,13 +114,13 @@ def recode(indices: Indices, texts: Any) -> Coded:
 
 def clean(coded: Coded, *, half_width: bool) -> Coded:
     """Trim texts and take invisible characters out; with ``half_width``, full-width digits and letters become plain ones."""
-    texts = coded.texts
+    texts = pc.utf8_trim_whitespace(coded.texts)
     if not pc.all(pc.string_is_ascii(texts)).as_py():
         if half_width:
             texts = pc.utf8_normalize(texts, form="NFKC")
         if pc.any(pc.match_substring_regex(texts, _INVISIBLE)).as_py():
             texts = pc.replace_substring_regex(texts, _INVISIBLE, "")
-    texts = pc.utf8_trim_whitespace(texts)
+        texts = pc.utf8_trim_whitespace(texts)
     if texts.equals(coded.texts):
         return coded
     return recode(coded.indices, texts)

@@ -9,8 +9,9 @@ from difflib import get_close_matches
 
 from riskwatch.errors import RecordError
 from riskwatch.records.source import SourceLike
+from riskwatch.records.streams import Stream
 
-__all__ = ["Headers", "aliases_of", "normalise_header"]
+__all__ = ["Headers", "aliases_of", "check_fields", "normalise_header"]
 
 
 def normalise_header(header: str) -> str:
@@ -22,6 +23,28 @@ def normalise_header(header: str) -> str:
 def aliases_of(entry: str | Sequence[str]) -> tuple[str, ...]:
     """Return the aliases of a ``columns`` entry, which may be one header or a list."""
     return (entry,) if isinstance(entry, str) else tuple(entry)
+
+
+def check_fields(source: SourceLike, stream: Stream) -> None:
+    """See that everything the source maps is a field of its stream: a slip of the pen would lose a column in silence.
+
+    Raises
+    ------
+    RecordError
+        Naming the first unknown field of ``columns``, ``items``, ``constants``, ``values`` or ``codes``.
+    """
+    fields = {field.name for field in stream.all_fields}
+    items = {field.name for field in stream.items}
+    both = fields | {f"items.{name}" for name in items}
+    asked = {"columns": fields, "items": items, "constants": both, "values": both, "codes": fields}
+    for section, known in asked.items():
+        for name in getattr(source, section):
+            if name not in known:
+                close = get_close_matches(name, sorted(known), n=1)
+                raise RecordError(
+                    f"source {source.name!r}: {section}.{name}: stream {stream.name!r} has no such field",
+                    hint=f"did you mean {close[0]!r}?" if close else f"fields: {', '.join(sorted(known)) or 'none'}",
+                )
 
 
 class Headers:

@@ -23,6 +23,7 @@ from riskwatch.records.batch import Batch
 from riskwatch.records.columns import Typed, recode
 from riskwatch.records.frames import frame_of, text_column
 from riskwatch.records.hashing import content_hash
+from riskwatch.records.headers import check_fields
 from riskwatch.records.rejects import Rejects
 from riskwatch.records.rules import VERDICT, row_rules
 from riskwatch.records.source import SourceLike
@@ -86,8 +87,8 @@ def parse(table: pa.Table, source: SourceLike, trees: Mapping[str, Tree], *, tod
     Raises
     ------
     RecordError
-        If the stream is unknown, the table has no columns, a required field is mapped to no column that is there, or a header
-        stands twice.
+        If the stream is unknown, the source maps something that is no field of it, the table has no columns, a required field is
+        mapped to no column that is there, a constant breaks a rule, or a header stands twice.
 
     Examples
     --------
@@ -96,6 +97,7 @@ def parse(table: pa.Table, source: SourceLike, trees: Mapping[str, Tree], *, tod
     stream = STREAMS.get(source.stream)
     if stream is None:
         raise RecordError(f"source {source.name!r}: stream {source.stream!r} is unknown", hint=f"streams: {', '.join(STREAMS)}")
+    check_fields(source, stream)
     batch = Batch(table, source, stream, trees, today)
     rejects = Rejects(table.num_rows, first_row)
     columns = _read_fields(batch, rejects)
@@ -160,12 +162,6 @@ def _read_items(batch: Batch, columns: Mapping[str, Typed], rejects: Rejects) ->
     """Read the item of each row; an item without a verdict has the record's."""
     if not batch.source.items:
         return {}
-    unknown = sorted(set(batch.source.items) - {field.name for field in batch.stream.items})
-    if unknown:
-        raise RecordError(
-            f"source {batch.source.name!r}: stream {batch.stream.name!r} has no item field {unknown[0]!r}",
-            hint=f"item fields: {', '.join(field.name for field in batch.stream.items) or 'none'}",
-        )
     items = {field.name: batch.read_item(field, rejects) for field in batch.stream.items}
     named = items["item"].indices >= 0
     filled = np.logical_or.reduce(

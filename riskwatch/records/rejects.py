@@ -22,13 +22,15 @@ _COLUMNS = ("row_no", "field", "rule", "value", "message")
 
 def shorten(texts: Any) -> Any:
     """Cut arrow texts at :data:`SHOWN` characters and say how long the cut ones were; null becomes ''."""
+    if pa.types.is_dictionary(texts.type):
+        texts = texts.dictionary_decode()
     texts = pc.fill_null(texts, "")
     length = pc.utf8_length(texts)
     long = pc.greater(length, SHOWN)
     if not pc.any(long).as_py():
         return texts
     cut = pc.utf8_slice_codeunits(texts, 0, SHOWN)
-    return pc.if_else(long, pc.binary_join_element_wise(cut, "… (", length.cast(pa.string()), " characters)", ""), texts)
+    return pc.if_else(long, pc.binary_join_element_wise(cut, "… (", length.cast(texts.type), " characters)", ""), texts)
 
 
 @dataclass
@@ -71,7 +73,7 @@ class Rejects:
             The message must not repeat the value.
         """
         if at.size:
-            values = [] if raw is None else shorten(raw.take(pa.array(at)).cast(pa.string())).to_pylist()
+            values = [] if raw is None else shorten(raw.take(pa.array(at))).to_pylist()
             self.add_values(at, name, rule, values, why, personal=personal)
 
     def add_values(

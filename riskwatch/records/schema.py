@@ -18,7 +18,7 @@ from riskwatch.dimensions import Tree, credit_codes_valid, looks_like_credit_cod
 from riskwatch.records.rules import VERDICT, RowRule, row_rules
 from riskwatch.records.streams import Field, Stream
 
-__all__ = ["CREDIT_CODE_FIELDS", "broken_rules", "field_schema", "schema_for"]
+__all__ = ["CREDIT_CODE_FIELDS", "broken_rules", "field_schema", "only_length", "schema_for"]
 
 CREDIT_CODE_FIELDS = frozenset({"producer", "sampled"})
 """Fields that hold an enterprise: a unified social credit code or a key of the source."""
@@ -34,6 +34,12 @@ def _by_value(test: Callable[[object], npt.NDArray[np.bool_]]) -> Callable[[pd.S
 
 def _credit_code_kept(codes: object) -> npt.NDArray[np.bool_]:
     return ~looks_like_credit_code(codes) | credit_codes_valid(codes)
+
+
+def only_length(field: Field, trees: Mapping[str, Tree]) -> bool:
+    """Tell whether the length of its text is all that a field's schema looks at."""
+    free = field.kind in {"text", "code"} and not field.choices and field.tree not in trees
+    return free and field.name not in CREDIT_CODE_FIELDS
 
 
 def _checks(field: Field, trees: Mapping[str, Tree], earliest: dt.date | None, today: dt.date | None) -> list[Any]:

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from riskwatch.dimensions import Crosswalk, Tree, is_pseudo_region, load_trees
-from riskwatch.dimensions.crosswalk import Move
+from riskwatch.dimensions import Crosswalk, Move, Tree, build_tree, is_pseudo_region, load_trees
 from riskwatch.errors import DimensionError
 
 REGIONS = """code,parent,level,name_zh,name_en,valid_from,valid_to,population
@@ -172,7 +171,7 @@ def test_crosswalks_that_contradict_themselves():
         Crosswalk((Move("A", day, "B"), Move("A", day, "C")))
     with pytest.raises(DimensionError, match="A moves to itself"):
         Crosswalk((Move("A", day, "A"),))
-    with pytest.raises(DimensionError, match="moves lead from A back to A|moves lead from B back to B"):
+    with pytest.raises(DimensionError, match=r"moves lead from A back to A|moves lead from B back to B"):
         Crosswalk((Move("A", day, "B"), Move("B", day, "A"))).follow("A", day, {})
 
 
@@ -224,6 +223,27 @@ def test_everything_wrong_is_listed_with_file_and_line(tmp_path):
         "two.csv:4: region code 'E' is its own ancestor (cycle through parent 'D')",
         "two.csv:5: code 'F' has no name",
     ]
+
+
+def test_a_tree_from_a_frame():
+    frame = pd.DataFrame(
+        {
+            "code": ["A", "B"],
+            "parent": ["", "A"],
+            "level": ["up", "down"],
+            "name_en": ["a", None],
+            "name_zh": ["", "乙"],
+            "industry": ["C1", None],
+        }
+    )
+    tree = build_tree("product", frame, [Move("X", np.datetime64("2020-01-01"), "B")])
+    assert tree.path("B") == ["A", "B"]
+    assert tree.attribute(["B"], "industry").tolist() == ["C1"]
+    assert tree.resolve(["X"]).tolist() == ["B"]
+    with pytest.raises(DimensionError, match=r"product row 2: product code 'B': parent 'Z' is in no file"):
+        build_tree("product", frame.assign(parent=["", "Z"]))
+    with pytest.raises(DimensionError, match=r"product: column 'level' is missing; found: code, parent"):
+        build_tree("product", frame[["code", "parent"]])
 
 
 @pytest.mark.parametrize(

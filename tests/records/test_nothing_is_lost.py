@@ -57,7 +57,7 @@ MOSTLY_GOOD = st.lists(
 
 
 @given(rows=st.one_of(ROWS, MOSTLY_GOOD), first_row=st.integers(1, 10**6), with_items=st.booleans(), keep=st.booleans())
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_row_is_accounted_for(rows, first_row, with_items, keep, *, spot_source, trees):
     table = pa.table({header: pa.array([row[header] for row in rows], type=pa.string()) for header in HEADERS})
     source = spot_source(
@@ -85,7 +85,7 @@ def test_every_row_is_accounted_for(rows, first_row, with_items, keep, *, spot_s
 
 
 @given(rows=MOSTLY_GOOD, seed=st.randoms(use_true_random=False))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_content_does_not_depend_on_the_order_of_items(rows, seed, spot_source, trees):
     rows = [{**row, "产品名称": "月饼"} for row in rows]  # one content per key, so nothing is rejected
     source = spot_source(columns=COLUMNS, items={"item": "项目", "measured": "结果"})

@@ -205,6 +205,24 @@ def test_a_header_that_stands_twice_is_an_error(spot_source, spot_table, trees):
         parse(table, spot_source(), trees, today=TODAY)
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"columns": {"prodct": "产品代码"}}, "columns.prodct: stream 'spot_check' has no such field\nHint: did you mean 'product'?"),
+        ({"items": {"itm": "项目"}}, "items.itm: stream 'spot_check' has no such field\nHint: did you mean 'item'?"),
+        (
+            {"values": {"items.verdct": {}}},
+            "values.items.verdct: stream 'spot_check' has no such field\nHint: did you mean 'items.verdict'?",
+        ),
+        ({"constants": {"persons": "1"}}, "constants.persons: stream 'spot_check' has no such field"),
+    ],
+)
+def test_a_mapping_to_no_field_is_an_error(parse_spot, changes, message):
+    with pytest.raises(RecordError) as caught:
+        parse_spot({}, **changes)
+    assert message in str(caught.value)
+
+
 def test_empty_tables(spot_source, spot_table, trees):
     with pytest.raises(RecordError, match="the table has no columns"):
         parse(pa.table({}), spot_source(), trees, today=TODAY)
@@ -234,7 +252,7 @@ def test_unknown_is_not_missing(parse_spot):
     parsed = parse_spot({"地区": "999999"}, {"地区": ""}, {"产品代码": "/"}, codes=codes)
     assert parsed.records["region"].isna().tolist() == [True, True, False]
     assert parsed.records["product"].tolist() == ["0101", "0101", "0100"]
-    assert parsed.notes == ("region: 1 rows have one of 1 unknown codes and were kept without",)
+    assert parsed.notes == ("region: 1 rows have one of 1 unknown codes (999999) and were kept without",)
     assert only(parse_spot({"地区": "999999"}, {"地区": ""}))[2] == "unknown-code"
 
 
