@@ -227,9 +227,13 @@ class Database:
             uri = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
             return adbc_driver_postgresql.dbapi.connect(uri, autocommit=True)
         connection = adbc_driver_sqlite.dbapi.connect(str(self.path), autocommit=True)
-        with connection.cursor() as cursor:
-            for pragma in (f"PRAGMA busy_timeout={int(self.busy_seconds * 1000)}", *_SQLITE_PRAGMAS):
-                cursor.execute(pragma)
+        try:
+            with connection.cursor() as cursor:
+                for pragma in (f"PRAGMA busy_timeout={int(self.busy_seconds * 1000)}", *_SQLITE_PRAGMAS):
+                    cursor.execute(pragma)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _give_back(self, connection: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import shutil
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ import pytest
 
 from riskwatch.records.streams import STREAMS
 from riskwatch.store import Store
+from riskwatch.store.migrate import head_version
+from riskwatch.store.tables import metadata
 
 ROOT = Path(__file__).parents[2]
 NOW = dt.datetime(2024, 5, 1, 4, tzinfo=dt.UTC)  # noon in Shanghai
@@ -135,32 +138,37 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres_server: str) -> str:
-    """Name of a database with the schema, from which each test's own is copied in a blink."""
-    name = f"riskwatch_template_{uuid.uuid4().hex[:8]}"
-    with psycopg.connect(postgres_server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    Store.open(database_url(postgres_server, name)).close()
-    return name
+def postgres_database(postgres_server: str) -> Iterator[tuple[str, psycopg.Connection]]:
+    """A database of this test session with the schema, and a connection to sweep it."""
+    name = f"riskwatch_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres_server, autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {name}")
+        url = postgres_server.rsplit("/", 1)[0] + f"/{name}"
+        Store.open(url).close()
+        with psycopg.connect(url, autocommit=True) as connection:
+            yield url, connection
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def database_url(server: str, name: str) -> str:
-    return server.rsplit("/", 1)[0] + f"/{name}"
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "store.db"
+    Store.open(f"sqlite:///{path}").close()
+    return path
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """URL of an empty store of the test's own."""
     if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "store.db")
         yield f"sqlite:///{tmp_path}/store.db"
         return
-    server, template = request.getfixturevalue("postgres_server"), request.getfixturevalue("postgres_template")
-    name = f"riskwatch_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield database_url(server, name)
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    found, connection = request.getfixturevalue("postgres_database")
+    yield found
+    tables = ", ".join(f'"{table.name}"' for table in metadata.sorted_tables)
+    connection.execute(f"TRUNCATE {tables}")
+    connection.execute("UPDATE alembic_version SET version_num = %s", [head_version()])
 
 
 @pytest.fixture
