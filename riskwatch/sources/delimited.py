@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from riskwatch.errors import SourceError
@@ -24,8 +25,8 @@ from riskwatch.sources.batches import BadRow, Segment
 __all__ = ["BadRows", "check_headers", "decide_encoding", "read_delimited"]
 
 _PIECE = 1 << 20
-# A row must fit into one block: a cell of a million Chinese characters takes 3 MB.
-_BLOCK = 8 << 20
+# A row must fit into one block: a cell of a million characters takes up to 4 MB.
+_BLOCK = 4 << 20
 # So many characters beyond ASCII do not happen to be valid UTF-8 in a GB18030 text.
 _SURELY_UTF8 = 20
 _KEPT_BAD_ROWS = 1_000
@@ -76,17 +77,36 @@ def _invalid_at(path: Path, encoding: str, copy_to: Path | None = None) -> int |
             out.close()
 
 
-def _scan(path: Path) -> tuple[int | None, int]:
-    """Return the offset of the first NUL byte, if any, and the number of quotation marks."""
+def _nul_at(path: Path) -> int | None:
+    """Return the offset of the first NUL byte, or None."""
     position = 0
-    quotes = 0
     with path.open("rb") as stream:
         while piece := stream.read(_PIECE):
             if (found := piece.find(b"\0")) >= 0:
-                return position + found, quotes
-            quotes += piece.count(b'"')
+                return position + found
             position += len(piece)
-    return None, quotes
+    return None
+
+
+def _is_utf8(path: Path) -> bool:
+    """Tell whether a file is UTF-8 throughout; Arrow's check is several times as fast as decoding."""
+    rest = b""
+    with path.open("rb") as stream:
+        while piece := stream.read(_PIECE):
+            text = rest + piece
+            # A character may go on in the next piece: keep back from its first byte, which is one of the last three.
+            starts = (place for place in range(len(text) - 1, max(len(text) - 4, -1), -1) if text[place] >= 0xC0)
+            cut = next(starts, len(text))
+            text, rest = text[:cut], text[cut:]
+            try:
+                pc.cast(pa.array([text], pa.binary()), pa.string())
+            except pa.ArrowInvalid:
+                return False
+    try:
+        rest.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _refuse_broken_utf8(path: Path, offset: int) -> None:
@@ -123,12 +143,12 @@ def decide_encoding(path: Path, wanted: Literal["auto", "utf-8", "gb18030"], wor
         raise SourceError("the file is empty (0 bytes)", hint="ask the sender to deliver it again")
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise SourceError("is UTF-16, which is not read", hint='save it as "CSV UTF-8"')
-    nul, _ = _scan(path)
+    nul = _nul_at(path)
     if nul is not None:
         raise SourceError(f"holds a NUL byte at offset {nul:,}: not a text file", hint="deliver it as CSV in UTF-8 or GB18030, or as .xlsx")
-    utf8 = _invalid_at(path, "utf-8") if wanted != "gb18030" else None
-    if wanted != "gb18030" and utf8 is None:
+    if wanted != "gb18030" and _is_utf8(path):
         return path
+    utf8 = _invalid_at(path, "utf-8") if wanted != "gb18030" else None
     if wanted == "utf-8":
         raise SourceError(f"is not UTF-8: {_byte(path, utf8)}", hint="set the reader's encoding to auto, or save the file as UTF-8")
     if utf8 is not None:
@@ -210,8 +230,9 @@ def _check_quotes(path: Path, delimiter: str, header_row: int) -> None:
 
     An even number of quotation marks cannot end so unless cells hold stray ones besides; only odd ones are looked into.
     """
-    if _scan(path)[1] % 2 == 0:
-        return
+    with path.open("rb") as counted:
+        if sum(piece.count(b'"') for piece in iter(lambda: counted.read(_PIECE), b"")) % 2 == 0:
+            return
     end = "\x1d end of file"
     records = 0
     last: list[str] = []
@@ -321,7 +342,7 @@ def read_delimited(
                 return
             raise SourceError(
                 f"cannot be cut into rows after row {next_row - 1:,}: {str(error).splitlines()[0]}",
-                hint="look for a quotation mark that is never closed, or a cell of more than 8 MB",
+                hint="look for a quotation mark that is never closed, or a row of more than 4 MB",
             ) from error
     if next_row == 1:
         yield Segment(empty, 1)

@@ -125,8 +125,8 @@ _CLASSES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         (
             "pesticide residues",
             (
-                r"pesticide|ethylene oxide|chloroethanol|chlorpyri|formetanate|chlorate|imazalil|flonicamid|tricyclazole|prochloraz|carbendazim"
-                r"|anthraquinone|nicotine|matrine|folpet|captan|dicofol|boscalid|fosetyl|glyphosate|glufosinate|chlorothalonil|permethrin"
+                r"pesticide|ethylene oxide|chloroethanol|chlorpyri|formetanate|chlorate|imazalil|flonicamid|tricyclazole|prochloraz"
+                r"|carbendazim|anthraquinone|nicotine|matrine|folpet|captan|dicofol|boscalid|fosetyl|glyphosate|glufosinate|chlorothalonil|permethrin"
                 r"|(phos|phos-methyl|phos-ethyl|fos|fos-methyl|thion|thoate|conazole|thrin|cloprid|clopride|strobin|carb|carbe?s?|furan|prid|mid"
                 r"|uron|fenozide|fenapyr|morph|quat|anil|amide|zone|oxyfen|mectin|spinosad|oxam|fenpyroximate|pyraben|dine|fenazate|buprofezin"
                 r"|zamide|xanil|thiram|methomyl|nil|metalaxyl|metrafenone|fluopyram|pyroxad|tonil|methalin|butoxide|phenylphenol|diphenylamine"

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from riskwatch.errors import SourceError
 from riskwatch.sources import MAX_BATCH_ROWS, RawBatch, SourceState, open_source
-from riskwatch.sources.delimited import BadRows, read_delimited
+from riskwatch.sources.delimited import BadRows, _is_utf8, read_delimited
 
 CSV = "编号,名称\n01,童车\n02,\n"
 ROWS = {"编号": ["01", "02"], "名称": ["童车", None]}
@@ -415,7 +415,8 @@ def test_damaged_files_of_every_kind_are_read_or_reported_never_crash(tmp_path, 
     xlsx, parquet = (tmp_path / "w.xlsx").read_bytes(), (tmp_path / "w.parquet").read_bytes()
     whole = {
         "a.csv": text.encode(), "b.csv": text.encode("gb18030"), "c.csv.gz": gzip.compress(text.encode()), "d.xlsx": xlsx,
-        "e.parquet": parquet, "f.zip": zipped({"a.csv": text.encode(), "b.xlsx": xlsx}), "g.jsonl": b'{"a": 1}\n' * 50, "h.xls": xlsx,
+        "e.parquet": parquet, "f.zip": zipped({"a.csv": text.encode(), "b.xlsx": xlsx}), "g.jsonl": b"{}\n" * 50,
+        "h.xls": xlsx,
     }  # fmt: skip
     definition = make_definition({"kind": "folder", "path": "drop", "max_bytes": 10_000_000})
     (tmp_path / "drop").mkdir()
@@ -430,6 +431,22 @@ def test_damaged_files_of_every_kind_are_read_or_reported_never_crash(tmp_path, 
         for part in parts:
             if isinstance(part, RawBatch):
                 part.table.validate(full=True)
+
+
+@settings(max_examples=60, deadline=None)
+@given(text=st.text(min_size=1), cut=st.integers(0, 3), broken=st.booleans())
+def test_utf8_is_told_as_python_tells_it(tmp_path_factory, text, cut, broken):
+    path = tmp_path_factory.mktemp("utf8") / "x"
+    content = text.encode("utf-8", "surrogatepass" if broken else "ignore")
+    path.write_bytes(content[: len(content) - cut])
+    try:
+        path.read_bytes().decode("utf-8")
+        valid = True
+    except UnicodeDecodeError:
+        valid = False
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("riskwatch.sources.delimited._PIECE", 3)
+        assert _is_utf8(path) == valid
 
 
 def test_batches_never_exceed_the_limit():
