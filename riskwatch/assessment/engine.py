@@ -156,7 +156,7 @@ def _assess_one(run: Run, concern: Concern) -> Assessment:
         source_types=case.types,
         risk_low=result.low,
         risk_high=result.high,
-        units_known=case.units is not None,
+        ask_units=driver.name.startswith("injury") and not driver.estimated,
     )
     measures = handling.choose(
         decision.grade,

@@ -9,7 +9,7 @@ from riskwatch.assessment.context import Case, Run
 from riskwatch.assessment.facts import Facts
 from riskwatch.assessment.floors import FloorEvent
 from riskwatch.assessment.hazards import UNKNOWN
-from riskwatch.assessment.risk import RiskResult, Scenario, defect_scenario, injury_scenarios, uplifted, working_scenario
+from riskwatch.assessment.risk import RiskResult, Scenario, bound_scenario, defect_scenario, injury_scenarios, uplifted
 from riskwatch.assessment.types import Grade, Scope, Step, Subject
 
 __all__ = ["hazard_of", "scenarios_of", "units_of", "uplift_of"]
@@ -100,24 +100,30 @@ def scenarios_of(run: Run, case: Case) -> tuple[list[Scenario], list[Step]]:
         checks = facts.spot_check
         harm = known.harm_given_defect.value
         inputs = {
+            "failed": checks.failed,
+            "inspected": checks.inspected,
             "failed_random": checks.random_failed,
             "inspected_random": checks.random_inspected,
             "harm_given_defect": harm,
             "hazard": hazard,
         }
-        if checks.random_inspected > 0:
-            bad = min(checks.random_failed, checks.random_inspected)
-            found.append(defect_scenario(bad, checks.random_inspected, harm, known.severity, rules.probability.interval))
-            steps.append(Step("risk.defect-probability", inputs, "defect prevalence x assumed P(harm | defect)"))
-        else:
-            steps.append(Step("risk.defect-probability", inputs, "no random samples: prevalence unknown"))
+        random = checks.random_inspected > 0
+        bad, seen = (checks.random_failed, checks.random_inspected) if random else (checks.failed, checks.inspected)
+        found.append(
+            defect_scenario(min(bad, seen), seen, harm=harm, level=known.severity, coverage=rules.probability.interval, random=random)
+        )
+        why = "defect prevalence x assumed P(harm | defect)" if random else "no random samples: prevalence is an upper bound"
+        steps.append(Step("risk.defect-probability", inputs, why))
+    harm = known.harm_given_defect.value
     if not found:
-        found.append(working_scenario(known.severity, rules.probability))
+        found.append(bound_scenario(known.severity, harm))
         steps.append(
-            Step("risk.working-assumption", {"working": rules.probability.working, "severity": known.severity}, "nothing to estimate from")
+            Step(
+                "risk.upper-bound", {"harm_given_defect": harm, "severity": known.severity}, "no prevalence known: assumed P(harm | defect)"
+            )
         )
     if known.presumed_lethal and all(scenario.severity < 4 for scenario in found):
-        found.append(replace(working_scenario(4, rules.probability), name="presumed-lethal"))
+        found.append(bound_scenario(4, harm, name="presumed-lethal"))
         steps.append(Step("risk.presumed-lethal", {"hazard": hazard}, "severity 4"))
     return found, steps
 

@@ -186,13 +186,16 @@ def injury_scenarios(
     return found
 
 
-def defect_scenario(failed: float, inspected: float, harm: float, level: int, coverage: float) -> Scenario:
-    """Return the scenario of a defect: its prevalence in random samples times the assumed P(harm | defect)."""
+def defect_scenario(failed: float, inspected: float, *, harm: float, level: int, coverage: float, random: bool) -> Scenario:
+    """Return the scenario of a defect: its prevalence in samples times the assumed P(harm | defect).
+
+    Prevalence in samples that were not drawn at random is an upper bound: such samples were aimed at failures.
+    """
     low, high = proportion_interval(failed, inspected, coverage)
-    return Scenario("defect", level, failed / inspected * harm, low * harm, high * harm, estimated=True)
+    name = "defect" if random else "defect-upper-bound"
+    return Scenario(name, level, failed / inspected * harm, low * harm if random else 0.0, high * harm, estimated=random)
 
 
-def working_scenario(level: int, rules: ProbabilityRules) -> Scenario:
-    """Return the scenario that is used, and said to be an assumption, where nothing can be estimated."""
-    factor = rules.sensitivity_factor
-    return Scenario("working-assumption", level, rules.working, rules.working / factor, min(1.0, rules.working * factor), estimated=False)
+def bound_scenario(level: int, harm: float, *, name: str = "harm-upper-bound") -> Scenario:
+    """Return the scenario used where no prevalence is known at all: every unit defective, P(harm | defect) as assumed."""
+    return Scenario(name, level, harm, 0.0, harm, estimated=False)

@@ -238,7 +238,9 @@ class ProbabilityRules(Rule):
     interval: float = Field(gt=0, lt=1, description="coverage of the interval printed, as 0.95")
     coverage: dict[str, float] = Field(description="source -> share of all such injuries that it captures; 'default' for others")
     sensitivity_factor: float = Field(gt=1, description="p is multiplied and divided by this to see whether the risk changes")
-    working: float = Field(gt=0, lt=1, description="p that is used, and said to be an assumption, where none can be estimated")
+    working: float = Field(
+        gt=0, lt=1, description="p of an injury that is used, and said to be an assumption, where units in use are unknown"
+    )
     lifetime_years: float = Field(gt=0, description="lifetime of a product where the product tree has none")
 
     @model_validator(mode="after")

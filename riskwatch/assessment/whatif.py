@@ -8,8 +8,11 @@ from dataclasses import dataclass, replace
 from riskwatch.assessment.grading import Inputs, decide
 from riskwatch.assessment.rules import RISKS, GradingRules
 from riskwatch.assessment.types import Grade
+from riskwatch.records.streams import STREAMS
 
 __all__ = ["Position", "sentences"]
+
+SOURCE_NAMES = {stream.evidence: (stream.zh, stream.en) for stream in STREAMS.values()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class Position:
     source_types: tuple[str, ...]
     risk_low: str
     risk_high: str
-    units_known: bool
+    ask_units: bool  # the probability hangs on the number of units in use, which is not known
 
 
 def sentences(inputs: Inputs, position: Position, rules: GradingRules) -> tuple[dict[str, str], ...]:
@@ -69,13 +72,13 @@ def sentences(inputs: Inputs, position: Position, rules: GradingRules) -> tuple[
                 ),
             )
     if level != "C3":
-        have = "、".join(position.source_types)
+        have_zh = "、".join(SOURCE_NAMES.get(kind, (kind, kind))[0] for kind in position.source_types) or "无"
+        have_en = ", ".join(SOURCE_NAMES.get(kind, (kind, kind))[1] for kind in position.source_types) or "none"
         look(
             replace(inputs, confidence="C3", weak_sources_only=False),
-            lambda to: f"若第二个独立来源（现有：{have or '无'}）或实验室、调查予以证实，等级变为{to}。",
+            lambda to: f"若第二个独立来源（现有：{have_zh}）或实验室、调查予以证实，等级变为{to}。",
             lambda to: (
-                "If a second independent source type "
-                f"(now: {', '.join(position.source_types) or 'none'}), a laboratory or an inquiry confirms it, the grade becomes {to}."
+                f"If a second independent source type (now: {have_en}), a laboratory or an inquiry confirms it, the grade becomes {to}."
             ),
         )
     if inputs.only_targeted:
@@ -92,11 +95,11 @@ def sentences(inputs: Inputs, position: Position, rules: GradingRules) -> tuple[
         )
     for risk, word_zh, word_en in ((position.risk_high, "十倍", "ten times larger"), (position.risk_low, "十分之一", "ten times smaller")):
         if risk != inputs.risk:
-            ask_zh = "核实在用数量后" if not position.units_known else "核实概率估计后"
-            ask_en = "units in use, once known," if not position.units_known else "a better estimate"
+            ask_zh = "核实在用数量后" if position.ask_units else "核实伤害概率后"
+            ask_en = "units in use, once known," if position.ask_units else "a better estimate"
             look(
                 replace(inputs, risk=risk),
-                lambda to, zh=word_zh, ask=ask_zh, r=risk: f"{ask}若伤害概率为假定值的{zh}（风险 {r}），等级变为{to}。",  # type: ignore[misc]  # defaults bind the loop's values
+                lambda to, zh=word_zh, ask=ask_zh, r=risk: f"{ask}若伤害概率为目前取值的{zh}（风险 {r}），等级变为{to}。",  # type: ignore[misc]  # defaults bind the loop's values
                 lambda to, en=word_en, ask=ask_en, r=risk: f"If {ask} put the probability {en} (risk {r}), the grade becomes {to}.",  # type: ignore[misc]  # defaults bind the loop's values
             )
     if inputs.artefacts:
