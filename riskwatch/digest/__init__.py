@@ -7,7 +7,7 @@ from riskwatch.digest.inputs import Labels, QualityReport, Recent, RecordClock, 
 from riskwatch.digest.labels import labels_from_rules
 from riskwatch.digest.model import Digest, FirmCounts, GradeLabel, Text
 from riskwatch.digest.recent import summarise_recent
-from riskwatch.digest.render import Email, Image, render_email, render_html, render_json, render_markdown
+from riskwatch.digest.render import Email, Image, render_email, render_html, render_json, render_markdown, render_text
 
 __all__ = [
     "Digest",
@@ -28,5 +28,6 @@ __all__ = [
     "render_html",
     "render_json",
     "render_markdown",
+    "render_text",
     "summarise_recent",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import re
 from collections.abc import Hashable, Mapping, Sequence
 
 import pandas as pd
@@ -21,6 +22,7 @@ __all__ = ["action_line", "bilingual", "card", "chart", "compact", "grade_name",
 
 # Rules of ``config/grading.yaml`` that the catalogue of words knows; other steps are bookkeeping.
 _RULES = frozenset(key.removeprefix("rule.") for key in TEXT if key.startswith("rule."))
+_CODE = re.compile(r"[a-z0-9-]{0,60}")
 SeriesKey = tuple[str, str, str, str, str]
 CHART_POINTS = 60
 MEASURES_KEPT = 12
@@ -170,7 +172,7 @@ def card(
         subject_code=assessment.subject.code,
         subject=namer.subject(assessment.subject.kind, assessment.subject.code),
         place=place,
-        hazard=assessment.hazard,
+        hazard=assessment.hazard if _CODE.fullmatch(assessment.hazard) else "",
         hazard_name=labels.hazards.get(assessment.hazard),
         scope=str(assessment.scope),
         prefectures=figures.prefectures,

@@ -11,7 +11,7 @@ from riskwatch.digest.inputs import Labels
 from riskwatch.digest.model import Coverage, Measure, Mover, Place, Text
 from riskwatch.digest.names import Namer
 from riskwatch.digest.numbers import significant
-from riskwatch.digest.privacy import clean
+from riskwatch.digest.privacy import clean, scrub
 from riskwatch.errors import RiskwatchError
 
 __all__ = ["SIGNAL_COLUMNS", "check_signals", "coverage", "in_jurisdiction", "movers", "refused_counts"]
@@ -91,7 +91,7 @@ def measure_of(row: Mapping[str, object], namer: Namer, labels: Labels, jurisdic
         product=namer.product(str(row["product"])) if row["product"] else None,
         industry=namer.industry(str(row["industry"])) if row["industry"] else None,
         place=place,
-        stratum=clean(str(row["stratum"]), limit=80),
+        stratum=scrub(str(row["stratum"]), limit=80),
         frequency=str(row["frequency"]),
         period_start=pd.Timestamp(str(row["period_start"])).date(),
         period_end=pd.Timestamp(str(row["period_end"])).date(),

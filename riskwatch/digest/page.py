@@ -154,7 +154,7 @@ def _card(card: WarningCard, say: Speaker, chart: int) -> CardBlock:
         change=say.change(card.change, card.grade_before, card.grade),
         title=t("card.title", subject=say.of(card.subject), place=say.place(card.place)),
         code=card.warning_id,
-        lines=lines,
+        lines=tuple((label, tuple(say.opening(text) for text in texts)) for label, texts in lines),
         chart=chart,
         chart_caption=say.chart(card.chart) if card.chart is not None else "",
     )

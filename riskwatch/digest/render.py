@@ -23,7 +23,7 @@ from riskwatch.digest.blocks import Page
 from riskwatch.digest.model import Chart, Digest
 from riskwatch.digest.page import lay_out
 
-__all__ = ["Email", "Image", "render_email", "render_html", "render_json", "render_markdown"]
+__all__ = ["Email", "Image", "render_email", "render_html", "render_json", "render_markdown", "render_text"]
 
 CHART_INCHES = (7.0, 0.68)
 CHART_PIXELS = (680, 66)
@@ -43,7 +43,7 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Email:
-    """A mail ready to be sent: subject, HTML with ``cid:`` pictures, the pictures, and the Markdown as its plain text."""
+    """A mail ready to be sent: subject, HTML with ``cid:`` pictures, the pictures, and its plain text."""
 
     subject: str
     html: str
@@ -64,8 +64,9 @@ def render_html(digest: Digest, language: str) -> str:
     RiskwatchError
         If the language is neither "zh" nor "en".
     """
+    page = lay_out(digest, language)
     images = [f"data:image/png;base64,{base64.b64encode(content).decode('ascii')}" for content in _charts(digest, language)]
-    return _html(lay_out(digest, language), images)
+    return _html(page, images)
 
 
 def render_email(digest: Digest, language: str) -> Email:
@@ -82,7 +83,18 @@ def render_email(digest: Digest, language: str) -> Email:
         for number, content in enumerate(_charts(digest, language), start=1)
     )
     html = _html(page, [f"cid:{image.cid}" for image in images])
-    return Email(subject=page.subject, html=html, text=_markdown(page), images=images)
+    return Email(subject=page.subject, html=html, text=_markdown(page, escaped=False), images=images)
+
+
+def render_text(digest: Digest, language: str) -> str:
+    """Return the digest as plain text: the Markdown without its escapes, for the text part of a mail.
+
+    Raises
+    ------
+    RiskwatchError
+        If the language is neither "zh" nor "en".
+    """
+    return _markdown(lay_out(digest, language), escaped=False)
 
 
 def render_markdown(digest: Digest, language: str) -> str:
@@ -110,18 +122,21 @@ def markdown_text(value: object) -> Markup:
     return Markup(text.replace("://", r":\//").replace("www.", r"www\.").replace("@", r"\@"))  # noqa: S704 - escaped right above
 
 
-@lru_cache(maxsize=1)
-def _environments() -> tuple[Environment, Environment]:
-    loader = PackageLoader("riskwatch.digest", "templates")
-    html = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    text = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=markdown_text
+@lru_cache(maxsize=3)
+def _environment(kind: str) -> Environment:
+    """Return the templates for "html", "markdown" or "text"; they differ in what is done to a value before it is set."""
+    return Environment(
+        loader=PackageLoader("riskwatch.digest", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize={"html": None, "markdown": markdown_text, "text": _one_line}[kind],
     )
-    return html, text
 
 
 def _html(page: Page, images: list[str]) -> str:
-    environment, _ = _environments()
+    environment = _environment("html")
     css = Markup(environment.get_template("digest.css.j2").render(running=_css_string(page.running)))  # noqa: S704 - escaped right there
     plain = environment.get_template("digest.html.j2").render(
         page=page,
@@ -141,9 +156,15 @@ def _css_string(text: str) -> Markup:
     return Markup(safe)  # noqa: S704 - no markup can be left in it
 
 
-def _markdown(page: Page) -> str:
-    _, environment = _environments()
-    text = environment.get_template("digest.md.j2").render(page=page)
+def _one_line(value: object) -> Markup:
+    """Return ``value`` on one line and as it is: plain text knows no markup."""
+    return value if isinstance(value, Markup) else Markup(" ".join(str(value).split()))  # noqa: S704 - never read as HTML
+
+
+def _markdown(page: Page, *, escaped: bool = True) -> str:
+    text = _environment("markdown" if escaped else "text").get_template("digest.md.j2").render(page=page)
+    if not escaped:
+        text = text.replace("**", "").replace("\\_", "_")
     return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+\n", "\n", text)).strip() + "\n"
 
 

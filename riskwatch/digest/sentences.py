@@ -39,6 +39,10 @@ class Speaker:
         """Return a text in the language, "not stated" if there is none."""
         return text.of(self.language) if text is not None else self.t("unknown")
 
+    def opening(self, text: str) -> str:
+        """Return ``text`` as a sentence opens: with a capital in English."""
+        return text if self.language == "zh" else text[:1].upper() + text[1:]
+
     def grade(self, grade: str) -> str:
         """Return the name of a level."""
         label = self._grades.get(grade)

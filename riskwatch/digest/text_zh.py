@@ -32,7 +32,7 @@ TEXT: dict[str, str] = {
     "section.calibration": "九、预警校准",
     "section.sign_off": "十、联系人与签批",
     # 一
-    "counts": "新增\u00a0{new}　升级\u00a0{raised}　降级\u00a0{eased}　解除\u00a0{recovered}　在控\u00a0{open}",
+    "counts": "新增{new} 升级{raised} 降级{eased} 解除{recovered} 在控{open}",
     "leading": "{grade}{change}——{subject}（{place}）：{figures}；范围：{scope}{due}。",
     "leading.due": "；最近时限 {date}（{owner}）",
     "no_leading": "今日无新增或升级的一级、二级预警。",

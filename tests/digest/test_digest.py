@@ -19,9 +19,21 @@ from riskwatch.errors import RiskwatchError
 def test_sections_follow_the_brief(ordinary):
     names = list(json.loads(render_json(ordinary)))
     assert names == [
-        "schema_version", "header", "bottom_line", "warnings", "others", "incidents", "focus", "systemic", "cases", "external", "quality",
-        "coverage", "calibration", "sign_off",
-    ]  # fmt: skip
+        "schema_version",
+        "header",
+        "bottom_line",
+        "warnings",
+        "others",
+        "incidents",
+        "focus",
+        "systemic",
+        "cases",
+        "external",
+        "quality",
+        "coverage",
+        "calibration",
+        "sign_off",
+    ]
 
 
 def test_json_is_the_canonical_form(ordinary):
@@ -58,11 +70,10 @@ def test_counts_add_up(ordinary):
 
 
 def test_nothing_is_dropped_silently(build, day):
-    many = [
-        dataclasses.replace(day.assessments[4], subject=Subject("product", f"X{number}", "220104")) for number in range(30)
-    ]
+    many = [dataclasses.replace(day.assessments[4], subject=Subject("product", f"X{number}", "220104")) for number in range(30)]
     warnings = [
-        SimpleNamespace(**{**vars(day.warnings[4]), "warning_id": f"M{number}", "subject": item.subject}) for number, item in enumerate(many)
+        SimpleNamespace(**{**vars(day.warnings[4]), "warning_id": f"M{number}", "subject": item.subject})
+        for number, item in enumerate(many)
     ]
     digest = build(assessments=many, warnings=warnings, events=[])
     assert len(digest.warnings) == 30
@@ -113,7 +124,8 @@ def test_unverified_law_is_marked(ordinary):
 
 def test_law_without_a_flag_is_unverified(build, day):
     actions = tuple(
-        dataclasses.replace(action, legal_basis=({"law": {"zh": "某法", "en": "Some Law"}, "article": "1"},)) for action in day.assessments[0].actions
+        dataclasses.replace(action, legal_basis=({"law": {"zh": "某法", "en": "Some Law"}, "article": "1"},))
+        for action in day.assessments[0].actions
     )
     digest = build(assessments=[dataclasses.replace(day.assessments[0], actions=actions)])
     assert not any(law.verified for action in digest.warnings[0].actions for law in action.legal_basis)
@@ -155,9 +167,25 @@ def test_a_day_without_any_test_is_no_all_clear(build):
 
 def build_empty():
     names = (
-        "model", "stream", "product", "industry", "region", "stratum", "frequency", "period_start", "period_end", "observed", "exposure", "expected",
-        "lower", "upper", "p_value", "q_value", "alarm", "reason",
-    )  # fmt: skip
+        "model",
+        "stream",
+        "product",
+        "industry",
+        "region",
+        "stratum",
+        "frequency",
+        "period_start",
+        "period_end",
+        "observed",
+        "exposure",
+        "expected",
+        "lower",
+        "upper",
+        "p_value",
+        "q_value",
+        "alarm",
+        "reason",
+    )
     return pd.DataFrame({name: pd.Series(dtype="object") for name in names})
 
 
@@ -169,7 +197,9 @@ def test_silent_sources_are_named_first(ordinary):
 
 def test_calibration_is_honest(ordinary, build, day):
     assert "尚无人工结案" in render_markdown(ordinary, "zh")
-    closed = SimpleNamespace(warning_id="W2025-0040", as_of=dt.date(2025, 8, 1), kind="confirmed", reason={}, grade_before=Grade.IV, grade_after=Grade.IV)
+    closed = SimpleNamespace(
+        warning_id="W2025-0040", as_of=dt.date(2025, 8, 1), kind="confirmed", reason={}, grade_before=Grade.IV, grade_after=Grade.IV
+    )
     assert "证实占已结案 100.0%（n=1）" in render_markdown(build(events=[*day.events, closed]), "zh")
 
 
@@ -192,8 +222,10 @@ def test_repeated_identifiers_are_refused(build, day):
 
 def test_order_of_inputs_does_not_matter(ordinary, build, day):
     shuffled = build(
-        warnings=day.warnings[::-1], events=day.events[::-1], assessments=day.assessments[::-1],
-    )  # fmt: skip
+        warnings=day.warnings[::-1],
+        events=day.events[::-1],
+        assessments=day.assessments[::-1],
+    )
     assert render_json(shuffled) == render_json(ordinary)
 
 
