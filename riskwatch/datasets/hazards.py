@@ -10,7 +10,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from riskwatch.datasets.codelists import World
+from riskwatch.datasets.codelists import World, load_test_items
+from riskwatch.datasets.injury_words import MECHANISMS
 from riskwatch.datasets.rhythm import DayAxis
 from riskwatch.errors import DimensionError, RiskwatchError
 
@@ -107,6 +108,7 @@ def check_hazards(hazards: Sequence[Hazard], world: World) -> None:
     """Raise one error that names every hazard that cannot be injected."""
     faults: list[str] = []
     seen: set[str] = set()
+    items, mechanisms = set(load_test_items().index), {mechanism.name for mechanism in MECHANISMS}
     for hazard in hazards:
         if hazard.hazard_id in seen:
             faults.append(f"{hazard.hazard_id}: hazard_id must be unique")
@@ -121,6 +123,10 @@ def check_hazards(hazards: Sequence[Hazard], world: World) -> None:
             faults.append(f"{hazard.hazard_id}: end must not be before start {hazard.start}, got {hazard.end}")
         if not hazard.admitted + hazard.died <= 1:
             faults.append(f"{hazard.hazard_id}: admitted + died must be <= 1, got {hazard.admitted + hazard.died}")
+        if hazard.item and hazard.item not in items:
+            faults.append(f"{hazard.hazard_id}: item must be a code of test_items.csv, got {hazard.item!r}")
+        if hazard.mechanism and hazard.mechanism not in mechanisms:
+            faults.append(f"{hazard.hazard_id}: mechanism must be one of {sorted(mechanisms)}, got {hazard.mechanism!r}")
     if faults:
         raise RiskwatchError("simulate_province: " + "; ".join(faults))
     for hazard in hazards:
