@@ -44,6 +44,7 @@ class PullReport:
     stale: int = 0
     duplicates: int = 0
     rejected: int = 0
+    failed: bool = False  # the source as a whole could not be read (to its end)
     faults: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -192,6 +193,7 @@ def pull_source(ctx: RunContext, source: SourceDefinition) -> PullReport:
                 _store(ctx, source, entry, report)
                 task.advance(entry.batch.table.num_rows)
     except SourceError as error:
+        report.failed = True
         report.faults.append(str(error))
     report.files = len(files)
     if not ctx.dry_run:

@@ -41,8 +41,9 @@ _MESSAGES: dict[State, tuple[str, str]] = {
     "late": ("最新数据已逾 {late} 天，近期结论请谨慎使用", "newest data older than {late} days: read recent figures with care"),
     "silent": ("超过 {silent} 天无数据：不等于没有风险", "no data for more than {silent} days: this is not an all clear"),
     "closed": ("该来源已于 {until} 停止", "this source ended on {until}"),
-    "failed": ("本次读取失败：{fault}", "could not be read this time: {fault}"),
+    "failed": ("本次未能读取，详见运行日志", "could not be read this time; the run's log says why"),
 }
+_PARTLY = ("部分文件未能读取，详见运行日志", "some files could not be read; the run's log says which")
 
 
 _WORST = ("on-time", "late", "fail", "silent")
@@ -51,20 +52,20 @@ _WORST = ("on-time", "late", "fail", "silent")
 def source_health(ctx: RunContext, pulls: list[PullReport]) -> tuple[SourceHealth, ...]:
     """Return the state of every source in force as of the run's day."""
     fresh = ctx.store.freshness(ctx.as_of).set_index("source").to_dict("index")
-    faults = {report.source: report.faults[0] for report in pulls if report.faults}
+    failed = {report.source for report in pulls if report.failed}
+    partly = {report.source for report in pulls if report.faults}
     found = []
     for name, source in ctx.definitions.sources.items():
         row = fresh.get(name)
         newest = None if row is None else _day(row["newest_event"])
-        state = source_state(source, newest, ctx.as_of, fault=name in faults)
+        state = source_state(source, newest, ctx.as_of, fault=name in failed)
         words = {
             "late": source.expected.late_after_days,
             "silent": source.expected.silent_after_days,
             "until": source.expected.until,
-            # A fault may quote a cell or a path: the digest says that it happened, the log says what.
-            "fault": "见运行日志",
         }
-        zh, en = _MESSAGES[state]
+        # A fault may quote a cell or a path: the digest says that it happened, the log says what.
+        zh, en = _PARTLY if name in partly and state in {"on-time", "late"} else _MESSAGES[state]
         found.append(
             SourceHealth(
                 source=name,
@@ -76,7 +77,7 @@ def source_health(ctx: RunContext, pulls: list[PullReport]) -> tuple[SourceHealt
                 state=state,
                 quarantine_open=0 if row is None else int(row["open_quarantine"]),
                 message_zh=zh.format(**words),
-                message_en=en.format(**{**words, "fault": "see the run's log"}),
+                message_en=en.format(**words),
             )
         )
     return tuple(found)
