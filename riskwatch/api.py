@@ -30,8 +30,9 @@ from riskwatch.errors import ProjectError
 from riskwatch.lifecycle import EarlyWarning
 from riskwatch.panel import Panel
 from riskwatch.project import find_project
-from riskwatch.runner import Reporter, RunContext, RunReport, run_pipeline
-from riskwatch.runner.context import open_store
+from riskwatch.runner.context import RunContext, open_store
+from riskwatch.runner.progress import Reporter
+from riskwatch.runner.run import RunReport, run_pipeline
 from riskwatch.runner.detect import detect, model_panel
 from riskwatch.store import Store
 

@@ -1,9 +1,4 @@
-"""One pipeline run, from raw rows to digests. ``now`` is decided here and passed down."""
+"""One pipeline run, from raw rows to digests. ``now`` is decided here and passed down.
 
-from __future__ import annotations
-
-from riskwatch.runner.context import RunContext, open_store
-from riskwatch.runner.progress import Reporter
-from riskwatch.runner.run import RunReport, run_pipeline
-
-__all__ = ["Reporter", "RunContext", "RunReport", "open_store", "run_pipeline"]
+Import from the modules: this package stays light, so that ``riskwatch --help`` does.
+"""

@@ -16,7 +16,7 @@ from riskwatch.cli.commands.common import AsOf, Json, day, open_project
 from riskwatch.cli.output import print_json, print_table, reporter
 
 if TYPE_CHECKING:
-    from riskwatch.runner import RunReport
+    from riskwatch.runner.run import RunReport
 
 
 class Every(StrEnum):
