@@ -31,9 +31,9 @@ from riskwatch.lifecycle import EarlyWarning
 from riskwatch.panel import Panel
 from riskwatch.project import find_project
 from riskwatch.runner.context import RunContext, open_store
+from riskwatch.runner.detect import detect, model_panel
 from riskwatch.runner.progress import Reporter
 from riskwatch.runner.run import RunReport, run_pipeline
-from riskwatch.runner.detect import detect, model_panel
 from riskwatch.store import Store
 
 __all__ = ["Project"]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-import click
 import typer.main
 
 from riskwatch.cli import commands  # noqa: F401 - registers the commands
@@ -13,7 +13,7 @@ from riskwatch.cli.app import EPILOG, app
 __all__ = ["reference_markdown"]
 
 
-def _commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
+def _commands(command: Any, path: str) -> Iterator[tuple[str, Any]]:  # typer vendors its click: no public type
     children = getattr(command, "commands", None)
     if children:
         for name in sorted(children):
@@ -22,11 +22,11 @@ def _commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Co
         yield path, command
 
 
-def _options(command: click.Command) -> Iterator[str]:
+def _options(command: Any) -> Iterator[str]:
     for parameter in command.params:
         if parameter.param_type_name == "argument":
             yield f"| `{parameter.human_readable_name}` | {getattr(parameter, 'help', '') or ''} | |"
-        elif isinstance(parameter, click.Option) or hasattr(parameter, "opts"):
+        elif parameter.param_type_name == "option":
             names = ", ".join(f"`{name}`" for name in (*parameter.opts, *parameter.secondary_opts))
             default = parameter.default
             shown = "" if default in (None, False, "") or callable(default) or parameter.required else f"`{default}`"

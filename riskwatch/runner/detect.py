@@ -154,7 +154,7 @@ def series_key(row: Sequence[str]) -> str:
 
 def _history(built: BuiltPanel, signals: Signals) -> dict[str, list[dict[str, object]]]:
     """Return the last periods of every alarmed series, with the judged periods' expectation and limit, for charts."""
-    alarmed = np.flatnonzero(signals.alarm.any(axis=1))
+    alarmed = np.flatnonzero(signals.alarm.any(axis=1)).tolist()
     panel = built.panel
     starts = pd.DatetimeIndex(period_bounds(panel.periods)[0])
     first = max(0, len(panel.periods) - HISTORY_PERIODS)

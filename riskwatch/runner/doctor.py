@@ -15,7 +15,7 @@ from riskwatch.definitions.types import HttpReader, SqlReader
 from riskwatch.dimensions import Tree
 from riskwatch.errors import RiskwatchError
 from riskwatch.runner.context import open_store
-from riskwatch.runner.quality import source_state
+from riskwatch.runner.quality import ABSENT, freshness_by_source, source_state
 from riskwatch.store import Store
 
 __all__ = ["Finding", "examine"]
@@ -82,17 +82,16 @@ def _environment(definitions: Definitions) -> Iterator[Finding]:
 
 
 def _store(definitions: Definitions, store: Store, today: dt.date) -> Iterator[Finding]:
-    fresh = store.freshness(today).set_index("source")
+    fresh = freshness_by_source(store, today)
     for name, source in definitions.sources.items():
-        newest = fresh.at[name, "newest_event"] if name in fresh.index else None
-        day = None if newest is None or newest != newest else newest.date()  # noqa: PLR0124 - NaT is not equal to itself
-        state = source_state(source, day, today)
-        found = f"{state}; newest event {day or 'none'}"
+        row = fresh.get(name, ABSENT)
+        state = source_state(source, row.newest_event, today)
+        found = f"{state}; newest event {row.newest_event or 'none'}"
         remedy = {"silent": f"riskwatch pull {name}; ask the sender", "late": "ask the sender"}.get(state, "")
         yield Finding("ok" if state in {"on-time", "closed"} else "wrong" if state == "silent" else "note", f"source {name}", found, remedy)
-        waiting = int(fresh.at[name, "open_quarantine"]) if name in fresh.index else 0
-        if waiting:
-            yield Finding("note", f"quarantine {name}", f"{waiting} findings wait", f"riskwatch quarantine list --source {name}")
+        if row.open_quarantine:
+            found = f"{row.open_quarantine} findings wait"
+            yield Finding("note", f"quarantine {name}", found, f"riskwatch quarantine list --source {name}")
     for pipeline in definitions.pipelines:
         last = store.newest_run_day(pipeline)
         if last is None:

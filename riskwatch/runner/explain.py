@@ -31,7 +31,8 @@ class Story:
         yield f"first seen {warning['first_seen']}, last changed {warning['last_changed']}, last seen {warning['last_seen']}"
         if assessment is not None:
             yield ""
-            yield f"assessed as of {assessment['as_of']}: risk {assessment['risk']}, severity {assessment['severity']}, confidence {assessment['confidence']}"
+            figures = ", ".join(f"{name} {assessment[name]}" for name in ("risk", "severity", "confidence"))
+            yield f"assessed as of {assessment['as_of']}: {figures}"
             yield ""
             yield "evidence"
             for entry in assessment["evidence"]:
@@ -57,8 +58,7 @@ def _evidence(entry: dict[str, Any]) -> str:
     size = f"{entry['observed']:g}" + (f" of {entry['exposure']:g}" if entry["exposure"] is not None else "")
     return (
         f"{entry['model']} [{series}] {entry['period_start']} to {entry['period_end']}: {size}, expected {entry['expected']:.2f}, "
-        f"limit {entry['upper'] if entry['upper'] is None else round(entry['upper'], 1)}, p={entry['p_value']:.2g}, q={entry['q_value']:.2g}, "
-        f"{entry['windows']} window(s)"
+        f"limit {entry['upper']}, p={entry['p_value']:.2g}, q={entry['q_value']:.2g}, {entry['windows']} window(s)"
     )
 
 

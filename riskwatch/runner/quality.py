@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 from typing import Literal
 
 import pandas as pd
@@ -12,8 +13,9 @@ from riskwatch.digest.inputs import QualityReport, SourceHealth
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.detect import Detection
 from riskwatch.runner.pull import PullReport
+from riskwatch.store import Store
 
-__all__ = ["assessment_quality", "quality_report", "source_health", "source_state"]
+__all__ = ["ABSENT", "Freshness", "assessment_quality", "freshness_by_source", "quality_report", "source_health", "source_state"]
 
 State = Literal["on-time", "late", "silent", "closed", "failed"]
 
@@ -49,16 +51,37 @@ _PARTLY = ("部分文件未能读取，详见运行日志", "some files could no
 _WORST = ("on-time", "late", "fail", "silent")
 
 
+@dataclass(frozen=True)
+class Freshness:
+    """What the store knew of one source on a day; rows are those of the last 28 days."""
+
+    newest_event: dt.date | None = None
+    newest_known: dt.date | None = None
+    recent: int = 0
+    open_quarantine: int = 0
+
+
+ABSENT = Freshness()
+
+
+def freshness_by_source(store: Store, as_of: dt.date) -> dict[str, Freshness]:
+    """Return how fresh each source is that ever sent anything."""
+    frame = store.freshness(as_of)
+    days = {name: [None if pd.isna(day) else day.date() for day in frame[name]] for name in ("newest_event", "newest_known")}
+    counts = zip(frame["recent"].astype(int).tolist(), frame["open_quarantine"].astype(int).tolist(), strict=True)
+    rows = zip(frame["source"], days["newest_event"], days["newest_known"], counts, strict=True)
+    return {str(name): Freshness(event, known, *figures) for name, event, known, figures in rows}
+
+
 def source_health(ctx: RunContext, pulls: list[PullReport]) -> tuple[SourceHealth, ...]:
     """Return the state of every source in force as of the run's day."""
-    fresh = ctx.store.freshness(ctx.as_of).set_index("source").to_dict("index")
+    fresh = freshness_by_source(ctx.store, ctx.as_of)
     failed = {report.source for report in pulls if report.failed}
     partly = {report.source for report in pulls if report.faults}
     found = []
     for name, source in ctx.definitions.sources.items():
-        row = fresh.get(name)
-        newest = None if row is None else _day(row["newest_event"])
-        state = source_state(source, newest, ctx.as_of, fault=name in failed)
+        row = fresh.get(name, ABSENT)
+        state = source_state(source, row.newest_event, ctx.as_of, fault=name in failed)
         words = {
             "late": source.expected.late_after_days,
             "silent": source.expected.silent_after_days,
@@ -71,20 +94,16 @@ def source_health(ctx: RunContext, pulls: list[PullReport]) -> tuple[SourceHealt
                 source=name,
                 zh=source.label.zh,
                 en=source.label.en,
-                newest_event=newest,
-                newest_known=None if row is None else _day(row["newest_known"]),
-                records=0 if row is None else int(row["recent"]),
+                newest_event=row.newest_event,
+                newest_known=row.newest_known,
+                records=row.recent,
                 state=state,
-                quarantine_open=0 if row is None else int(row["open_quarantine"]),
+                quarantine_open=row.open_quarantine,
                 message_zh=zh.format(**words),
                 message_en=en.format(**words),
             )
         )
     return tuple(found)
-
-
-def _day(value: object) -> dt.date | None:
-    return None if pd.isna(value) else pd.Timestamp(value).date()  # type: ignore[call-overload,arg-type] # a cell of a date column
 
 
 def assessment_quality(ctx: RunContext, quality: QualityReport) -> dict[str, object]:

@@ -71,7 +71,7 @@ class _Decided:
 
 
 def _refuse_the_past(ctx: RunContext, pipeline: str) -> None:
-    """A run may not go behind the newest day that the warnings already rest on: history would have two endings."""
+    """Refuse to go behind the newest day that the warnings already rest on: history would have two endings."""
     newest = ctx.store.newest_run_day(pipeline)
     if newest is not None and ctx.as_of < newest and not ctx.dry_run:
         raise AsOfError(
@@ -109,7 +109,7 @@ def _assess(ctx: RunContext, signals: pd.DataFrame, quality: QualityReport) -> l
     since = ctx.as_of - dt.timedelta(days=ctx.grading.floors.lookback_days)
     judged = signals.loc[signals["alarm"].astype(bool), "period_start"]
     if len(judged):
-        since = min(since, min(judged))
+        since = min(since, *judged)
     records: dict[str, pd.DataFrame] = {}
     for name, stream in STREAMS.items():
         columns = ["record_id", "source", *(entry.name for entry in stream.all_fields if entry.name != "narrative")]

@@ -37,8 +37,7 @@ def init(
 def _simulate(folder: Path, *, seed: int, scale: float, end: dt.date | None = None) -> None:
     from riskwatch.datasets import simulate_province  # noqa: PLC0415
 
-    options = {} if end is None else {"end": end}
-    province = simulate_province(seed=seed, scale=scale, **options)
+    province = simulate_province(seed=seed, scale=scale) if end is None else simulate_province(seed=seed, scale=scale, end=end)
     province.write(folder)
     sys.stdout.write(
         f"simulated data 模拟数据 in {folder / 'demo'}: {len(province.spot_checks):,} spot checks, {len(province.injuries):,} injuries, "
