@@ -167,10 +167,18 @@ def test_a_folder_without_a_project(tmp_path):
         ("sources.hospital.values.sex.女", "female", "config/sources/hospital.yaml:13:25", NO_DEFAULT),
         ("centres.first.region", "010000", "config/centres.yaml:4:13", NO_DEFAULT),
         ("pipelines.daily.schedule", "0 6 * * mon-fri", "pipelines/daily.yaml:3:11", ""),
+        ("sources.checks.values.verdict.1", "pass", "config/sources/checks.yaml:7:25", NO_DEFAULT),
         ("dimensions.1.dimension", "region", "config/dimensions.yaml:3:17", NO_DEFAULT),
     ],
 )
 def test_explain_says_value_origin_and_default(project, path, value, origin, default):
+    write(
+        project,
+        "config/sources/checks.yaml",
+        "name: checks\nstream: spot_check\nlabel: {zh: 查, en: checks}\nreader: {kind: folder, path: x}\nkey: [record_key]\n"
+        "columns: {record_key: k, event_date: d, selection: s, inspected: i, failed: f, verdict: v}\n"
+        'values: {verdict: {"1": pass, "2": fail}}\n',
+    )
     found = load_definitions(project, environ={})
     told = explain(found, path)
     assert told.value == value
