@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from riskwatch.definitions.entries import Draft
 from riskwatch.definitions.layers import Origin, origin_of
 from riskwatch.definitions.rooms import resolve
-from riskwatch.definitions.strict_yaml import YamlPath
+from riskwatch.definitions.strict_yaml import Key, YamlPath
 from riskwatch.definitions.suggest import did_you_mean
 from riskwatch.definitions.types import (
     Centre,
@@ -23,7 +23,7 @@ from riskwatch.definitions.types import (
 )
 from riskwatch.errors import ProjectError
 
-__all__ = ["Definitions", "parse_path"]
+__all__ = ["Definitions"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -137,19 +137,29 @@ class Definitions:
         ProjectError
             If no definition is meant; the message names the nearest.
         """
-        parts = parse_path(path)
+        parts = [part for part in re.split(r"[.\[\]]+", path) if part]
+        heads = {tuple(map(str, head)): head for head in self.drafts}
         for length in range(len(parts), 0, -1):
-            if parts[:length] in self.drafts:
-                return parts[:length], parts[length:]
+            head = heads.get(tuple(parts[:length]))
+            if head is not None:
+                return head, _keys(self.drafts[head].data, parts[length:])
         known = sorted(".".join(map(str, head)) for head in self.drafts)
-        near = (
-            did_you_mean(".".join(map(str, parts[:2])), known)
-            or f"; known: {', '.join(dict.fromkeys(name.split('.')[0] for name in known))}"
-        )
+        near = did_you_mean(".".join(parts[:2]), known) or f"; known: {', '.join(dict.fromkeys(name.split('.')[0] for name in known))}"
         raise ProjectError(f'no definition is called "{path}"{near}')
 
 
-def parse_path(path: str) -> YamlPath:
-    """Turn ``models.x.levels[0].product`` (or ``levels.0``) into ``("models", "x", "levels", 0, "product")``."""
-    parts = [part for part in re.split(r"[.\[\]]+", path) if part]
-    return tuple(int(part) if part.isdecimal() else part for part in parts)
+def _keys(data: Any, parts: Sequence[str]) -> YamlPath:
+    """Turn ``["levels", "0", "product"]`` into ``("levels", 0, "product")``: what a part means depends on what holds it."""
+    path: list[Key] = []
+    for part in parts:
+        key: Key = part
+        if isinstance(data, Mapping):
+            key = next((known for known in data if str(known) == part), part)
+            data = data.get(key)
+        elif isinstance(data, (list, tuple)) and part.isdecimal():
+            key = int(part)
+            data = data[key] if key < len(data) else None
+        else:
+            data = None
+        path.append(key)
+    return tuple(path)

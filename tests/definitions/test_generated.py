@@ -31,6 +31,13 @@ def test_schemas_are_up_to_date():
     assert stored == made, "run: python -m riskwatch.definitions.schemas ."
 
 
+def test_both_can_be_written_anew(tmp_path):
+    written = [*schemas.write_schemas(tmp_path), reference.write_reference(tmp_path)]
+    assert {path.relative_to(tmp_path).as_posix() for path in written} >= {"config/schemas/model.json", "docs/configuration.md"}
+    for path in written:
+        assert path.read_bytes() == (ROOT / path.relative_to(tmp_path)).read_bytes()
+
+
 def test_the_reference_is_up_to_date():
     stored = (ROOT / reference.PATH).read_text(encoding="utf-8")
     assert stored == reference.reference(), "run: python -m riskwatch.definitions.reference ."

@@ -1,11 +1,12 @@
 """Inheritance, profiles, overrides, hashes, provenance."""
 
 import datetime as dt
+import importlib.util
 from pathlib import Path
 
 import pytest
 
-from riskwatch.definitions import explain, load_definitions
+from riskwatch.definitions import check, explain, load_definitions, rooms
 from riskwatch.definitions.explanation import NO_DEFAULT
 from riskwatch.errors import DefinitionError, ProjectError
 
@@ -32,7 +33,7 @@ def test_parameters_of_another_detector_are_not_inherited(project, registry, mon
         "  - {name: same, label: {zh: 同, en: same}, levels: [{}]}\n"
         "  - {name: rate, label: {zh: 率, en: rate}, levels: [{}], detector: rates, parameters: {alpha: 0.2}}\n",
     )
-    from riskwatch.definitions import loader, rooms
+    from riskwatch.definitions import loader
 
     both = rooms.Detectors(("counting", "rates"), registry.make)
     monkeypatch.setattr(loader, "detectors", lambda: both)
@@ -167,10 +168,18 @@ def test_a_folder_without_a_project(tmp_path):
         ("sources.hospital.values.sex.女", "female", "config/sources/hospital.yaml:13:25", NO_DEFAULT),
         ("centres.first.region", "010000", "config/centres.yaml:4:13", NO_DEFAULT),
         ("pipelines.daily.schedule", "0 6 * * mon-fri", "pipelines/daily.yaml:3:11", ""),
+        ("sources.checks.values.verdict.1", "pass", "config/sources/checks.yaml:7:25", NO_DEFAULT),
         ("dimensions.1.dimension", "region", "config/dimensions.yaml:3:17", NO_DEFAULT),
     ],
 )
 def test_explain_says_value_origin_and_default(project, path, value, origin, default):
+    write(
+        project,
+        "config/sources/checks.yaml",
+        "name: checks\nstream: spot_check\nlabel: {zh: 查, en: checks}\nreader: {kind: folder, path: x}\nkey: [record_key]\n"
+        "columns: {record_key: k, event_date: d, selection: s, inspected: i, failed: f, verdict: v}\n"
+        'values: {verdict: {"1": pass, "2": fail}}\n',
+    )
     found = load_definitions(project, environ={})
     told = explain(found, path)
     assert told.value == value
@@ -240,3 +249,33 @@ def test_definitions_do_not_depend_on_the_working_directory(project, monkeypatch
     found = load_definitions(Path(), environ={})
     monkeypatch.chdir(tmp_path)
     assert found.path("config/riskwatch.yaml").is_file()
+
+
+# --- trees -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("riskwatch.dimensions") is None, reason="needs riskwatch.dimensions, which this tree does not have"
+)
+def test_check_looks_into_the_code_lists(project):
+    path = project / "config/dimensions/products.csv"
+    path.write_text(path.read_text(encoding="utf-8") + "P0101,P01,product,又,again,,\nP0201,P02,product,球,balls,,\n", encoding="utf-8")
+    found = [str(problem) for problem in check(project, environ={})]
+    assert len(found) == 2
+    assert found[0].startswith("config/dimensions/products.csv:4:1: ")
+    assert "P0101" in found[0]
+    assert found[1].startswith("config/dimensions/products.csv:5:1: ")
+    assert "P02" in found[1]
+
+
+def test_a_tree_that_needs_the_data_folder_is_not_judged_without_it(project):
+    write(
+        project,
+        "config/dimensions.yaml",
+        "dimensions:\n"
+        '  - {dimension: product, path: "{data}/products.csv"}\n'
+        "  - {dimension: region, path: config/dimensions/regions.csv}\n",
+    )
+    text = (project / "models/injury_counts.yaml").read_text(encoding="utf-8")
+    write(project, "models/injury_counts.yaml", text.replace("product: product", "product: brand"))
+    assert check(project, environ={}) == []
