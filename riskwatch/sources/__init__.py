@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from riskwatch.sources.adapters import ADAPTERS, adapt
 from riskwatch.sources.batches import MAX_BATCH_ROWS, BadRow, Progress, RawBatch, SourceFault, SourceState
-from riskwatch.sources.http_json import HttpTools
 from riskwatch.sources.reading import open_source
+from riskwatch.sources.tools import HttpTools
 
 __all__ = [
     "ADAPTERS",

@@ -59,7 +59,8 @@ class RawBatch:
     name : str
         File (with the member, for archives), chunk or page.
     content_key : str
-        sha256 in hex of the content that the rows come from; all batches of a file share it.
+        sha256 in hex of the content that the rows come from (and of how it is read, where that is not the default); all batches
+        of a file share it.
     table : pyarrow.Table
         All columns are strings; null where a cell was empty. Headers as found.
     first_row : int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -74,6 +75,7 @@ def read_folder(
     root: Path,
     data: Path,
     state: SourceState,
+    recipe: str = "",
     progress: Progress | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Iterator[FileRows | SourceFault]:
@@ -91,6 +93,8 @@ def read_folder(
         Project root and data folder.
     state : SourceState
         What was seen before.
+    recipe : str
+        What decides how files become rows, where it is not the default; part of the content key.
     progress : callable, optional
         Called with name, bytes done and bytes in all.
     clock : callable
@@ -116,6 +120,8 @@ def read_folder(
                 yield SourceFault(source, name, message, "it is read on the next pull", "settling")
                 continue
             key = hash_file(path)
+            if recipe:
+                key = hashlib.sha256(f"{key} {recipe}".encode()).hexdigest()
             if key in state.seen_keys:
                 continue
             for part in unpack(path, name=name, content_key=key, max_bytes=reader.max_bytes, seen=state.seen_keys):

@@ -9,23 +9,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
-import numpy as np
 
 from riskwatch.definitions.types import HttpReader
 from riskwatch.errors import SourceError
 from riskwatch.sources.batches import Progress, RawBatch, SourceFault, SourceState
 from riskwatch.sources.json_rows import flatten, parse_json, table_of_objects, walk
+from riskwatch.sources.tools import HttpTools
 
-__all__ = ["HttpTools", "read_http"]
+__all__ = ["read_http"]
 
 _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 _MAX_REDIRECTS = 5
@@ -33,17 +31,6 @@ _MAX_WAIT_SECONDS = 300.0
 # A server may drip bytes forever without one read timing out: the whole answer must come within so many timeouts.
 _DEADLINE_TIMEOUTS = 10
 _SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key"})
-
-
-@dataclass(frozen=True, slots=True)
-class HttpTools:
-    """What the reader needs of the world besides the network; tests put their own here."""
-
-    sleep: Callable[[float], None] = time.sleep
-    monotonic: Callable[[], float] = time.monotonic
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    rng: np.random.Generator = field(default_factory=np.random.default_rng)
-    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
 
 @dataclass(frozen=True, slots=True)

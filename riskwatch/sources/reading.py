@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -14,8 +15,7 @@ from riskwatch.errors import SourceError
 from riskwatch.sources.adapters import ROW, adapt
 from riskwatch.sources.batches import MAX_BATCH_ROWS, Progress, RawBatch, Segment, SourceFault, SourceState, keep_together, rechunk
 from riskwatch.sources.folder import FileRows, read_folder
-from riskwatch.sources.http_json import HttpTools, read_http
-from riskwatch.sources.sql import read_sql
+from riskwatch.sources.tools import HttpTools
 
 __all__ = ["open_source"]
 
@@ -65,16 +65,24 @@ def open_source(
     start = state if state is not None else SourceState()
     reader = definition.reader
     if isinstance(reader, FolderReader):
-        files = read_folder(reader, source=definition.name, root=root, data=data, state=start, progress=progress, clock=clock)
+        recipe = _recipe(definition, reader)
+        files = read_folder(
+            reader, source=definition.name, root=root, data=data, state=start, recipe=recipe, progress=progress, clock=clock
+        )
         for part in files:
             if isinstance(part, SourceFault):
                 yield part
             else:
                 yield from _batches(part, definition)
         return
+    # httpx and SQLAlchemy take longer to import than most drop folders to read: only where they are needed.
     if isinstance(reader, SqlReader):
+        from riskwatch.sources.sql import read_sql  # noqa: PLC0415
+
         chunks: Iterator[RawBatch | SourceFault] = read_sql(reader, source=definition.name, state=start, progress=progress)
     elif isinstance(reader, HttpReader):
+        from riskwatch.sources.http_json import read_http  # noqa: PLC0415
+
         chunks = read_http(reader, source=definition.name, state=start, progress=progress, tools=tools)
     for chunk in chunks:
         if isinstance(chunk, SourceFault):
@@ -90,6 +98,18 @@ def open_source(
             yield replace(
                 chunk, table=segment.table, first_row=segment.first_row, last=chunk.last and final, cursor=chunk.cursor if final else None
             )
+
+
+def _recipe(definition: SourceDefinition, reader: FolderReader) -> str:
+    """Return what decides how a file becomes rows, '' for the defaults.
+
+    It is part of the content key: whoever mends a wrong header_row or adapter gets the files read again.
+    """
+    settings = {name: getattr(reader, name) for name in ("encoding", "delimiter", "sheet", "header_row")}
+    changed: dict[str, object] = {name: value for name, value in settings.items() if value != FolderReader.model_fields[name].default}
+    if definition.adapter is not None:
+        changed |= {"adapter": definition.adapter, "options": dict(definition.adapter_options)}
+    return json.dumps(changed, sort_keys=True, ensure_ascii=False) if changed else ""
 
 
 def _batches(file: FileRows, definition: SourceDefinition) -> Iterator[RawBatch | SourceFault]:

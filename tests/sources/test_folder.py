@@ -152,6 +152,15 @@ def test_a_file_that_was_seen_is_not_parsed_again(tmp_path, read, monkeypatch):
     assert read(SourceState(seen_keys=frozenset({key}))) == ([], [])
 
 
+def test_a_file_is_read_again_where_the_way_of_reading_it_was_mended(tmp_path, read):
+    put(tmp_path, "a.csv", "title,\nid,violations\n1,2\n")
+    seen = SourceState(seen_keys=frozenset({read()[0][0].content_key}))
+    assert read(seen) == ([], [])
+    (batch,), _ = read(seen, header_row=2)
+    assert batch.table.column_names == ["id", "violations"]
+    assert read(seen, header_row=2, adapter="chicago-violations")[0][0].content_key not in {batch.content_key, *seen.seen_keys}
+
+
 def test_files_come_in_a_fixed_order_without_hidden_and_unfinished_ones(tmp_path, read):
     for name in ("b.csv", "a.csv", ".hidden.csv", "~$open.xlsx", "c.csv.part"):
         put(tmp_path, name, CSV)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import threading
 from collections.abc import Callable
@@ -239,6 +240,16 @@ def test_a_client_error_is_not_repeated(server, pull):
 def test_a_stalled_answer_times_out_and_is_asked_for_again(server, pull):
     server.answer = lambda path, query, number: "STALL" if number == 1 else DATA
     assert len(ids(pull(timeout_seconds=0.2))) == 1
+    assert len(server.requests) == 2
+
+
+def test_an_answer_that_drips_without_end_is_given_up(server, make_definition, tmp_path):
+    server.answer = lambda path, query, number: [{"id": "x" * 2_000_000}]
+    ticks = itertools.count()
+    tools = HttpTools(sleep=lambda seconds: None, monotonic=lambda: float(next(ticks)), environ={})
+    definition = make_definition({"kind": "http", "url": f"{server.url}/rows", "timeout_seconds": 0.5, "retries": 1})
+    with pytest.raises(SourceError, match="no answer after 2 tries, the last: ReadTimeout: the answer did not end in time"):
+        list(open_source(definition, root=tmp_path, data=tmp_path, tools=tools))
     assert len(server.requests) == 2
 
 
