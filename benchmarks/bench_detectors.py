@@ -1,9 +1,9 @@
 """Speed of the detectors against a loop over statsmodels, and their false-alarm rates on data without any outbreak.
 
-python benchmarks/bench_detectors.py speed         # series a second, and the ratio to the loop in the same run
-    python benchmarks/bench_detectors.py parity FOLDER  # each reference row of R surveillance in FOLDER/ref_surveillance_detail
-    python benchmarks/bench_detectors.py real FOLDER    # all NEISS products of FOLDER/neiss_youth_2011_2019
-python benchmarks/bench_detectors.py calibration   # share of false alarms by mean and dispersion (some minutes)
+python benchmarks/bench_detectors.py speed          # series a second, and the ratio to the loop in the same run
+python benchmarks/bench_detectors.py parity FOLDER  # each reference row of R surveillance in FOLDER/ref_surveillance_detail
+python benchmarks/bench_detectors.py real FOLDER    # all NEISS products of FOLDER/neiss_youth_2011_2019
+python benchmarks/bench_detectors.py calibration    # share of false alarms by mean and dispersion (some minutes)
 """
 
 from __future__ import annotations
@@ -139,9 +139,8 @@ def real(folder):
     signals = detector("farrington-flexible").detect(panel, months[48:])
     took = time.perf_counter() - started
     p = signals.p_value[signals.reason == 0]
-    print(
-        f"{panel.shape[0]} products, 60 months judged in {took:.1f} s; {len(p)} cells judged, p <= 0.05: {np.mean(p <= 0.05):.2%}, alarms {signals.alarm.sum() / len(p):.2%}"
-    )
+    print(f"{panel.shape[0]} products, 60 months judged in {took:.1f} s; {len(p)} cells judged")
+    print(f"p <= 0.05: {np.mean(p <= 0.05):.2%}, alarms {signals.alarm.sum() / len(p):.2%}")
 
 
 def calibration(series=4000):
