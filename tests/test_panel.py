@@ -299,6 +299,14 @@ def test_rare_codes_are_looked_up_not_allocated(monkeypatch):
     assert as_dict(build(frame, {"product": "product", "region": "county"}, stratify=("persons",)).panel) == as_dict(dense)
 
 
+def test_many_inspections_without_a_failure_are_not_thin():
+    columns = ("event_date", "product", "failed", "inspected")
+    frame = records([("2021-01-04", "11", 0, 300), ("2021-01-11", "11", 0, 300), ("2021-01-11", "12", 1, 2)], columns)
+    built = build(frame, {"product": "product"}, numerator="failed", denominator="inspected", sparse=SparseRule(20, 2))
+    assert [key[0] for key in built.panel.index] == ["11", "1"]
+    assert built.rolled_up[["product", "parent_product", "total", "active_periods"]].to_numpy().tolist() == [["12", "1", 1.0, 1]]
+
+
 def test_no_records():
     built = build(records([]).astype({"persons": float}), {"product": "product"})
     assert built.panel.shape == (0, 4)

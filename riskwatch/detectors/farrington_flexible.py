@@ -161,20 +161,14 @@ class FarringtonFlexible:
         judged = positions_of(panel, periods, self.name)
         out = empty_signals(panel, judged, self.name, self.hash)
         time = baselines.time_axis(panel.periods, self.year_match)
-        series = len(panel.index)
-        for start in range(0, series, _BLOCK):
-            rows = np.arange(start, min(start + _BLOCK, series))
-            width = -(-len(rows) // 8) * 8
-            padded = np.concatenate([rows, np.full(width - len(rows), rows[-1], dtype=rows.dtype)])
-            observed = np.ascontiguousarray(panel.observed[padded].T)
-            exposure = np.ascontiguousarray(panel.exposure[padded].T) if self.population_offset and panel.exposure is not None else None
-            for column, now in enumerate(judged.tolist()):
-                anniversaries = baselines.reference_positions(panel.periods, now, self.years_back, self.year_match)
-                design = baselines.seasonal_baseline(now, anniversaries, half_window=half, guard=guard, levels=levels)
-                numbers, reason = self._judge(observed, exposure, design, time - time[now])
-                for target, values in zip((out.expected, out.lower, out.upper, out.p_value), numbers, strict=True):
-                    target[rows, column] = values[: len(rows)]
-                out.reason[rows, column] = reason[: len(rows)]
+        observed = np.ascontiguousarray(panel.observed.T)
+        exposure = np.ascontiguousarray(panel.exposure.T) if self.population_offset and panel.exposure is not None else None
+        for column, now in enumerate(judged.tolist()):
+            anniversaries = baselines.reference_positions(panel.periods, now, self.years_back, self.year_match)
+            design = baselines.seasonal_baseline(now, anniversaries, half_window=half, guard=guard, levels=levels)
+            numbers, out.reason[:, column] = self._judge(observed, exposure, design, time - time[now])
+            for target, values in zip((out.expected, out.lower, out.upper, out.p_value), numbers, strict=True):
+                target[:, column] = values
         with np.errstate(invalid="ignore"):
             out.alarm[...] = out.observed > out.upper
         return out
@@ -182,12 +176,15 @@ class FarringtonFlexible:
     def _judge(
         self, observed: FloatArray, exposure: FloatArray | None, design: BaselineDesign, time: FloatArray
     ) -> tuple[tuple[FloatArray, ...], npt.NDArray[np.uint8]]:
-        """Judge one period of one block, arrays (period, series); return (expected, lower, upper, p) and the reasons."""
+        """Judge one period, arrays (period, series); return (expected, lower, upper, p) and the reasons."""
         now, rows = design.now, design.rows
         y_now = observed[now]
+        # Only the past and the judged period: a panel's future has no say.
+        observed = observed[: now + 1]
         usable = np.isfinite(observed)
         reason = np.zeros(observed.shape[1], np.uint8)
         if exposure is not None:
+            exposure = exposure[: now + 1]
             usable &= exposure > 0
             reason[exposure[now] == 0] = _REASON["no-exposure"]
             reason[np.isnan(exposure[now])] = _REASON["missing"]
@@ -201,9 +198,10 @@ class FarringtonFlexible:
         # Too short a history outranks too few cases: it says what will not change by waiting for the next case.
         reason[((years < self._years()) | ~season) & ((reason == 0) | (reason == _REASON["too-few-cases"]))] = _REASON["too-short"]
 
-        todo = np.flatnonzero(reason == 0)
         results = tuple(np.full(observed.shape[1], np.nan) for _ in range(4))
-        if todo.size:
+        judgeable = np.flatnonzero(reason == 0)
+        for start in range(0, len(judgeable), _BLOCK):
+            todo = judgeable[start : start + _BLOCK]
             todo = np.concatenate([todo, np.full(-todo.size % 8, todo[0], dtype=todo.dtype)])
             prior = usable[np.ix_(rows, todo)].astype(np.float64)
             y = np.where(prior > 0, observed[np.ix_(rows, todo)], 0.0)

@@ -12,7 +12,7 @@ thresholds agree with theirs to many digits.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -60,10 +60,6 @@ class Fit:
     information: FloatArray
     freedom: FloatArray
     converged: BoolArray
-
-    def take(self, which: npt.NDArray[np.intp]) -> Fit:
-        """Return the fit of some series."""
-        return Fit(**{item.name: getattr(self, item.name)[..., which] for item in fields(self)})
 
 
 def _sums(values: FloatArray, bounds: list[tuple[int, int]]) -> FloatArray:

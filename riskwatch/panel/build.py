@@ -40,9 +40,10 @@ class SparseRule:
     Parameters
     ----------
     min_total : float
-        Smallest sum of the numerator over the panel's periods.
+        Smallest sum over the panel's periods: of the denominator if there is one (a series of many inspections without a failure is
+        not thin), else of the numerator.
     min_active_periods : int
-        Smallest number of periods with a count above zero.
+        Smallest number of periods in which that is above zero.
     roll_up : tuple of str
         Dimensions in the order in which a thin series is lifted: each goes up level by level until it is summed over.
     """
@@ -266,7 +267,7 @@ def _place(
     for name in DIMENSIONS:
         report[f"parent_{name}"] = ""
     report["total"] = asked.numerator[left].sum(axis=1)
-    report["active_periods"] = (asked.numerator[left] > 0).sum(axis=1)
+    report["active_periods"] = (asked.size[left] > 0).sum(axis=1)
     report["reason"] = np.where(uncoded[left], "no code at this level", "dropped: too sparse at every level")
     waiting = np.flatnonzero(thin[left])
     keys = asked.keys.iloc[left].reset_index(drop=True)
@@ -291,9 +292,8 @@ def _place(
 def _thin(group: Group, sparse: SparseRule | None) -> npt.NDArray[np.bool_]:
     if sparse is None:
         return np.zeros(len(group.keys), np.bool_)
-    return np.asarray(
-        (group.numerator.sum(axis=1) < sparse.min_total) | ((group.numerator > 0).sum(axis=1) < sparse.min_active_periods), dtype=np.bool_
-    )
+    size = group.size
+    return np.asarray((size.sum(axis=1) < sparse.min_total) | ((size > 0).sum(axis=1) < sparse.min_active_periods), dtype=np.bool_)
 
 
 def _keep(group: Group, which: npt.NDArray[np.intp], kept: dict[tuple[str, ...], tuple[FloatArray, FloatArray | None]]) -> None:

@@ -57,6 +57,11 @@ class Group:
     numerator: FloatArray
     denominator: FloatArray | None
 
+    @property
+    def size(self) -> FloatArray:
+        """What tells how much there is to see: the denominator, or the numerator without one."""
+        return self.numerator if self.denominator is None else self.denominator
+
 
 # Above so many cells a matrix is not allocated for all combinations of codes; those that occur are looked up first.
 _DENSE_CELLS = 30_000_000

@@ -37,27 +37,17 @@ def reference_detector(case):
     return detector("farrington-flexible", **case["parameters"], min_years=1, zero_floor=0, year_match=match)
 
 
-class Row:
-    """The judged cells of a single series."""
-
-    def __init__(self, signals, judged):
-        for name in ("upper", "expected", "p_value", "alarm"):
-            setattr(self, name, getattr(signals, name)[:, judged])
-
-
 @pytest.mark.parametrize("name", sorted(CASES))
 def test_numbers_of_r_surveillance(name):
     case = CASES[name]
     panel = reference_panel(case)
     rows = EXPECTED[EXPECTED["case"] == name]
     signals = reference_detector(case).detect(panel, panel.periods[rows["t"] - 1])
-    # Where R's limit overflows (one row, muan after a season without cases) we say "no-convergence".
-    np.testing.assert_array_equal(signals.reason_text[0] == "no-convergence", rows["upper"].isna())
-    judged = rows["upper"].notna().to_numpy()
-    signals, rows = Row(signals, judged), rows[judged]
-    np.testing.assert_allclose(signals.upper[0], rows["upper"], rtol=1e-9)
-    np.testing.assert_allclose(signals.expected[0], rows["expected"], rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(signals.p_value[0], rows["p_value"], rtol=1e-8, atol=1e-12)
+    # R leaves out the limit where there are too few cases and (one row, muan after a season without cases) where it overflows.
+    np.testing.assert_array_equal(np.isin(signals.reason_text[0], ["no-convergence", "too-few-cases"]), rows["upper"].isna())
+    for column, rtol in (("upper", 1e-9), ("expected", 1e-9), ("p_value", 1e-8)):
+        known = rows[column].notna().to_numpy() & rows["upper"].notna().to_numpy()
+        np.testing.assert_allclose(getattr(signals, column)[0, known], rows.loc[known, column], rtol=rtol, atol=1e-12)
     np.testing.assert_array_equal(signals.alarm[0], rows["alarm"] == 1)
 
 
@@ -66,7 +56,7 @@ def test_every_row_of_two_series(real_data):
     folder = real_data / "ref_surveillance_detail"
     rows = 0
     for name, case in CASES.items():
-        if not name.startswith(("salmonella.agona__total", "rotaBB__total")):
+        if not name.startswith(("salmonella.agona__total", "rotaBB__total")) or "golden" in name:
             continue
         full = pd.read_csv(folder / f"ff_{name}.csv")
         panel = reference_panel(case)
