@@ -222,7 +222,7 @@ def decoys(day: Callable[[int, int, int], dt.date], ago: Callable[[int], dt.date
             ago(19),
             None,
             "spot_check",
-            3.0,
+            6.0,
             item="label",
             note_zh="新标签要求下标签标识不合格，无安全危害",
             note_en="Label failures under a new marking rule, no safety hazard",
