@@ -290,7 +290,7 @@ def test_credit_codes_are_valid_and_fictitious(province):
 
 
 def test_credit_code_checks():
-    # GB 32100-2015's own kind of code: the checksum of a well-known published one (Huawei, from public registers).
+    # A code in use, as an example that the simulator did not make; and what breaks it.
     assert valid_credit_code("914403001922038216")
     assert not valid_credit_code("914403001922038217")
     assert not valid_credit_code("91440300192203821")
