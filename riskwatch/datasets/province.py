@@ -184,7 +184,7 @@ def simulate_province(
     start, end : date
         First and last day, within 2015 to 2030. Records not yet known on ``end`` are left out.
     scale : float
-        Multiplies all volumes; 1 gives about 85,000 samples and 107,000 injuries in five years.
+        Multiplies all volumes; 1 gives about 105,000 samples and 107,000 injuries in five years.
     products, regions : DataFrame, optional
         Code lists in the format of ``config/dimensions``; None takes those of the demonstration. Products without a profile get an
         ordinary one. Volumes grow with the population of the regions.

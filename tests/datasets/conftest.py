@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 
 from riskwatch.datasets import SimulatedProvince, simulate_province
@@ -18,4 +20,5 @@ def quiet() -> SimulatedProvince:
 
 @pytest.fixture(scope="session")
 def small() -> SimulatedProvince:
-    return simulate_province(seed=7, scale=0.05)
+    """Two and a half years: long enough for a file in every format."""
+    return simulate_province(seed=7, end=dt.date(2023, 6, 30), scale=0.1)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 import gzip
 import hashlib
 from pathlib import Path
@@ -166,7 +167,7 @@ def test_malformed_rows_are_where_the_truth_says(written):
 
 
 def test_a_formula_is_text_in_the_spreadsheet(tmp_path):
-    province = simulate_province(seed=1, scale=0.02, malformed=1_000)
+    province = simulate_province(seed=1, start=dt.date(2021, 1, 1), end=dt.date(2022, 9, 30), scale=0.02, malformed=1_000)
     paths = [path for path in province.write(tmp_path) if path.suffix == ".xlsx"]
     cells = [cell for path in paths for row in openpyxl.load_workbook(path).active.iter_rows() for cell in row if cell.value == FORMULA]
     assert cells
