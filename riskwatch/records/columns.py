@@ -232,7 +232,9 @@ def to_codes(coded: Coded, rule: CodeRuleLike | None, tree: Tree | None, on: npt
     today = pa.array(tree.resolve(written, on[rows]), type=pa.string()).dictionary_encode()
     indices = coded.indices.copy()
     indices[rows] = len(coded.texts) + today.indices.to_numpy()
-    return recode(indices, pa.concat_arrays([coded.texts, today.dictionary]))
+    # No row has the old texts any more; left in, the schema would judge them.
+    texts = pc.if_else(pa.array(moved), pa.scalar(None, pa.string()), coded.texts)
+    return recode(indices, pa.concat_arrays([texts, today.dictionary]))
 
 
 def _apply_rule(coded: Coded, rule: CodeRuleLike, tree: Tree | None) -> Coded:

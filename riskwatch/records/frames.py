@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +19,10 @@ __all__ = ["column_of", "frame_of", "text_column"]
 Rows = npt.NDArray[np.int64]
 
 
-def text_column(typed: Typed, rows: Rows) -> pd.Series:
+def text_column(typed: Typed, rows: Rows) -> Any:
     """Return plain text of some rows; for keys, which hardly repeat."""
     indices = typed.indices[rows]
-    return pd.Series(pc.take(typed.values, pa.array(indices, mask=indices < 0)).to_pandas(), dtype="str")
+    return pd.array(pc.take(typed.values, pa.array(indices, mask=indices < 0)), dtype="str")
 
 
 def _categorical(typed: Typed | None, rows: Rows) -> pd.Categorical:
@@ -38,30 +39,30 @@ def _categorical(typed: Typed | None, rows: Rows) -> pd.Categorical:
     return pd.Categorical.from_codes(indices, categories=pd.Index(texts.to_pandas(), dtype="str"), validate=False)
 
 
-def column_of(field: Field, typed: Typed | None, rows: Rows) -> pd.Series:
-    """Return one column of a frame, in the dtype of the field's kind.
+def column_of(field: Field, typed: Typed | None, rows: Rows) -> Any:
+    """Return one column of a frame as an array, in the dtype of the field's kind.
 
     Text, codes and choices are categoricals, dates ``datetime64[s]``, yes/no ``boolean``, floats float64, counts int64
     (``Int64`` where the field is not required).
     """
     size = len(rows)
     if field.kind in {"text", "code"}:
-        return pd.Series(_categorical(typed, rows))
+        return _categorical(typed, rows)
     if field.kind == "date":
         missing = np.datetime64("NaT", "s")
-        return pd.Series(np.full(size, missing) if typed is None else np.append(typed.values, missing)[typed.indices[rows]])
+        return np.full(size, missing) if typed is None else np.append(typed.values, missing)[typed.indices[rows]]
     if field.kind == "bool":
         if typed is None:
-            return pd.Series(pd.arrays.BooleanArray(np.zeros(size, dtype=np.bool_), np.ones(size, dtype=np.bool_)))
+            return pd.arrays.BooleanArray(np.zeros(size, dtype=np.bool_), np.ones(size, dtype=np.bool_))
         indices = typed.indices[rows]
-        return pd.Series(pd.arrays.BooleanArray(np.append(typed.values, False)[indices], indices < 0))
+        return pd.arrays.BooleanArray(np.append(typed.values, False)[indices], indices < 0)
     numbers = np.full(size, np.nan) if typed is None else np.append(typed.values, np.nan)[typed.indices[rows]]
     if field.kind == "float":
-        return pd.Series(numbers)
+        return numbers
     if field.required:
-        return pd.Series(numbers.astype(np.int64))
+        return numbers.astype(np.int64)
     absent = np.isnan(numbers)
-    return pd.Series(pd.arrays.IntegerArray(np.where(absent, 0, numbers).astype(np.int64), absent))
+    return pd.arrays.IntegerArray(np.where(absent, 0, numbers).astype(np.int64), absent)
 
 
 def frame_of(
@@ -69,13 +70,13 @@ def frame_of(
     columns: Mapping[str, Typed | None],
     rows: Rows,
     *,
-    keys: Mapping[str, pd.Series] | None = None,
-    extra: Mapping[str, pd.Series] | None = None,
+    keys: Mapping[str, Any] | None = None,
+    extra: Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:
     """Return the fields of some rows as a frame; a field without a column is all missing.
 
-    ``keys`` holds columns that are ready-made in place of a field's, ``extra`` further ones at the end.
+    ``keys`` holds columns that stand before the fields or in place of one, ``extra`` further ones at the end.
     """
-    ready = keys or {}
-    made = {field.name: ready[field.name] if field.name in ready else column_of(field, columns.get(field.name), rows) for field in fields}
-    return pd.DataFrame({**made, **(extra or {})}, index=pd.RangeIndex(len(rows)), copy=False)
+    ready = dict(keys or {})
+    made = {field.name: column_of(field, columns.get(field.name), rows) for field in fields if field.name not in ready}
+    return pd.DataFrame({**ready, **made, **(extra or {})}, index=pd.RangeIndex(len(rows)), copy=False)

@@ -5,7 +5,7 @@ The store compares it with the last version's to tell a repeated row (nothing ha
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import numpy as np
@@ -13,9 +13,10 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.util import hash_array
 
+from riskwatch.records.columns import Typed
 from riskwatch.records.streams import Stream
 
-__all__ = ["content_hash"]
+__all__ = ["content_hash", "row_words"]
 
 _NOT_CONTENT = frozenset({"row_no", "known_on", "item_no"})
 _KEY = "riskwatch-record"  # 16 bytes, as SipHash wants; changing it makes every stored record look corrected
@@ -67,6 +68,24 @@ def _frame_words(frame: pd.DataFrame, names: Iterable[str]) -> Words:
         with np.errstate(over="ignore"):
             total += np.where(present, _mix(_mix(words) ^ seed), np.uint64(0))
     return total
+
+
+def row_words(columns: Mapping[str, Typed], rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return a number for the content of some rows of one batch: equal where all their values are.
+
+    Cheaper than :func:`content_hash`, as distinct texts of a batch are told apart by their places; of no meaning beyond the batch.
+    """
+    total = np.zeros(len(rows), dtype=np.uint64)
+    for number, typed in enumerate(columns.values(), start=1):
+        if typed.kind == "text":
+            words = np.arange(len(typed.values), dtype=np.uint64)
+        else:
+            words = (typed.values.astype(np.float64) + 0.0).view(np.uint64)
+        with np.errstate(over="ignore"):
+            # Places are small numbers: the seeds must be far from them, or one would cancel the other and look like no value.
+            mixed = _mix(_mix(words) ^ _hash_texts([f"column {number}"]))
+            total += np.append(mixed, np.uint64(0))[typed.indices[rows]]
+    return total.view(np.int64)
 
 
 def content_hash(records: pd.DataFrame, items: pd.DataFrame | None = None, stream: Stream | None = None) -> npt.NDArray[np.int64]:

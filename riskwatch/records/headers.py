@@ -110,7 +110,7 @@ class Headers:
         )
 
     def unknown(self) -> list[str]:
-        """Return a note on every header that the source neither maps nor ignores."""
+        """Return a note on every header that the source neither maps nor ignores; ``_row`` and the like are the reader's own."""
         mapped: Mapping[str, str | Sequence[str]] = {
             **{f"items.{name}": entry for name, entry in self.source.items.items()},
             **self.source.columns,
@@ -120,7 +120,7 @@ class Headers:
             known.setdefault(normalise_header(header), "")
         notes = []
         for name, places in self._places.items():
-            if name in known:
+            if name in known or name.startswith("_"):
                 continue
             close = get_close_matches(name, list(known), n=1, cutoff=0.75)
             like = f"; like an alias of {known[close[0]]!r}" if close and known[close[0]] else ""

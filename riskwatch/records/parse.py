@@ -22,7 +22,7 @@ from riskwatch.errors import RecordError
 from riskwatch.records.batch import Batch
 from riskwatch.records.columns import Typed, recode
 from riskwatch.records.frames import frame_of, text_column
-from riskwatch.records.hashing import content_hash
+from riskwatch.records.hashing import row_words
 from riskwatch.records.headers import check_fields
 from riskwatch.records.rejects import Rejects
 from riskwatch.records.rules import VERDICT, row_rules
@@ -64,7 +64,7 @@ class Parsed:
         return int((self.merged["reason"] == "duplicate").sum())
 
 
-def parse(table: pa.Table, source: SourceLike, trees: Mapping[str, Tree], *, today: dt.date, first_row: int = 1) -> Parsed:
+def parse(table: pa.Table, source: SourceLike, trees: Mapping[str, Tree], *, today: dt.date, first_row: int = 0) -> Parsed:
     """Turn raw rows into records of the source's stream.
 
     Parameters
@@ -78,7 +78,8 @@ def parse(table: pa.Table, source: SourceLike, trees: Mapping[str, Tree], *, tod
     today : date
         Day of the run; later dates are rejected.
     first_row : int
-        Number of the table's first row in its file.
+        Number of the table's first row: ``row_no`` counts from it. 0 numbers rows within the table, which is what the store wants
+        (it adds the batch's first row itself); ``batch.first_row`` numbers them within the file.
 
     Returns
     -------
@@ -92,7 +93,7 @@ def parse(table: pa.Table, source: SourceLike, trees: Mapping[str, Tree], *, tod
 
     Examples
     --------
-    >>> parse(batch.table, source, trees, today=dt.date(2021, 12, 31), first_row=batch.first_row).records  # doctest: +SKIP
+    >>> parse(batch.table, source, trees, today=dt.date(2021, 12, 31)).records  # doctest: +SKIP
     """
     stream = STREAMS.get(source.stream)
     if stream is None:
@@ -107,9 +108,9 @@ def parse(table: pa.Table, source: SourceLike, trees: Mapping[str, Tree], *, tod
     known = _known_on(batch, columns, rejects)
 
     good = rejects.kept()
-    into, reason = _merge(stream, columns, items, known=known, good=good, rejects=rejects)
+    into, reason = _merge(columns, items, known=known, good=good, rejects=rejects)
     alone = np.flatnonzero((into == np.arange(len(into))) & ~rejects.bad)
-    extra = {"row_no": pd.Series(alone + first_row), "known_on": pd.Series(known[alone])}
+    extra = {"row_no": alone + first_row, "known_on": known[alone]}
     records = frame_of(stream.all_fields, columns, alone, keys={"record_key": text_column(key, alone)}, extra=extra)
     merged_rows = np.flatnonzero(reason != "")
     merged = pd.DataFrame(
@@ -224,7 +225,6 @@ def _known_on(batch: Batch, columns: Mapping[str, Typed], rejects: Rejects) -> n
 
 
 def _merge(
-    stream: Stream,
     columns: Mapping[str, Typed],
     items: Mapping[str, Typed],
     *,
@@ -249,8 +249,8 @@ def _merge(
     if not again.size:
         return into, reason
     rows = pd.DataFrame({"at": again, "key": key.indices[again], "known": known[again].astype(np.int64)})
-    rows["content"] = content_hash(frame_of([field for field in stream.all_fields if field.name != "record_key"], columns, again))
-    rows["item"] = content_hash(frame_of(stream.items, items, again)) if items else np.zeros(len(again), dtype=np.int64)
+    rows["content"] = row_words({name: typed for name, typed in columns.items() if name != "record_key"}, again)
+    rows["item"] = row_words(items, again)
     rows["named"] = items["item"].indices[again] >= 0 if items else False
     first = rows.groupby(["key", "known"], sort=False)[["at", "content"]].transform("first")
     differs = (rows["content"] != first["content"]).to_numpy()
@@ -278,9 +278,7 @@ def _items_frame(
     """Return the items of all records, numbered within each."""
     rows = np.flatnonzero(~rejects.bad & (reason != "duplicate") & (items["item"].indices >= 0)) if items else np.zeros(0, dtype=np.int64)
     rows = rows[np.argsort(into[rows], kind="stable")]
-    frame = frame_of(stream.items, items, rows)
     owner = into[rows]
-    frame.insert(0, "record_key", text_column(key, rows))
-    frame.insert(1, "item_no", pd.Series(owner).groupby(owner).cumcount().to_numpy(dtype=np.int64) + 1)
-    frame["row_no"] = owner + rejects.first_row
-    return frame
+    numbers = pd.Series(owner).groupby(owner).cumcount().to_numpy(dtype=np.int64) + 1
+    keys = {"record_key": text_column(key, rows), "item_no": numbers}
+    return frame_of(stream.items, items, rows, keys=keys, extra={"row_no": owner + rejects.first_row})

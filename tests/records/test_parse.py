@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 
 import numpy as np
 import pandas as pd
@@ -242,7 +243,9 @@ def test_an_unknown_stream(spot_source, spot_table, trees):
 
 
 def test_moved_codes_become_todays(parse_spot):
-    parsed = parse_spot({"地区": "220381", "抽样日期": "2019-05-01"}, {"地区": "220381"}, {"地区": "220184"})
+    rows = ({"地区": "220381", "抽样日期": "2019-05-01"}, {"地区": "220381"}, {"地区": "220184"})
+    parsed = parse_spot(*rows, codes={"region": {"unknown": "keep-missing"}})
+    assert parsed.notes == ()
     assert parsed.records["region"].tolist() == ["220184"] * 3
     assert parsed.records["region"].cat.categories.tolist() == ["220184"]
 
@@ -334,6 +337,14 @@ def test_rows_that_add_an_item_merge_into_one_record(parse_spot):
     assert only(parsed)[:3] == (6, "record_key", "duplicate-key")
 
 
+def test_every_order_of_items_merges_alike(parse_spot):
+    # Regression: the numbers of a column and of a value cancelled each other, and one order lost an item.
+    cells = [(None, None), ("铅", "0.9"), ("铅", None), ("镉", "0.9")]
+    for order in itertools.permutations(cells):
+        parsed = parse_spot(*({**FAIL, "抽样编号": "S1", "项目": item, "结果": result} for item, result in order), items=ITEMS)
+        assert sorted(parsed.items["item"]) == ["铅", "铅", "镉"]
+
+
 def test_an_item_value_without_an_item_is_rejected(parse_spot):
     assert only(parse_spot({"结果": "0.9", "项目": ""}, items=ITEMS))[1:3] == ("items.item", "missing")
 
@@ -387,7 +398,7 @@ def test_injuries(trees):
             "经过": ["骑童车摔倒", "", "", "x" * 20_001],
         }
     )
-    parsed = parse(table, source, trees, today=TODAY)
+    parsed = parse(table, source, trees, today=TODAY, first_row=1)
     assert parsed.records["age"].tolist() == [0.5]
     assert parsed.records["persons"].tolist() == [1]
     assert parsed.rejected[["row_no", "field", "rule"]].values.tolist() == [
