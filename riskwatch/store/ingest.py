@@ -132,9 +132,10 @@ def store_records(
     columns = {field.name: arrow_column(records[field.name], table.c[field.name], session.dialect) for field in stream.all_fields}
     keys = columns["record_key"]
     hashes = key_hashes(landed.source, keys)
-    codes = _codes(hashes, keys)
+    ordered = np.sort(hashes)
+    codes = _codes(hashes, ordered, keys)
     last_id = int(session.scalar(sa.select(sa.func.coalesce(sa.func.max(table.c.record_id), 0))))
-    stored, top_version = _stored(session, table, landed.source, hashes=hashes, codes=codes, keys=keys, empty=last_id == 0)
+    stored, top_version = _stored(session, table, landed.source, ordered=ordered, codes=codes, keys=keys, empty=last_id == 0)
     declared = pd.to_datetime(records["known_on"]).to_numpy().astype("datetime64[D]")
     incoming = Incoming(codes, np.asarray(content_hash, np.int64), declared)
     plan = plan_versions(incoming, stored, np.datetime64(arrived_on, "D"))
@@ -161,21 +162,20 @@ def store_records(
     return IngestCounts(new=int(found[NEW]), changed=int(found[CHANGED]), same=int(found[SAME]), stale=int(found[STALE]))
 
 
-def _codes(hashes: Ints, keys: pa.Array | pa.ChunkedArray) -> Ints:
+def _codes(hashes: Ints, ordered: Ints, keys: pa.Array | pa.ChunkedArray) -> Ints:
     """Give each key of a batch a number; the texts are only looked at where two rows share a hash."""
-    unique, inverse = np.unique(hashes, return_inverse=True)
-    if unique.size == hashes.size:
-        return inverse.astype(np.int64)
+    if not (ordered[1:] == ordered[:-1]).any():
+        return np.arange(hashes.size, dtype=np.int64)
     return np.asarray(pd.factorize(keys.to_numpy(zero_copy_only=False) if isinstance(keys, pa.Array) else keys.to_numpy())[0], np.int64)
 
 
 def _stored(
-    session: Session, table: sa.Table, source: str, *, hashes: Ints, codes: Ints, keys: pa.Array | pa.ChunkedArray, empty: bool
+    session: Session, table: sa.Table, source: str, *, ordered: Ints, codes: Ints, keys: pa.Array | pa.ChunkedArray, empty: bool
 ) -> tuple[Stored, dict[int, int]]:
     """Read all versions of the keys of a batch, and the highest version number of each hash that has any."""
     if empty:
         return Stored.empty(), {}
-    wanted = session.stage("incoming_key", pa.table({"key_hash": pa.array(np.unique(hashes))}))
+    wanted = session.stage("incoming_key", pa.table({"key_hash": pa.array(ordered[np.append(True, ordered[1:] != ordered[:-1])])}))
     names = ("record_id", "key_hash", "version", "content_hash", "known_at", "declared_on", "superseded_at", "source", "record_key")
     # The join starts at the staged keys, a few thousand, and looks each up in the index.
     found = session.fetch(
@@ -207,9 +207,9 @@ def _stored(
 
 def _version_numbers(hashes: Ints, top: dict[int, int]) -> Ints:
     """Continue the numbering of versions from the highest stored one of the same hash, in file order."""
-    within = (
-        pd.Series(hashes).groupby(hashes).cumcount().to_numpy() if np.unique(hashes).size < hashes.size else np.zeros(hashes.size, np.int64)
-    )
+    ordered = np.sort(hashes)
+    twice = (ordered[1:] == ordered[:-1]).any()
+    within = pd.Series(hashes).groupby(hashes).cumcount().to_numpy() if twice else np.zeros(hashes.size, np.int64)
     base = pd.Series(hashes).map(top).fillna(0).to_numpy().astype(np.int64) if top else 0
     return np.asarray(base + within + 1, np.int64)
 
