@@ -38,6 +38,7 @@ class Parsed:
     records: pd.DataFrame
     items: pd.DataFrame
     rejected: pd.DataFrame
+    merged: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -88,23 +89,27 @@ def make_records(first: int, rows: int, rng: np.random.Generator) -> pd.DataFram
         else:
             columns[name] = pick(f"{name}-", 400)
     frame = pd.DataFrame(columns)
-    frame["row_no"] = np.arange(rows)
+    frame["row_no"] = np.arange(first + 1, first + rows + 1)
     frame["known_on"] = frame["published_on"]
     return frame
 
 
 def content_hash(records: pd.DataFrame, items: pd.DataFrame) -> np.ndarray:
     """Stand in for ``riskwatch.records.hashing`` where that is timed on its own: a few columns, mixed."""
+    del items
     value = records["record_key"].str.slice(3).astype("int64").to_numpy()
     return value * 1_000_003 + records["failed"].to_numpy() * 7 + records["inspected"].to_numpy()
 
 
 def batches(frames: list[pd.DataFrame], raws: list[pa.Table], tag: str) -> Iterator[tuple[Raw, Parsed]]:
-    nothing = pd.DataFrame(columns=["record_key", "item_no", *(field.name for field in SPOT_CHECK.items)])
+    nothing = pd.DataFrame(columns=["record_key", "item_no", "row_no", *(field.name for field in SPOT_CHECK.items)])
     rejected = pd.DataFrame(columns=["row_no", "field", "rule", "value", "message"])
     key = hashlib.sha256(tag.encode()).hexdigest()
     for i, (frame, raw) in enumerate(zip(frames, raws, strict=True)):
-        yield Raw("bench", f"{tag}.csv", key, raw, i * BATCH + 1, None, i == len(frames) - 1), Parsed(frame, nothing, rejected)
+        yield (
+            Raw("bench", f"{tag}.csv", key, raw, i * BATCH + 1, None, i == len(frames) - 1),
+            Parsed(frame, nothing, rejected, pd.DataFrame(columns=["row_no", "into"])),
+        )
 
 
 def load(store: Store, frames: list[pd.DataFrame], raws: list[pa.Table], tag: str) -> tuple[float, dict[str, int]]:

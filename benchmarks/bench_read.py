@@ -32,7 +32,7 @@ COLUMNS = ["event_date", "product", "region", "failed"]
 
 def fill(url: str, rows: int) -> None:
     """Store ``rows`` spot checks; batches are made as they are wanted, so that memory stays small."""
-    nothing = pd.DataFrame(columns=["record_key", "item_no", *(field.name for field in SPOT_CHECK.items)])
+    nothing = pd.DataFrame(columns=["record_key", "item_no", "row_no", *(field.name for field in SPOT_CHECK.items)])
     rejected = pd.DataFrame(columns=["row_no", "field", "rule", "value", "message"])
     rng = np.random.default_rng(2)
     with Store.open(url, content_hash=content_hash) as store:
@@ -42,7 +42,12 @@ def fill(url: str, rows: int) -> None:
         )
         for _ in store.load(
             raws,
-            lambda raw: ParsedRows(make_records(raw.first_row - 1, min(BATCH, rows - raw.first_row + 1), rng), nothing, rejected),
+            lambda raw: ParsedRows(
+                make_records(raw.first_row - 1, min(BATCH, rows - raw.first_row + 1), rng),
+                nothing,
+                rejected,
+                pd.DataFrame(columns=["row_no", "into"]),
+            ),
             "spot_check",
             arrived_at=NOW,
         ):

@@ -51,9 +51,16 @@ def arrow_column(values: Any, column: sa.Column[Any], dialect: str) -> pa.Array 
         array = pa.array(np.asarray(array), from_pandas=True) if array.null_count == 0 else array
     if array.type != target:
         array = array.cast(target)
-    if pa.types.is_date(target) and dialect == "sqlite":
-        array = array.cast(pa.string())
-    return array
+    return _iso_text(array) if pa.types.is_date(target) and dialect == "sqlite" else array
+
+
+def _iso_text(dates: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Write days as ISO text; each distinct day once, for writing them is dear and they repeat."""
+    whole = pa.concat_arrays(dates.chunks) if isinstance(dates, pa.ChunkedArray) and dates.num_chunks else dates
+    if not len(whole):
+        return pa.array([], pa.string())
+    encoded = whole.dictionary_encode()
+    return encoded.dictionary.cast(pa.string()).take(encoded.indices)
 
 
 def _from_python(values: Any, target: pa.DataType) -> pa.Array | pa.ChunkedArray:

@@ -32,8 +32,10 @@ _VALUE_CHARACTERS = 400
 class Judged(Protocol):
     """What ingest needs of ``records.parse``'s result.
 
-    ``records`` has a column per ``Stream.all_fields`` plus ``row_no`` (0-based row of the raw table) and ``known_on`` (NaT: on arrival);
-    ``items`` has ``record_key``, ``item_no`` and the stream's item fields; ``rejected`` has ``row_no, field, rule, value, message``.
+    ``records`` has a column per ``Stream.all_fields`` plus ``row_no`` and ``known_on`` (NaT: on arrival); ``items`` has ``record_key``,
+    ``item_no``, the stream's item fields and ``row_no`` of the owning record; ``rejected`` has ``row_no, field, rule, value, message``;
+    ``merged`` has ``row_no, into``: rows that became part of the record of row ``into``. Row numbers are those of the file: the
+    first row of the batch has the number ``Landed.first_row``.
     """
 
     @property
@@ -47,6 +49,10 @@ class Judged(Protocol):
     @property
     def rejected(self) -> pd.DataFrame:
         """One line per broken rule."""
+
+    @property
+    def merged(self) -> pd.DataFrame:
+        """Rows that are part of another row's record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +132,10 @@ def store_records(
     columns = {field.name: arrow_column(records[field.name], table.c[field.name], session.dialect) for field in stream.all_fields}
     keys = columns["record_key"]
     hashes = key_hashes(landed.source, keys)
-    codes = _codes(hashes, keys)
+    ordered = np.sort(hashes)
+    codes = _codes(hashes, ordered, keys)
     last_id = int(session.scalar(sa.select(sa.func.coalesce(sa.func.max(table.c.record_id), 0))))
-    stored, top_version = _stored(session, table, landed.source, hashes=hashes, codes=codes, keys=keys, empty=last_id == 0)
+    stored, top_version = _stored(session, table, landed.source, ordered=ordered, codes=codes, keys=keys, empty=last_id == 0)
     declared = pd.to_datetime(records["known_on"]).to_numpy().astype("datetime64[D]")
     incoming = Incoming(codes, np.asarray(content_hash, np.int64), declared)
     plan = plan_versions(incoming, stored, np.datetime64(arrived_on, "D"))
@@ -149,27 +156,26 @@ def store_records(
             row_no=records["row_no"].to_numpy(),
         )
         if stream.items and len(items):
-            _append_items(session, stream, records["record_key"], items, rows=plan.rows, record_id=record_id)
+            _append_items(session, stream, records["row_no"].to_numpy()[plan.rows], record_id, items)
     found = np.bincount(plan.status, minlength=4)
     _account(session, landed, plan, found)
     return IngestCounts(new=int(found[NEW]), changed=int(found[CHANGED]), same=int(found[SAME]), stale=int(found[STALE]))
 
 
-def _codes(hashes: Ints, keys: pa.Array | pa.ChunkedArray) -> Ints:
+def _codes(hashes: Ints, ordered: Ints, keys: pa.Array | pa.ChunkedArray) -> Ints:
     """Give each key of a batch a number; the texts are only looked at where two rows share a hash."""
-    unique, inverse = np.unique(hashes, return_inverse=True)
-    if unique.size == hashes.size:
-        return inverse.astype(np.int64)
+    if not (ordered[1:] == ordered[:-1]).any():
+        return np.arange(hashes.size, dtype=np.int64)
     return np.asarray(pd.factorize(keys.to_numpy(zero_copy_only=False) if isinstance(keys, pa.Array) else keys.to_numpy())[0], np.int64)
 
 
 def _stored(
-    session: Session, table: sa.Table, source: str, *, hashes: Ints, codes: Ints, keys: pa.Array | pa.ChunkedArray, empty: bool
+    session: Session, table: sa.Table, source: str, *, ordered: Ints, codes: Ints, keys: pa.Array | pa.ChunkedArray, empty: bool
 ) -> tuple[Stored, dict[int, int]]:
     """Read all versions of the keys of a batch, and the highest version number of each hash that has any."""
     if empty:
         return Stored.empty(), {}
-    wanted = session.stage("incoming_key", pa.table({"key_hash": pa.array(np.unique(hashes))}))
+    wanted = session.stage("incoming_key", pa.table({"key_hash": pa.array(ordered[np.append(True, ordered[1:] != ordered[:-1])])}))
     names = ("record_id", "key_hash", "version", "content_hash", "known_at", "declared_on", "superseded_at", "source", "record_key")
     # The join starts at the staged keys, a few thousand, and looks each up in the index.
     found = session.fetch(
@@ -201,9 +207,9 @@ def _stored(
 
 def _version_numbers(hashes: Ints, top: dict[int, int]) -> Ints:
     """Continue the numbering of versions from the highest stored one of the same hash, in file order."""
-    within = (
-        pd.Series(hashes).groupby(hashes).cumcount().to_numpy() if np.unique(hashes).size < hashes.size else np.zeros(hashes.size, np.int64)
-    )
+    ordered = np.sort(hashes)
+    twice = (ordered[1:] == ordered[:-1]).any()
+    within = pd.Series(hashes).groupby(hashes).cumcount().to_numpy() if twice else np.zeros(hashes.size, np.int64)
     base = pd.Series(hashes).map(top).fillna(0).to_numpy().astype(np.int64) if top else 0
     return np.asarray(base + within + 1, np.int64)
 
@@ -252,7 +258,7 @@ def _append_records(
         "version": version,
         "content_hash": content_hash[rows],
         "batch_id": np.full(size, landed.batch_id, np.int64),
-        "row_no": row_no[rows].astype(np.int64) + landed.first_row,
+        "row_no": row_no[rows].astype(np.int64),
     }
     out: dict[str, Any] = {name: pa.array(values) for name, values in own.items()}
     for name, values in (("known_at", plan.known), ("superseded_at", plan.superseded), ("declared_on", plan.declared)):
@@ -263,11 +269,11 @@ def _append_records(
     session.append(table, pa.table({column.name: out[column.name] for column in table.columns}))
 
 
-def _append_items(session: Session, stream: Stream, keys: pd.Series, items: pd.DataFrame, *, rows: Ints, record_id: Ints) -> None:
-    """Write the child rows of the versions that were written; a key that is twice in a batch shares its child rows."""
+def _append_items(session: Session, stream: Stream, rows: Ints, record_id: Ints, items: pd.DataFrame) -> None:
+    """Write the child rows of the versions that were written from these rows of the file."""
     table = ITEM_TABLES[stream.name]
-    written = pd.DataFrame({"record_key": keys.to_numpy()[rows], "record_id": record_id})
-    joined = items.merge(written, on="record_key", how="inner")
+    place = pd.Index(rows).get_indexer(pd.Index(items["row_no"].to_numpy().astype(np.int64)))
+    joined = items[place >= 0].assign(record_id=record_id[place[place >= 0]])
     columns = {column.name: arrow_column(joined[column.name], column, session.dialect) for column in table.columns}
     session.append(table, pa.table(columns))
 
@@ -280,15 +286,16 @@ def store_rejected(session: Session, landed: Landed, rejected: pd.DataFrame, raw
         session.execute(sa.text('LOCK TABLE "quarantine" IN SHARE ROW EXCLUSIVE MODE'))
     numbers = rejected["row_no"].to_numpy().astype(np.int64)
     distinct = np.unique(numbers)
-    outside = (distinct < 0) | (distinct >= raw.num_rows)
+    last = landed.first_row + raw.num_rows - 1
+    outside = (distinct < landed.first_row) | (distinct > last)
     if outside.any():
         raise StoreError(
-            f"Cannot quarantine row {int(distinct[outside][0])} of batch {landed.batch_id}: it has rows 0 to {raw.num_rows - 1}.",
-            hint="`row_no` counts the rows of the raw table from 0",
+            f"Cannot quarantine row {int(distinct[outside][0])} of batch {landed.batch_id}: it has rows {landed.first_row} to {last}.",
+            hint="row_no counts the rows of the file: give parse the batch's first_row",
         )
     texts = {
         int(number): json.dumps(row, ensure_ascii=False, sort_keys=True)
-        for number, row in zip(distinct, raw.take(pa.array(distinct)).to_pylist(), strict=True)
+        for number, row in zip(distinct, raw.take(pa.array(distinct - landed.first_row)).to_pylist(), strict=True)
     }
     entries: dict[str, dict[str, Any]] = {}
     for number, field, rule, value, message in zip(
@@ -301,7 +308,7 @@ def store_rejected(session: Session, landed: Landed, rejected: pd.DataFrame, raw
             {
                 "source": landed.source,
                 "batch_id": landed.batch_id,
-                "row_no": int(number) + landed.first_row,
+                "row_no": int(number),
                 "field": str(field),
                 "rule": str(rule),
                 "value": "" if pd.isna(value) else str(value)[:_VALUE_CHARACTERS],

@@ -36,7 +36,7 @@ def load(
     batches : iterable of Raw
         Raw batches as a source yields them.
     parse : callable
-        Batch -> judged rows; it runs in the caller's thread, as does reading the batches.
+        Batch -> judged rows (give it the batch's ``first_row``); it runs in the caller's thread, as does reading the batches.
     stream : str
         Stream of the records.
     arrived_at : datetime

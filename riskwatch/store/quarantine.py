@@ -23,7 +23,7 @@ from riskwatch.store.tables import RECORD_TABLES, batch, quarantine
 
 __all__ = ["RetryCounts", "export_quarantine", "list_quarantine", "retry_quarantine"]
 
-Parse = Callable[[str, pa.Table], Judged]
+Parse = Callable[[Landed, pa.Table], Judged]
 _STATES = ("open", "retried", "resolved")
 
 
@@ -96,7 +96,7 @@ def retry_quarantine(
     database : Database
         The store.
     parse : callable
-        ``(source name, raw table) -> parsed``, with the definitions as they are now.
+        ``(batch, raw rows) -> parsed``, with the definitions as they are now; ``batch.source`` and ``batch.first_row`` say what it is.
     content_hash : callable
         ``(records, items) -> int64 array``.
     source : str or None
@@ -125,7 +125,7 @@ def retry_quarantine(
     total = RetryCounts()
     for landed in found:
         raw = read_raw(database, landed.batch_id)
-        judged = parse(landed.source, raw)
+        judged = parse(landed, raw)
         with database.session(
             f"retry batch {landed.batch_id} of source {landed.source}", write=True, lock=RECORD_TABLES[landed.stream]
         ) as session:
@@ -151,13 +151,15 @@ def _retry_batch(
         for row, field, rule in zip(*(judged.rejected[name] for name in ("row_no", "field", "rule")), strict=True)
     }
     bad_rows = {row for row, _, _ in still}
-    before = {int(entry["row_no"]) - landed.first_row for entry in entries}
-    good = np.array(sorted(before - bad_rows), np.int64)
-    records = judged.records[_owners(judged.records["row_no"].to_numpy().astype(np.int64), good)]
-    items = judged.items[judged.items["record_key"].isin(records["record_key"])]
+    before = {int(entry["row_no"]) for entry in entries}
+    # A row that is good now may have become part of the record of another row, a sample with several test items say.
+    into = dict(zip(judged.merged["row_no"].tolist(), judged.merged["into"].tolist(), strict=True))
+    owners = {into.get(row, row) for row in before - bad_rows}
+    records = judged.records[judged.records["row_no"].isin(owners)]
+    items = judged.items[judged.items["row_no"].isin(owners)]
     hashes = np.asarray(content_hash(records, items), np.int64)
     counts = store_records(session, landed, records, items, content_hash=hashes, arrived_on=arrived_on)
-    resolved = [e["id"] for e in entries if (int(e["row_no"]) - landed.first_row, e["field"], e["rule"]) not in still]
+    resolved = [e["id"] for e in entries if (int(e["row_no"]), e["field"], e["rule"]) not in still]
     remaining = [e["id"] for e in entries if e["id"] not in set(resolved)]
     _mark(session, resolved, {"state": "resolved", "resolved_at": instant(now)})
     _mark(session, remaining, {"state": "retried"})
@@ -166,16 +168,6 @@ def _retry_batch(
     rejected = store_rejected(session, landed, others, raw, now)
     session.execute(batch.update().where(batch.c.batch_id == landed.batch_id).values(n_rejected=rejected))
     return RetryCounts(len(resolved), len(remaining), counts)
-
-
-def _owners(record_rows: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Mark the records that raw rows belong to: the last that starts there or before (rows of one key are neighbours)."""
-    chosen = np.zeros(record_rows.size, bool)
-    if record_rows.size and rows.size:
-        order = np.argsort(record_rows, kind="stable")
-        at = np.searchsorted(record_rows[order], rows, side="right") - 1
-        chosen[order[at[at >= 0]]] = True
-    return chosen
 
 
 def _mark(session: Session, ids: list[int], values: dict[str, Any]) -> None:

@@ -10,9 +10,10 @@ The rules, in the order in which they are tried for one incoming row and the ver
 3. A declared day before the current version's: an older version that arrives late. It is put in its place in time, valid
    until the version that follows it; nothing is stored where the version in force on that day already says the same.
 
-So for a record whose versions carry declared days and contents of their own, the history does not depend on the order of loading. Where
-days are equal, or none is declared, order of arrival decides, for nothing else can. One case is left: a source that says A, B and A again on
-three days, loaded as A, A, B. The second A was "the same" and left no trace, so B stays current until the source speaks again.
+So for a record whose versions carry declared days and contents of their own, the history does not depend on the order of
+loading. Where days are equal, or none is declared, order of arrival decides, for nothing else can. One case is left: a source
+that says A, B and A again on three days, loaded as A, A, B. The second A was "the same" and left no trace, so B stays current
+until the source speaks again.
 """
 
 from __future__ import annotations

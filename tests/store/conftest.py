@@ -31,6 +31,7 @@ class Parsed:
     records: pd.DataFrame
     items: pd.DataFrame
     rejected: pd.DataFrame
+    merged: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def content_hash(records: pd.DataFrame, items: pd.DataFrame) -> np.ndarray:
 
 
 def spot_checks(
-    keys: list[str], failed: list[int] | int = 0, known: str | list[str | None] | None = None, **columns: object
+    keys: list[str], failed: list[int] | int = 0, known: str | list[str | None] | None = None, first_row: int = 1, **columns: object
 ) -> pd.DataFrame:
     """Make parsed spot-check records, as records.parse returns them."""
     rows = len(keys)
@@ -79,7 +80,7 @@ def spot_checks(
             frame[each.name] = pd.Series(values, dtype="str")
     frame["record_key"] = pd.Series(keys, dtype="str")
     frame["failed"] = failed
-    frame["row_no"] = np.arange(rows)
+    frame["row_no"] = np.arange(first_row, first_row + rows)
     frame["known_on"] = pd.to_datetime(pd.Series(known if isinstance(known, list) else [known] * rows, dtype="object")).astype(
         "datetime64[s]"
     )
@@ -87,15 +88,25 @@ def spot_checks(
 
 
 def no_items() -> pd.DataFrame:
-    return pd.DataFrame({name: [] for name in ("record_key", "item_no", *(each.name for each in STREAMS["spot_check"].items))})
+    return pd.DataFrame({name: [] for name in ("record_key", "item_no", "row_no", *(each.name for each in STREAMS["spot_check"].items))})
 
 
 def rejections(*rows: tuple[int, str, str, str, str]) -> pd.DataFrame:
     return pd.DataFrame(list(rows), columns=["row_no", "field", "rule", "value", "message"])
 
 
-def parsed(records: pd.DataFrame, items: pd.DataFrame | None = None, rejected: pd.DataFrame | None = None) -> Parsed:
-    return Parsed(records, no_items() if items is None else items, rejections() if rejected is None else rejected)
+def parsed(
+    records: pd.DataFrame,
+    items: pd.DataFrame | None = None,
+    rejected: pd.DataFrame | None = None,
+    merged: list[tuple[int, int]] | None = None,
+) -> Parsed:
+    return Parsed(
+        records,
+        no_items() if items is None else items,
+        rejections() if rejected is None else rejected,
+        pd.DataFrame(merged or [], columns=["row_no", "into"]),
+    )
 
 
 @dataclass

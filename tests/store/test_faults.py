@@ -17,6 +17,14 @@ from riskwatch.store import Store
 from riskwatch.store.faults import translated
 from tests.store.conftest import NOW, Loader, Raw, content_hash, parsed, spot_checks
 
+LOCKER = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN IMMEDIATE")
+print("locked", flush=True)
+sys.stdin.read()
+"""
+
 
 def sqlite_store(tmp_path, busy_seconds: float = 30.0) -> Store:
     return Store.open(f"sqlite:///{tmp_path}/store.db", content_hash=content_hash, busy_seconds=busy_seconds)
@@ -54,8 +62,7 @@ def test_locked_by_another_process(tmp_path):
             [
                 sys.executable,
                 "-c",
-                "import sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None); c.execute('BEGIN IMMEDIATE');"
-                " print('locked', flush=True); sys.stdin.read()",
+                LOCKER,
                 str(tmp_path / "store.db"),
             ],
             stdin=subprocess.PIPE,

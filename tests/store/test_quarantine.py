@@ -21,7 +21,7 @@ LATER = NOW + dt.timedelta(days=2)
 
 @pytest.fixture
 def loaded(store, load):
-    bad = rejections((1, "failed", "integer", "两", "not a number"), (2, "failed", "integer", RAW["不合格"][2].as_py(), "not a number"))
+    bad = rejections((2, "failed", "integer", "两", "not a number"), (3, "failed", "integer", RAW["不合格"][2].as_py(), "not a number"))
     assert load(parsed(spot_checks(["A1"], 1, "2024-02-01"), rejected=bad), RAW) == IngestCounts(new=1, rejected=2)
     return store
 
@@ -45,7 +45,7 @@ def test_an_entry_names_row_field_rule_and_value(loaded):
 
 def test_a_value_of_a_million_characters_is_cut_in_the_list_and_whole_in_the_raw_landing(store, load):
     long = "x" * 1_000_000
-    load(parsed(spot_checks([]), rejected=rejections((0, "task", "length", long, "too long"))), pa.table({"t": [long]}))
+    load(parsed(spot_checks([]), rejected=rejections((1, "task", "length", long, "too long"))), pa.table({"t": [long]}))
     assert store.list_quarantine()["value"].str.len().tolist() == [400]
     assert store.read_raw(1)["t"][0].as_py() == long
 
@@ -55,14 +55,14 @@ def test_retry_after_a_fix_stores_the_mended_rows_and_resolves_them(loaded, load
     load(spot_checks(["A1"], 5))
     asked = []
 
-    def parse(source, raw):
-        asked.append((source, raw.equals(RAW)))
-        again = rejections((2, "failed", "integer", "=cmd", "not a number"))
+    def parse(landed, raw):
+        asked.append((landed.source, landed.first_row, raw.equals(RAW)))
+        again = rejections((3, "failed", "integer", "=cmd", "not a number"))
         return parsed(spot_checks(["A1", "A2"], [1, 2], "2024-02-01"), rejected=again)
 
     vintage = loaded.data_vintage("spot_check")
     counts = loaded.retry_quarantine(parse, arrived_at=LATER)
-    assert asked == [("spot", True)]
+    assert asked == [("spot", 1, True)]
     assert (counts.resolved, counts.remaining, counts.records) == (1, 1, IngestCounts(new=1))
     frame = loaded.read_records("spot_check", ["record_key", "failed"])
     assert dict(zip(frame["record_key"], frame["failed"], strict=True)) == {"A1": 5, "A2": 2}
@@ -75,8 +75,8 @@ def test_retry_after_a_fix_stores_the_mended_rows_and_resolves_them(loaded, load
 
 
 def test_a_row_whose_first_fault_is_mended_may_show_another(loaded):
-    def parse(source, raw):
-        rows = rejections((1, "region", "unknown", "9", "no such region"), (2, "failed", "integer", "=cmd", "not a number"))
+    def parse(landed, raw):
+        rows = rejections((2, "region", "unknown", "9", "no such region"), (3, "failed", "integer", "=cmd", "not a number"))
         return parsed(spot_checks(["A1"], 1, "2024-02-01"), rejected=rows)
 
     counts = loaded.retry_quarantine(parse, arrived_at=LATER)
@@ -87,20 +87,10 @@ def test_a_row_whose_first_fault_is_mended_may_show_another(loaded):
 
 def test_a_mended_item_row_brings_the_record_that_it_belongs_to(store, load):
     raw = pa.table({"no": ["A1", "A1", "B1"]})
-    load(
-        parsed(
-            spot_checks(
-                ["B1"],
-                0,
-                "2024-02-01",
-            ).assign(row_no=2),
-            rejected=rejections((1, "measured", "number", "?", "bad")),
-        ),
-        raw,
-    )
+    load(parsed(spot_checks(["B1"], 0, "2024-02-01", first_row=3), rejected=rejections((2, "measured", "number", "?", "bad"))), raw)
 
-    def parse(source, raw):
-        return parsed(spot_checks(["A1", "B1"], [1, 7], "2024-02-01").assign(row_no=[0, 2]))
+    def parse(landed, raw):
+        return parsed(spot_checks(["A1", "B1"], [1, 7], "2024-02-01").assign(row_no=[1, 3]), merged=[(2, 1)])
 
     assert store.retry_quarantine(parse, arrived_at=LATER).records == IngestCounts(new=1)
     frame = store.read_records("spot_check", ["record_key", "failed"])
@@ -108,9 +98,9 @@ def test_a_mended_item_row_brings_the_record_that_it_belongs_to(store, load):
 
 
 def test_a_resolved_row_that_is_bad_again_opens_again(loaded, load):
-    loaded.retry_quarantine(lambda source, raw: parsed(spot_checks(["A1", "A2", "A3"], 1, "2024-02-01")), arrived_at=LATER)
+    loaded.retry_quarantine(lambda landed, raw: parsed(spot_checks(["A1", "A2", "A3"], 1, "2024-02-01")), arrived_at=LATER)
     assert loaded.list_quarantine().empty
-    load(parsed(spot_checks([]), rejected=rejections((1, "failed", "integer", "两", "not a number"))), RAW)
+    load(parsed(spot_checks([]), rejected=rejections((2, "failed", "integer", "两", "not a number"))), RAW)
     assert loaded.list_quarantine()[["row_no", "state"]].to_numpy().tolist() == [[2, "open"]]
 
 

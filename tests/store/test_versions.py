@@ -80,7 +80,7 @@ class Planned:
 
 
 @given(HISTORY)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_any_day_of_any_history_equals_the_naive_replay(history):
     naive, planned = Naive(), Planned()
     for arrival, rows in enumerate(history, start=5):
