@@ -24,7 +24,7 @@ PRODUCTS = ("product", "product_2", "product_3")
 # The same event in two lists: equal in all of these, none missing.
 NATURAL_KEYS: dict[str, tuple[str, ...]] = {
     "spot_check": ("event_date", "product", "producer", "sampled", "product_name", "batch_no", "verdict"),
-    "injury": ("event_date", "product", "region", "hospital", "age", "sex", "body_part", "diagnosis"),
+    "injury": ("event_date", "product", "region", "hospital", "age", "sex", "body_part", "diagnosis", "outcome"),
 }
 
 
