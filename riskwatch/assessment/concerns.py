@@ -67,6 +67,7 @@ class _Merger:
     def __init__(self, table: pd.DataFrame, base: RecordBase, paths: Mapping[str, TreePaths], rules: GradingRules) -> None:
         self.table, self.base, self.paths, self.rules = table, base, paths, rules
         self.excess = Excess(table)
+        self.placing = set(table.loc[(table["region"] != "").to_numpy(), "model"])
 
     def window(self, rows: Sequence[int]) -> tuple[dt.date, dt.date]:
         part = self.table.loc[list(rows)]
@@ -146,6 +147,9 @@ class _Merger:
         # Only the rows about the subject itself (or below it) place it; a region's own alarm that it absorbed does not.
         part = self.table.loc[list(rows)]
         own = part[[self.paths[kind].within(value, code) for value in part[kind]]]
+        # A model that knows no places (foreign notices, say) corroborates, but does not widen the place that others show.
+        placed = own[own["model"].isin(self.placing)]
+        own = own if placed.empty else placed
         by_region: dict[str, list[int]] = {str(region): list(group.index) for region, group in own.groupby("region", sort=True)}
         keep = [region for region in by_region if not self._explained(region, by_region)]
         if "" in keep:
