@@ -24,7 +24,7 @@ PRODUCTS = ("product", "product_2", "product_3")
 # The same event in two lists: equal in all of these, none missing.
 NATURAL_KEYS: dict[str, tuple[str, ...]] = {
     "spot_check": ("event_date", "product", "producer", "sampled", "product_name", "batch_no", "verdict"),
-    "injury": ("event_date", "product", "region", "hospital", "age", "sex", "body_part", "diagnosis"),
+    "injury": ("event_date", "product", "region", "hospital", "age", "sex", "body_part", "diagnosis", "outcome"),
 }
 
 
@@ -91,6 +91,17 @@ class RecordBase:
         for stream, frame in sorted(records.items()):
             self._add(stream, frame)
         self.items = items
+        self._sample_of_item = self._join(items)
+
+    def _join(self, items: pd.DataFrame) -> npt.NDArray[np.intp]:
+        """Return the row of the spot checks that each test item belongs to, -1 for none."""
+        rows = self.frames.get("spot_check")
+        if rows is None or items.empty or "record_key" not in rows.columns or "record_key" not in items.columns:
+            return np.full(len(items), -1, dtype=np.intp)
+        by = ["source", "record_key"] if "source" in items.columns and "source" in rows.columns else ["record_key"]
+        place = rows[by].astype("object").drop_duplicates().reset_index(names="_row")
+        joined = items[by].astype("object").reset_index(drop=True).merge(place, on=by, how="left")
+        return np.asarray(joined["_row"].fillna(-1), dtype=np.intp)
 
     def _add(self, stream: str, frame: pd.DataFrame) -> None:
         order = [column for column in ("event_date", "source", "record_key") if column in frame.columns]
@@ -149,10 +160,8 @@ class RecordBase:
         return {str(code): float(total) for code, total in counts[known].groupby(region[known].astype(str)).sum().items()}
 
     def items_of(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Return the test items of ``rows`` (by source and record key where both sides know the source)."""
-        if self.items.empty or rows.empty or "record_key" not in rows.columns or "record_key" not in self.items.columns:
-            return self.items.iloc[0:0]
-        by = ["source", "record_key"] if "source" in self.items.columns and "source" in rows.columns else ["record_key"]
-        left = pd.MultiIndex.from_frame(self.items[by].astype("object"))
-        right = pd.MultiIndex.from_frame(rows[by].astype("object"))
-        return self.items.loc[left.isin(right)]
+        """Return the test items of ``rows`` of the spot checks, with ``sample``: the row that each belongs to."""
+        wanted = np.zeros(len(self.frames.get("spot_check", ())) + 1, dtype=np.bool_)
+        wanted[rows.index.to_numpy(dtype=np.intp)] = True
+        chosen = wanted[self._sample_of_item]  # -1 reads the last place, which is never wanted
+        return self.items.loc[chosen].assign(sample=self._sample_of_item[chosen])

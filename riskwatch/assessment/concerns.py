@@ -33,25 +33,25 @@ class Concern:
 
 
 class Excess:
-    """Excess of any judged series-period, by its coordinates."""
+    """Excess of any judged series-period, by its coordinates; rows are numbered as in the judged table."""
 
     def __init__(self, table: pd.DataFrame) -> None:
-        self.table = table
-        columns = ["model", "stratum", "frequency", "period_start", "product", "industry", "region", "excess"]
-        self._excess = {row[:-1]: float(row[-1]) for row in table[columns].itertuples(index=False, name=None)}
+        columns = [table[name].tolist() for name in ("model", "stratum", "frequency", "period_start", "product", "industry", "region")]
+        self._keys = list(zip(*columns, strict=True))
+        self._values = table["excess"].tolist()
+        self._excess = dict(zip(self._keys, self._values, strict=True))
 
     def share(self, rows: Sequence[int], **other: str) -> float | None:
         """Return the excess of the series with ``other`` codes over that of ``rows``; None where no such series was judged."""
         whole = part = 0.0
         found = False
-        for row in self.table.loc[list(rows)].to_dict("records"):
-            codes = {name: other.get(name, row[name]) for name in ("product", "industry", "region")}
-            value = self._excess.get(
-                (row["model"], row["stratum"], row["frequency"], row["period_start"], codes["product"], codes["industry"], codes["region"])
-            )
+        for row in rows:
+            *period, product, industry, region = self._keys[row]
+            key = (*period, other.get("product", product), other.get("industry", industry), other.get("region", region))
+            value = self._excess.get(key)
             if value is not None:
                 found = True
-                whole += row["excess"]
+                whole += self._values[row]
                 part += max(value, 0.0)
         return part / whole if found and whole > 0 else None
 
@@ -67,6 +67,7 @@ class _Merger:
     def __init__(self, table: pd.DataFrame, base: RecordBase, paths: Mapping[str, TreePaths], rules: GradingRules) -> None:
         self.table, self.base, self.paths, self.rules = table, base, paths, rules
         self.excess = Excess(table)
+        self.placing = set(table.loc[(table["region"] != "").to_numpy(), "model"])
 
     def window(self, rows: Sequence[int]) -> tuple[dt.date, dt.date]:
         part = self.table.loc[list(rows)]
@@ -146,6 +147,9 @@ class _Merger:
         # Only the rows about the subject itself (or below it) place it; a region's own alarm that it absorbed does not.
         part = self.table.loc[list(rows)]
         own = part[[self.paths[kind].within(value, code) for value in part[kind]]]
+        # A model that knows no places (foreign notices, say) corroborates, but does not widen the place that others show.
+        placed = own[own["model"].isin(self.placing)]
+        own = own if placed.empty else placed
         by_region: dict[str, list[int]] = {str(region): list(group.index) for region, group in own.groupby("region", sort=True)}
         keep = [region for region in by_region if not self._explained(region, by_region)]
         if "" in keep:
@@ -236,8 +240,9 @@ def merge(table: pd.DataFrame, base: RecordBase, paths: Mapping[str, TreePaths],
     return sorted(concerns, key=lambda concern: concern.subject)
 
 
-def evidence_of(table: pd.DataFrame, rows: Sequence[int]) -> tuple[Evidence, ...]:
-    """Return ``rows`` of the judged table as evidence, strongest first."""
+def evidence_of(table: pd.DataFrame, rows: Sequence[int]) -> tuple[tuple[Evidence, ...], tuple[bool, ...]]:
+    """Return ``rows`` of the judged table as evidence, strongest first, and whether each is its series' newest judged period."""
+    part = table.loc[list(rows)]
     found = [
         Evidence(
             model=row["model"],
@@ -261,8 +266,16 @@ def evidence_of(table: pd.DataFrame, rows: Sequence[int]) -> tuple[Evidence, ...
             detector=row["detector"],
             detector_hash=row["detector_hash"],
         )
-        for row in table.loc[list(rows)].to_dict("records")
+        for row in part.to_dict("records")
     ]
-    return tuple(
-        sorted(found, key=lambda e: (e.q_value, e.p_value, -e.excess, e.model, e.product, e.industry, e.region, e.stratum, e.period_start))
+    pairs = sorted(
+        zip(found, part["newest"].tolist(), strict=True),
+        key=lambda pair: (
+            pair[0].q_value,
+            pair[0].p_value,
+            -pair[0].excess,
+            *(pair[0].model, pair[0].product, pair[0].industry, pair[0].region, pair[0].stratum),
+            pair[0].period_start,
+        ),
     )
+    return tuple(evidence for evidence, _ in pairs), tuple(bool(newest) for _, newest in pairs)

@@ -6,12 +6,10 @@ import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-import pandas as pd
-
 from riskwatch.assessment.behind import RecordBase, Window
 from riskwatch.assessment.concerns import Concern
 from riskwatch.assessment.confidence import Quality
-from riskwatch.assessment.discovery import SERIES, Judged
+from riskwatch.assessment.discovery import Judged
 from riskwatch.assessment.facts import Facts
 from riskwatch.assessment.floors import FloorEvent
 from riskwatch.assessment.hazards import Classifier
@@ -19,7 +17,7 @@ from riskwatch.assessment.protocols import TreePaths, WorkCalendar
 from riskwatch.assessment.rules import ActionCatalogue, GradingRules
 from riskwatch.assessment.types import Evidence, Subject
 
-__all__ = ["Case", "Run", "flags_on", "newest_of", "windows_of"]
+__all__ = ["Case", "Run", "flags_on", "windows_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,13 +83,3 @@ def flags_on(run: Run, subject: Subject, streams: Collection[str], kinds: Sequen
         if all(not code or (mine[name] and run.paths[name].within(mine[name], code)) for name, code in codes.items()):
             found.add(str(flag["kind"]))
     return tuple(sorted(found))
-
-
-def newest_of(run: Run, evidence: Sequence[Evidence]) -> tuple[bool, ...]:
-    """Return whether each alarmed series-period is its series' newest judged one."""
-    table = run.judged.table
-    columns = [*SERIES, "period_start"]
-    known = {row[:-1]: bool(row[-1]) for row in table.loc[table["alarm"], [*columns, "newest"]].itertuples(index=False, name=None)}
-    return tuple(
-        known[e.model, e.stream, e.product, e.industry, e.region, e.stratum, e.frequency, pd.Timestamp(e.period_start)] for e in evidence
-    )

@@ -86,7 +86,9 @@ def judge(signals: pd.DataFrame, rules: ConfidenceRules) -> Judged:
     reason = signals["reason"].astype("object").fillna("")
     table = signals.loc[(reason == "").to_numpy() & signals["p_value"].notna().to_numpy(), SIGNAL_COLUMNS].copy()
     for column in TEXT:
-        table[column] = table[column].astype("object").where(table[column].notna(), "").astype(str)
+        # Plain Python strings: single rows are read often, and Arrow strings are slow at that.
+        values = table[column].astype("object")
+        table[column] = pd.Series([str(value) for value in values.where(values.notna(), "")], index=table.index, dtype="object")
     for column in NUMBERS:
         table[column] = table[column].astype(np.float64)
     for column in ("period_start", "period_end"):

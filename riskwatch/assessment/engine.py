@@ -12,7 +12,7 @@ from riskwatch.assessment import actions as handling
 from riskwatch.assessment.behind import RecordBase
 from riskwatch.assessment.concerns import Concern, evidence_of, merge
 from riskwatch.assessment.confidence import Quality, confidence
-from riskwatch.assessment.context import Case, Run, flags_on, newest_of, windows_of
+from riskwatch.assessment.context import Case, Run, flags_on, windows_of
 from riskwatch.assessment.discovery import judge
 from riskwatch.assessment.facts import gather
 from riskwatch.assessment.floors import covers, find_floor_events, subjects_of
@@ -96,7 +96,7 @@ def assess(
 def _read(run: Run, concern: Concern) -> tuple[Case, Step]:
     """Read everything about one concern."""
     subject = concern.subject
-    evidence = evidence_of(run.judged.table, concern.rows)
+    evidence, newest = evidence_of(run.judged.table, concern.rows)
     windows = windows_of(run, concern)
     facts = gather(subject, windows, run.base, run.rules, run.classifier)
     events = tuple(event for event in run.events if covers(subject, event, run.paths))
@@ -106,7 +106,7 @@ def _read(run: Run, concern: Concern) -> tuple[Case, Step]:
         subject=subject,
         rows=concern.rows,
         evidence=evidence,
-        newest=newest_of(run, evidence),
+        newest=newest,
         windows=windows,
         facts=facts,
         events=events,

@@ -193,7 +193,7 @@ def _spot_checks(rows: pd.DataFrame, base: RecordBase, rules: GradingRules, clas
     item_classes = classifier.of_items(bad_items) if len(bad_items) else []
     classes = tally(item_classes, np.ones(len(item_classes)))
     per_item = {str(name): float(count) for name, count in item_names.value_counts().items() if str(name)}
-    shared, sharing = _shared_item(bad_items, item_names, fails, producers)
+    shared, sharing = _shared_item(bad_items, item_names, producers)
     figures: dict[str, object] = {
         "samples": len(rows),
         "inspected": float(inspected.sum()),
@@ -228,19 +228,14 @@ def _spot_checks(rows: pd.DataFrame, base: RecordBase, rules: GradingRules, clas
     )
 
 
-def _shared_item(items: pd.DataFrame, names: pd.Series, fails: pd.DataFrame, producers: pd.Series) -> tuple[str, int]:
+def _shared_item(items: pd.DataFrame, names: pd.Series, producers: pd.Series) -> tuple[str, int]:
     """Return the item that most producers fail, and how many they are."""
-    if items.empty or "record_key" not in fails.columns:
+    if items.empty:
         return "", 0
-    by = ["source", "record_key"] if "source" in items.columns and "source" in fails.columns else ["record_key"]
-    left = items[by].astype("object").assign(_item=names.to_numpy())
-    right = fails[by].astype("object").assign(_producer=producers.to_numpy())
-    joined = left.merge(right, on=by)
-    joined = joined.loc[(joined["_producer"] != "") & (joined["_item"] != "")]
-    if joined.empty:
-        return "", 0
-    counts = joined.groupby("_item")["_producer"].nunique()
-    return max(((str(item), int(count)) for item, count in counts.items()), key=lambda pair: (pair[1], pair[0]))
+    joined = pd.DataFrame({"item": names.to_numpy(), "producer": producers.loc[items["sample"]].to_numpy()})
+    joined = joined.loc[((joined["producer"] != "") & (joined["item"] != "")).to_numpy()]
+    counts = joined.groupby("item")["producer"].nunique()
+    return max(((str(item), int(count)) for item, count in counts.items()), key=lambda pair: (pair[1], pair[0]), default=("", 0))
 
 
 def _notices(rows: pd.DataFrame, rules: GradingRules, classifier: Classifier) -> NoticeFacts | None:

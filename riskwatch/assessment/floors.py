@@ -148,8 +148,8 @@ def _check_events(rows: pd.DataFrame, base: RecordBase, rules: GradingRules, cla
         classes = pd.Series(classifier.of_items(items), index=items.index, dtype="object")
         floors = {code: known.floor for code, known in classifier.catalogue.classes.items() if known.floor is not None}
         grave = items.loc[classes.isin(list(floors)).to_numpy()]
-        by = ["source", "record_key"] if "source" in items.columns and "source" in fails.columns else ["record_key"]
-        joined = grave[by].assign(_class=classes.loc[grave.index].to_numpy()).merge(fails, on=by).drop_duplicates([*by, "_class"])
+        marked = grave[["sample"]].assign(_class=classes.loc[grave.index].to_numpy()).drop_duplicates()
+        joined = fails.loc[marked["sample"]].assign(_class=marked["_class"].to_numpy())
         for row in _plain(joined):
             code = str(row["_class"])
             found.append(_event(row, "hazard-item", str(floors[code]), stream="spot_check", source_type=source_type, detail=code))

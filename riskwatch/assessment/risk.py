@@ -169,7 +169,9 @@ def injury_scenarios(
     """
     at_percentile, at_maximum = cluster_severity(levels, persons, severity.percentile)
     found = []
-    for name, level in dict(sorted({"percentile": at_percentile, "maximum": at_maximum}.items(), reverse=True)).items():
+    # Where the percentile is the maximum there is one scenario, not two.
+    named = {at_maximum: "maximum", at_percentile: "percentile"}
+    for level, name in sorted(named.items()):
         reach = levels >= level
         seen, stands_for = float(persons[reach].sum()), float(estimate[reach].sum())
         if units is None:

@@ -95,6 +95,12 @@ def test_an_alarm_on_the_whole_goes_where_judged_series_show_the_excess():
     assert only(judge_run(rows, spread)).subject.region == "220000"
 
 
+def test_a_model_without_places_does_not_widen_the_place():
+    found = only(judge_run([*twice("dolls", "220101"), *twice("dolls", stream="external_notice")]))
+    assert found.subject.region == "220101"
+    assert found.confidence == "C3"
+
+
 def test_a_few_records_do_not_place_an_alarm():
     assert only(judge_run(twice("dolls"), injuries("dolls", 2, "220103"))).subject.region == "220000"
     assert only(judge_run(twice("dolls"))).subject.region == ""
@@ -139,7 +145,7 @@ def test_more_evidence_never_lowers_the_confidence():
     random = np.random.default_rng(3)
     extra = [signal("dolls", code, p=float(p)) for code, p in zip(("220101", "220201", "220301"), (1e-9, 1e-4, 0.04), strict=True)]
     extra += [signal("dolls", p=0.001, stream=stream) for stream in ("spot_check", "external_notice", "press")]
-    for _ in range(12):
+    for _ in range(6):
         chosen = [extra[i] for i in random.permutation(len(extra))[: random.integers(0, len(extra))]]
         fewer = only(judge_run([*twice("dolls", p=0.002), *chosen]))
         more = only(judge_run([*twice("dolls", p=0.002), *chosen, *(row for row in extra if row not in chosen)]))
