@@ -393,7 +393,7 @@ def _external(digest: Digest, say: Speaker) -> list[Block]:
 def _quality(digest: Digest, say: Speaker) -> list[Block]:
     t, quality, proof = say.t, digest.quality, digest.coverage
     gap = "" if say.language == "zh" else " "
-    false = t("coverage.false", fdr=proof.fdr, n=amount(proof.expected_false)) if proof.fdr is not None else ""
+    false = "" if proof.fdr is None else t("coverage.false", fdr=proof.fdr, kept=amount(proof.kept), n=amount(proof.expected_false))
     blocks: list[Block] = [
         Para(
             t(

@@ -255,7 +255,7 @@ TEXT: dict[str, str] = {
         "Coverage: {records} records in {days} days; {heard} of {expected_sources} expected sources on time; "
         "{models} models, {series} series, {tests} tests; {alarms} above limit{false}."
     ),
-    "coverage.false": " (at a false-discovery rate of {fdr}, at most {n} of them false on average)",
+    "coverage.false": ", {kept} of them kept at a false-discovery rate of {fdr} (at most {n} false on average)",
     "coverage.chance": "{below} tests had p<{level}; chance alone would give at most about {chance}.",
     # 9
     "calibration.none": "{issued:warning|warnings} raised so far; no closures yet, so no share of confirmed ones can be given.",

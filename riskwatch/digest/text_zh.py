@@ -252,7 +252,7 @@ TEXT: dict[str, str] = {
         "监测覆盖：近 {days} 日记录 {records} 条；{expected_sources} 个应报来源中 {heard} 个按时；"
         "{models} 个模型、{series} 个序列、{tests} 次检验；{alarms} 次超限{false}。"
     ),
-    "coverage.false": "，按错误发现率 {fdr} 控制，其中预计误报不超过 {n} 次",
+    "coverage.false": "，按错误发现率 {fdr} 控制后保留 {kept} 次，其中平均误报不超过 {n} 次",
     "coverage.chance": "p<{level} 的检验有 {below} 次，仅凭随机波动预计至多约 {chance} 次。",
     # 九
     "calibration.none": "累计提出预警 {issued} 条，尚无人工结案，暂不能计算证实率。",

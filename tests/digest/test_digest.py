@@ -154,7 +154,18 @@ def test_quiet_day_has_its_coverage_proof(build):
     assert "5,208 records" in en
     assert "2 of 4 expected sources" in en
     assert "模拟" not in zh
-    assert "at most 0.7 of them false" in en
+    assert "13 above limit, 13 of them kept at a false-discovery rate of 0.05 (at most 0.7 false on average)" in en
+
+
+def test_q_values_are_made_where_the_run_has_none(build, day):
+    frame = build.__globals__["signals_frame"](day.assessments)
+    q_values = [(0.9 if number > 5 else 0.001) for number in range(len(frame))]
+    given = build(signals=frame.assign(q_value=q_values)).coverage.kept
+    made = build(signals=frame.assign(p_value=[0.0001] + [0.5] * (len(frame) - 1)).drop(columns="q_value"))
+    assert given == sum(
+        number <= 5 for number in range(len(frame)) if frame["region"].iloc[number] in {"220000", "220100", "220102", "220104", "220184"}
+    )
+    assert made.coverage.kept == 1
 
 
 def test_a_day_without_any_test_is_no_all_clear(build):
