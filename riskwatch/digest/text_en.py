@@ -131,6 +131,7 @@ TEXT: dict[str, str] = {
     "action.due": "by {date} ({deadline} {unit} from {starts})",
     "action.due_date": "by {date}",
     "action.due_term": "within {deadline} {unit} from {starts}",
+    "action.due_now": "at once",
     "action.due_none": "no deadline set",
     "action.basis": "{law} {article}",
     "action.unverified": " (unverified)",

@@ -255,3 +255,37 @@ def test_infinite_and_missing_figures_stay_out_of_the_json(build, day):
     assert "基线期无发生" in render_markdown(digest, "zh")
     assert "NaN" not in render_json(digest)
     assert "Infinity" not in render_json(digest)
+
+
+def test_a_series_is_shown_once_with_its_newest_period_and_the_widest_place_first(build, day):
+    first = day.assessments[0]
+    older = dataclasses.replace(
+        first.evidence[0], period_start=dt.date(2025, 12, 15), period_end=dt.date(2025, 12, 21), observed=15, windows=1
+    )
+    hotter = dataclasses.replace(first.evidence[1], observed=40)
+    digest = build(assessments=[dataclasses.replace(first, evidence=(hotter, first.evidence[0], older))])
+    card = digest.warnings[0]
+    assert [(item.place.code, item.observed) for item in card.measures] == [("220100", 18), ("220104", 40)]
+    assert card.measures_total == 2
+
+
+def test_what_must_be_done_at_once_says_so(build, day):
+    action = dataclasses.replace(day.assessments[0].actions[0], deadline=0)
+    digest = build(assessments=[dataclasses.replace(day.assessments[0], actions=(action,))])
+    assert "立即办理" in render_markdown(digest, "zh")
+    assert "at once" in render_markdown(digest, "en")
+
+
+def test_measures_due_together_are_one_line_with_all_owners(build, day):
+    first = day.assessments[0].actions[1]
+    other = dataclasses.replace(first, owner={"zh": "平台经营者", "en": "platform"})
+    digest = build(assessments=[dataclasses.replace(day.assessments[0], actions=(first, other, first))])
+    case = next(item for item in digest.cases.this_week if item.warning_id == "W2025-0131")
+    assert (case.count, case.owner.zh) == (3, "县（市、区）市场监督管理局、平台经营者")
+
+
+def test_a_warning_that_rests_on_a_floor_alone(build, day):
+    digest = build(assessments=[dataclasses.replace(day.assessments[0], evidence=())])
+    assert digest.warnings[0].measures == ()
+    assert "依个案底线规则提出，无超限序列" in render_markdown(digest, "zh")
+    assert render_html(digest, "en")
