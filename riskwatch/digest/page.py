@@ -123,7 +123,7 @@ def _warnings(digest: Digest, say: Speaker) -> list[Block]:
     charts = [card.warning_id for card in full if card.chart is not None]
     blocks: list[Block] = [_card(card, say, charts.index(card.warning_id) if card.chart else -1) for card in full]
     if not full:
-        blocks.append(_quiet(digest, say))
+        blocks.append(Para(say.t("warnings.rows_only" if digest.warnings else "warnings.none")))
     blocks += _others(digest, say)
     return blocks
 
@@ -142,7 +142,7 @@ def _card(card: WarningCard, say: Speaker, chart: int) -> CardBlock:
         actions += (t("action.others", n=len(card.actions) - most),)
     gap = "" if say.language == "zh" else " "
     lines = (
-        (t("card.reason"), ((say.of(card.reason) + gap if card.reason is not None else "") + say.reason(card),)),
+        (t("card.reason"), ((say.of(card.reason) + gap if card.reason is not None else "") + say.opening(say.reason(card)),)),
         (t("card.what"), tuple(what) or (t("figures.floor") + t("stop"),)),
         (t("card.exposed"), (say.exposed(card),)),
         (t("card.sources"), (say.sources(card),)),

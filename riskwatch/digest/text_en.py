@@ -42,6 +42,8 @@ TEXT: dict[str, str] = {
     ),
     "quiet.none": "No new or raised warning today, but no test could be made either: this is no all-clear. Check the sources first.",
     # 2
+    "warnings.rows_only": "All new and raised warnings are of level IV; they are listed below.",
+    "warnings.none": "No new or raised warning today; section 8 has the coverage.",
     "change.new": "new",
     "change.worsened": "raised",
     "change.unchanged": "unchanged",

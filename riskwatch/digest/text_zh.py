@@ -42,6 +42,8 @@ TEXT: dict[str, str] = {
     ),
     "quiet.none": "今日无新增与升级预警，且未完成任何检验：不能据此判断无风险，请先核查数据来源。",
     # 二
+    "warnings.rows_only": "新增与升级预警均为四级，列表如下。",
+    "warnings.none": "今日无新增与升级预警，覆盖情况见第八部分。",
     "change.new": "新增",
     "change.worsened": "升级",
     "change.unchanged": "不变",

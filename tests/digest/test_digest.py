@@ -77,6 +77,8 @@ def test_nothing_is_dropped_silently(build, day):
     ]
     digest = build(assessments=many, warnings=warnings, events=[])
     assert len(digest.warnings) == 30
+    assert "今日无新增与升级预警" not in render_markdown(digest, "zh")
+    assert "新增与升级预警均为四级，列表如下。" in render_markdown(digest, "zh")
     assert "另有 24 条未在此列出（四级（蓝色） 24 条）" in render_markdown(digest, "zh")
     assert "24 warnings are not listed here (Level IV (blue): 24)" in render_markdown(digest, "en")
 
