@@ -5,14 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import statistics
 from collections.abc import Sequence
+from typing import Literal
 
 import pandas as pd
 
-from riskwatch.assessment.types import Scope
+from riskwatch.assessment.types import Action, Scope
 from riskwatch.digest.cards import bilingual, grade_name
 from riskwatch.digest.focus import refused_counts
 from riskwatch.digest.inputs import Labels, QualityReport, Recent
-from riskwatch.digest.model import Calibration, Case, CaseBoard, DataQuality, Incidents, SourceLine, SystemicItem
+from riskwatch.digest.model import Calibration, Case, CaseBoard, DataQuality, Incidents, SourceLine, SystemicItem, Text
 from riskwatch.digest.names import Namer
 from riskwatch.digest.privacy import known_figures, scrub
 from riskwatch.digest.seen import Day, Seen, assign
@@ -67,29 +68,35 @@ def systemic(seen: Sequence[Seen], namer: Namer, labels: Labels) -> tuple[System
 
 
 def _action_cases(seen: Sequence[Seen], namer: Namer, as_of: dt.date) -> list[Case]:
-    """One clock per warning, owner and due day; several measures due together count as one line."""
-    found: dict[tuple[str, str, dt.date, str], Case] = {}
+    """One clock per warning and due day; several measures due together are one line that names all owners."""
+    grouped: dict[tuple[str, dt.date, Literal["action", "report"]], list[Action]] = {}
     for item in seen:
-        if item.change == "recovered":
-            continue
-        for action in item.actions:
-            if action.due_on is None:
-                continue
-            owner = bilingual(action.owner)
-            kind = "report" if action.object == "reporting" else "action"
-            key = (item.warning.warning_id, owner.zh, action.due_on, kind)
-            count = found[key].count + 1 if key in found else 1
-            found[key] = Case(
+        for action in item.actions if item.change != "recovered" else ():
+            if action.due_on is not None:
+                key = (item.warning.warning_id, action.due_on, _clock_kind(action))
+                grouped.setdefault(key, []).append(action)
+    warnings = {item.warning.warning_id: item.warning for item in seen}
+    found = []
+    for (warning_id, due_on, kind), actions in grouped.items():
+        warning = warnings[warning_id]
+        owners = list(dict.fromkeys(bilingual(action.owner) for action in actions))
+        found.append(
+            Case(
                 kind=kind,
-                warning_id=item.warning.warning_id,
-                grade=grade_name(item.warning.grade),
-                subject=namer.subject(item.warning.subject.kind, item.warning.subject.code),
-                owner=owner,
-                due_on=action.due_on,
-                days_left=(action.due_on - as_of).days,
-                count=count,
+                warning_id=warning_id,
+                grade=grade_name(warning.grade),
+                subject=namer.subject(warning.subject.kind, warning.subject.code),
+                owner=Text(zh="、".join(owner.zh for owner in owners), en=", ".join(owner.en for owner in owners)),
+                due_on=due_on,
+                days_left=(due_on - as_of).days,
+                count=len(actions),
             )
-    return list(found.values())
+        )
+    return found
+
+
+def _clock_kind(action: Action) -> Literal["action", "report"]:
+    return "report" if action.object == "reporting" else "action"
 
 
 def _record_cases(recent: Recent, as_of: dt.date) -> list[Case]:

@@ -71,13 +71,20 @@ def action_line(action: Action) -> ActionLine:
 
 
 def leading_measures(evidence: Sequence[Evidence], namer: Namer, labels: Labels, jurisdiction: str) -> tuple[tuple[Evidence, Measure], ...]:
-    """Return the evidence as measures: first what lies inside the jurisdiction, then what contains it, largest excess first.
+    """Return the newest alarmed period of each series as a measure, in the order in which they are read.
 
-    Evidence from elsewhere stays out: it belongs to another centre.
+    First what lies inside the jurisdiction, then what contains it; among those the widest place first, then the largest excess: the
+    reader wants the area as a whole, then where it is worst. Evidence from elsewhere stays out: it belongs to another centre.
+    Earlier periods of a series are in the ``windows`` of its newest.
     """
+    newest: dict[SeriesKey, Evidence] = {}
+    for item in sorted(evidence, key=lambda item: item.period_start):
+        newest[series_key(item.model, item.product, item.industry, item.region, item.stratum)] = item
     order = {"inside": 0, "wider": 1}
-    kept = [(order[relation], item) for item in evidence if (relation := namer.relation(item.region, jurisdiction)) in order]
-    kept.sort(key=lambda pair: (pair[0], -_finite(pair[1].excess), pair[1].model, pair[1].product, pair[1].region, pair[1].stratum))
+    kept = [(order[relation], item) for item in newest.values() if (relation := namer.relation(item.region, jurisdiction)) in order]
+    kept.sort(
+        key=lambda pair: (pair[0], namer.depth(pair[1].region), -_finite(pair[1].excess), pair[1].model, pair[1].product, pair[1].stratum)
+    )
     return tuple((item, measure_of(_row(item), namer, labels, jurisdiction)) for _, item in kept)
 
 
@@ -159,7 +166,9 @@ def card(
         lead = pairs[0][0]
         key = series_key(lead.model, lead.product, lead.industry, lead.region, lead.stratum)
         alarms = [
-            item.period_start for item, _ in pairs if series_key(item.model, item.product, item.industry, item.region, item.stratum) == key
+            item.period_start
+            for item in assessment.evidence
+            if series_key(item.model, item.product, item.industry, item.region, item.stratum) == key
         ]
         drawn = chart(history.get(key), lead.frequency, alarms)
     probabilities = assessment.probability_range

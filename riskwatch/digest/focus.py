@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 import pandas as pd
+from scipy.stats import false_discovery_control
 
 from riskwatch.digest.inputs import Labels
 from riskwatch.digest.model import Coverage, Measure, Mover, Place, Text
@@ -31,7 +32,6 @@ SIGNAL_COLUMNS = (
     "lower",
     "upper",
     "p_value",
-    "q_value",
     "alarm",
     "reason",
 )
@@ -42,6 +42,9 @@ CHANCE_LEVEL = 0.01
 
 def check_signals(signals: pd.DataFrame) -> pd.DataFrame:
     """Return ``signals`` with plain text keys, or raise if columns are missing.
+
+    ``exposure`` may be left out; so may ``q_value``, which is then computed over all judged rows (Benjamini and Hochberg 1995), as the
+    assessment does. That is why the whole run is passed, not the rows of one jurisdiction.
 
     Raises
     ------
@@ -59,6 +62,11 @@ def check_signals(signals: pd.DataFrame) -> pd.DataFrame:
         frame[name] = frame[name].astype("object").where(frame[name].notna(), "").astype(str)
     if "exposure" not in frame:
         frame["exposure"] = math.nan
+    if "q_value" not in frame:
+        judged = (frame["reason"].fillna("").isin(["", 0]) & frame["p_value"].notna()).to_numpy()
+        frame["q_value"] = math.nan
+        if judged.any():
+            frame.loc[judged, "q_value"] = false_discovery_control(frame.loc[judged, "p_value"].to_numpy(dtype=float))
     frame["reason"] = [_reason(value) for value in frame["reason"]]
     frame["alarm"] = frame["alarm"].fillna(value=False).astype(bool)
     return frame
@@ -177,11 +185,12 @@ def coverage(frame: pd.DataFrame, *, records: int, heard: int, expected_sources:
     """Return the proof that the day was watched.
 
     ``expected_by_chance`` is the number of tests times :data:`CHANCE_LEVEL`: what p-values alone would flag if nothing were wrong
-    (an upper bound for counts, whose p-values are discrete). ``expected_false`` is ``fdr`` times the alarms kept, the bound that
-    Benjamini and Hochberg (1995) give for the mean.
+    (an upper bound for counts, whose p-values are discrete). ``kept`` are the tests with a q-value of at most ``fdr``, ``expected_false``
+    is ``fdr`` times their number: the bound of Benjamini and Hochberg (1995), which holds on average over runs.
     """
     tested = frame[(frame["reason"] == "") & frame["p_value"].notna()]
     alarms = int(tested["alarm"].sum())
+    kept = None if fdr is None else int((tested["q_value"] <= fdr).sum())
     return Coverage(
         records=records,
         sources_heard=heard,
@@ -195,5 +204,6 @@ def coverage(frame: pd.DataFrame, *, records: int, heard: int, expected_sources:
         below_chance_level=int((tested["p_value"] < CHANCE_LEVEL).sum()),
         expected_by_chance=float(f"{len(tested) * CHANCE_LEVEL:.6g}"),
         fdr=fdr,
-        expected_false=None if fdr is None else float(f"{alarms * fdr:.6g}"),
+        kept=kept,
+        expected_false=None if fdr is None or kept is None else float(f"{kept * fdr:.6g}"),
     )

@@ -392,6 +392,7 @@ class Coverage(Part):
     below_chance_level: int
     expected_by_chance: float
     fdr: float | None
+    kept: int | None
     expected_false: float | None
 
 

@@ -54,6 +54,10 @@ class Namer:
             return abs(len(self._path(one)) - len(self._path(other)))
         return None
 
+    def depth(self, code: str) -> int:
+        """Return how many levels a region lies below everything."""
+        return len(self._path(code)) if code else 0
+
     def place(self, code: str, jurisdiction: str) -> Place | None:
         """Return the place as the jurisdiction sees it, None if it lies elsewhere."""
         relation = self.relation(code, jurisdiction)

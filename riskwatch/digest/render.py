@@ -137,7 +137,7 @@ def _environment(kind: str) -> Environment:
 
 def _html(page: Page, images: list[str]) -> str:
     environment = _environment("html")
-    css = Markup(environment.get_template("digest.css.j2").render(running=_css_string(page.running)))  # noqa: S704 - escaped right there
+    css = Markup(environment.get_template("digest.css.j2").render(running=css_string(page.running)))  # noqa: S704 - escaped right there
     plain = environment.get_template("digest.html.j2").render(
         page=page,
         css=css,
@@ -150,9 +150,9 @@ def _html(page: Page, images: list[str]) -> str:
     return inliner.inline(plain)
 
 
-def _css_string(text: str) -> Markup:
-    """Escape ``text`` for a quoted string of a style sheet: everything but letters, digits, spaces and CJK becomes a code point."""
-    safe = "".join(char if char.isalnum() or char == " " else f"\\{ord(char):06x}" for char in text)
+def css_string(text: str) -> Markup:
+    """Escape ``text`` for a quoted string of a style sheet: all but letters, digits and spaces become code points, each ended by a space."""
+    safe = "".join(char if char.isalnum() or char == " " else f"\\{ord(char):06x} " for char in text)
     return Markup(safe)  # noqa: S704 - no markup can be left in it
 
 

@@ -234,7 +234,9 @@ class Speaker:
             "unit": self.t.code("unit", action.unit),
             "starts": starts.of(self.language) if starts is not None else self.t.code("starts", action.starts),
         }
-        if action.due_on is not None:
+        if action.deadline == 0:
+            due = self.t("action.due_now")
+        elif action.due_on is not None:
             due = self.t("action.due" if action.deadline is not None else "action.due_date", **fields)
         else:
             due = self.t("action.due_term" if action.deadline is not None else "action.due_none", **fields)

@@ -42,6 +42,8 @@ TEXT: dict[str, str] = {
     ),
     "quiet.none": "No new or raised warning today, but no test could be made either: this is no all-clear. Check the sources first.",
     # 2
+    "warnings.rows_only": "All new and raised warnings are of level IV; they are listed below.",
+    "warnings.none": "No new or raised warning today; section 8 has the coverage.",
     "change.new": "new",
     "change.worsened": "raised",
     "change.unchanged": "unchanged",
@@ -131,6 +133,7 @@ TEXT: dict[str, str] = {
     "action.due": "by {date} ({deadline} {unit} from {starts})",
     "action.due_date": "by {date}",
     "action.due_term": "within {deadline} {unit} from {starts}",
+    "action.due_now": "at once",
     "action.due_none": "no deadline set",
     "action.basis": "{law} {article}",
     "action.unverified": " (unverified)",
@@ -255,7 +258,7 @@ TEXT: dict[str, str] = {
         "Coverage: {records} records in {days} days; {heard} of {expected_sources} expected sources on time; "
         "{models} models, {series} series, {tests} tests; {alarms} above limit{false}."
     ),
-    "coverage.false": " (at a false-discovery rate of {fdr}, at most {n} of them false on average)",
+    "coverage.false": ", {kept} of them kept at a false-discovery rate of {fdr} (at most {n} false on average)",
     "coverage.chance": "{below} tests had p<{level}; chance alone would give at most about {chance}.",
     # 9
     "calibration.none": "{issued:warning|warnings} raised so far; no closures yet, so no share of confirmed ones can be given.",

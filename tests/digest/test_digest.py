@@ -77,6 +77,8 @@ def test_nothing_is_dropped_silently(build, day):
     ]
     digest = build(assessments=many, warnings=warnings, events=[])
     assert len(digest.warnings) == 30
+    assert "今日无新增与升级预警" not in render_markdown(digest, "zh")
+    assert "新增与升级预警均为四级，列表如下。" in render_markdown(digest, "zh")
     assert "另有 24 条未在此列出（四级（蓝色） 24 条）" in render_markdown(digest, "zh")
     assert "24 warnings are not listed here (Level IV (blue): 24)" in render_markdown(digest, "en")
 
@@ -154,7 +156,18 @@ def test_quiet_day_has_its_coverage_proof(build):
     assert "5,208 records" in en
     assert "2 of 4 expected sources" in en
     assert "模拟" not in zh
-    assert "at most 0.7 of them false" in en
+    assert "13 above limit, 13 of them kept at a false-discovery rate of 0.05 (at most 0.7 false on average)" in en
+
+
+def test_q_values_are_made_where_the_run_has_none(build, day):
+    frame = build.__globals__["signals_frame"](day.assessments)
+    q_values = [(0.9 if number > 5 else 0.001) for number in range(len(frame))]
+    given = build(signals=frame.assign(q_value=q_values)).coverage.kept
+    made = build(signals=frame.assign(p_value=[0.0001] + [0.5] * (len(frame) - 1)).drop(columns="q_value"))
+    assert given == sum(
+        number <= 5 for number in range(len(frame)) if frame["region"].iloc[number] in {"220000", "220100", "220102", "220104", "220184"}
+    )
+    assert made.coverage.kept == 1
 
 
 def test_a_day_without_any_test_is_no_all_clear(build):
@@ -244,3 +257,37 @@ def test_infinite_and_missing_figures_stay_out_of_the_json(build, day):
     assert "基线期无发生" in render_markdown(digest, "zh")
     assert "NaN" not in render_json(digest)
     assert "Infinity" not in render_json(digest)
+
+
+def test_a_series_is_shown_once_with_its_newest_period_and_the_widest_place_first(build, day):
+    first = day.assessments[0]
+    older = dataclasses.replace(
+        first.evidence[0], period_start=dt.date(2025, 12, 15), period_end=dt.date(2025, 12, 21), observed=15, windows=1
+    )
+    hotter = dataclasses.replace(first.evidence[1], observed=40)
+    digest = build(assessments=[dataclasses.replace(first, evidence=(hotter, first.evidence[0], older))])
+    card = digest.warnings[0]
+    assert [(item.place.code, item.observed) for item in card.measures] == [("220100", 18), ("220104", 40)]
+    assert card.measures_total == 2
+
+
+def test_what_must_be_done_at_once_says_so(build, day):
+    action = dataclasses.replace(day.assessments[0].actions[0], deadline=0)
+    digest = build(assessments=[dataclasses.replace(day.assessments[0], actions=(action,))])
+    assert "立即办理" in render_markdown(digest, "zh")
+    assert "at once" in render_markdown(digest, "en")
+
+
+def test_measures_due_together_are_one_line_with_all_owners(build, day):
+    first = day.assessments[0].actions[1]
+    other = dataclasses.replace(first, owner={"zh": "平台经营者", "en": "platform"})
+    digest = build(assessments=[dataclasses.replace(day.assessments[0], actions=(first, other, first))])
+    case = next(item for item in digest.cases.this_week if item.warning_id == "W2025-0131")
+    assert (case.count, case.owner.zh) == (3, "县（市、区）市场监督管理局、平台经营者")
+
+
+def test_a_warning_that_rests_on_a_floor_alone(build, day):
+    digest = build(assessments=[dataclasses.replace(day.assessments[0], evidence=())])
+    assert digest.warnings[0].measures == ()
+    assert "依个案底线规则提出，无超限序列" in render_markdown(digest, "zh")
+    assert render_html(digest, "en")

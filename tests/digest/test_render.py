@@ -14,7 +14,7 @@ import pytest
 
 from riskwatch.digest import Trees, render_email, render_html, render_json, render_markdown
 from riskwatch.digest.numbers import amount, percent
-from riskwatch.digest.render import markdown_text
+from riskwatch.digest.render import css_string, markdown_text
 from riskwatch.digest.sentences import ink_on
 from riskwatch.errors import RiskwatchError
 
@@ -193,6 +193,10 @@ def test_simulated_is_said_at_top_end_and_on_every_sheet(ordinary, build):
     assert html.count("模拟数据：本简报由模拟数据生成") == 2
     assert "模拟" not in render_html(build(simulated=False), "zh")
     assert "SIMULATED" not in render_html(build(simulated=False), "en")
+
+
+def test_text_in_a_style_sheet_cannot_close_its_string():
+    assert css_string('a"; } </style> b') == r"a\000022 \00003b  \00007d  \00003c \00002f style\00003e  b"
 
 
 def test_unknown_language_is_named(ordinary):
