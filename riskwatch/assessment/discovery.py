@@ -7,6 +7,7 @@ Soc. B 57:289-300, 1995; valid for independent and for positively dependent test
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,7 @@ from scipy.stats import false_discovery_control
 from riskwatch.assessment.rules import ConfidenceRules
 from riskwatch.errors import DetectorError
 
-__all__ = ["SERIES", "SIGNAL_COLUMNS", "Judged", "judge", "q_values"]
+__all__ = ["SERIES", "SIGNAL_COLUMNS", "Judged", "judge", "q_values", "unseen_tests"]
 
 SERIES = ["model", "stream", "product", "industry", "region", "stratum", "frequency"]
 TEXT = [*SERIES, "source_type", "detector", "detector_hash"]
@@ -45,8 +46,15 @@ class Judged:
     dropped: int
 
 
-def q_values(p_values: npt.ArrayLike) -> npt.NDArray[np.float64]:
+def q_values(p_values: npt.ArrayLike, *, unseen: int = 0) -> npt.NDArray[np.float64]:
     """Return Benjamini-Hochberg q-values, shape (tests,).
+
+    Parameters
+    ----------
+    p_values : array_like of float, shape (tests,)
+        One-sided p-values.
+    unseen : int
+        Tests that would have been made but for their own small count: they are counted with p = 1.
 
     Raises
     ------
@@ -59,7 +67,16 @@ def q_values(p_values: npt.ArrayLike) -> npt.NDArray[np.float64]:
     wrong = ~((p >= 0) & (p <= 1))
     if wrong.any():
         raise DetectorError(f"q_values: p-values must lie in [0, 1], got {p[wrong][0]} ({int(wrong.sum())} of {p.size} are wrong)")
-    return np.asarray(false_discovery_control(p, method="bh"), dtype=np.float64)
+    return np.asarray(false_discovery_control(np.append(p, np.ones(unseen)), method="bh"), dtype=np.float64)[: p.size]
+
+
+def unseen_tests(reasons: Iterable[str]) -> int:
+    """Return how many cells were left out because of the very count that would have been tested.
+
+    A cell that is judged only if it holds enough cases is selected for being high; leaving the low ones out of the control of
+    false discoveries would count its p-value as better than it is.
+    """
+    return sum(reason == "too-few-cases" for reason in reasons)
 
 
 def judge(signals: pd.DataFrame, rules: ConfidenceRules) -> Judged:
@@ -102,7 +119,7 @@ def judge(signals: pd.DataFrame, rules: ConfidenceRules) -> Judged:
             f"assess: each series and period must be judged once, but model {row['model']!r}, product {row['product']!r}, "
             f"region {row['region']!r}, period {row['period_start'].date()} is there twice"
         )
-    table["q_value"] = q_values(table["p_value"])
+    table["q_value"] = q_values(table["p_value"], unseen=unseen_tests(reason))
     table["excess"] = table["observed"] - table["expected"]
     # Only an excess counts: a fall in failures is no warning.
     table["alarm"] = table["alarm"] & (table["excess"] > 0)

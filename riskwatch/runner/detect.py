@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,6 +24,7 @@ from riskwatch.errors import RiskwatchError
 from riskwatch.panel import BuiltPanel, SparseRule, build_panel
 from riskwatch.records.streams import STREAMS
 from riskwatch.runner.context import RunContext
+from riskwatch.runner.freshness import ABSENT, Freshness, freshness_by_source
 from riskwatch.store import DetectionResult
 
 __all__ = ["Detection", "ModelRun", "detect", "model_panel", "signal_frame"]
@@ -87,18 +88,29 @@ def _record_columns(model: ModelDefinition) -> list[str]:
     return list(dict.fromkeys(columns))
 
 
-def _window(ctx: RunContext, model: ModelDefinition) -> tuple[dt.date, dt.date]:
+def heard_until(ctx: RunContext, model: ModelDefinition, fresh: Mapping[str, Freshness]) -> dt.date:
+    """Return the newest day on which any of a model's sources was heard, at most the as-of day.
+
+    Periods ripen by what was heard, not by the calendar: when a source falls silent, the weeks it reported in part stay unripe, and
+    their low counts are not taken for a recovery.
+    """
+    names = model.sources or [name for name, source in ctx.definitions.sources.items() if source.stream == model.stream]
+    heard = [day for name in names if (day := fresh.get(name, ABSENT).newest_known) is not None]
+    return min(max(heard), ctx.as_of) if heard else ctx.as_of
+
+
+def _window(ctx: RunContext, model: ModelDefinition, fresh: Mapping[str, Freshness]) -> tuple[dt.date, dt.date]:
     """Return the first and the last day of the periods that a model looks at: its history up to the newest ripe period."""
-    newest = last_complete_period(ctx.as_of, model.frequency, ripe_after_days=model.ripe_after_days)
+    newest = last_complete_period(heard_until(ctx, model, fresh), model.frequency, ripe_after_days=model.ripe_after_days)
     number = int(period_numbers(pd.PeriodIndex([newest]))[0])
     ends = periods_from_numbers(np.array([number - model.history_periods + 1, number]), model.frequency)
     starts, finishes = period_bounds(ends)
     return starts[0].item(), finishes[1].item()
 
 
-def model_panel(ctx: RunContext, model: ModelDefinition) -> BuiltPanel:
+def model_panel(ctx: RunContext, model: ModelDefinition, fresh: Mapping[str, Freshness] | None = None) -> BuiltPanel:
     """Build a model's panel from what the store knew on the as-of day, up to the newest ripe period."""
-    start, until = _window(ctx, model)
+    start, until = _window(ctx, model, freshness_by_source(ctx.store, ctx.as_of) if fresh is None else fresh)
     frame = ctx.store.read_records(
         model.stream,
         columns=_record_columns(model),
@@ -182,9 +194,9 @@ def _number(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def detection_id(ctx: RunContext, model: ModelDefinition) -> str:
+def detection_id(ctx: RunContext, model: ModelDefinition, fresh: Mapping[str, Freshness]) -> str:
     """Return the address of a model's detection: a hash of all that its numbers rest on."""
-    start, until = _window(ctx, model)
+    start, until = _window(ctx, model, fresh)
     basis = {
         "model": ctx.definitions.hashes[f"models.{model.name}"],
         "trees": {name: tree.fingerprint for name, tree in sorted(ctx.trees.items())},
@@ -218,11 +230,11 @@ def _read_back(ctx: RunContext, model: ModelDefinition, address: str) -> ModelRu
     return ModelRun(model.name, address, True, frame[list(SIGNAL_COLUMNS)], rolled_up, ctx.store.read_history(address))
 
 
-def _detect_one(ctx: RunContext, model: ModelDefinition) -> ModelRun:
-    address = detection_id(ctx, model)
+def _detect_one(ctx: RunContext, model: ModelDefinition, fresh: Mapping[str, Freshness]) -> ModelRun:
+    address = detection_id(ctx, model, fresh)
     if ctx.store.has_detection(address):
         return _read_back(ctx, model, address)
-    built = model_panel(ctx, model)
+    built = model_panel(ctx, model, fresh)
     method = detector(model.detector, **model.parameters)
     signals = method.detect(built.panel, periods=built.panel.periods[-model.judge :])
     return ModelRun(model.name, address, False, signal_frame(model, signals), _rolled_up(built.rolled_up), _history(built, signals))
@@ -232,11 +244,12 @@ def detect(ctx: RunContext, names: Sequence[str] = ()) -> Detection:
     """Run the named models, or all in force. A model that fails is reported and the others go on."""
     chosen = [model for name, model in ctx.definitions.models.items() if not names or name in names]
     detection = Detection()
+    fresh = freshness_by_source(ctx.store, ctx.as_of)
     with ctx.reporter.task("detect", total=len(chosen)) as task:
         for model in chosen:
             ctx.heartbeat()
             try:
-                detection.runs.append(_detect_one(ctx, model))
+                detection.runs.append(_detect_one(ctx, model, fresh))
             except (RiskwatchError, ArithmeticError, ValueError, np.linalg.LinAlgError) as error:
                 detection.failed[model.name] = f"{type(error).__name__}: {error}"
                 ctx.reporter.say(f"detect {model.name}: failed: {error}")

@@ -15,7 +15,8 @@ from riskwatch.definitions.types import HttpReader, SqlReader
 from riskwatch.dimensions import Tree
 from riskwatch.errors import RiskwatchError
 from riskwatch.runner.context import open_store
-from riskwatch.runner.quality import ABSENT, freshness_by_source, source_state
+from riskwatch.runner.freshness import ABSENT, freshness_by_source
+from riskwatch.runner.quality import source_state
 from riskwatch.store import Store
 
 __all__ = ["Finding", "examine"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 from typing import Literal
 
 import pandas as pd
@@ -12,10 +11,10 @@ from riskwatch.definitions.types import SourceDefinition
 from riskwatch.digest.inputs import QualityReport, SourceHealth
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.detect import Detection
+from riskwatch.runner.freshness import ABSENT, freshness_by_source
 from riskwatch.runner.pull import PullReport
-from riskwatch.store import Store
 
-__all__ = ["ABSENT", "Freshness", "assessment_quality", "freshness_by_source", "quality_report", "source_health", "source_state"]
+__all__ = ["assessment_quality", "quality_report", "source_health", "source_state"]
 
 State = Literal["on-time", "late", "silent", "closed", "failed"]
 
@@ -49,28 +48,6 @@ _PARTLY = ("部分文件未能读取，详见运行日志", "some files could no
 
 
 _WORST = ("on-time", "late", "fail", "silent")
-
-
-@dataclass(frozen=True)
-class Freshness:
-    """What the store knew of one source on a day; rows are those of the last 28 days."""
-
-    newest_event: dt.date | None = None
-    newest_known: dt.date | None = None
-    recent: int = 0
-    open_quarantine: int = 0
-
-
-ABSENT = Freshness()
-
-
-def freshness_by_source(store: Store, as_of: dt.date) -> dict[str, Freshness]:
-    """Return how fresh each source is that ever sent anything."""
-    frame = store.freshness(as_of)
-    days = {name: [None if pd.isna(day) else day.date() for day in frame[name]] for name in ("newest_event", "newest_known")}
-    counts = zip(frame["recent"].astype(int).tolist(), frame["open_quarantine"].astype(int).tolist(), strict=True)
-    rows = zip(frame["source"], days["newest_event"], days["newest_known"], counts, strict=True)
-    return {str(name): Freshness(event, known, *figures) for name, event, known, figures in rows}
 
 
 def source_health(ctx: RunContext, pulls: list[PullReport]) -> tuple[SourceHealth, ...]:

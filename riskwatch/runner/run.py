@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from riskwatch import __version__
-from riskwatch.assessment import Action, Assessment, Grade, assess, q_values
+from riskwatch.assessment import Action, Assessment, Grade, assess, q_values, unseen_tests
 from riskwatch.assessment import to_payload as assessment_payload
 from riskwatch.definitions.types import PipelineDefinition
 from riskwatch.digest import Digest, QualityReport
@@ -144,7 +144,7 @@ def _with_q(signals: pd.DataFrame) -> pd.DataFrame:
     judged = (signals["reason"] == "").to_numpy() & signals["p_value"].notna().to_numpy()
     q = pd.Series(float("nan"), index=signals.index)
     if judged.any():
-        q[judged] = q_values(signals.loc[judged, "p_value"].to_numpy(dtype=float))
+        q[judged] = q_values(signals.loc[judged, "p_value"].to_numpy(dtype=float), unseen=unseen_tests(signals["reason"]))
     return signals.assign(q_value=q)
 
 
