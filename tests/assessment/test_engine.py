@@ -347,3 +347,27 @@ def test_ties_and_dates_as_pandas_stamps_are_the_same_run():
     rows = twice("scooters")
     stamps = [{**row, "period_start": pd.Timestamp(row["period_start"]), "period_end": pd.Timestamp(row["period_end"])} for row in rows]
     assert [to_payload(one) for one in judge_run(rows)] == [to_payload(one) for one in judge_run(stamps)]
+
+
+def test_a_recall_abroad_lifts_and_names_the_hazard():
+    notice = {
+        "source": "rasff",
+        "event_date": AS_OF - dt.timedelta(days=4),
+        "product": "dolls",
+        "region": None,
+        "industry": None,
+        "origin": "220101",
+        "risk_decision": "serious",
+        "hazard_class": "Pathogenic micro-organisms",
+        "hazard": None,
+        "notices": 1,
+    }
+    rows = twice("dolls", stream="external_notice")
+    notices = [{**notice, "record_key": str(n), "title": "dolls from abroad", "notice_type": "information"} for n in range(4)]
+    plain = only(judge_run(rows, notices=notices))
+    assert plain.hazard == "microbiological"
+    assert plain.facts["external"]["notices"] == 4
+    assert plain.facts["external"]["largest_origins"] == {"220101": 4.0}
+    recalled = only(judge_run(rows, notices=[*notices[:3], {**notices[3], "notice_type": "recall from consumers"}]))
+    assert "lift.recalled-abroad" in next(step for step in recalled.steps if step.rule == "lift").inputs["because"]
+    assert recalled.facts["external"]["recalled"] == 1
