@@ -151,7 +151,7 @@ def _html(page: Page, images: list[str]) -> str:
 
 
 def css_string(text: str) -> Markup:
-    """Escape ``text`` for a quoted string of a style sheet: all but letters, digits and spaces become code points, each ended by a space."""
+    """Escape ``text`` for a quoted string of a style sheet: all but letters, digits and spaces become code points."""
     safe = "".join(char if char.isalnum() or char == " " else f"\\{ord(char):06x} " for char in text)
     return Markup(safe)  # noqa: S704 - no markup can be left in it
 
