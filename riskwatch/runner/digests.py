@@ -10,16 +10,14 @@ from pathlib import Path
 import pandas as pd
 
 from riskwatch.assessment import Action, Assessment
-from riskwatch.assessment.rules import GradingRules
 from riskwatch.definitions.types import Centre
 from riskwatch.digest import (
     Digest,
-    GradeLabel,
     Labels,
     QualityReport,
-    Text,
     Trees,
     build_digest,
+    labels_from_rules,
     render_html,
     render_json,
     render_markdown,
@@ -50,19 +48,13 @@ class DigestInputs:
 
 
 def _labels(ctx: RunContext) -> Labels:
-    rules: GradingRules = ctx.grading
-    grades = tuple(
-        GradeLabel(
-            grade=name,
-            name=Text(zh=f"{label.label.zh}（{label.colour.zh}）", en=f"{label.label.en} ({label.colour.en})"),
-            colour=label.hex,
-        )
-        for name, label in rules.levels.items()
-        if name in {"I", "II", "III", "IV"}
+    return labels_from_rules(
+        levels={str(name): level for name, level in ctx.grading.levels.items()},
+        hazards=ctx.hazards.classes,
+        starts=ctx.actions.starts,
+        models={name: model.label for name, model in ctx.definitions.models.items()},
+        reviewers={str(name): count for name, count in ctx.grading.review.reviewers.items()},
     )
-    models = {name: Text(zh=model.label.zh, en=model.label.en) for name, model in ctx.definitions.models.items()}
-    hazards = {code: Text(zh=item.label.zh, en=item.label.en) for code, item in ctx.hazards.classes.items()}
-    return Labels(grades=grades, models=models, hazards=hazards)
 
 
 def _histories(detection: Detection) -> dict[tuple[str, str, str, str, str], pd.DataFrame]:

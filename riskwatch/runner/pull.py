@@ -62,8 +62,7 @@ class _Judged:
 def _judge(batch: RawBatch, source: SourceDefinition, ctx: RunContext) -> _Judged:
     payload = b"" if ctx.dry_run else compress(batch.table)
     try:
-        # Rows are numbered from 0 within the batch; the store adds the batch's place in its file.
-        parsed = parse(batch.table, source, ctx.trees, today=max(ctx.today, ctx.as_of), first_row=0)
+        parsed = parse(batch.table, source, ctx.trees, today=max(ctx.today, ctx.as_of), first_row=batch.first_row)
     except RecordError as error:
         return _Judged(batch, payload, None, str(error))
     return _Judged(batch, payload, parsed, "")
@@ -138,7 +137,7 @@ def _judge_again(ctx: RunContext, source: SourceDefinition, report: PullReport) 
     """Judge what landed and was never judged: a run was killed in between, or the mapping was wrong and has been mended."""
     for landed, table in ctx.store.pending(source.name):
         try:
-            parsed = parse(table, source, ctx.trees, today=max(ctx.today, ctx.as_of), first_row=0)
+            parsed = parse(table, source, ctx.trees, today=max(ctx.today, ctx.as_of), first_row=landed.first_row)
         except RecordError as error:
             report.faults.append(f"{landed.name}: {error}")
             continue
@@ -154,7 +153,7 @@ def _keep_bad_rows(ctx: RunContext, source: SourceDefinition, fault: SourceFault
     batch = RawBatch(source.name, fault.name, key, text, first_row=fault.rows[0].row_no, cursor=None, last=True)
     rejected = pd.DataFrame(
         {
-            "row_no": np.arange(len(fault.rows)),
+            "row_no": batch.first_row + np.arange(len(fault.rows)),
             "field": "",
             "rule": RAGGED,
             "value": [row.text for row in fault.rows],

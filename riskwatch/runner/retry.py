@@ -10,6 +10,7 @@ from riskwatch.errors import RecordError
 from riskwatch.records import STREAMS, Parsed, parse
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.pull import RAGGED, TEXT_COLUMN, nothing_but
+from riskwatch.store import Landed
 
 __all__ = ["retry_quarantine"]
 
@@ -23,14 +24,14 @@ def retry_quarantine(ctx: RunContext, source: str | None = None) -> dict[str, di
         By source: findings ``tried``, ``resolved`` (their rows are records now) and ``remaining``.
     """
 
-    def judge(name: str, table: pa.Table) -> Parsed:
-        definition = ctx.definitions.sources[name]
+    def judge(landed: Landed, table: pa.Table) -> Parsed:
+        definition = ctx.definitions.sources[landed.source]
         if table.column_names == [TEXT_COLUMN]:
-            return _still(definition.stream, table, RAGGED, "the row fits no table: it must be sent again")
+            return _still(landed, table, RAGGED, "the row fits no table: it must be sent again")
         try:
-            return parse(table, definition, ctx.trees, today=max(ctx.today, ctx.as_of), first_row=0)
+            return parse(table, definition, ctx.trees, today=max(ctx.today, ctx.as_of), first_row=landed.first_row)
         except RecordError as error:
-            return _still(definition.stream, table, "unreadable", error.message)
+            return _still(landed, table, "unreadable", error.message)
 
     counts = {}
     for name in [source] if source is not None else list(ctx.definitions.sources):
@@ -41,7 +42,9 @@ def retry_quarantine(ctx: RunContext, source: str | None = None) -> dict[str, di
     return counts
 
 
-def _still(stream: str, table: pa.Table, rule: str, message: str) -> Parsed:
+def _still(landed: Landed, table: pa.Table, rule: str, message: str) -> Parsed:
     """Reject every row of a table."""
-    rejected = pd.DataFrame({"row_no": np.arange(table.num_rows), "field": "", "rule": rule, "value": "", "message": message})
-    return nothing_but(STREAMS[stream], rejected)
+    rejected = pd.DataFrame(
+        {"row_no": landed.first_row + np.arange(table.num_rows), "field": "", "rule": rule, "value": "", "message": message}
+    )
+    return nothing_but(STREAMS[landed.stream], rejected)

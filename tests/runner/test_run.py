@@ -27,7 +27,7 @@ def state_of(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
         "spot_check": "select source, record_key, version, known_at, superseded_at, content_hash from record_spot_check",
         "injury": "select source, record_key, version, known_at, superseded_at, content_hash from record_injury",
         "notice": "select source, record_key, version, known_at, superseded_at, content_hash from record_external_notice",
-        "items": "select r.record_key, i.item_no, i.item, i.verdict from record_spot_check_item i join record_spot_check r using (record_id)",
+        "items": "select record_key, item_no, item, i.verdict from record_spot_check_item i join record_spot_check using (record_id)",
         "quarantine": "select source, row_no, field, rule, state from quarantine",
         "batch": "select source, name, first_row, n_rows, state from batch",
         "signal": "select * from signal",
@@ -131,7 +131,7 @@ def test_silence_is_not_recovery(own_demo: Path) -> None:
 
 def test_the_past_is_refused_but_may_be_looked_at(own_demo: Path) -> None:
     before = state_of(own_demo)
-    with pytest.raises(AsOfError, match="2025-06-30 lies before 2025-12-31.*--dry-run"):
+    with pytest.raises(AsOfError, match=r"2025-06-30 lies before 2025-12-31.*--dry-run"):
         Project(own_demo).run("daily", as_of="2025-06-30")
     report = Project(own_demo).run("daily", as_of="2025-06-30", dry_run=True)
     assert report.records["injury"] < Project(own_demo).run("daily").records["injury"]
@@ -141,7 +141,7 @@ def test_the_past_is_refused_but_may_be_looked_at(own_demo: Path) -> None:
 
 def test_two_runs_at_once_the_second_names_the_holder(own_demo: Path) -> None:
     project = Project(own_demo)
-    with project.leased(label="daily"), pytest.raises(LeaseHeldError, match="daily on .* process"):
+    with project.leased(label="daily"), pytest.raises(LeaseHeldError, match=r"daily on .* process"):
         Project(own_demo).run("daily")
 
 
