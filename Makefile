@@ -41,8 +41,8 @@ bench: setup ## all benchmarks; docs/benchmarks.md tells what each measures
 
 .PHONY: pins
 pins: ## renew constraints.txt (needs uv)
-	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --extra test setup.cfg -o constraints.txt
-	@sed -i "1i # Pinned versions of everything that riskwatch and its tests rest on; \\`make pins\\` renews them." constraints.txt
+	@{ echo "# Pinned versions of everything that riskwatch and its tests rest on; 'make pins' renews them."; \
+	  uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --extra test setup.cfg; } > constraints.txt
 
 .PHONY: format
 format: setup ## format and fix what can be fixed

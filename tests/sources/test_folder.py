@@ -67,7 +67,7 @@ def test_csv_in_any_encoding_gives_the_same_rows(tmp_path, read, content):
         ),
         (
             "a.csv.gz",
-            gzip.compress(CSV.encode() * 1000)[:-40],
+            gzip.compress(CSV.encode() * 1000, mtime=0)[:-40],
             "the gzip file is truncated: it ends before its end mark; nothing of it was read",
         ),
         ("a.csv.gz", b"\x1f\x8bnonsense and more of it", "is not a sound gzip file"),
@@ -256,7 +256,7 @@ def test_names_packed_on_chinese_windows_are_read_as_gb18030(tmp_path, read):
 @pytest.mark.parametrize("name", ["bomb.csv.gz", "bomb.zip", "bomb.csv"])
 def test_what_unpacks_beyond_the_limit_is_refused(tmp_path, read, name):
     plain = b"a,b\n" + b"1,2\n" * 100_000
-    content = {"bomb.csv.gz": gzip.compress(plain), "bomb.zip": zipped({"bomb.csv": plain}), "bomb.csv": plain}[name]
+    content = {"bomb.csv.gz": gzip.compress(plain, mtime=0), "bomb.zip": zipped({"bomb.csv": plain}), "bomb.csv": plain}[name]
     put(tmp_path, name, content)
     batches, (fault,) = read(max_bytes=100_000)
     assert batches == []
@@ -276,7 +276,7 @@ def test_no_temporary_file_is_left_behind(tmp_path, read, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
     (tmp_path / "tmp").mkdir()
     put(tmp_path, "a.zip", zipped({"a.csv": CSV.encode("gb18030")}))
-    put(tmp_path, "b.csv.gz", gzip.compress(CSV.encode("gb18030")))
+    put(tmp_path, "b.csv.gz", gzip.compress(CSV.encode("gb18030"), mtime=0))
     assert len(read()[0]) == 2
     assert list((tmp_path / "tmp").iterdir()) == []
 
@@ -423,7 +423,7 @@ def test_damaged_files_of_every_kind_are_read_or_reported_never_crash(tmp_path, 
     pq.write_table(pa.table({"a": list(range(500))}), tmp_path / "w.parquet")
     xlsx, parquet = (tmp_path / "w.xlsx").read_bytes(), (tmp_path / "w.parquet").read_bytes()
     whole = {
-        "a.csv": text.encode(), "b.csv": text.encode("gb18030"), "c.csv.gz": gzip.compress(text.encode()), "d.xlsx": xlsx,
+        "a.csv": text.encode(), "b.csv": text.encode("gb18030"), "c.csv.gz": gzip.compress(text.encode(), mtime=0), "d.xlsx": xlsx,
         "e.parquet": parquet, "f.zip": zipped({"a.csv": text.encode(), "b.xlsx": xlsx}), "g.jsonl": b"{}\n" * 50,
         "h.xls": xlsx,
     }  # fmt: skip
