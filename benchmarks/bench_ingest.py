@@ -108,7 +108,7 @@ def batches(frames: list[pd.DataFrame], raws: list[pa.Table], tag: str) -> Itera
     for i, (frame, raw) in enumerate(zip(frames, raws, strict=True)):
         yield (
             Raw("bench", f"{tag}.csv", key, raw, i * BATCH + 1, None, i == len(frames) - 1),
-            Parsed(frame, nothing, rejected, pd.DataFrame(columns=["row_no", "into"])),
+            Parsed(frame, nothing, rejected, pd.DataFrame(columns=["row_no", "into", "reason"])),
         )
 
 

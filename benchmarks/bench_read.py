@@ -46,7 +46,7 @@ def fill(url: str, rows: int) -> None:
                 make_records(raw.first_row - 1, min(BATCH, rows - raw.first_row + 1), rng),
                 nothing,
                 rejected,
-                pd.DataFrame(columns=["row_no", "into"]),
+                pd.DataFrame(columns=["row_no", "into", "reason"]),
             ),
             "spot_check",
             arrived_at=NOW,

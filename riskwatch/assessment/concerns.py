@@ -191,8 +191,13 @@ class _Merger:
             densest = self._densest(counted)
             if not any(paths.within(region, densest) or paths.within(densest, region) for region in judged):
                 found = densest
+        if found:
+            return found
         roots = {paths.path(region)[0] for region in counted}
-        return found or (roots.pop() if len(roots) == 1 else "")
+        root = roots.pop() if len(roots) == 1 else ""
+        # The whole jurisdiction is the smallest place that holds every place watched, not the root of the code list.
+        watched = paths.common(sorted(set(self.table["region"]) - {""}))
+        return watched if watched and paths.within(watched, root) and all(paths.within(one, watched) for one in counted) else root
 
     def _densest(self, counts: Mapping[str, float]) -> str:
         """Return the deepest region with at least ``anchor_share`` of the counts; "" where none is known."""

@@ -65,11 +65,17 @@ def decide(inputs: Inputs, rules: GradingRules) -> Decision:
 
     lifts = _lifts(inputs, rules)
     steps += lifts
+    ceiling = Grade[rules.lifts.ceiling]
     hit = [step.rule for step in lifts if step.outcome == "holds"]
     strong = CONFIDENCES.index(_confidence(inputs.confidence)) >= CONFIDENCES.index(rules.lifts.min_confidence)
-    if hit and strong and grade < Grade.I:
+    # The highest level is not reached by a lift alone: it needs C3, or a floor (a death, a large event) under the concern.
+    sure = inputs.confidence == "C3" or any(floor.grade >= ceiling for floor in inputs.floors)
+    below = grade < (Grade.I if sure else ceiling)
+    if hit and strong and below:
         grade = Grade(grade + 1)
         steps.append(Step("lift", {"because": hit}, "raised by one in total", grade))
+    elif hit and strong and grade < Grade.I:
+        steps.append(Step("lift", {"because": hit, "ceiling": ceiling.name}, "not lifted beyond the ceiling without C3 or a floor", grade))
     elif hit:
         why = "confidence too low to lift" if not strong else "already the highest level"
         steps.append(Step("lift", {"because": hit, "min_confidence": rules.lifts.min_confidence}, why, grade))

@@ -179,6 +179,7 @@ class Lifts(Rule):
     """Any one of these raises the grade by one, all together by one."""
 
     basis: Basis
+    ceiling: WarningLevel = Field(description="a lift goes beyond this level only with C3, or with a floor at or above it")
     min_confidence: Confidence = Field(description="no lift below this confidence")
     vulnerable_share: Share = Field(description="share of injured under 15 or over 64 that counts as vulnerable users")
     vulnerable_min_persons: int = Field(ge=1)

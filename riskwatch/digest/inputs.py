@@ -200,9 +200,9 @@ class QualityReport:
     sources : tuple of SourceHealth
         Every source that the profile expects, silent ones included.
     window_days : int
-        Days over which records and duplicates are counted.
+        Days over which records are counted.
     duplicates : int
-        Records suspected of repeating another one, in the window.
+        Rows that only repeated what was known, of all that ever came.
     rolled_up : tuple of str
         Keys of series too thin to model, which were judged as part of their parent.
     refused : mapping of str to int

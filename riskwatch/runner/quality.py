@@ -102,7 +102,7 @@ def quality_report(ctx: RunContext, detection: Detection, pulls: list[PullReport
     refused = signals.loc[signals["reason"] != "", "reason"].value_counts()
     return QualityReport(
         sources=source_health(ctx, pulls),
-        duplicates=sum(report.duplicates for report in pulls),
+        duplicates=ctx.store.repeated_rows(),
         rolled_up=tuple(series),
         refused={str(reason): int(count) for reason, count in refused.items()},
         failed_models=tuple(sorted(detection.failed)),

@@ -34,7 +34,7 @@ class Judged(Protocol):
 
     ``records`` has a column per ``Stream.all_fields`` plus ``row_no`` and ``known_on`` (NaT: on arrival); ``items`` has ``record_key``,
     ``item_no``, the stream's item fields and ``row_no`` of the owning record; ``rejected`` has ``row_no, field, rule, value, message``;
-    ``merged`` has ``row_no, into``: rows that became part of the record of row ``into``. Row numbers are those of the file: the
+    ``merged`` has ``row_no, into, reason``: rows that became part of the record of row ``into``. Row numbers are those of the file: the
     first row of the batch has the number ``Landed.first_row``.
     """
 
@@ -118,7 +118,12 @@ def ingest(
         counts = store_records(session, landed, judged.records, judged.items, content_hash=content_hash, arrived_on=arrived_on)
         rejected = store_rejected(session, landed, judged.rejected, raw, now)
         counts += IngestCounts(rejected=rejected)
-        session.execute(batch.update().where(batch.c.batch_id == landed.batch_id).values(state="judged", n_rejected=rejected))
+        repeated = int((judged.merged["reason"] == "duplicate").sum())
+        session.execute(
+            batch.update()
+            .where(batch.c.batch_id == landed.batch_id)
+            .values(state="judged", n_rejected=rejected, n_same=batch.c.n_same + repeated)
+        )
     return counts
 
 

@@ -15,7 +15,7 @@ from riskwatch.store.columns import arrow_rows
 from riskwatch.store.database import Database, instant
 from riskwatch.store.tables import batch, raw_chunk
 
-__all__ = ["Landed", "Raw", "compress", "find_batch", "land", "pending", "read_raw", "seen_keys"]
+__all__ = ["Landed", "Raw", "compress", "find_batch", "land", "pending", "read_raw", "repeated_rows", "seen_keys"]
 
 
 class Raw(Protocol):
@@ -193,3 +193,9 @@ def seen_keys(database: Database, source: str) -> frozenset[str]:
     query = sa.select(batch.c.content_key).where(batch.c.source == source).group_by(batch.c.content_key).having(whole, judged)
     with database.session(f'list what was read of source "{source}"') as session:
         return frozenset(row["content_key"] for row in session.rows(query))
+
+
+def repeated_rows(database: Database) -> int:
+    """Return how many rows, of all that ever landed, repeated a row of their batch or the current version of their record."""
+    with database.session("count repeated rows") as session:
+        return int(session.scalar(sa.select(sa.func.coalesce(sa.func.sum(batch.c.n_same), 0))))

@@ -155,6 +155,10 @@ class Store:
         """Return how many records of a stream were known on a day."""
         return read.count_records(self.database, stream, as_of)
 
+    def repeated_rows(self) -> int:
+        """Return how many rows, of all that ever landed, only repeated what was known."""
+        return landing.repeated_rows(self.database)
+
     def describe(self) -> str:
         """Say which database this is, without its password."""
         return self.database.shown

@@ -32,7 +32,7 @@ def changed(name, path, value):
         (("uplift", "rows", 0, "to", "S"), "L", "an uplift must not lower a risk"),
         (("table", "cells", "S", "C3"), "IV", "more confidence must not lower the grade"),
         (("table", "cells", "L", "C3"), "I", "L x C3 must not be graded above M x C3"),
-        (("confidence", "q_strong"), 0.06, "q_strong <= q_weak <= q_review, got 0.06, 0.05, 0.2"),
+        (("confidence", "q_strong"), 0.06, "q_decisive <= q_strong <= q_weak <= q_review, got 0.001, 0.06, 0.05, 0.2"),
         (("probability", "coverage"), {"other": 0.5}, "needs an entry 'default'"),
         (("severity", "outcomes", "died"), 5, "severity must lie between 1 and 4"),
         (("surprise",), 1, "Extra inputs are not permitted"),

@@ -34,17 +34,17 @@ def test_the_figures_of_the_page(found):
     assert f"= {cluster['stand_for']:g} estimated" in PAGE
     assert f"severity {cluster['severity_percentile']}; maximum: {cluster['severity_maximum']}" in PAGE
     second, third = found.facts["scenarios"]
-    assert f"16/40 = {second['probability']:.4f}" in PAGE
-    assert f"4/40 = {third['probability']:.4f}" in PAGE
-    assert (found.risk, found.risk_range, found.confidence) == ("H", ("M", "S"), "C2")
-    assert (found.scope, found.grade) == (Scope.REGIONAL, Grade.III)
+    assert f"16/40 = {second['probability']:.5f}" in PAGE
+    assert f"4/40 = {third['probability']:.5f}" in PAGE
+    assert (found.risk, found.risk_range, found.confidence) == ("M", ("L", "H"), "C2")
+    assert (found.scope, found.grade) == (Scope.REGIONAL, Grade.IV)
     assert found.scope_figures["touched"] == 1
     assert found.scope_figures["judged"] == 4
 
 
 def test_what_would_change_as_on_the_page(found):
     ends = [sentence["en"].rsplit("becomes ", 1)[1] for sentence in found.what_would_change]
-    assert ends == ["Level II (orange).", "Level II (orange).", "Level IV (blue).", "Level IV (blue)."]
+    assert ends == ["Level III (yellow).", "Level III (yellow).", "Watch (grey).", "Watch (grey)."]
 
 
 def test_prevalence_in_targeted_samples_is_only_an_upper_bound():

@@ -131,7 +131,7 @@ def test_silence_is_not_recovery(own_demo: Path) -> None:
 
 def test_the_past_is_refused_but_may_be_looked_at(own_demo: Path) -> None:
     before = state_of(own_demo)
-    with pytest.raises(AsOfError, match=r"2025-06-30 lies before 2025-12-31.*--dry-run"):
+    with pytest.raises(AsOfError, match=r"(?s)2025-06-30 lies before 2025-12-31.*--dry-run"):
         Project(own_demo).run("daily", as_of="2025-06-30")
     report = Project(own_demo).run("daily", as_of="2025-06-30", dry_run=True)
     assert report.records["injury"] < Project(own_demo).run("daily").records["injury"]
@@ -141,7 +141,7 @@ def test_the_past_is_refused_but_may_be_looked_at(own_demo: Path) -> None:
 
 def test_two_runs_at_once_the_second_names_the_holder(own_demo: Path) -> None:
     project = Project(own_demo)
-    with project.leased(label="daily"), pytest.raises(LeaseHeldError, match=r"daily on .* process"):
+    with project.leased(label="daily"), pytest.raises(LeaseHeldError, match=r"held by daily on .*process"):
         Project(own_demo).run("daily")
 
 
@@ -158,7 +158,11 @@ def test_a_model_that_breaks_does_not_stop_the_others(own_demo: Path, monkeypatc
     assert report.failed_models == {"spot-check-failures": "ValueError: broken on purpose"}
     assert report.exit_code == 1
     digest = json.loads((own_demo / "var/demo/digests/2026-01-20/jilin-province.json").read_text(encoding="utf-8"))
-    assert "spot-check-failures" in json.dumps(digest["quality"])
+    assert project_label(own_demo) in json.dumps(digest["quality"], ensure_ascii=False)
+
+
+def project_label(folder: Path) -> str:
+    return Project(folder).definitions.models["spot-check-failures"].label.en
 
 
 class Killed(BaseException):

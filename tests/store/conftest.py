@@ -105,7 +105,7 @@ def parsed(
         records,
         no_items() if items is None else items,
         rejections() if rejected is None else rejected,
-        pd.DataFrame(merged or [], columns=["row_no", "into"]),
+        pd.DataFrame([(*entry, "duplicate")[:3] for entry in merged or []], columns=["row_no", "into", "reason"]),
     )
 
 
