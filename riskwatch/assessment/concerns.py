@@ -197,7 +197,8 @@ class _Merger:
         root = roots.pop() if len(roots) == 1 else ""
         # The whole jurisdiction is the smallest place that holds every place watched, not the root of the code list.
         watched = paths.common(sorted(set(self.table["region"]) - {""}))
-        return watched if watched and paths.within(watched, root) and all(paths.within(one, watched) for one in counted) else root
+        known = bool(counted) and paths.within(watched, root) and all(paths.within(one, watched) for one in counted)
+        return watched if known else root
 
     def _densest(self, counts: Mapping[str, float]) -> str:
         """Return the deepest region with at least ``anchor_share`` of the counts; "" where none is known."""
