@@ -9,7 +9,8 @@ riskwatch=.venv/bin/riskwatch
 if [ -z "$data" ]; then
     [ -f data/demo_truth/ledger.csv ] || $riskwatch simulate data
     $riskwatch check
-    $riskwatch run daily ${as_of:+--as-of "$as_of"}
+    # Five weekly runs: the last digest is an ordinary one, with what is new, what got worse and what has recovered.
+    if [ -n "$as_of" ]; then $riskwatch run daily --as-of "$as_of"; else $riskwatch run daily --from 2025-12-03 --every week; fi
 else
     $riskwatch --profile real --data "$data" check
     for day in ${as_of:-2014-12-31 2015-11-30 2019-12-31 2020-11-30 2022-07-31 2025-08-10}; do
