@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -48,3 +50,24 @@ def real_data() -> Path:
     if not (REAL_DATA / "neiss_youth_2011_2019").is_dir():
         pytest.skip(f"no real data in {REAL_DATA} (set RISKWATCH_REAL_DATA)")
     return REAL_DATA
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """URL of a PostgreSQL server, started for the tests unless RISKWATCH_TEST_POSTGRES names one."""
+    if os.environ.get("RISKWATCH_SKIP_POSTGRES") == "1":
+        pytest.skip("RISKWATCH_SKIP_POSTGRES=1: the store is not tested on PostgreSQL")
+    given = os.environ.get("RISKWATCH_TEST_POSTGRES")
+    if given:
+        yield given
+        return
+    folder = Path("/var/tmp") / f"riskwatch-postgres-{os.getpid()}"  # noqa: S108 - the server's user must be able to enter it
+    script = str(ROOT / "scripts" / "postgres.sh")
+    started = subprocess.run([script, "start", str(folder)], capture_output=True, text=True, check=False)
+    if started.returncode:
+        pytest.fail(f"PostgreSQL for the tests did not start (RISKWATCH_SKIP_POSTGRES=1 leaves it out):\n{started.stderr}")
+    try:
+        yield started.stdout.strip()
+    finally:
+        subprocess.run([script, "stop", str(folder)], check=True)
+        subprocess.run(["rm", "-rf", str(folder)], check=True)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 import shutil
-import subprocess
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,7 +20,6 @@ from riskwatch.store import Store
 from riskwatch.store.migrate import head_version
 from riskwatch.store.tables import metadata
 
-ROOT = Path(__file__).parents[2]
 NOW = dt.datetime(2024, 5, 1, 4, tzinfo=dt.UTC)  # noon in Shanghai
 
 
@@ -125,27 +122,6 @@ class Loader:
         batch = Raw(self.source, f"file-{self.files}.csv", content_key or uuid.uuid4().hex, table)
         landed = self.store.land(batch, "spot_check", landed_at=now or self.now)
         return self.store.ingest(landed, judged, raw=table, arrived_at=now or self.now)
-
-
-@pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """URL of a PostgreSQL server, started for the tests unless RISKWATCH_TEST_POSTGRES names one."""
-    if os.environ.get("RISKWATCH_SKIP_POSTGRES") == "1":
-        pytest.skip("RISKWATCH_SKIP_POSTGRES=1: the store is not tested on PostgreSQL")
-    given = os.environ.get("RISKWATCH_TEST_POSTGRES")
-    if given:
-        yield given
-        return
-    folder = Path("/var/tmp") / f"riskwatch-postgres-{os.getpid()}"  # noqa: S108 - the server's user must be able to enter it
-    script = str(ROOT / "scripts" / "postgres.sh")
-    started = subprocess.run([script, "start", str(folder)], capture_output=True, text=True, check=False)
-    if started.returncode:
-        pytest.fail(f"PostgreSQL for the tests did not start (RISKWATCH_SKIP_POSTGRES=1 leaves it out):\n{started.stderr}")
-    try:
-        yield started.stdout.strip()
-    finally:
-        subprocess.run([script, "stop", str(folder)], check=True)
-        subprocess.run(["rm", "-rf", str(folder)], check=True)
 
 
 @pytest.fixture(scope="session")
