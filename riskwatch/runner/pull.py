@@ -21,14 +21,13 @@ from riskwatch.errors import RecordError, SourceError
 from riskwatch.records import STREAMS, Parsed, Stream, parse
 from riskwatch.runner.context import RunContext
 from riskwatch.sources import RawBatch, SourceFault, SourceState, open_source
-from riskwatch.store import IngestCounts
+from riskwatch.store import IngestCounts, Landed
 from riskwatch.store.landing import compress
 
-__all__ = ["PullReport", "pull", "pull_source"]
+__all__ = ["PullReport", "judge_again", "nothing_but", "pull", "pull_source"]
 
 _QUEUE = 2  # batches parsed ahead: enough to overlap, little enough to bound memory
-TEXT_COLUMN = "_text"  # only column of a batch of rows that fit no table
-RAGGED = "ragged-row"
+RAGGED = ("_text", "_message")  # columns of a batch of rows that fit no table: the row as it was, and why
 
 
 @dataclass(slots=True)
@@ -156,7 +155,7 @@ def _judge_again(ctx: RunContext, source: SourceDefinition, report: PullReport) 
     """Judge what landed and was never judged: a run was killed in between, or the mapping was wrong and has been mended."""
     for landed, table in ctx.store.pending(source.name):
         try:
-            parsed = parse(table, source, ctx.trees, today=max(ctx.today, ctx.as_of), first_row=landed.first_row)
+            parsed = judge_again(ctx, landed, table)
         except RecordError as error:
             report.faults.append(f"{landed.name}: {error}")
             continue
@@ -167,20 +166,31 @@ def _keep_bad_rows(ctx: RunContext, source: SourceDefinition, fault: SourceFault
     """Put rows that fit no table (too many cells, say) in quarantine as the text they were."""
     if ctx.dry_run or not fault.rows:
         return
-    text = pa.table({TEXT_COLUMN: pa.array([row.text for row in fault.rows], pa.string())})
+    columns = ([row.text for row in fault.rows], [row.message for row in fault.rows])
+    table = pa.table({name: pa.array(values, pa.string()) for name, values in zip(RAGGED, columns, strict=True)})
     key = hashlib.sha256("\n".join([fault.name, *(f"{row.row_no}:{row.text}" for row in fault.rows)]).encode()).hexdigest()
-    batch = RawBatch(source.name, fault.name, key, text, first_row=fault.rows[0].row_no, cursor=None, last=False)
-    rejected = pd.DataFrame(
-        {
-            "row_no": batch.first_row + np.arange(len(fault.rows)),
-            "field": "",
-            "rule": RAGGED,
-            "value": [row.text for row in fault.rows],
-            "message": [row.message for row in fault.rows],
-        }
-    )
+    batch = RawBatch(source.name, fault.name, key, table, first_row=fault.rows[0].row_no, cursor=None, last=False)
     landed = ctx.store.land(batch, source.stream, landed_at=ctx.now)
-    _count(report, ctx.store.ingest(landed, nothing_but(STREAMS[source.stream], rejected), raw=text, arrived_at=ctx.now))
+    _count(report, ctx.store.ingest(landed, judge_again(ctx, landed, table), raw=table, arrived_at=ctx.now))
+
+
+def judge_again(ctx: RunContext, landed: Landed, table: pa.Table) -> Parsed:
+    """Parse the raw rows of a landed batch with the definitions of today; rows that fit no table stay rejected.
+
+    Raises
+    ------
+    RecordError
+        If the rows cannot be turned into records at all.
+    """
+    source = ctx.definitions.all_sources[landed.source]
+    if tuple(table.column_names) != RAGGED:
+        return parse(table, source, ctx.trees, today=max(ctx.today, ctx.as_of), first_row=landed.first_row)
+    numbers = landed.first_row + np.arange(table.num_rows)
+    texts, messages = (column.to_pylist() for column in table.columns)
+    return nothing_but(
+        STREAMS[landed.stream],
+        pd.DataFrame({"row_no": numbers, "field": "", "rule": "ragged-row", "value": texts, "message": messages}),
+    )
 
 
 def nothing_but(stream: Stream, rejected: pd.DataFrame) -> Parsed:
