@@ -9,7 +9,7 @@ import pyarrow as pa
 from riskwatch.errors import RecordError
 from riskwatch.records import STREAMS, Parsed, parse
 from riskwatch.runner.context import RunContext
-from riskwatch.runner.pull import RAGGED, TEXT_COLUMN, nothing_but
+from riskwatch.runner.pull import TEXT_COLUMN, nothing_but, refused_rows
 from riskwatch.store import Landed
 
 __all__ = ["retry_quarantine"]
@@ -27,7 +27,7 @@ def retry_quarantine(ctx: RunContext, source: str | None = None) -> dict[str, di
     def judge(landed: Landed, table: pa.Table) -> Parsed:
         definition = ctx.definitions.sources[landed.source]
         if table.column_names == [TEXT_COLUMN]:
-            return _still(landed, table, RAGGED, "the row fits no table: it must be sent again")
+            return refused_rows(landed.stream, table, landed.first_row)
         try:
             return parse(table, definition, ctx.trees, today=max(ctx.today, ctx.as_of), first_row=landed.first_row)
         except RecordError as error:
