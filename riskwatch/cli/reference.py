@@ -25,7 +25,7 @@ def _commands(command: Any, path: str) -> Iterator[tuple[str, Any]]:  # typer ve
 def _options(command: Any) -> Iterator[str]:
     for parameter in command.params:
         if parameter.param_type_name == "argument":
-            yield f"| `{parameter.human_readable_name}` | {getattr(parameter, 'help', '') or ''} | |"
+            yield f"| `{(parameter.metavar or parameter.name).upper()}` | {getattr(parameter, 'help', '') or ''} | |"
         elif parameter.param_type_name == "option":
             names = ", ".join(f"`{name}`" for name in (*parameter.opts, *parameter.secondary_opts))
             default = parameter.default

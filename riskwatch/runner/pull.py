@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,18 +21,23 @@ from riskwatch.errors import RecordError, SourceError
 from riskwatch.records import STREAMS, Parsed, Stream, parse
 from riskwatch.runner.context import RunContext
 from riskwatch.sources import RawBatch, SourceFault, SourceState, open_source
-from riskwatch.store import IngestCounts, Landed
+from riskwatch.store import IngestCounts
 from riskwatch.store.landing import compress
 
-__all__ = ["PullReport", "judge_again", "nothing_but", "pull", "pull_source"]
+__all__ = ["PullReport", "nothing_but", "pull", "pull_source", "refused_rows"]
 
 _QUEUE = 2  # batches parsed ahead: enough to overlap, little enough to bound memory
-RAGGED = ("_text", "_message")  # columns of a batch of rows that fit no table: the row as it was, and why
+TEXT_COLUMN = "_text"  # only column of a batch of rows that fit no table
+RAGGED = "ragged-row"
 
 
 @dataclass(slots=True)
 class PullReport:
-    """What one pull of one source did, in rows."""
+    """What one pull of one source did, in rows.
+
+    ``rows`` is the sum of ``new``, ``changed``, ``same``, ``stale``, ``duplicates``, ``items``, ``rejected`` and ``waiting``: no row
+    is lost. A dry run does not compare with the store and counts every good row as new.
+    """
 
     source: str
     files: int = 0
@@ -42,7 +47,9 @@ class PullReport:
     same: int = 0
     stale: int = 0
     duplicates: int = 0
+    items: int = 0  # rows that add a test item to the sample of an earlier row
     rejected: int = 0
+    waiting: int = 0  # landed, but not to be judged before the definition is mended
     failed: bool = False  # the source as a whole could not be read (to its end)
     faults: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -121,76 +128,115 @@ def _faults_first(entries: Iterator[_Judged | SourceFault]) -> Iterator[_Judged 
         yield held
 
 
-def _store(ctx: RunContext, source: SourceDefinition, judged: _Judged, report: PullReport) -> None:
-    """Land one batch and, if it could be parsed, store its records and its quarantine."""
+def _store(ctx: RunContext, source: SourceDefinition, judged: _Judged, report: PullReport, waiting: Collection[int]) -> None:
+    """Land one batch and, if it could be parsed, store its records and its quarantine; ``waiting`` batches were reported before."""
     batch = judged.batch
-    report.rows += batch.table.num_rows
-    if judged.parsed is not None:
-        report.duplicates += judged.parsed.duplicates
-        report.notes.extend(note for note in judged.parsed.notes if note not in report.notes)
+    known = False
     if ctx.dry_run:
         if judged.parsed is not None:
-            report.new += len(judged.parsed.records)
-            report.rejected += judged.parsed.rejected["row_no"].nunique()
+            counts = IngestCounts(new=len(judged.parsed.records), rejected=judged.parsed.rejected["row_no"].nunique())
+            _count(report, counts, judged.parsed, batch.table.num_rows)
     else:
         landed = ctx.store.land(batch, source.stream, landed_at=ctx.now, payload=judged.payload)
-        if judged.parsed is not None:
-            _count(report, ctx.store.ingest(landed, judged.parsed, raw=batch.table, arrived_at=ctx.now))
+        known = landed.batch_id in waiting
+        # A batch of a file that an earlier pull did not get to the end of may be judged already: it counts no more.
+        if judged.parsed is not None and not landed.judged:
+            counts = ctx.store.ingest(landed, judged.parsed, raw=batch.table, arrived_at=ctx.now)
+            _count(report, counts, judged.parsed, batch.table.num_rows)
         if judged.parsed is not None and batch.cursor is not None:
             ctx.store.set_cursor(source.name, batch.cursor)
     ctx.heartbeat()
-    if judged.fault:
+    if judged.fault and not known:
+        report.rows += batch.table.num_rows
+        report.waiting += batch.table.num_rows
         report.faults.append(f"{batch.name}: {judged.fault}")
 
 
-def _count(report: PullReport, counts: IngestCounts) -> None:
+def _count(report: PullReport, counts: IngestCounts, parsed: Parsed, rows: int) -> None:
+    """Add one judged batch of ``rows`` rows to the report."""
+    report.rows += rows
     report.new += counts.new
     report.changed += counts.changed
     report.same += counts.same
     report.stale += counts.stale
     report.rejected += counts.rejected
+    report.duplicates += parsed.duplicates
+    report.items += len(parsed.merged) - parsed.duplicates
+    report.notes.extend(note for note in parsed.notes if note not in report.notes)
 
 
-def _judge_again(ctx: RunContext, source: SourceDefinition, report: PullReport) -> None:
-    """Judge what landed and was never judged: a run was killed in between, or the mapping was wrong and has been mended."""
+def _judge_again(ctx: RunContext, source: SourceDefinition, report: PullReport) -> set[int]:
+    """Judge what landed and was never judged: a run was killed in between, or the mapping was wrong and has been mended.
+
+    Returns
+    -------
+    set of int
+        Batches that still cannot be judged; they are in the report.
+    """
+    waiting = set()
     for landed, table in ctx.store.pending(source.name):
-        try:
-            parsed = judge_again(ctx, landed, table)
-        except RecordError as error:
-            report.faults.append(f"{landed.name}: {error}")
+        if table.column_names == [TEXT_COLUMN]:
+            parsed = refused_rows(landed.stream, table, landed.first_row)
+            _count(report, ctx.store.ingest(landed, parsed, raw=table, arrived_at=ctx.now), parsed, len(parsed.rejected))
             continue
-        _count(report, ctx.store.ingest(landed, parsed, raw=table, arrived_at=ctx.now))
+        try:
+            parsed = parse(table, source, ctx.trees, today=max(ctx.today, ctx.as_of), first_row=landed.first_row)
+        except RecordError as error:
+            report.rows += table.num_rows
+            report.waiting += table.num_rows
+            report.faults.append(f"{landed.name}: {error}")
+            waiting.add(landed.batch_id)
+            continue
+        _count(report, ctx.store.ingest(landed, parsed, raw=table, arrived_at=ctx.now), parsed, table.num_rows)
+    return waiting
 
 
 def _keep_bad_rows(ctx: RunContext, source: SourceDefinition, fault: SourceFault, report: PullReport) -> None:
-    """Put rows that fit no table (too many cells, say) in quarantine as the text they were."""
-    if ctx.dry_run or not fault.rows:
+    """Put rows that fit no table (too many cells, say) in quarantine as the text they were, under their numbers in the file."""
+    if not fault.rows:
         return
-    columns = ([row.text for row in fault.rows], [row.message for row in fault.rows])
-    table = pa.table({name: pa.array(values, pa.string()) for name, values in zip(RAGGED, columns, strict=True)})
+    first = min(row.row_no for row in fault.rows)
+    texts: list[str | None] = [None] * (max(row.row_no for row in fault.rows) - first + 1)
+    for row in fault.rows:
+        texts[row.row_no - first] = row.text
+    table = pa.table({TEXT_COLUMN: pa.array(texts, pa.string())})
+    parsed = refused_rows(source.stream, table, first, {row.row_no: row.message for row in fault.rows})
+    if ctx.dry_run:
+        _count(report, IngestCounts(rejected=len(fault.rows)), parsed, len(fault.rows))
+        return
     key = hashlib.sha256("\n".join([fault.name, *(f"{row.row_no}:{row.text}" for row in fault.rows)]).encode()).hexdigest()
-    batch = RawBatch(source.name, fault.name, key, table, first_row=fault.rows[0].row_no, cursor=None, last=False)
+    batch = RawBatch(source.name, fault.name, key, table, first_row=first, cursor=None, last=True)
     landed = ctx.store.land(batch, source.stream, landed_at=ctx.now)
-    _count(report, ctx.store.ingest(landed, judge_again(ctx, landed, table), raw=table, arrived_at=ctx.now))
+    if not landed.judged:
+        _count(report, ctx.store.ingest(landed, parsed, raw=table, arrived_at=ctx.now), parsed, len(fault.rows))
 
 
-def judge_again(ctx: RunContext, landed: Landed, table: pa.Table) -> Parsed:
-    """Parse the raw rows of a landed batch with the definitions of today; rows that fit no table stay rejected.
+def refused_rows(stream: str, table: pa.Table, first_row: int, messages: Mapping[int, str] | None = None) -> Parsed:
+    """Return the quarantine of rows that fit no table.
 
-    Raises
-    ------
-    RecordError
-        If the rows cannot be turned into records at all.
+    Parameters
+    ----------
+    stream : str
+        Stream of their source.
+    table : pyarrow.Table
+        The only column :data:`TEXT_COLUMN`: texts of the refused rows; null for those between, which were read.
+    first_row : int
+        Number in the file of the table's first row.
+    messages : mapping of int to str, optional
+        What is wrong, by row number.
     """
-    source = ctx.definitions.all_sources[landed.source]
-    if tuple(table.column_names) != RAGGED:
-        return parse(table, source, ctx.trees, today=max(ctx.today, ctx.as_of), first_row=landed.first_row)
-    numbers = landed.first_row + np.arange(table.num_rows)
-    texts, messages = (column.to_pylist() for column in table.columns)
-    return nothing_but(
-        STREAMS[landed.stream],
-        pd.DataFrame({"row_no": numbers, "field": "", "rule": "ragged-row", "value": texts, "message": messages}),
+    texts = table.column(TEXT_COLUMN).to_numpy()
+    places = np.flatnonzero(pd.notna(texts))
+    rejected = pd.DataFrame(
+        {
+            "row_no": first_row + places,
+            "field": "",
+            "rule": RAGGED,
+            "value": texts[places],
+            "message": [(messages or {}).get(int(first_row + place), "the row fits no table: send it again") for place in places],
+        }
     )
+    return nothing_but(STREAMS[stream], rejected)
 
 
 def nothing_but(stream: Stream, rejected: pd.DataFrame) -> Parsed:
@@ -206,8 +252,7 @@ def pull_source(ctx: RunContext, source: SourceDefinition) -> PullReport:
     report = PullReport(source.name)
     files: set[str] = set()
     try:
-        if not ctx.dry_run:
-            _judge_again(ctx, source, report)
+        waiting = set() if ctx.dry_run else _judge_again(ctx, source, report)
         state = SourceState(ctx.store.source_status(source.name).cursor, ctx.store.seen_keys(source.name))
         batches = open_source(source, root=ctx.root, data=ctx.definitions.data, state=state)
         with ctx.reporter.task(f"pull {source.name}") as task:
@@ -218,7 +263,7 @@ def pull_source(ctx: RunContext, source: SourceDefinition) -> PullReport:
                     _keep_bad_rows(ctx, source, entry, report)
                     continue
                 files.add(entry.batch.name)
-                _store(ctx, source, entry, report)
+                _store(ctx, source, entry, report, waiting)
                 task.advance(entry.batch.table.num_rows)
     except SourceError as error:
         report.failed = True
@@ -239,6 +284,7 @@ def pull(ctx: RunContext, names: Sequence[str] = ()) -> list[PullReport]:
         ctx.reporter.say(
             f"pull {report.source}: {report.files} files, {report.rows} rows: {report.new} new, {report.changed} changed, "
             f"{report.same} unchanged, {report.duplicates} duplicate, {report.rejected} in quarantine"
+            + (f", {report.waiting} waiting to be judged" if report.waiting else "")
             + "".join(f"\n  fault: {fault}" for fault in report.faults)
         )
     return reports

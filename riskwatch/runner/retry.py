@@ -7,9 +7,9 @@ import pandas as pd
 import pyarrow as pa
 
 from riskwatch.errors import RecordError
-from riskwatch.records import STREAMS, Parsed
+from riskwatch.records import STREAMS, Parsed, parse
 from riskwatch.runner.context import RunContext
-from riskwatch.runner.pull import judge_again, nothing_but
+from riskwatch.runner.pull import TEXT_COLUMN, nothing_but, refused_rows
 from riskwatch.store import Landed
 
 __all__ = ["retry_quarantine"]
@@ -25,12 +25,13 @@ def retry_quarantine(ctx: RunContext, source: str | None = None) -> dict[str, di
     """
 
     def judge(landed: Landed, table: pa.Table) -> Parsed:
+        definition = ctx.definitions.sources[landed.source]
+        if table.column_names == [TEXT_COLUMN]:
+            return refused_rows(landed.stream, table, landed.first_row)
         try:
-            return judge_again(ctx, landed, table)
+            return parse(table, definition, ctx.trees, today=max(ctx.today, ctx.as_of), first_row=landed.first_row)
         except RecordError as error:
-            numbers = landed.first_row + np.arange(table.num_rows)
-            still = pd.DataFrame({"row_no": numbers, "field": "", "rule": "unreadable", "value": "", "message": error.message})
-            return nothing_but(STREAMS[landed.stream], still)
+            return _still(landed, table, "unreadable", error.message)
 
     counts = {}
     for name in [source] if source is not None else list(ctx.definitions.sources):
@@ -39,3 +40,11 @@ def retry_quarantine(ctx: RunContext, source: str | None = None) -> dict[str, di
         tried = outcome.resolved + outcome.remaining
         counts[name] = {"tried": tried, "resolved": outcome.resolved, "remaining": outcome.remaining}
     return counts
+
+
+def _still(landed: Landed, table: pa.Table, rule: str, message: str) -> Parsed:
+    """Reject every row of a table."""
+    rejected = pd.DataFrame(
+        {"row_no": landed.first_row + np.arange(table.num_rows), "field": "", "rule": rule, "value": "", "message": message}
+    )
+    return nothing_but(STREAMS[landed.stream], rejected)

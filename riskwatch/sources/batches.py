@@ -106,7 +106,7 @@ class SourceFault:
         The whole content was refused; single rows were refused (they are in `rows`); a file is still being written and
         is left for the next pull; or reading stopped before the end.
     rows : tuple of BadRow
-        The refused rows, at most the first 1,000 (the message says how many there were).
+        The refused rows with their whole text; what is too much to keep is told by a fault of its own.
     """
 
     source: str

@@ -29,22 +29,29 @@ _PIECE = 1 << 20
 _BLOCK = 4 << 20
 # So many characters beyond ASCII do not happen to be valid UTF-8 in a GB18030 text.
 _SURELY_UTF8 = 20
-_KEPT_BAD_ROWS = 1_000
-_KEPT_TEXT = 2_000
+# Refused rows are held in memory until the file is read: so many characters of them at most.
+_KEPT_TEXT = 50_000_000
 
 
 @dataclass(slots=True)
 class BadRows:
-    """Rows that were refused while reading: the first 1,000 with their text, and how many there were."""
+    """Rows that were refused while reading with their whole text, up to 50 million characters, and how many there were."""
 
     rows: list[BadRow] = field(default_factory=list)
     total: int = 0
+    characters: int = 0
 
     def add(self, row_no: int, text: str, message: str) -> None:
         """Remember one refused row."""
         self.total += 1
-        if len(self.rows) < _KEPT_BAD_ROWS:
-            self.rows.append(BadRow(row_no, text[:_KEPT_TEXT], message))
+        self.characters += len(text)
+        if self.characters <= _KEPT_TEXT:
+            self.rows.append(BadRow(row_no, text, message))
+
+    @property
+    def dropped(self) -> int:
+        """Number of refused rows that were too many to be kept."""
+        return self.total - len(self.rows)
 
     def summary(self) -> str:
         """Name the rows, the first ten of them by what was wrong."""

@@ -113,7 +113,10 @@ def _recipe(definition: SourceDefinition, reader: FolderReader) -> str:
 
 
 def _batches(file: FileRows, definition: SourceDefinition) -> Iterator[RawBatch | SourceFault]:
-    """Yield the marked batches of one file, and a fault at the end for what was refused."""
+    """Yield the marked batches of one file, and before its last one a fault for the rows that were refused.
+
+    Whoever stores the last batch has all of the file; so the refused rows must have come before it.
+    """
     held: RawBatch | None = None
     try:
         segments = _adapted(rechunk(file.segments), definition)
@@ -130,11 +133,15 @@ def _batches(file: FileRows, definition: SourceDefinition) -> Iterator[RawBatch 
         message, hint = (error.message, error.hint) if isinstance(error, SourceError) else _of_system(error)
         yield SourceFault(definition.name, file.name, message, hint, "unreadable" if held is None else "incomplete")
         return
-    if held is not None:
-        yield replace(held, last=True)
+    hint = "correct these rows and deliver the file again: rows that did not change are not doubled"
     if file.bad.total:
-        hint = "correct these rows and deliver the file again: rows that did not change are not doubled"
         yield SourceFault(definition.name, file.name, file.bad.summary(), hint, "rows", tuple(file.bad.rows))
+    if file.bad.dropped:
+        # Without its mark the content counts as not read to the end: the fault comes back until the file is mended.
+        message = f"{file.bad.dropped:,} of its refused rows are too many to keep: they are nowhere but in the file"
+        yield SourceFault(definition.name, file.name, message, hint, "incomplete")
+    if held is not None:
+        yield replace(held, last=not file.bad.dropped)
 
 
 def _of_system(error: OSError) -> tuple[str, str]:

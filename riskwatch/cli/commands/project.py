@@ -19,7 +19,7 @@ from riskwatch.errors import DefinitionError
 def init(
     folder: Annotated[Path, typer.Argument(help="Folder to make; must be empty or absent.")],
     demo_data: Annotated[bool, typer.Option(help="Also write the simulated province into FOLDER/data.")] = True,
-    force: Annotated[bool, typer.Option("--force", help="Copy into a folder that is not empty; existing files are kept.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Copy into a folder that is not empty, over files of the same name.")] = False,
 ) -> None:
     """Make a project: models/, pipelines/ and config/ to edit, with a simulated province to try them on.
 

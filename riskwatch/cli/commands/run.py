@@ -89,10 +89,13 @@ def pull(
     if as_json:
         print_json([asdict(entry) for entry in reports])
     else:
-        columns = ("source", "files", "rows", "new", "changed", "same", "duplicate", "quarantine", "faults")
+        columns = ("source", "files", "rows", "new", "changed", "same", "stale", "duplicate", "items", "quarantine", "waiting", "faults")
         print_table(
             columns,
-            [(r.source, r.files, r.rows, r.new, r.changed, r.same, r.duplicates, r.rejected, len(r.faults)) for r in reports],
+            [
+                (r.source, r.files, r.rows, r.new, r.changed, r.same, r.stale, r.duplicates, r.items, r.rejected, r.waiting, len(r.faults))
+                for r in reports
+            ],
         )
     raise typer.Exit(1 if any(entry.faults for entry in reports) else 0)
 
@@ -110,13 +113,11 @@ def run(
 ) -> None:
     """Run a pipeline: pull, detect, assess, warn, digest.
 
-    Examples
-    --------
-      riskwatch run daily                          # today, or the pinned day of a demonstration
+    Example: riskwatch run daily (as of today, or of the pinned day of a demonstration).
 
-      riskwatch run daily --as-of 2015-11-30 --from 2015-01-31 --every month-end
+    Example: riskwatch run daily --as-of 2015-11-30 --from 2015-01-31 --every month-end
 
-      riskwatch run daily --dry-run --json
+    Example: riskwatch run daily --dry-run --json
     """
     options: Globals = context.obj
     project = open_project(context)
@@ -148,7 +149,7 @@ def digest(
 ) -> None:
     """Render again the digests that a run has stored, for one centre or all.
 
-    Example: riskwatch digest jilin --print en.md
+    Example: riskwatch digest changchun --print en.md
     """
     from riskwatch.runner.digests import render_stored  # noqa: PLC0415
 
