@@ -22,7 +22,7 @@ TEXT: dict[str, str] = {
     "bracket": " ({text})",
     # sections
     "section.bottom_line": "1 Bottom line",
-    "section.warnings": "2 New and raised warnings",
+    "section.warnings": "2 New and worsened warnings",
     "section.incidents": "3 Accidents and injuries",
     "section.focus": "4 Four focuses",
     "section.systemic": "5 Systemic watch",
@@ -32,24 +32,24 @@ TEXT: dict[str, str] = {
     "section.calibration": "9 Calibration",
     "section.sign_off": "10 Contacts and sign-off",
     # 1
-    "counts": "{new}\u00a0new, {raised}\u00a0raised, {eased}\u00a0eased, {recovered}\u00a0recovered, {open}\u00a0open",
+    "counts": "{new}\u00a0new, {raised}\u00a0worsened, {eased}\u00a0eased, {recovered}\u00a0recovered, {open}\u00a0open",
     "leading": "{grade}, {change} – {subject} ({place}): {figures}; scope: {scope}{due}.",
     "leading.due": "; next deadline {date} ({owner})",
-    "no_leading": "No new or raised level I or II warning today.",
+    "no_leading": "No new or worsened level I or II warning today.",
     "quiet": (
-        "No new or raised warning today. {series} series were judged in {tests} tests; {heard} of {sources} "
+        "No new or worsened warning today. {series} series were judged in {tests} tests; {heard} of {sources} "
         "expected sources reported on time. This shows that the watch ran, not that there is no risk."
     ),
-    "quiet.none": "No new or raised warning today, but no test could be made either: this is no all-clear. Check the sources first.",
+    "quiet.none": "No new or worsened warning today, but no test could be made either: this is no all-clear. Check the sources first.",
     # 2
-    "warnings.rows_only": "All new and raised warnings are of level IV; they are listed below.",
-    "warnings.none": "No new or raised warning today; section 8 has the coverage.",
+    "warnings.rows_only": "All new and worsened warnings are of level IV; they are listed below.",
+    "warnings.none": "No new or worsened warning today; section 8 has the coverage.",
     "change.new": "new",
-    "change.worsened": "raised",
+    "change.worsened": "worsened",
     "change.unchanged": "unchanged",
     "change.eased": "eased",
     "change.recovered": "recovered",
-    "change.from": "{change} from {before}",
+    "change.from": "{change}, was {before}",
     "card.title": "{subject} – {place}",
     "card.reason": "Why this level",
     "card.what": "What and where",

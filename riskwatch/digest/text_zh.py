@@ -22,7 +22,7 @@ TEXT: dict[str, str] = {
     "bracket": "（{text}）",
     # 章节
     "section.bottom_line": "一、今日要情",
-    "section.warnings": "二、新增与升级预警",
+    "section.warnings": "二、新增与加重预警",
     "section.incidents": "三、重大事故与伤害",
     "section.focus": "四、四类聚焦",
     "section.systemic": "五、系统性风险",
@@ -32,24 +32,24 @@ TEXT: dict[str, str] = {
     "section.calibration": "九、预警校准",
     "section.sign_off": "十、联系人与签批",
     # 一
-    "counts": "新增{new} 升级{raised} 降级{eased} 解除{recovered} 在控{open}",
+    "counts": "新增{new} 加重{raised} 降级{eased} 解除{recovered} 在控{open}",
     "leading": "{grade}{change}——{subject}（{place}）：{figures}；范围：{scope}{due}。",
     "leading.due": "；最近时限 {date}（{owner}）",
-    "no_leading": "今日无新增或升级的一级、二级预警。",
+    "no_leading": "今日无新增或加重的一级、二级预警。",
     "quiet": (
-        "今日无新增与升级预警。已判别 {series} 个序列、完成 {tests} 次检验，{sources} 个应报来源中 {heard} 个按时报送；"
+        "今日无新增与加重预警。已判别 {series} 个序列、完成 {tests} 次检验，{sources} 个应报来源中 {heard} 个按时报送；"
         "监测在运行，不等于无风险。"
     ),
-    "quiet.none": "今日无新增与升级预警，且未完成任何检验：不能据此判断无风险，请先核查数据来源。",
+    "quiet.none": "今日无新增与加重预警，且未完成任何检验：不能据此判断无风险，请先核查数据来源。",
     # 二
-    "warnings.rows_only": "新增与升级预警均为四级，列表如下。",
-    "warnings.none": "今日无新增与升级预警，覆盖情况见第八部分。",
+    "warnings.rows_only": "新增与加重预警均为四级，列表如下。",
+    "warnings.none": "今日无新增与加重预警，覆盖情况见第八部分。",
     "change.new": "新增",
-    "change.worsened": "升级",
+    "change.worsened": "加重",
     "change.unchanged": "不变",
     "change.eased": "降级",
     "change.recovered": "解除",
-    "change.from": "由{before}{change}",
+    "change.from": "{change}（原{before}）",
     "card.title": "{subject}　{place}",
     "card.reason": "定级理由",
     "card.what": "基本情况",

@@ -77,8 +77,8 @@ def test_nothing_is_dropped_silently(build, day):
     ]
     digest = build(assessments=many, warnings=warnings, events=[])
     assert len(digest.warnings) == 30
-    assert "今日无新增与升级预警" not in render_markdown(digest, "zh")
-    assert "新增与升级预警均为四级，列表如下。" in render_markdown(digest, "zh")
+    assert "今日无新增与加重预警" not in render_markdown(digest, "zh")
+    assert "新增与加重预警均为四级，列表如下。" in render_markdown(digest, "zh")
     assert "另有 24 条未在此列出（四级（蓝色） 24 条）" in render_markdown(digest, "zh")
     assert "24 warnings are not listed here (Level IV (blue): 24)" in render_markdown(digest, "en")
 
@@ -151,7 +151,7 @@ def test_quiet_day_has_its_coverage_proof(build):
     assert digest.coverage.tests == 33
     assert digest.coverage.expected_by_chance == pytest.approx(0.33)
     zh, en = render_markdown(digest, "zh"), render_markdown(digest, "en")
-    assert "今日无新增与升级预警。已判别" in zh
+    assert "今日无新增与加重预警。已判别" in zh
     assert "不等于无风险" in zh
     assert "5,208 records" in en
     assert "2 of 4 expected sources" in en
