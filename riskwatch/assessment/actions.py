@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from riskwatch.assessment.catalogues import GENERAL
 from riskwatch.assessment.protocols import TreePaths, WorkCalendar
 from riskwatch.assessment.rules import OBJECTS, ActionCatalogue, ActionRule
 from riskwatch.assessment.types import Action, Grade, Scope, Subject
@@ -40,6 +41,24 @@ class Desk:
     catalogue: ActionCatalogue
     regions: TreePaths
     calendar: WorkCalendar | None
+    products: TreePaths | None = None
+    industries: TreePaths | None = None
+
+    def domain(self, subject: Subject) -> str | None:
+        """Return the body of law that a subject falls under; None where it cannot be told (a region, a mixed category)."""
+        products, industries = self.products, self.industries
+        industry = subject.code if subject.kind == "industry" else ""
+        if subject.kind == "product" and products is not None:
+            for name, domain in self.catalogue.domains.items():
+                if any(products.within(subject.code, code) for code in domain.products):
+                    return name
+            industry = str(products.attribute(subject.code, "industry", inherit=True) or "")
+        if not industry or industries is None:
+            return None
+        for name, domain in self.catalogue.domains.items():
+            if any(industries.within(industry, code) for code in domain.industries):
+                return name
+        return GENERAL
 
 
 def choose(
@@ -48,6 +67,7 @@ def choose(
     """Return the measures for one concern, by object and then in the order of the catalogue; none below level IV."""
     if grade < Grade.IV:
         return ()
+    domain = desk.domain(subject)
     chosen = [
         action
         for action in desk.catalogue.actions
@@ -55,13 +75,21 @@ def choose(
         and (not action.scopes or scope.value in action.scopes)
         and (not action.source_types or set(action.source_types) & set(source_types))
         and (not action.subjects or subject.kind in action.subjects)
+        and _applies(action.domains, domain)
     ]
     chosen.sort(key=lambda action: OBJECTS.index(action.object))
-    return tuple(_action(action, subject, as_of, desk) for action in chosen)
+    return tuple(_action(action, subject, as_of, desk, domain) for action in chosen)
 
 
-def _action(rule: ActionRule, subject: Subject, as_of: dt.date, desk: Desk) -> Action:
+def _applies(domains: Collection[str], domain: str | None) -> bool:
+    """Whether something for ``domains`` concerns goods of ``domain``; what cannot be told is left to the reader."""
+    return not domains or domain is None or domain in domains
+
+
+def _action(rule: ActionRule, subject: Subject, as_of: dt.date, desk: Desk, domain: str | None) -> Action:
     clock = rule.deadline
+    provisions = [(key, desk.catalogue.legal_basis[key]) for key in rule.legal]
+    provisions = [(key, basis) for key, basis in provisions if _applies(basis.domains, domain)]
     due, how = None, ""
     if clock.amount is not None and clock.starts in desk.catalogue.proposed_events:
         due, how = due_day(as_of, clock.amount, clock.unit, desk.calendar)
@@ -74,7 +102,7 @@ def _action(rule: ActionRule, subject: Subject, as_of: dt.date, desk: Desk) -> A
         unit=clock.unit,
         starts=clock.starts,
         due_on=due,
-        legal_basis=tuple({"key": key, **desk.catalogue.legal_basis[key].model_dump(mode="json")} for key in rule.legal),
+        legal_basis=tuple({"key": key, **basis.model_dump(mode="json")} for key, basis in provisions),
         due_basis=how,
     )
 

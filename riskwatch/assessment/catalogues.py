@@ -67,7 +67,17 @@ class HazardCatalogue(Rule):
         return self
 
 
+GENERAL = "general"  # goods that no domain names
+
 # --- config/actions.yaml ---------------------------------------------------------------------------------------------
+
+
+class Domain(Rule):
+    """Goods that a body of law is about; whatever is in no domain is :data:`GENERAL`."""
+
+    label: Text
+    industries: tuple[str, ...] = Field((), description="industry codes, with all below them")
+    products: tuple[str, ...] = Field((), description="product codes, with all below them")
 
 
 class LegalBasis(Rule):
@@ -77,6 +87,7 @@ class LegalBasis(Rule):
     article: str = Field(description="article numbers; empty where they are not known")
     text: Text = Field(description="what the provision says on this, in our words")
     verified: bool
+    domains: tuple[str, ...] = Field((), description="only for goods of these domains; empty: all")
 
 
 class Deadline(Rule):
@@ -108,6 +119,7 @@ class ActionRule(Rule):
     scopes: tuple[ScopeName, ...] = Field((), description="only for these scopes; empty: all")
     source_types: tuple[str, ...] = Field((), description="only with evidence of one of these types; empty: all")
     subjects: tuple[Literal["product", "industry", "region"], ...] = Field((), description="only for these subjects; empty: all")
+    domains: tuple[str, ...] = Field((), description="only for goods of these domains; empty: all")
 
 
 class ActionCatalogue(Rule):
@@ -119,6 +131,7 @@ class ActionCatalogue(Rule):
     proposed_events: tuple[str, ...] = Field(description="start events that are taken to happen on the as-of day")
     owners: dict[str, Text]
     owner_levels: dict[str, str] = Field(description="level of the region tree -> key of owners; 'default' for others")
+    domains: dict[str, Domain] = Field(description="bodies of law; goods in none of them are 'general'")
     legal_basis: dict[str, LegalBasis]
     actions: tuple[ActionRule, ...]
 
@@ -140,6 +153,10 @@ class ActionCatalogue(Rule):
         problems += [
             f"owner_levels.{level}: owner {key!r} is not defined" for level, key in self.owner_levels.items() if key not in self.owners
         ]
+        known = {GENERAL, *self.domains}
+        used = [(f"legal basis {key!r}", basis.domains) for key, basis in self.legal_basis.items()]
+        used += [(f"action {action.id!r}", action.domains) for action in self.actions]
+        problems += [f"{what}: domain {name!r} is not defined" for what, names in used for name in names if name not in known]
         if "default" not in self.owner_levels:
             problems.append("owner_levels needs an entry 'default'")
         problems += [f"proposed_events: {event!r} is not defined in starts" for event in self.proposed_events if event not in self.starts]

@@ -164,7 +164,7 @@ def _assess_one(run: Run, concern: Concern) -> Assessment:
         scope,
         case.types,
         as_of=run.as_of,
-        desk=handling.Desk(run.catalogue, run.paths["region"], run.calendar),
+        desk=handling.Desk(run.catalogue, run.paths["region"], run.calendar, run.paths["product"], run.paths["industry"]),
     )
     return Assessment(
         subject=case.subject,

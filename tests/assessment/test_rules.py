@@ -2,6 +2,7 @@ import copy
 import datetime as dt
 
 import numpy as np
+import pandas as pd
 import pytest
 from assessment_world import ACTIONS, HAZARDS, RULES, load
 from pydantic import ValidationError
@@ -183,3 +184,30 @@ def test_age_bands_hide_small_cells_and_what_would_give_them_away():
     several = age_bands(np.array([2.0, 12.0] + [30.0] * 9), np.ones(11), RULES.privacy)
     assert several["0-4"] is several["10-14"] is None
     assert several["25-44"] == 9
+
+
+class Goods:
+    """A flat tree of codes with an industry each."""
+
+    def __init__(self, industries):
+        self.attributes = pd.DataFrame({"industry": industries.values()}, index=list(industries))
+
+    def path(self, code):
+        return (code,)
+
+
+def test_food_law_is_proposed_for_food_only():
+    def laws(industry):
+        goods = TreePaths(Goods({"dolls": industry}))
+        desk = Desk(ACTIONS, levels("220000", "province"), None, goods, TreePaths(Goods(dict.fromkeys(("C13", "C36", "C24"), ""))))
+        actions = choose(
+            Grade.I, Subject("product", "dolls", "220000"), Scope.SYSTEMIC, ("inspection",), as_of=dt.date(2024, 6, 14), desk=desk
+        )
+        return {str(basis["key"]) for action in actions for basis in action.legal_basis}
+
+    assert {"food-63"} <= laws("C13")
+    assert not {key for key in laws("C13") if key.startswith(("spot-", "recall-"))}
+    assert {"recall-consumer", "spot-47"} <= laws("C24")
+    assert not {key for key in laws("C24") if key.startswith("food-")}
+    assert "recall-consumer" not in laws("C36")
+    assert laws("") >= laws("C13") | laws("C24"), "what cannot be told is left to the reader"
