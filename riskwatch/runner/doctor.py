@@ -13,13 +13,13 @@ from pathlib import Path
 from riskwatch.definitions import Definitions
 from riskwatch.definitions.types import HttpReader, SqlReader
 from riskwatch.dimensions import Tree
-from riskwatch.errors import RiskwatchError
+from riskwatch.errors import DefinitionError, RiskwatchError
 from riskwatch.runner.context import open_store
 from riskwatch.runner.freshness import ABSENT, freshness_by_source
 from riskwatch.runner.quality import source_state
 from riskwatch.store import Store
 
-__all__ = ["Finding", "examine"]
+__all__ = ["Finding", "broken_definitions", "examine"]
 
 _LEAST_FREE = 1_000_000_000  # bytes
 
@@ -50,6 +50,11 @@ def examine(definitions: Definitions, trees: Mapping[str, Tree], *, today: dt.da
     except RiskwatchError as error:
         findings.append(Finding("wrong", "database", error.message, error.hint))
     return findings
+
+
+def broken_definitions(error: DefinitionError) -> list[Finding]:
+    """Return the findings for a project whose definitions cannot be loaded: nothing else can be looked at before they are mended."""
+    return [Finding("wrong", "definitions", str(problem), "riskwatch check") for problem in error.problems]
 
 
 def _disk(folder: Path) -> Finding:

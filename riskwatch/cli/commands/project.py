@@ -76,7 +76,7 @@ def check(context: typer.Context, as_json: Json = False) -> None:
         print_json([{name: getattr(problem, name) for name in fields} for problem in problems])
     if problems:
         if not as_json:
-            sys.stderr.write("\n".join(map(str, problems)) + "\n")
+            sys.stdout.write("\n".join(map(str, problems)) + "\n")
         raise typer.Exit(DefinitionError.exit_code)
     if not as_json:
         project = open_project(context)
@@ -113,10 +113,13 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
 
     Ends with 1 if anything is wrong. Example: riskwatch doctor
     """
-    from riskwatch.runner.doctor import examine  # noqa: PLC0415
+    from riskwatch.runner.doctor import broken_definitions, examine  # noqa: PLC0415
 
-    project = open_project(context)
-    findings = examine(project.definitions, project.trees, today=project.day())
+    try:
+        project = open_project(context)
+        findings = examine(project.definitions, project.trees, today=project.day())
+    except DefinitionError as error:
+        findings = broken_definitions(error)
     if as_json:
         print_json(findings)
     else:

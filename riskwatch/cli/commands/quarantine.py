@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,12 +12,23 @@ from riskwatch.cli.app import Globals, app
 from riskwatch.cli.commands.common import Json, open_project
 from riskwatch.cli.output import print_json, print_table, reporter
 
+if TYPE_CHECKING:
+    from riskwatch.api import Project
+
 group = typer.Typer(
     no_args_is_help=True, help="Rows that broke a rule: kept with field, rule and value until the mapping or the row is mended."
 )
 app.add_typer(group, name="quarantine")
 
 Source = Annotated[str | None, typer.Option("--source", help="Only this source.")]
+
+
+def _project(context: typer.Context, source: str | None) -> Project:
+    """Open the project and refuse a source that is not in force: a slip of the pen must not look like an empty quarantine."""
+    project = open_project(context)
+    if source is not None:
+        project.source(source)
+    return project
 
 
 @group.command("list")
@@ -31,7 +42,7 @@ def list_rows(
 
     Example: riskwatch quarantine list --source hospital-injury-cards
     """
-    project = open_project(context)
+    project = _project(context, source)
     with project.store() as store:
         frame = store.list_quarantine(source)
     if as_json:
@@ -51,7 +62,7 @@ def retry(context: typer.Context, source: Source = None, as_json: Json = False) 
     from riskwatch.runner.retry import retry_quarantine  # noqa: PLC0415
 
     options: Globals = context.obj
-    project = open_project(context)
+    project = _project(context, source)
     with reporter(quiet=options.quiet) as progress, project.leased(label="quarantine retry", reporter=progress) as ctx:
         counts = retry_quarantine(ctx, source)
     if as_json:
@@ -70,7 +81,7 @@ def export(
 
     Example: riskwatch quarantine export bad-rows.xlsx --source hospital-injury-cards
     """
-    project = open_project(context)
+    project = _project(context, source)
     with project.store() as store:
         count = store.export_quarantine(path, source)
     sys.stdout.write(f"{count} rows written to {path}\n")
