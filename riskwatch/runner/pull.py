@@ -286,5 +286,6 @@ def pull(ctx: RunContext, names: Sequence[str] = ()) -> list[PullReport]:
             f"{report.same} unchanged, {report.duplicates} duplicate, {report.rejected} in quarantine"
             + (f", {report.waiting} waiting to be judged" if report.waiting else "")
             + "".join(f"\n  fault: {fault}" for fault in report.faults)
+            + "".join(f"\n  note: {note}" for note in report.notes)
         )
     return reports

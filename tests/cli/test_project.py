@@ -131,9 +131,20 @@ def test_doctor_finds_silent_sources_and_pipelines_that_never_ran(last_quarter: 
 def test_doctor_says_how_to_mend_database_and_environment(last_quarter: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("INSPECTIONS_URL", raising=False)
     (last_quarter / "config" / "sources" / "more.yaml").write_text(
-        "sources:\n- name: inspections-db\n  stream: injury\n  label: {zh: 库, en: database}\n  key: [record_key]\n"
-        "  reader:\n    kind: sql\n    url_env: INSPECTIONS_URL\n    query: select * from cards where id > :cursor order by id\n    cursor: id\n"
-        '  columns: {record_key: id, product: p, region: r, event_date: d}\n  constants: {persons: "1"}\n',
+        """
+sources:
+  - name: inspections-db
+    stream: injury
+    label: {zh: 库, en: database}
+    key: [record_key]
+    reader:
+      kind: sql
+      url_env: INSPECTIONS_URL
+      query: select * from cards where id > :cursor order by id
+      cursor: id
+    columns: {record_key: id, product: p, region: r, event_date: d}
+    constants: {persons: "1"}
+""",
         encoding="utf-8",
     )
     database = last_quarter / "var" / "demo" / "riskwatch.db"

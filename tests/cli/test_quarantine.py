@@ -58,7 +58,9 @@ def test_a_mended_value_map_makes_records_of_the_rows(pulled: Path, cli: Cli) ->
     path = pulled / "config" / "sources" / "demo.yaml"
     text = path.read_text(encoding="utf-8")
     assert "        观察: observed\n" in text
-    path.write_text(text.replace("        观察: observed\n", "        观察: observed\n        回家休养: treated-released\n"), encoding="utf-8")
+    path.write_text(
+        text.replace("        观察: observed\n", "        观察: observed\n        回家休养: treated-released\n"), encoding="utf-8"
+    )
     answer = cli("quarantine", "retry", "--source", SOURCE, project=pulled)
     assert answer.code == 0
     row = next(row for row in answer.rows if row["source"] == SOURCE)

@@ -33,7 +33,9 @@ def test_pull_counts_every_row_and_a_second_pull_reads_nothing(last_quarter: Pat
     for report in answer.json:
         assert report["rows"] == sum(report[name] for name in COUNTED) > 0, report["source"]
     by_source = {report["source"]: report for report in answer.json}
-    assert rows_of(last_quarter, "record_injury") == by_source["hospital-injury-cards"]["new"] + by_source["hospital-injury-cards"]["changed"]
+    assert (
+        rows_of(last_quarter, "record_injury") == by_source["hospital-injury-cards"]["new"] + by_source["hospital-injury-cards"]["changed"]
+    )
     again = cli("pull", "--json", project=last_quarter)
     assert again.code == 0
     assert [report["rows"] for report in again.json] == [0, 0, 0]
@@ -90,7 +92,7 @@ def test_progress_bars_on_a_terminal_only(last_quarter: Path) -> None:
     with process.stdout as stream:
         out = stream.read()
     assert process.wait() == 0
-    assert "\x1b[".encode() in shown
+    assert b"\x1b[" in shown
     assert "pull hospital-injury-cards" in shown.decode()
     assert len(json.loads(out)) == 3
 

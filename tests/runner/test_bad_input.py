@@ -34,7 +34,8 @@ from riskwatch.store import Store
 
 SOURCE = "provincial-spot-checks"
 HEADER = [
-    "样品编号", "抽样方式", "产品代码", "样品名称", "抽样地区代码", "抽样日期", "公告日期", "抽查批次", "不合格批次", "检验结论", "不合格项目",
+    "样品编号", "抽样方式", "产品代码", "样品名称", "抽样地区代码", "抽样日期", "公告日期",
+    "抽查批次", "不合格批次", "检验结论", "不合格项目",
 ]  # fmt: skip
 GOOD = {
     "样品编号": "S1", "抽样方式": "随机", "产品代码": "P0702", "样品名称": "木椅", "抽样地区代码": "220104", "抽样日期": "2025-11-03",
@@ -175,6 +176,20 @@ def test_rows_with_too_many_or_too_few_cells_keep_their_text_and_number(desk: De
         assert len(ctx.store.list_quarantine()) == 2
 
 
+def test_more_refused_rows_than_can_be_kept_are_a_fault_until_the_file_is_mended(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("riskwatch.sources.delimited._KEPT_TEXT", 12)
+    path = desk.drop / "a.csv"
+    path.write_text(desk.text({}) + "S2,随机\nS3,随机\nS4,随机\n", encoding="utf-8")
+    for rows in (3, 0):
+        report = desk.pull()
+        assert report.rows == rows
+        assert ["a.csv: 1 of its refused rows are too many to keep" in fault for fault in report.faults] == [True]
+    assert [row for _, row, *_ in desk.quarantine()] == [2, 3]
+    desk.put("a.csv", {}, {"样品编号": "S2"}, {"样品编号": "S3"}, {"样品编号": "S4"})
+    assert desk.pull().faults == []
+    assert desk.keys() == ["S1", "S2", "S3", "S4"]
+
+
 @pytest.mark.parametrize("killed_at", [1, 2, 3, 4])
 def test_refused_rows_survive_a_kill_at_any_write(killed_at: int, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     (desk.drop / "a.csv").write_text(desk.text({}) + "S2,随机\n", encoding="utf-8")
@@ -215,8 +230,9 @@ def test_one_key_in_two_files_is_the_same_record_or_its_correction(desk: Desk) -
     desk.put("b.csv", {}, {"样品编号": "S2", "样品名称": "更正", "公告日期": "2025-12-08"}, {"样品编号": "S3"})
     report = desk.pull()
     assert (report.rows, report.new, report.changed, report.same, report.rejected) == (5, 3, 1, 1, 0)
-    names = [Project(desk.folder).records("spot_check", as_of=day).set_index("record_key")["product_name"]["S2"] for day in ("2025-12-07", "2025-12-08")]
-    assert names == ["木椅", "更正"]
+    for day, name in (("2025-12-07", "木椅"), ("2025-12-08", "更正")):
+        known = Project(desk.folder).records("spot_check", as_of=day).set_index("record_key")["product_name"]
+        assert known["S2"] == name, day
 
 
 def test_rows_that_add_a_test_item_are_counted_as_items(desk: Desk) -> None:
@@ -234,7 +250,10 @@ def bad_files(desk: Desk) -> dict[str, tuple[bytes, str]]:
     whole = desk.text(*({"样品编号": f"B{number}"} for number in range(200)))
     return {
         "empty.csv": (b"", "empty.csv: the file is empty (0 bytes)"),
-        "latin.csv": (b"\xff\x80\xff" + whole.encode("gb18030"), "latin.csv: is neither UTF-8 (byte 0xff at offset 0 does not fit) nor GB18030"),
+        "latin.csv": (
+            b"\xff\x80\xff" + whole.encode("gb18030"),
+            "latin.csv: is neither UTF-8 (byte 0xff at offset 0 does not fit) nor GB18030",
+        ),
         "utf16.csv": (whole.encode("utf-16"), 'utf16.csv: is UTF-16, which is not read\nHint: save it as "CSV UTF-8"'),
         "cut.csv.gz": (gzip.compress(whole.encode())[:-20], "cut.csv.gz: the gzip file is truncated"),
         "cut.xlsx": (b"PK\x03\x04 no workbook", "cut.xlsx: "),
@@ -272,7 +291,7 @@ def test_bad_rows_alone_do_not_fail_a_run(desk: Desk) -> None:
     run = Project(desk.folder).run("daily")
     assert (run.exit_code, run.faults, run.records["spot_check"]) == (0, [], 1)
     digest = json.loads((run.digests[0].parent / "jilin-province.json").read_text(encoding="utf-8"))
-    assert digest["quality"]["quarantine_rows" if "quarantine_rows" in digest["quality"] else "quarantine"] is not None
+    assert digest["quality"]["quarantine_open"] == 1
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "gb18030"])
@@ -293,22 +312,23 @@ def test_an_unknown_header_is_a_note_and_a_missing_optional_column_too(desk: Des
 
 
 def test_a_missing_required_column_waits_whole_until_the_alias_is_added(desk: Desk) -> None:
-    header = [{"产品代码": "产品编码"}.get(name, name) for name in HEADER]
-    desk.put("a.csv", {"产品编码": "P0702"}, {"样品编号": "S2", "产品编码": "P0702"}, header=header)
+    header = [{"检验结论": "结果判定"}.get(name, name) for name in HEADER]
+    desk.put("a.csv", {"结果判定": "合格"}, {"样品编号": "S2", "结果判定": "合格"}, header=header)
     desk.put("b.csv", {"样品编号": "S3"})
     for _ in range(2):
         report = desk.pull()
         assert report.waiting == 2
         assert len(report.faults) == 1
-        assert "'产品代码'" in report.faults[0]
-        assert "产品编码" in report.faults[0]
+        assert report.faults[0].startswith("a.csv: ")
+        assert "'判定', '检验结论'" in report.faults[0], "the headers that were tried"
+        assert "结果判定" in report.faults[0], "the headers that are there"
         assert desk.keys() == ["S3"]
     with sqlite3.connect(desk.folder / "var" / "demo" / "riskwatch.db") as connection:
         assert connection.execute("select count(*) from batch where name = 'a.csv' and state = 'landed'").fetchone() == (1,)
     path = desk.folder / "config" / "sources" / "demo.yaml"
     text = path.read_text(encoding="utf-8")
-    assert "product: [产品代码, 产品分类代码]" in text
-    path.write_text(text.replace("product: [产品代码, 产品分类代码]", "product: [产品代码, 产品分类代码, 产品编码]"), encoding="utf-8")
+    assert "verdict: [判定, 检验结论]" in text
+    path.write_text(text.replace("verdict: [判定, 检验结论]", "verdict: [判定, 检验结论, 结果判定]"), encoding="utf-8")
     (desk.drop / "a.csv").unlink()  # the raw rows were kept: the file is not needed again
     report = desk.pull()
     assert (report.new, report.waiting, report.faults) == (2, 0, [])
@@ -340,7 +360,7 @@ SERVED = """sources:
     label: {{zh: 接口, en: served}}
     reader: {reader}
     key: [record_key]
-    columns: {{record_key: id, product: product, region: region, event_date: day, inspected: n, failed: bad}}
+    columns: {{record_key: id, product: product, region: region, event_date: day, inspected: batches, failed: bad, verdict: verdict}}
     constants: {{selection: random}}
 """
 
@@ -415,11 +435,11 @@ def test_an_http_source_that_fails_is_named_and_asked_again_next_time(
     assert said in report.faults[0]
     assert asked is None or answers.asked == asked
     answers.status = 200
-    row = {"id": "S1", "product": "P0702", "region": "220104", "day": "2025-11-03", "n": 1, "bad": 0}
-    answers.body = json.dumps([row, row | {"id": "S2", "n": -1}]).encode()
+    row = {"id": "S1", "product": "P0702", "region": "220104", "day": "2025-11-03", "batches": 1, "bad": 0, "verdict": "pass"}
+    answers.body = json.dumps([row, row | {"id": "S2", "batches": -1}]).encode()
     mended = desk.pull("served")
     assert (mended.faults, mended.new, mended.rejected) == ([], 1, 1)
-    assert [entry[2:] for entry in desk.quarantine()][0] == ("inspected", "below-minimum", "-1")
+    assert desk.quarantine()[0][2:] == ("inspected", "below-minimum", "-1")
 
 
 # --- the database -------------------------------------------------------------------------------------------------------
