@@ -23,7 +23,7 @@ from riskwatch.digest import (
     render_markdown,
     summarise_recent,
 )
-from riskwatch.errors import StoreError
+from riskwatch.errors import ProjectError
 from riskwatch.lifecycle import EarlyWarning, WarningEvent
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.detect import SERIES, Detection
@@ -151,13 +151,13 @@ def render_stored(ctx: RunContext, centres: Sequence[str]) -> dict[str, dict[str
 
     Raises
     ------
-    StoreError
+    ProjectError
         If no run has made a digest for that centre and day.
     """
     rendered = {}
     for name in centres:
         row = ctx.store.read_digest(name, ctx.as_of, language=DIGEST_LANGUAGE)
         if row is None:
-            raise StoreError(f"no digest of centre {name} for {ctx.as_of}", hint=f"riskwatch run daily --as-of {ctx.as_of}")
+            raise ProjectError(f"no digest of centre {name} for {ctx.as_of}", hint=f"riskwatch run daily --as-of {ctx.as_of}")
         rendered[name] = render_forms(Digest.model_validate(row.payload), ctx.definitions.centres[name])
     return rendered

@@ -109,25 +109,6 @@ def _judged_ahead(batches: Iterator[RawBatch | SourceFault], source: SourceDefin
         thread.join()
 
 
-def _faults_first(entries: Iterator[_Judged | SourceFault]) -> Iterator[_Judged | SourceFault]:
-    """Yield the faults of a file before its last batch.
-
-    Once its last batch is stored, a file counts as read and is not opened again: refused rows that came after it would be lost if the
-    process were killed in between.
-    """
-    held: _Judged | None = None
-    for entry in entries:
-        if held is not None and not (isinstance(entry, SourceFault) and entry.name == held.batch.name):
-            yield held
-            held = None
-        if isinstance(entry, _Judged) and entry.batch.last:
-            held = entry
-        else:
-            yield entry
-    if held is not None:
-        yield held
-
-
 def _store(ctx: RunContext, source: SourceDefinition, judged: _Judged, report: PullReport, waiting: Collection[int]) -> None:
     """Land one batch and, if it could be parsed, store its records and its quarantine; ``waiting`` batches were reported before."""
     batch = judged.batch
@@ -256,7 +237,7 @@ def pull_source(ctx: RunContext, source: SourceDefinition) -> PullReport:
         state = SourceState(ctx.store.source_status(source.name).cursor, ctx.store.seen_keys(source.name))
         batches = open_source(source, root=ctx.root, data=ctx.definitions.data, state=state)
         with ctx.reporter.task(f"pull {source.name}") as task:
-            for entry in _faults_first(_judged_ahead(batches, source, ctx)):
+            for entry in _judged_ahead(batches, source, ctx):
                 if isinstance(entry, SourceFault):
                     # Rows that fit no table go to quarantine like other bad rows; files that could not be read are faults.
                     (report.notes if entry.kind in {"settling", "rows"} else report.faults).append(str(entry))
