@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from riskwatch import __version__
-from riskwatch.assessment import Action, Assessment, Grade, assess, q_values, unseen_tests
+from riskwatch.assessment import Action, Assessment, Grade, assess, from_payload, q_values, unseen_tests
 from riskwatch.assessment import to_payload as assessment_payload
 from riskwatch.definitions.types import PipelineDefinition
 from riskwatch.digest import Digest, QualityReport
@@ -222,19 +222,20 @@ def _all_events(decided: _Decided) -> list[WarningEvent]:
 
 def _open_actions(ctx: RunContext, warnings: Sequence[EarlyWarning]) -> dict[str, Sequence[Action]]:
     """Return the measures proposed when each open warning last changed: their due dates stand and do not slide from day to day."""
-    from riskwatch.assessment import from_payload  # noqa: PLC0415 - only runs with a past need it
-
     days = sorted({warning.last_changed for warning in warnings if warning.last_changed < ctx.as_of})
     actions: dict[str, Sequence[Action]] = {}
     for day in days:
-        stored = {}
+        stored: dict[tuple[str, ...], Sequence[Action]] = {}
         for row in ctx.store.read_assessments(as_of=day):
             found = from_payload(row.payload)
-            stored[(found.subject.kind, found.subject.code)] = found.actions
+            stored[found.subject.kind, found.subject.code, found.subject.region] = found.actions
+            # The place of a warning may have widened since: then any assessment of its subject on that day will do.
+            stored.setdefault((found.subject.kind, found.subject.code), found.actions)
         for warning in warnings:
-            key = (warning.subject.kind, warning.subject.code)
-            if warning.last_changed == day and key in stored:
-                actions[warning.warning_id] = stored[key]
+            subject = warning.subject
+            if warning.last_changed == day and (subject.kind, subject.code) in stored:
+                exact = (subject.kind, subject.code, subject.region)
+                actions[warning.warning_id] = stored.get(exact, stored[exact[:2]])
     return actions
 
 
