@@ -196,7 +196,7 @@ def coverage(frame: pd.DataFrame, *, records: int, heard: int, expected_sources:
         sources_heard=heard,
         sources_expected=expected_sources,
         models=int(frame["model"].nunique()),
-        series=len(frame.drop_duplicates(_SERIES)),
+        series=len(tested.drop_duplicates(_SERIES)),
         tests=len(tested),
         refused=int((frame["reason"] != "").sum()),
         alarms=alarms,
