@@ -34,6 +34,7 @@ from riskwatch.runner.context import RunContext, open_store
 from riskwatch.runner.detect import detect, model_panel
 from riskwatch.runner.progress import Reporter
 from riskwatch.runner.run import RunReport, run_pipeline
+from riskwatch.sources import ADAPTERS
 from riskwatch.store import Store
 
 __all__ = ["Project"]
@@ -68,7 +69,7 @@ class Project:
 
     def __init__(self, path: str | Path = ".", *, profile: str | None = None, settings: Mapping[str, str] | None = None) -> None:
         self.root: Path = find_project(Path(path))
-        self.definitions: Definitions = load_definitions(self.root, profile=profile, overrides=settings or {})
+        self.definitions: Definitions = load_definitions(self.root, profile=profile, overrides=settings or {}, adapters=ADAPTERS)
         self.trees: dict[str, Tree] = load_trees(self.definitions.dimensions, root=self.root, data=self.data)
 
     @property

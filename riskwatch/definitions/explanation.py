@@ -146,7 +146,7 @@ def _documented(model: type[BaseModel], path: YamlPath, data: Any) -> tuple[Any,
 def _parameter(detector: str, name: str) -> tuple[Any, str]:
     """Return default and meaning (with unit) of a detector's parameter; detectors are frozen dataclasses."""
     registry = detectors()
-    if registry is None or detector not in registry.names:
+    if detector not in registry.names:
         return NO_DEFAULT, ""
     try:
         made = registry.make(detector)

@@ -52,26 +52,20 @@ class TreeFacts:
     complete: bool
 
 
-def _optional(module: str, name: str) -> Any:
-    """Return ``module.name``; None if this build has no such room. The one place that tolerates a missing room."""
-    try:
-        return getattr(importlib.import_module(module), name, None)
-    except ModuleNotFoundError as error:
-        if error.name != module:
-            raise
-        return None
+def _room(module: str, name: str) -> Any:
+    """Return ``module.name``, imported now."""
+    return getattr(importlib.import_module(module), name)
 
 
-def detectors() -> Detectors | None:
+def detectors() -> Detectors:
     """Return the registry of :mod:`riskwatch.detectors`."""
-    make, names = _optional("riskwatch.detectors", "detector"), _optional("riskwatch.detectors", "names")
-    return Detectors(tuple(names()), make) if make and names else None
+    return Detectors(tuple(_room("riskwatch.detectors", "names")()), _room("riskwatch.detectors", "detector"))
 
 
-def catalogue_type(name: str) -> type[BaseModel] | None:
+def catalogue_type(name: str) -> type[BaseModel]:
     """Return ``GradingRules``, ``ActionCatalogue`` or ``HazardCatalogue``."""
-    found = _optional("riskwatch.assessment.rules", name)
-    return found if isinstance(found, type) and issubclass(found, BaseModel) else None
+    found: type[BaseModel] = _room("riskwatch.assessment.rules", name)
+    return found
 
 
 def resolve(template: str, places: Mapping[str, Path]) -> Path:
@@ -114,8 +108,8 @@ def tree_facts(files: Sequence[tuple[int, DimensionFile]], places: Mapping[str, 
             complaints += [(number, key, f"{key} has the unknown placeholder {{{name}}}; known: {{data}}") for name in odd]
         if file.format != "tree" or "{" in file.path:
             partial.add(file.dimension)
-            known = _optional("riskwatch.dimensions", "ADAPTERS") or {}
-            if known and file.format not in known:
+            known = _room("riskwatch.dimensions", "ADAPTERS")
+            if file.format not in known:
                 complaints.append((number, "format", unknown("format", file.format, known)))
             continue
         try:
@@ -141,9 +135,7 @@ def tree_facts(files: Sequence[tuple[int, DimensionFile]], places: Mapping[str, 
 
 def built_trees(files: Sequence[DimensionFile], places: Mapping[str, Path]) -> tuple[dict[str, Any], list[str]]:
     """Let :mod:`riskwatch.dimensions` build the trees; return them, or what it finds wrong (one line each)."""
-    load_trees = _optional("riskwatch.dimensions", "load_trees")
-    if load_trees is None:
-        return {}, []
+    load_trees = _room("riskwatch.dimensions", "load_trees")
     try:
         return load_trees(files, places["root"], places["data"]), []
     except DimensionError as error:

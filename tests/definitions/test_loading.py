@@ -1,7 +1,6 @@
 """Inheritance, profiles, overrides, hashes, provenance."""
 
 import datetime as dt
-import importlib.util
 from pathlib import Path
 
 import pytest
@@ -254,9 +253,6 @@ def test_definitions_do_not_depend_on_the_working_directory(project, monkeypatch
 # --- trees -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("riskwatch.dimensions") is None, reason="needs riskwatch.dimensions, which this tree does not have"
-)
 def test_check_looks_into_the_code_lists(project):
     path = project / "config/dimensions/products.csv"
     path.write_text(path.read_text(encoding="utf-8") + "P0101,P01,product,又,again,,\nP0201,P02,product,球,balls,,\n", encoding="utf-8")

@@ -67,10 +67,11 @@ def check(context: typer.Context, as_json: Json = False) -> None:
     """
     from riskwatch.definitions import check as check_definitions  # noqa: PLC0415
     from riskwatch.project import find_project  # noqa: PLC0415
+    from riskwatch.sources import ADAPTERS  # noqa: PLC0415
 
     options: Globals = context.obj
     root = find_project(options.project)
-    problems = check_definitions(root, profile=options.profile, overrides=options.settings)
+    problems = check_definitions(root, profile=options.profile, overrides=options.settings, adapters=ADAPTERS)
     if as_json:
         fields = ("file", "line", "column", "message")
         print_json([{name: getattr(problem, name) for name in fields} for problem in problems])
