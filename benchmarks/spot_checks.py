@@ -29,14 +29,15 @@ def write_csv(project: Project, path: Path, rows: int, *, seed: int = 1) -> None
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(seed)
-    with pa.csv.CSVWriter(path, _table(project, 0, 1, random).schema) as writer:
+    with pa.csv.CSVWriter(path, table(project, 0, 1, random).schema) as writer:
         for first in range(0, rows, _PIECE):
-            writer.write_table(_table(project, first, min(_PIECE, rows - first), random))
+            writer.write_table(table(project, first, min(_PIECE, rows - first), random, of=rows))
 
 
-def _table(project: Project, first: int, rows: int, random: np.random.Generator) -> pa.Table:
+def table(project: Project, first: int, rows: int, random: np.random.Generator, *, of: int = 1) -> pa.Table:
+    """Return raw rows ``first`` to ``first + rows`` of about ``of``, which decides how far apart in time they are."""
     number = np.arange(first, first + rows)
-    day = np.datetime64("2016-01-04", "D") + (number * 3_400 // max(1_000_000, first + rows)) + random.integers(0, 30, rows)
+    day = np.datetime64("2016-01-04", "D") + (number * 3_400 // max(of, first + rows)) + random.integers(0, 30, rows)
     failed = random.random(rows) < 0.03
     counties = [code for code in project.trees["region"].codes if project.trees["region"].level_of(code) == "county" and code[:2] == "22"]
 
@@ -49,7 +50,7 @@ def _table(project: Project, first: int, rows: int, random: np.random.Generator)
     def where_failed(values: list[str]) -> pa.Array:
         return pa.array(np.where(failed, np.array(values, object)[random.integers(0, len(values), rows)], None), pa.string())
 
-    event = np.where(random.random(rows) < 0.001, "2021-02-30", days(0).to_numpy(zero_copy_only=False))
+    event = np.where(random.random(rows) < 0.001, "2019-02-30", days(0).to_numpy(zero_copy_only=False))
     firms = [f"{i:05d}" for i in range(20_000)]
     return pa.table(
         {

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
@@ -51,12 +52,13 @@ class PullReport:
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """A batch with its parsed rows, and its raw rows packed for landing; or why they could not be parsed."""
+    """A batch with its parsed rows, their content hashes and its raw rows packed for landing; or why they could not be parsed."""
 
     batch: RawBatch
     payload: bytes
     parsed: Parsed | None
     fault: str
+    hashes: npt.NDArray[np.int64] | None = None
 
 
 def _judge(batch: RawBatch, source: SourceDefinition, ctx: RunContext) -> _Judged:
@@ -65,7 +67,7 @@ def _judge(batch: RawBatch, source: SourceDefinition, ctx: RunContext) -> _Judge
         parsed = parse(batch.table, source, ctx.trees, today=max(ctx.today, ctx.as_of), first_row=batch.first_row)
     except RecordError as error:
         return _Judged(batch, payload, None, str(error))
-    return _Judged(batch, payload, parsed, "")
+    return _Judged(batch, payload, parsed, "", None if ctx.dry_run else ctx.store.content_hash(parsed.records, parsed.items))
 
 
 def _judged_ahead(batches: Iterator[RawBatch | SourceFault], source: SourceDefinition, ctx: RunContext) -> Iterator[_Judged | SourceFault]:
@@ -136,7 +138,7 @@ def _store(ctx: RunContext, source: SourceDefinition, judged: _Judged, report: P
     else:
         landed = ctx.store.land(batch, source.stream, landed_at=ctx.now, payload=judged.payload)
         if judged.parsed is not None:
-            _count(report, ctx.store.ingest(landed, judged.parsed, raw=batch.table, arrived_at=ctx.now))
+            _count(report, ctx.store.ingest(landed, judged.parsed, raw=batch.table, arrived_at=ctx.now, hashes=judged.hashes))
         if judged.parsed is not None and batch.cursor is not None:
             ctx.store.set_cursor(source.name, batch.cursor)
     ctx.heartbeat()
