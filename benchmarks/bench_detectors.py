@@ -90,7 +90,9 @@ def test_farrington(measure, mean, phi):
     large = weekly_panel(SERIES, 6, np.random.default_rng(2), mean=mean, phi=phi)
     judge = detector("farrington-flexible", limit_cases=0, standard_errors="pearson")
     judge.detect(weekly_panel(10, 6, np.random.default_rng(3)))
-    signals = measure(lambda: judge.detect(large), group=FARRINGTON, name=f"riskwatch, mean {mean:g}, phi {phi:g}", units=SERIES, of="series")
+    signals = measure(
+        lambda: judge.detect(large), group=FARRINGTON, name=f"riskwatch, mean {mean:g}, phi {phi:g}", units=SERIES, of="series"
+    )
     assert np.isfinite(signals.upper).mean() > 0.5
 
 
@@ -126,7 +128,11 @@ def test_binomial_and_scipy_loop(measure):
 def test_binomial(measure):
     panel = inspections(SERIES, np.random.default_rng(2))
     signals = measure(
-        lambda: detector("binomial-baseline").detect(panel), group=BINOMIAL, name="riskwatch, estimation included", units=SERIES, of="series"
+        lambda: detector("binomial-baseline").detect(panel),
+        group=BINOMIAL,
+        name="riskwatch, estimation included",
+        units=SERIES,
+        of="series",
     )
     assert (signals.reason == 0).mean() > 0.95
 

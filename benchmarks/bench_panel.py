@@ -37,7 +37,9 @@ def fill(folder: Path, rows: int) -> None:
     random = np.random.default_rng(2)
     with project.context() as ctx:
         raws = (
-            RawBatch(SOURCE, "made", "0" * 64, table(project, at, min(_BATCH, rows - at), random, of=rows), at + 1, None, at + _BATCH >= rows)
+            RawBatch(
+                SOURCE, "made", "0" * 64, table(project, at, min(_BATCH, rows - at), random, of=rows), at + 1, None, at + _BATCH >= rows
+            )
             for at in range(0, rows, _BATCH)
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +20,17 @@ def size(name: str, default: int) -> int:
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured thing: seconds of its fastest round, and memory in MB at its peak, all of the process."""
+    """One measured thing: seconds of its fastest round, CPU seconds of this process per round, and its memory in MB at the peak.
+
+    CPU seconds hardly change when others use the machine; those of a database server are not in them.
+    """
 
     group: str
     name: str
     units: int
     of: str
     seconds: float
+    cpu_seconds: float
     peak_mb: float
     held_mb: float
 
@@ -46,16 +51,18 @@ def measure(benchmark: Any) -> Callable[..., Any]:
     A name that starts with ``peer:`` is what the others of the group are held against.
     """
 
-    def run(
-        function: Callable[..., Any], *, group: str, name: str, units: int, of: str, rounds: int = 1, setup: Callable[[], Any] | None = None
-    ) -> Any:
+    def run(function: Callable[[], Any], *, group: str, name: str, units: int, of: str, rounds: int = 1) -> Any:
         benchmark.group, benchmark.name = group, name
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak starts anew
         held = _memory("VmRSS")
-        result = benchmark.pedantic(function, setup=setup, rounds=rounds, iterations=1)
-        figure = Figure(group, name, units, of, benchmark.stats.stats.min, _memory("VmHWM"), held)
+        started = time.process_time()
+        result = benchmark.pedantic(function, rounds=rounds, iterations=1)
+        cpu = (time.process_time() - started) / rounds
+        figure = Figure(group, name, units, of, benchmark.stats.stats.min, cpu, _memory("VmHWM"), held)
         FIGURES.append(figure)
-        benchmark.extra_info.update(units=units, of=of, per_second=units / figure.seconds, peak_mb=figure.peak_mb, held_mb=held)
+        benchmark.extra_info.update(
+            units=units, of=of, per_second=units / figure.seconds, cpu_seconds=cpu, peak_mb=figure.peak_mb, held_mb=held
+        )
         return result
 
     return run
@@ -69,12 +76,16 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     say = terminalreporter.write_line
     say("")
     say(f"Python {platform.python_version()}, {os.cpu_count()} cores, load {load} (1, 5, 15 minutes; this run included)")
-    say("| group | what | units | seconds | units/s | against the peer | peak MB (held before) |")
-    say("|---|---|--:|--:|--:|--:|--:|")
+    say("| group | what | units | seconds | units/s | against the peer | CPU s | against the peer by CPU | peak MB (held before) |")
+    say("|---|---|--:|--:|--:|--:|--:|--:|--:|")
     for figure in FIGURES:
         peer = next((other for other in FIGURES if other.group == figure.group and other.name.startswith("peer:")), None)
-        ratio = "" if peer is None or peer is figure else f"{figure.units / figure.seconds / (peer.units / peer.seconds):.2f}"
+        per_second = figure.units / figure.seconds
+        ratio = by_cpu = ""
+        if peer is not None and peer is not figure:
+            ratio = f"{per_second / (peer.units / peer.seconds):.2f}"
+            by_cpu = f"{(figure.units / figure.cpu_seconds) / (peer.units / peer.cpu_seconds):.2f}"
         say(
-            f"| {figure.group} | {figure.name} | {figure.units:,} {figure.of} | {figure.seconds:.2f} | {figure.units / figure.seconds:,.0f} "
-            f"| {ratio} | {figure.peak_mb:,.0f} ({figure.held_mb:,.0f}) |"
+            f"| {figure.group} | {figure.name} | {figure.units:,} {figure.of} | {figure.seconds:.2f} | {per_second:,.0f} | {ratio} "
+            f"| {figure.cpu_seconds:.2f} | {by_cpu} | {figure.peak_mb:,.0f} ({figure.held_mb:,.0f}) |"
         )
