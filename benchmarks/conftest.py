@@ -60,9 +60,7 @@ def measure(benchmark: Any) -> Callable[..., Any]:
         cpu = (time.process_time() - started) / rounds
         figure = Figure(group, name, units, of, benchmark.stats.stats.min, cpu, _memory("VmHWM"), held)
         FIGURES.append(figure)
-        benchmark.extra_info.update(
-            units=units, of=of, per_second=units / figure.seconds, cpu_seconds=cpu, peak_mb=figure.peak_mb, held_mb=held
-        )
+        benchmark.extra_info.update(units=units, of=of, per_second=units / figure.seconds, cpu_seconds=cpu, peak_mb=figure.peak_mb)
         return result
 
     return run
