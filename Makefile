@@ -36,8 +36,8 @@ wheel-smoke: setup ## build the wheel, install it in an empty environment, run t
 	@scripts/wheel-smoke.sh
 
 .PHONY: bench
-bench: setup ## all benchmarks; docs/benchmarks.md tells what each measures
-	@for b in benchmarks/bench_*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
+bench: setup ## benchmarks, each against its peer; docs/benchmarks.md tells the full sizes
+	$(BIN)/python -m pytest benchmarks
 
 .PHONY: pins
 pins: ## renew constraints.txt (needs uv)

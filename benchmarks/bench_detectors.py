@@ -1,6 +1,7 @@
-"""Speed of the detectors against a loop over statsmodels, and their false-alarm rates on data without any outbreak.
+"""The detectors against loops over statsmodels and scipy that give the same limits; and studies of their false alarms.
 
-python benchmarks/bench_detectors.py speed          # series a second, and the ratio to the loop in the same run
+With pytest: speed. RISKWATCH_BENCH_SERIES (default 20,000), and RISKWATCH_BENCH_LOOP_SERIES for the loops (150).
+
 python benchmarks/bench_detectors.py parity FOLDER  # each reference row of R surveillance in FOLDER/ref_surveillance_detail
 python benchmarks/bench_detectors.py real FOLDER    # all NEISS products of FOLDER/neiss_youth_2011_2019
 python benchmarks/bench_detectors.py calibration    # share of false alarms by mean and dispersion (some minutes)
@@ -14,13 +15,17 @@ import warnings
 
 import numpy as np
 import pandas as pd
+import pytest
+from conftest import size
 from scipy import stats
 
-from riskwatch.detectors import detector
+from riskwatch.detectors import binomial_baseline, detector
 from riskwatch.detectors.baselines import reference_positions, seasonal_baseline
 from riskwatch.panel import Panel
 
 METHODS = ("nb-plugin", "muan", "delta", "nb-predictive")
+SERIES, LOOP_SERIES = size("SERIES", 20_000), size("LOOP_SERIES", 150)
+FARRINGTON, BINOMIAL = "farrington-flexible, newest week of six years", "binomial-baseline, newest week of two years"
 
 
 def weekly_panel(series, years, rng, mean=5.0, phi=1.0):
@@ -66,33 +71,70 @@ def one_by_one(panel, alpha=0.005):
     return upper
 
 
-def speed():
-    rng = np.random.default_rng(1)
-    print("farrington-flexible, 5 years of weeks, 10 parts of the year, trend and reweighting, newest week judged")
-    small = weekly_panel(150, 6, rng)
-    started = time.perf_counter()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        loop = one_by_one(small)
-    per_loop = len(small.index) / (time.perf_counter() - started)
-    print(f"statsmodels loop      {per_loop:10.0f} series/s")
+def test_farrington_and_statsmodels_loop(measure):
+    """The loop's limits are ours, on the same series."""
+    small = weekly_panel(LOOP_SERIES, 6, np.random.default_rng(1))
+
+    def loop():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return one_by_one(small)
+
+    theirs = measure(loop, group=FARRINGTON, name="peer: statsmodels loop", units=LOOP_SERIES, of="series")
+    ours = detector("farrington-flexible", limit_cases=0, standard_errors="pearson").detect(small).upper[:, 0]
+    assert np.mean(ours == theirs) >= 0.99
+
+
+@pytest.mark.parametrize(("mean", "phi"), [(5.0, 1.5), (0.3, 1.0)], ids=["mean-5", "mean-0.3"])
+def test_farrington(measure, mean, phi):
+    large = weekly_panel(SERIES, 6, np.random.default_rng(2), mean=mean, phi=phi)
     judge = detector("farrington-flexible", limit_cases=0, standard_errors="pearson")
-    judge.detect(small)
-    same = judge.detect(small).upper[:, 0]
-    print(f"same upper limits     {np.mean(same == loop):10.1%} of {len(loop)}")
-    for mean, phi in ((5.0, 1.5), (0.3, 1.0)):
-        large = weekly_panel(20_000, 6, rng, mean=mean, phi=phi)
-        started = time.perf_counter()
-        judge.detect(large)
-        rate = len(large.index) / (time.perf_counter() - started)
-        print(f"batched, mean {mean:<5}   {rate:10.0f} series/s, {rate / per_loop:.0f} times the loop")
-    periods = pd.period_range("2021-01-04", periods=120, freq="W-SUN")
-    exposure = rng.poisson(8, (20_000, 120)).astype(float)
-    failed = rng.binomial(exposure.astype(int), rng.beta(2, 38, (20_000, 1))).astype(float)
-    panel = Panel(failed, pd.RangeIndex(20_000), periods, exposure)
-    started = time.perf_counter()
-    detector("binomial-baseline").detect(panel)
-    print(f"binomial-baseline     {20_000 / (time.perf_counter() - started):10.0f} series/s (two years of weeks)")
+    judge.detect(weekly_panel(10, 6, np.random.default_rng(3)))
+    signals = measure(
+        lambda: judge.detect(large), group=FARRINGTON, name=f"riskwatch, mean {mean:g}, phi {phi:g}", units=SERIES, of="series"
+    )
+    assert np.isfinite(signals.upper).mean() > 0.5
+
+
+def inspections(series, rng):
+    exposure = rng.poisson(8, (series, 120)).astype(float)
+    failed = rng.binomial(exposure.astype(int), rng.beta(2, 38, (series, 1))).astype(float)
+    return Panel(failed, pd.RangeIndex(series), pd.period_range("2021-01-04", periods=120, freq="W-SUN"), exposure)
+
+
+def test_binomial_and_scipy_loop(measure):
+    """The loop is spared the estimation: it gets the predictive distribution, and gives p-value and limit of each series."""
+    panel = inspections(LOOP_SERIES * 4, np.random.default_rng(1))
+    judge = detector("binomial-baseline")
+    past = slice(len(panel.periods) - 1 - 4 - 104, len(panel.periods) - 1 - 4)
+    x, n = panel.observed[:, past], panel.exposure[:, past]
+    rho = binomial_baseline.estimate_correlation(x, n)
+    failed, total = binomial_baseline.effective(x, n, rho)
+    prior = binomial_baseline.estimate_prior(failed, total, rho, judge.typical_rate, judge.typical_strength)
+    a, b = binomial_baseline.predictive(failed, total, prior)
+
+    def loop():
+        found = [stats.betabinom(int(m), p, q) for m, p, q in zip(panel.exposure[:, -1], a, b, strict=True)]
+        return np.array([[d.sf(count - 1), d.isf(judge.alpha)] for d, count in zip(found, panel.observed[:, -1], strict=True)])
+
+    theirs = measure(loop, group=BINOMIAL, name="peer: scipy loop, limits only", units=len(panel.index), of="series")
+    signals = judge.detect(panel)
+    judged = signals.reason[:, 0] == 0
+    assert judged.mean() > 0.95
+    assert np.allclose(signals.p_value[judged, 0], theirs[judged, 0], rtol=1e-6)
+    assert np.mean(signals.upper[judged, 0] == theirs[judged, 1]) >= 0.99
+
+
+def test_binomial(measure):
+    panel = inspections(SERIES, np.random.default_rng(2))
+    signals = measure(
+        lambda: detector("binomial-baseline").detect(panel),
+        group=BINOMIAL,
+        name="riskwatch, estimation included",
+        units=SERIES,
+        of="series",
+    )
+    assert (signals.reason == 0).mean() > 0.95
 
 
 def parity(folder):
@@ -179,6 +221,4 @@ def calibration(series=4000):
 
 
 if __name__ == "__main__":
-    {"speed": speed, "calibration": calibration, "parity": parity, "real": real}[sys.argv[1] if len(sys.argv) > 1 else "speed"](
-        *sys.argv[2:]
-    )
+    {"calibration": calibration, "parity": parity, "real": real}[sys.argv[1]](*sys.argv[2:])

@@ -1,81 +1,100 @@
-"""Panel of five million records: weekly product x county series, with the time it takes and the memory it needs.
+"""Stored records to weekly product x county series, through the store, against ``pandas.read_sql`` + ``groupby``.
 
-python benchmarks/bench_panel.py [ROWS]
+RISKWATCH_BENCH_PANEL_ROWS (default 500,000; the target is 5,000,000); the peer reads at most RISKWATCH_BENCH_PEER_ROWS (500,000).
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import resource
-import sys
-import time
+import multiprocessing
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
+from conftest import size
+from spot_checks import SOURCE, make_project, table
 
+from riskwatch.api import Project
 from riskwatch.panel import SparseRule, build_panel
+from riskwatch.records import parse
+from riskwatch.sources import RawBatch
+
+ROWS = size("PANEL_ROWS", 500_000)
+PEER_ROWS = min(ROWS, size("PEER_ROWS", 500_000))
+GROUP = "stored records to weekly product x county series"
+COLUMNS = ["event_date", "product", "region", "failed", "inspected"]
+AS_OF = dt.date(2050, 1, 1)
+_BATCH = 50_000
 
 
-class Digits:
-    """A tree whose levels are prefixes of the code."""
+def fill(folder: Path, rows: int) -> None:
+    """Store ``rows`` spot checks, made batch by batch and parsed like any others."""
+    project = make_project(folder)
+    source = project.source(SOURCE)
+    random = np.random.default_rng(2)
+    with project.context() as ctx:
+        raws = (
+            RawBatch(
+                SOURCE, "made", "0" * 64, table(project, at, min(_BATCH, rows - at), random, of=rows), at + 1, None, at + _BATCH >= rows
+            )
+            for at in range(0, rows, _BATCH)
+        )
 
-    def __init__(self, **lengths):
-        self.lengths = lengths
-        self.levels = tuple(lengths)
+        def judge(raw):
+            return parse(raw.table, source, ctx.trees, today=ctx.today, first_row=raw.first_row)
 
-    def ancestor_at(self, codes, level):
-        length = self.lengths[level]
-        return np.array([code[:length] if len(code) >= length else "" for code in codes], dtype=object)
+        for _ in ctx.store.load(raws, judge, "spot_check", arrived_at=ctx.now):
+            pass
 
 
-def main(rows):
-    rng = np.random.default_rng(1)
-    products = [f"{category:02d}{leaf:02d}" for category in range(10) for leaf in range(8)]
-    counties = [f"22{prefecture:02d}{county:02d}" for prefecture in range(9) for county in range(7)]
-    frame = pd.DataFrame(
-        {
-            "event_date": np.datetime64("2017-01-02", "s") + rng.integers(0, 1820, rows) * np.timedelta64(86400, "s"),
-            "product": pd.Categorical.from_codes(rng.integers(0, 80, rows), products),
-            "product_2": pd.Categorical.from_codes(np.where(rng.random(rows) < 0.2, rng.integers(0, 80, rows), -1), products),
-            "region": pd.Categorical.from_codes(rng.integers(0, 63, rows), counties),
-            "persons": np.ones(rows, np.int64),
-        }
-    )
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    trees = {"product": Digits(category=2, product=4), "region": Digits(province=2, prefecture=4, county=6)}
-    jobs = {
-        "product x county": ({"product": "product", "region": "county"}, ("product",)),
-        "the same, two product fields": ({"product": "product", "region": "county"}, ("product", "product_2")),
-        "four levels at once": (
-            [
-                {"product": "product", "region": "county"},
-                {"product": "product", "region": "prefecture"},
-                {"product": "category"},
-                {"region": "county"},
-            ],
-            ("product",),
-        ),
-    }
-    print(f"{rows:,} records, frame held: {before:.2f} GB")
-    for name, (levels, fields) in jobs.items():
-        started = time.perf_counter()
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("panel") / "project"
+    # A process of its own: what filling leaves in memory would hide what reading needs.
+    child = multiprocessing.get_context("spawn").Process(target=fill, args=(folder, ROWS))
+    child.start()
+    child.join()
+    assert child.exitcode == 0
+    return Project(folder)
+
+
+def test_panel(measure, project):
+    def build():
+        with project.store() as store:
+            frame = store.read_records("spot_check", COLUMNS, as_of=AS_OF)
         built = build_panel(
             frame,
-            levels=levels,
-            trees=trees,
+            levels={"product": "product", "region": "county"},
+            trees=project.trees,
             frequency="week",
-            until=dt.date(2021, 12, 31),
-            numerator="persons",
-            product_fields=fields,
+            until=dt.date(2025, 12, 28),
+            numerator="failed",
+            denominator="inspected",
             sparse=SparseRule(),
         )
-        took = time.perf_counter() - started
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-        print(f"{name:30} {took:6.2f} s, {built.panel.shape[0]:,} series x {built.panel.shape[1]} weeks, peak {peak:.2f} GB")
-    started = time.perf_counter()
-    frame.groupby(["product", "region", frame["event_date"].dt.to_period("W-SUN")], observed=True)["persons"].sum()
-    print(f"{'pandas groupby, for comparison':30} {time.perf_counter() - started:6.2f} s")
+        return len(frame), built
+
+    rows, built = measure(build, group=GROUP, name="riskwatch store + build_panel", units=ROWS, of="records")
+    assert 0.998 * ROWS < rows < ROWS
+    # All series are there or in their parents: no failed sample is lost, but those of weeks that are not over.
+    assert built.panel.shape[0] > 100
+    assert built.panel.shape[1] > 400
 
 
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5_000_000)
+def test_peer(measure, project):
+    path = project.var / "riskwatch.db"
+
+    def group():
+        query = (
+            f"SELECT {', '.join(COLUMNS)} FROM record_spot_check WHERE known_at <= '{AS_OF}' "
+            f"AND (superseded_at IS NULL OR superseded_at > '{AS_OF}') AND record_id <= {PEER_ROWS}"
+        )
+        with closing(sqlite3.connect(path)) as connection:
+            frame = pd.read_sql(query, connection, parse_dates=["event_date"])
+        week = frame["event_date"].dt.to_period("W-SUN")
+        return frame.groupby(["product", "region", week])[["failed", "inspected"]].sum()
+
+    assert len(measure(group, group=GROUP, name="peer: pandas read_sql + groupby", units=PEER_ROWS, of="records")) > 1_000

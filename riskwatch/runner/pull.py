@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
@@ -57,12 +58,13 @@ class PullReport:
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """A batch with its parsed rows, and its raw rows packed for landing; or why they could not be parsed."""
+    """A batch with its parsed rows, their content hashes and its raw rows packed for landing; or why they could not be parsed."""
 
     batch: RawBatch
     payload: bytes
     parsed: Parsed | None
     fault: str
+    hashes: npt.NDArray[np.int64] | None = None
 
 
 def _judge(batch: RawBatch, source: SourceDefinition, ctx: RunContext) -> _Judged:
@@ -71,7 +73,7 @@ def _judge(batch: RawBatch, source: SourceDefinition, ctx: RunContext) -> _Judge
         parsed = parse(batch.table, source, ctx.trees, today=max(ctx.today, ctx.as_of), first_row=batch.first_row)
     except RecordError as error:
         return _Judged(batch, payload, None, str(error))
-    return _Judged(batch, payload, parsed, "")
+    return _Judged(batch, payload, parsed, "", None if ctx.dry_run else ctx.store.content_hash(parsed.records, parsed.items))
 
 
 def _judged_ahead(batches: Iterator[RawBatch | SourceFault], source: SourceDefinition, ctx: RunContext) -> Iterator[_Judged | SourceFault]:
@@ -122,7 +124,7 @@ def _store(ctx: RunContext, source: SourceDefinition, judged: _Judged, report: P
         known = landed.batch_id in waiting
         # A batch of a file that an earlier pull did not get to the end of may be judged already: it counts no more.
         if judged.parsed is not None and not landed.judged:
-            counts = ctx.store.ingest(landed, judged.parsed, raw=batch.table, arrived_at=ctx.now)
+            counts = ctx.store.ingest(landed, judged.parsed, raw=batch.table, arrived_at=ctx.now, hashes=judged.hashes)
             _count(report, counts, judged.parsed, batch.table.num_rows)
         if judged.parsed is not None and batch.cursor is not None:
             ctx.store.set_cursor(source.name, batch.cursor)
