@@ -43,11 +43,9 @@ def fill(folder: Path, rows: int) -> None:
             for at in range(0, rows, _BATCH)
         )
 
-        def judge(raw):
-            return parse(raw.table, source, ctx.trees, today=ctx.today, first_row=raw.first_row)
-
-        for _ in ctx.store.load(raws, judge, "spot_check", arrived_at=ctx.now):
-            pass
+        for raw in raws:
+            parsed = parse(raw.table, source, ctx.trees, today=ctx.today, first_row=raw.first_row)
+            ctx.store.ingest(ctx.store.land(raw, "spot_check", landed_at=ctx.now), parsed, raw=raw.table, arrived_at=ctx.now)
 
 
 @pytest.fixture(scope="module")

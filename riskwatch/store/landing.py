@@ -15,7 +15,7 @@ from riskwatch.store.columns import arrow_rows
 from riskwatch.store.database import Database, instant
 from riskwatch.store.tables import batch, raw_chunk
 
-__all__ = ["Landed", "Raw", "compress", "find_batch", "land", "pending", "read_raw", "repeated_rows", "seen_keys"]
+__all__ = ["Landed", "Raw", "compress", "land", "pending", "read_raw", "repeated_rows", "seen_keys"]
 
 
 class Raw(Protocol):
@@ -80,7 +80,7 @@ def _decompress(payload: bytes) -> pa.Table:
     return pa.ipc.open_stream(pa.py_buffer(payload)).read_all()
 
 
-def find_batch(database: Database, raw: Raw) -> Landed | None:
+def _find_batch(database: Database, raw: Raw) -> Landed | None:
     """Return the stored batch of the same content and first row, or None."""
     with database.session(f'look for {raw.name} of source "{raw.source}"') as session:
         row = session.first(sa.select(batch).where(_same(raw)))
@@ -118,7 +118,7 @@ def land(database: Database, raw: Raw, stream: str, landed_at: dt.datetime, payl
                 f'Cannot land {raw.name} of source "{raw.source}": raw columns are text, column "{field.name}" is {field.type}.',
                 hint="the reader must hand over values as they were found",
             )
-    found = find_batch(database, raw)
+    found = _find_batch(database, raw)
     if found is not None:
         return found
     payload = compress(raw.table) if payload is None else payload

@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from riskwatch.store import ingest as ingesting
-from riskwatch.store import landing, loading, quarantine, read, results, sourcestate
+from riskwatch.store import landing, quarantine, read, results, sourcestate
 from riskwatch.store.database import Database
 from riskwatch.store.ingest import IngestCounts, Judged
 from riskwatch.store.landing import Landed, Raw
@@ -89,10 +89,6 @@ class Store:
 
     # --- raw rows and records ---------------------------------------------------------------------------------------
 
-    def find_batch(self, raw: Raw) -> Landed | None:
-        """Return the stored batch of the same content and first row, or None."""
-        return landing.find_batch(self.database, raw)
-
     def land(self, raw: Raw, stream: str, *, landed_at: dt.datetime, payload: bytes | None = None) -> Landed:
         """Store raw rows before they are judged; see :func:`riskwatch.store.landing.land`."""
         return landing.land(self.database, raw, stream, landed_at, payload)
@@ -107,12 +103,6 @@ class Store:
         if hashes is None:
             hashes = self.content_hash(judged.records, judged.items)
         return ingesting.ingest(self.database, landed, judged, hashes, raw=raw, arrived_on=self.day(arrived_at), now=arrived_at)
-
-    def load(
-        self, batches: Iterable[Raw], parse: Callable[[Raw], Judged], stream: str, *, arrived_at: dt.datetime
-    ) -> Iterator[tuple[Raw, IngestCounts]]:
-        """Land, parse and ingest batches, parsing one while another is written; see :func:`riskwatch.store.loading.load`."""
-        return loading.load(self, batches, parse, stream, arrived_at=arrived_at)
 
     def day(self, moment: dt.datetime) -> dt.date:
         """Return the day of an instant in the project's zone."""

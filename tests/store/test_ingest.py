@@ -209,36 +209,16 @@ def test_a_batch_that_fails_leaves_nothing_and_stays_waiting(store, load):
     assert [waiting.batch_id for waiting, _ in store.pending()] == [2]
 
 
-def test_load_pipelines_batches_and_skips_what_is_judged(store):
+def test_a_file_is_seen_once_its_last_batch_is_judged(store):
     batches = [Raw("spot", "f.csv", "a" * 64, pa.table({"no": [f"A{i}", f"B{i}"]}), first_row=1 + 2 * i, last=i == 4) for i in range(5)]
-    parses = []
-
-    def parse(raw):
-        parses.append(raw.first_row)
-        return parsed(spot_checks(raw.table.column("no").to_pylist(), raw.first_row, "2024-02-01"))
-
-    first = list(store.load(batches[:3], parse, "spot_check", arrived_at=NOW))
-    assert [raw.first_row for raw, _ in first] == [1, 3, 5]
-    assert store.seen_keys("spot") == frozenset()
-    second = list(store.load(batches, parse, "spot_check", arrived_at=NOW))
-    assert [counts.new for _, counts in second] == [0, 0, 0, 2, 2]
-    assert parses == [1, 3, 5, 7, 9]
-    assert store.seen_keys("spot") == {"a" * 64}
+    new = []
+    for raw in [*batches[:3], *batches]:
+        landed = store.land(raw, "spot_check", landed_at=NOW)
+        judged = parsed(spot_checks(raw.table.column("no").to_pylist(), raw.first_row, "2024-02-01"))
+        new.append(store.ingest(landed, judged, raw=raw.table, arrived_at=NOW).new)
+        assert store.seen_keys("spot") == ({"a" * 64} if len(new) == 8 else frozenset())
+    assert new == [2, 2, 2, 0, 0, 0, 2, 2]
     assert len(store.read_records("spot_check", ["failed"])) == 10
-
-
-def test_load_hands_on_what_parse_raises_and_keeps_what_came_before(store):
-    batches = [Raw("spot", "f.csv", "a" * 64, pa.table({"no": [f"A{i}"]}), first_row=1 + i) for i in range(2)]
-
-    def parse(raw):
-        if raw.first_row == 2:
-            raise RuntimeError("cannot parse")
-        return parsed(spot_checks(["A0"]))
-
-    with pytest.raises(RuntimeError, match="cannot parse"):
-        list(store.load(batches, parse, "spot_check", arrived_at=NOW))
-    assert len(store.read_records("spot_check", ["failed"])) == 1
-    assert [landed.first_row for landed, _ in store.pending()] == [2]
 
 
 def test_vintage_changes_exactly_with_what_is_visible(store, load):
