@@ -124,7 +124,16 @@ def cases(seen: Sequence[Seen], recent: Recent, namer: Namer, as_of: dt.date) ->
     )
 
 
-def data_quality(quality: QualityReport, visible: pd.DataFrame, labels: Labels) -> DataQuality:
+def _thin(key: tuple[str, str, str, str, str], namer: Namer, labels: Labels) -> Text:
+    """Name a series that was too thin to model: model, product, industry, place, stratum."""
+    model, product, industry, region, stratum = key
+    parts = [labels.models.get(model, bilingual(model))]
+    parts += [name(code) for name, code in ((namer.product, product), (namer.industry, industry), (namer.region, region)) if code]
+    parts += [bilingual(stratum)] if stratum else []
+    return Text(zh=scrub("，".join(part.zh for part in parts), limit=300), en=scrub(", ".join(part.en for part in parts), limit=300))
+
+
+def data_quality(quality: QualityReport, visible: pd.DataFrame, labels: Labels, namer: Namer, jurisdiction: str) -> DataQuality:
     """Return the state of sources, troubled ones first, and the defects of the data."""
     rank = {"failed": 0, "silent": 1, "late": 2, "on-time": 3, "closed": 4}
     lines = [
@@ -141,13 +150,14 @@ def data_quality(quality: QualityReport, visible: pd.DataFrame, labels: Labels) 
         for item in sorted(quality.sources, key=lambda item: (rank[item.state], item.source))
     ]
     refused = tuple(sorted(quality.refused.items(), key=lambda pair: (-pair[1], pair[0]))) if quality.refused else refused_counts(visible)
+    thin = [key for key in quality.rolled_up if namer.relation(key[3], jurisdiction)]
     return DataQuality(
         window_days=quality.window_days,
         sources=tuple(lines),
         quarantine_open=sum(item.quarantine_open for item in quality.sources),
         duplicates=quality.duplicates,
-        rolled_up=len(quality.rolled_up),
-        rolled_up_examples=tuple(bilingual(scrub(key, limit=80)) for key in quality.rolled_up[:EXAMPLES]),
+        rolled_up=len(thin),
+        rolled_up_series=tuple(_thin(key, namer, labels) for key in thin),
         refused=refused,
         failed_models=tuple(labels.models.get(name, bilingual(name)) for name in quality.failed_models),
     )

@@ -170,7 +170,7 @@ def build_digest(
         systemic=systemic(seen, namer, labels),
         cases=cases(seen, recent, namer, as_of),
         external=recent.external,
-        quality=data_quality(quality, visible, labels),
+        quality=data_quality(quality, visible, labels, namer, jurisdiction),
         coverage=coverage(visible, records=recent.records or windowed, heard=heard, expected_sources=expected, fdr=fdr),
         calibration=calibration(day, namer, jurisdiction),
         sign_off=SignOff(

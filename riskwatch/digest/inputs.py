@@ -203,8 +203,8 @@ class QualityReport:
         Days over which records are counted.
     duplicates : int
         Rows that only repeated what was known, of all that ever came.
-    rolled_up : tuple of str
-        Keys of series too thin to model, which were judged as part of their parent.
+    rolled_up : tuple of (model, product, industry, region, stratum)
+        Series too thin to model, which were judged as part of their parent.
     refused : mapping of str to int
         Reason (see ``detectors.signals.REASONS``) -> number of cells not judged. Empty: counted from the signals.
     failed_models : tuple of str
@@ -214,7 +214,7 @@ class QualityReport:
     sources: tuple[SourceHealth, ...] = ()
     window_days: int = 28
     duplicates: int = 0
-    rolled_up: tuple[str, ...] = ()
+    rolled_up: tuple[tuple[str, str, str, str, str], ...] = ()
     refused: Mapping[str, int] = field(default_factory=dict)
     failed_models: tuple[str, ...] = ()
 

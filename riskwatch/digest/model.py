@@ -372,7 +372,7 @@ class DataQuality(Part):
     quarantine_open: int
     duplicates: int
     rolled_up: int
-    rolled_up_examples: tuple[Text, ...]
+    rolled_up_series: tuple[Text, ...]
     refused: tuple[tuple[str, int], ...]
     failed_models: tuple[Text, ...]
 

@@ -242,7 +242,8 @@ TEXT: dict[str, str] = {
     "quality.on_time_more": "{n:further source|further sources}, on time or closed: see the data file (JSON).",
     "quality.no_sources": "Nothing is known about the sources.",
     "quality.backlog": (
-        "Defects: {quarantine} rows wait in quarantine; {duplicates} rows sent twice so far; {rolled_up} series too thin and judged "
+        "Defects: {quarantine} rows wait in quarantine; {duplicates} rows sent twice so far; {rolled_up} series too thin "
+        "(named in the data file) and judged "
         "within their parent; not judged: {refused}."
     ),
     "quality.refused_none": "0 cells",

@@ -240,7 +240,8 @@ TEXT: dict[str, str] = {
     "quality.on_time_more": "其余按时或已停报来源 {n} 个，见数据文件（JSON）。",
     "quality.no_sources": "没有来源状态信息。",
     "quality.backlog": (
-        "数据缺陷：隔离区待处理 {quarantine} 行；累计重复报送 {duplicates} 行；因样本过少并入上级的序列 {rolled_up} 个；未判别 {refused}。"
+        "数据缺陷：隔离区待处理 {quarantine} 行；累计重复报送 {duplicates} 行；因样本过少并入上级的序列 {rolled_up} 个"
+        "（名单见数据文件）；未判别 {refused}。"
     ),
     "quality.refused_none": "0 格",
     "quality.refused_item": "{reason} {n} 格",

@@ -5,12 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from typing import Literal
 
-import pandas as pd
-
 from riskwatch.definitions.types import SourceDefinition
 from riskwatch.digest.inputs import QualityReport, SourceHealth
 from riskwatch.runner.context import RunContext
-from riskwatch.runner.detect import Detection
+from riskwatch.runner.detect import SERIES, Detection
 from riskwatch.runner.freshness import ABSENT, freshness_by_source
 from riskwatch.runner.pull import PullReport
 
@@ -96,14 +94,17 @@ def assessment_quality(ctx: RunContext, quality: QualityReport) -> dict[str, obj
 
 def quality_report(ctx: RunContext, detection: Detection, pulls: list[PullReport]) -> QualityReport:
     """Gather what the digest says about the data: sources, thin series, cells not judged, models that failed."""
-    rolled = [frame for frame in (run.rolled_up for run in detection.runs) if len(frame)]
-    series = pd.concat(rolled, ignore_index=True)["series"].astype(str).tolist() if rolled else []
+    thin: list[tuple[str, str, str, str, str]] = []
+    for run in detection.runs:
+        for key in run.rolled_up["series"].astype(str):
+            product, industry, region, stratum = key.split("|", len(SERIES) - 1)
+            thin.append((run.model, product, industry, region, stratum))
     signals = detection.signals
     refused = signals.loc[signals["reason"] != "", "reason"].value_counts()
     return QualityReport(
         sources=source_health(ctx, pulls),
         duplicates=ctx.store.repeated_rows(),
-        rolled_up=tuple(series),
+        rolled_up=tuple(thin),
         refused={str(reason): int(count) for reason, count in refused.items()},
         failed_models=tuple(sorted(detection.failed)),
     )

@@ -540,7 +540,11 @@ QUALITY = QualityReport(
         SourceHealth("jl-2019", "旧版抽查库（已停用）", "Old spot-check base", dt.date(2024, 12, 31), dt.date(2025, 1, 15), 0, "closed", 0),
     ),
     duplicates=23,
-    rolled_up=("check-rates/P0601/220102", "check-rates/P0601/220104", "check-rates/P0701/220281"),
+    rolled_up=(
+        ("check-rates", "P0601", "", "220102", ""),
+        ("check-rates", "P0601", "", "220104", "selection=random"),
+        ("check-rates", "P0701", "", "220281", ""),
+    ),
 )
 RECENT = Recent(
     records=5208,

@@ -78,7 +78,7 @@ def test_identifiers_are_masked_in_every_sentence(build, day, secret):
     event = SimpleNamespace(**{**vars(day.events[0]), "reason": {"zh": planted, "en": planted}})
     quality = QualityReport(
         sources=(SourceHealth("s", planted, planted, None, None, 0, "silent", 0, planted, planted),),
-        rolled_up=(planted,),
+        rolled_up=((planted, planted, "", "", planted),),
         failed_models=(planted,),
     )
     text = everything(build(assessments=[assessment], events=[event], quality=quality, series_history={}))
