@@ -10,6 +10,9 @@
 # user and does not wait for the disk.
 set -eu
 
+# A plain user's PATH may lack the folders that hold runuser.
+PATH=$PATH:/usr/sbin:/sbin
+
 command=${1:-}
 dir=${2:-.postgres}
 
