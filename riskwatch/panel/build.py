@@ -8,29 +8,25 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from riskwatch.calendar import FREQUENCIES, Frequency, period_of, periods_from_numbers
 from riskwatch.errors import PanelError
 from riskwatch.panel.grouping import (
     DIMENSIONS,
-    FREQUENCY_CODE,
     LEVELS,
     UNCODED,
     Combination,
     Group,
     Rows,
     TreeLike,
-    period_ordinals,
 )
-from riskwatch.panel.matrix import FloatArray, Panel, from_ordinals
+from riskwatch.panel.matrix import FloatArray, Panel
 
 __all__ = ["BuiltPanel", "Frequency", "SilenceRule", "SparseRule", "build_panel"]
-
-Frequency = Literal["day", "week", "4-week", "month"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,19 +142,18 @@ def build_panel(
     _check_request(
         frame, wanted, trees=trees, frequency=frequency, measures=(numerator, denominator), product_fields=product_fields, stratify=stratify
     )
-    when = period_ordinals(frame["event_date"].to_numpy(), frequency)
-    step = 4 if frequency == "4-week" else 1
-    end = period_ordinals(np.datetime64(until, "D") + 1, frequency).item()  # exclusive: the period that holds the day after
+    when = period_of(frame["event_date"].to_numpy(), frequency)
+    end = int(period_of([np.datetime64(until, "D") + 1], frequency)[0])  # exclusive: the period that holds the day after
     if start is not None:
-        first = period_ordinals(np.datetime64(start, "D") - 1, frequency).item() + step
+        first = int(period_of([np.datetime64(start, "D") - 1], frequency)[0]) + 1
     else:
-        first = int(when.min()) if len(when) else end - step
+        first = int(when.min()) if len(when) else end - 1
     if first >= end:
         raise PanelError(
             f"build_panel: no {frequency} period is complete between {start or 'the first record'} and {until}",
             hint="widen the dates; unfinished periods are left out",
         )
-    periods = from_ordinals(np.arange(first, end, step), FREQUENCY_CODE[frequency])
+    periods = periods_from_numbers(np.arange(first, end), frequency)
     inside = (when >= first) & (when < end)
     measures = (
         frame[numerator].to_numpy(np.float64, na_value=np.nan),
@@ -171,7 +166,7 @@ def build_panel(
     rows = Rows(
         frame,
         inside=inside,
-        when=(when - first) // step,
+        when=when - first,
         periods=len(periods),
         trees=trees,
         measures=measures,
@@ -211,8 +206,8 @@ def _check_request(
     stratify: Sequence[str],
 ) -> None:
     problems = []
-    if frequency not in FREQUENCY_CODE:
-        problems.append(f"frequency must be one of {', '.join(FREQUENCY_CODE)}, got {frequency!r}")
+    if frequency not in FREQUENCIES:
+        problems.append(f"frequency must be one of {', '.join(FREQUENCIES)}, got {frequency!r}")
     if not wanted:
         problems.append("levels must name at least one combination, got none")
     used = {name for level in wanted for name, value in level.items() if value is not None}

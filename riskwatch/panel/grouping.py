@@ -12,7 +12,7 @@ import pandas as pd
 
 from riskwatch.panel.matrix import FloatArray, IntArray
 
-__all__ = ["DIMENSIONS", "FREQUENCY_CODE", "LEVELS", "UNCODED", "Combination", "Group", "Rows", "TreeLike", "period_ordinals"]
+__all__ = ["DIMENSIONS", "LEVELS", "UNCODED", "Combination", "Group", "Rows", "TreeLike"]
 
 DIMENSIONS = ("product", "industry", "region")
 LEVELS = (*DIMENSIONS, "stratum")
@@ -29,24 +29,6 @@ class TreeLike(Protocol):
     def ancestor_at(self, codes: Any, level: str) -> npt.NDArray[Any]:
         """Return, for each code, the code of its ancestor (or itself) at ``level``; "" where there is none."""
         ...
-
-
-FREQUENCY_CODE: dict[str, str] = {"day": "D", "week": "W-SUN", "4-week": "4W-SUN", "month": "M"}
-# Day 4 since 1970-01-01 is Monday 1970-01-05, which pandas gives the ordinal 2 among the weeks that end on Sunday.
-_MONDAY, _MONDAY_ORDINAL = 4, 2
-
-
-def period_ordinals(dates: Any, frequency: str) -> IntArray:
-    """Return the pandas ordinal of each date's period: day, ISO week, block of four ISO weeks on the 1970-01-05 grid, month."""
-    days = np.asarray(dates, dtype="datetime64[D]")
-    if frequency == "month":
-        return days.astype("datetime64[M]").astype(np.int64)
-    number = days.astype(np.int64)
-    if frequency == "week":
-        return (number - _MONDAY) // 7 + _MONDAY_ORDINAL
-    if frequency == "4-week":
-        return (number - _MONDAY) // 28 * 4 + _MONDAY_ORDINAL
-    return number
 
 
 @dataclass(frozen=True)
