@@ -11,8 +11,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime as dt
-import os
-import socket
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -36,6 +34,7 @@ from riskwatch.runner.progress import Reporter
 from riskwatch.runner.run import RunReport, run_pipeline
 from riskwatch.sources import ADAPTERS
 from riskwatch.store import Store
+from riskwatch.store.lease import this_process
 
 __all__ = ["Project"]
 
@@ -154,7 +153,7 @@ class Project:
                 yield ctx
                 return
             seconds = self.definitions.settings.lease_seconds
-            with ctx.store.lease("run", holder=_holder(label), seconds=seconds, wait_seconds=wait_seconds) as lease:
+            with ctx.store.lease("run", holder=this_process(label), seconds=seconds, wait_seconds=wait_seconds) as lease:
                 yield dataclasses.replace(ctx, heartbeat=lease.renew)
 
     def pipeline(self, name: str) -> PipelineDefinition:
@@ -238,7 +237,3 @@ def _named(known: Mapping[str, T], kind: str, name: str) -> T:
 
 def _clock() -> dt.datetime:
     return dt.datetime.now(tz=dt.UTC)
-
-
-def _holder(pipeline: str) -> str:
-    return f"{pipeline} on {socket.gethostname()} (process {os.getpid()})"

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import os
+import re
 import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -16,15 +19,39 @@ from riskwatch.errors import LeaseHeldError
 from riskwatch.store.database import Database, instant
 from riskwatch.store.tables import lease
 
-__all__ = ["Clock", "Lease", "acquire", "this_process"]
+__all__ = ["Clock", "Lease", "acquire", "is_dead", "this_process"]
 
 Clock = Callable[[], dt.datetime]
 _POLL_SECONDS = 0.2
 
 
-def this_process() -> str:
-    """Name this process for people: ``pid@host``."""
-    return f"{os.getpid()}@{socket.gethostname()}"
+def _this_system() -> str:
+    """Return eight digits for this boot of this machine and its process numbers (a container has its own); "" where that is not told."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")
+        numbers = Path("/proc/self/ns/pid").readlink()
+    except OSError:
+        return ""
+    return hashlib.sha256(f"{boot} {numbers}".encode()).hexdigest()[:8]
+
+
+def this_process(label: str = "riskwatch") -> str:
+    """Name this process for people, and so that :func:`is_dead` can look for it."""
+    return f"{label} on {socket.gethostname()} (process {os.getpid()}) [{_this_system()}]"
+
+
+def is_dead(holder: str) -> bool:
+    """Say whether a holder named by :func:`this_process` ran on this very system and is gone; False where that cannot be told."""
+    named = re.search(r"\(process (\d+)\) \[([0-9a-f]{8})\]", holder)
+    if named is None or named[2] != _this_system():
+        return False
+    try:
+        os.kill(int(named[1]), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 class Lease:
@@ -80,7 +107,8 @@ def acquire(database: Database, name: str, *, seconds: float, wait_seconds: floa
     name : str
         What is leased, such as ``"run"``.
     seconds : float
-        Length: a holder that did not renew for so long is taken for dead, and its lease is taken over.
+        Length: a holder that did not renew for so long is taken for dead, and its lease is taken over. One that died on this system is
+        taken over at once.
     wait_seconds : float
         How long to wait for another holder; 0 does not wait.
     clock : callable
@@ -103,7 +131,7 @@ def acquire(database: Database, name: str, *, seconds: float, wait_seconds: floa
             held_by, acquired, expires = found
             raise LeaseHeldError(
                 f'The lease "{name}" is held by {held_by}, acquired at {acquired}, valid until {expires}.',
-                hint="wait for that run to end, or give --wait SECONDS; if its process is dead, its lease ends by itself at the time shown",
+                hint="wait for that run to end, or give --wait SECONDS; if it died on another machine, its lease ends at the time shown",
             )
         time.sleep(_POLL_SECONDS)
 
@@ -112,7 +140,8 @@ def _try(database: Database, name: str, holder: str, seconds: float, now: dt.dat
     """Take the lease if it is free or expired and return None; else return who holds it."""
     with database.session(f'acquire the lease "{name}"', write=True, lock=lease) as session:
         row = session.first(sa.select(lease.c.holder, lease.c.acquired_at, lease.c.expires_at).where(lease.c.name == name))
-        if row is not None and row["expires_at"] > instant(now):
+        # A killed run must not keep the next one waiting: a holder that is seen to be dead here holds nothing.
+        if row is not None and row["expires_at"] > instant(now) and not is_dead(row["holder"]):
             return row["holder"], row["acquired_at"], row["expires_at"]
         session.execute(lease.delete().where(lease.c.name == name))
         moment, end = instant(now), instant(now + dt.timedelta(seconds=seconds))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+import subprocess
+import sys
 import threading
 
 import pytest
 
 from riskwatch.errors import LeaseHeldError
-from riskwatch.store.lease import this_process
+from riskwatch.store.lease import is_dead, this_process
 
 
 class Clock:
@@ -23,7 +26,9 @@ def test_the_second_is_told_who_holds_it(store):
     clock = Clock()
     with store.lease("run", seconds=60, clock=clock):
         clock.now += dt.timedelta(seconds=59)
-        with pytest.raises(LeaseHeldError, match=rf'The lease "run" is held by {this_process()} \(since 2024-05-01T00:00:00') as caught:
+        with pytest.raises(
+            LeaseHeldError, match=re.escape(f'The lease "run" is held by {this_process()} (since 2024-05-01T00:00:00')
+        ) as caught:
             store.lease("run", seconds=60, clock=clock)
         assert caught.value.exit_code == 3
         with store.lease("other", seconds=60, clock=clock):
@@ -75,3 +80,24 @@ def test_of_many_that_start_together_one_gets_it(store):
         thread.join()
     assert len(got) == 1
     assert len(refused) == 5
+
+
+def test_a_killed_holder_on_this_machine_is_taken_over_at_once(store, url):
+    code = (
+        "import sys; from riskwatch.store import Store; from riskwatch.store.lease import this_process; store = Store.open(sys.argv[1]);"
+        " store.lease('run', holder=this_process('daily')); print('held', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(LeaseHeldError, match=rf"held by daily on .* \(process {other.pid}\)"):
+            store.lease("run")
+        other.kill()
+        other.wait()
+    with store.lease("run", holder=this_process("next")):
+        pass
+
+
+def test_a_holder_elsewhere_is_never_taken_for_dead():
+    assert not is_dead("daily on elsewhere (process 999999999) [00000000]")
+    assert not is_dead("4711@elsewhere (since 2026-01-01T00:00:00Z)")
+    assert not is_dead(this_process())
