@@ -80,7 +80,7 @@ def _refuse_the_past(ctx: RunContext, pipeline: str) -> None:
         )
 
 
-def _basis(ctx: RunContext, pipeline: PipelineDefinition) -> str:
+def _basis(ctx: RunContext, pipeline: PipelineDefinition, pulls: Sequence[PullReport]) -> str:
     """Return the hash of all that a run's outcome rests on; the same basis on the same day needs no second run."""
     definitions = ctx.definitions
     basis = {
@@ -91,6 +91,8 @@ def _basis(ctx: RunContext, pipeline: PipelineDefinition) -> str:
         "trees": {name: tree.fingerprint for name, tree in sorted(ctx.trees.items())},
         "vintages": {stream: ctx.store.data_vintage(stream, as_of=ctx.as_of) for stream in STREAMS},
         "quarantine": len(ctx.store.list_quarantine()),
+        # The digest says which sources could not be read whole.
+        "faults": sorted(entry.source for entry in pulls if entry.faults),
     }
     return hashlib.sha256(json.dumps(basis, sort_keys=True).encode()).hexdigest()
 
@@ -165,7 +167,7 @@ def run_pipeline(ctx: RunContext, pipeline: PipelineDefinition) -> RunReport:
     if "pull" in steps:
         report.pulls = pull(ctx, steps["pull"].sources)
         report.faults.extend(f"{entry.source}: {fault}" for entry in report.pulls for fault in entry.faults)
-    basis = _basis(ctx, pipeline)
+    basis = _basis(ctx, pipeline, report.pulls)
     if _stands(ctx, pipeline, basis, report):
         return report
     if not ctx.dry_run:
