@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from riskwatch.datasets.hazard_list import default_hazards
 from riskwatch.datasets.hazards import Hazard
+from riskwatch.datasets.outbreaks import OutbreakStudy, simulate_outbreaks
 from riskwatch.datasets.province import SimulatedProvince, simulate_province
 
-__all__ = ["Hazard", "SimulatedProvince", "default_hazards", "simulate_province"]
+__all__ = ["Hazard", "OutbreakStudy", "SimulatedProvince", "default_hazards", "simulate_outbreaks", "simulate_province"]

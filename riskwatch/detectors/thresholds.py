@@ -6,12 +6,28 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special, stats
 
-__all__ = ["negative_binomial_quantile", "negative_binomial_tail", "two_thirds_power"]
+__all__ = ["negative_binomial_quantile", "negative_binomial_tail", "thinned", "two_thirds_power"]
 
 FloatArray = npt.NDArray[np.float64]
 
 # Closer to 1 than this, the negative binomial is a Poisson distribution to the last digits and its size overflows.
 _POISSON_BELOW = 1.0 + 1e-9
+
+
+def thinned(mean: FloatArray, phi: FloatArray, share: FloatArray, error: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return mean and dispersion of what has been reported of a count, when each case is reported by now with probability ``share``.
+
+    With E(Y) = mean, Var(Y) = phi mean and reported | Y binomial, E = share mean and Var = E (1 + share (phi - 1)); an uncertain share
+    with standard error ``error`` adds mean^2 error^2. At share 1 and error 0 both come back as they were, to the last bit.
+
+    Parameters
+    ----------
+    mean, phi : array
+        Of the complete count.
+    share, error : array
+        Expected share reported, above 0, and its standard error.
+    """
+    return share * mean, np.asarray(np.where((share == 1) & (error == 0), phi, 1.0 + share * (phi - 1.0) + mean * error**2 / share))
 
 
 def negative_binomial_tail(y: FloatArray, mean: FloatArray, phi: FloatArray) -> FloatArray:

@@ -254,6 +254,7 @@ TEXT: dict[str, str] = {
     "refused.too-few-cases": "too few cases",
     "refused.no-exposure": "no denominator",
     "refused.no-convergence": "fit did not converge",
+    "refused.no-variation": "history does not vary",
     "refused.unripe": "not yet complete",
     "coverage": (
         "Coverage: {records} records in {days} days; {heard} of {expected_sources} expected sources on time; "

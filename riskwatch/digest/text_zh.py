@@ -251,6 +251,7 @@ TEXT: dict[str, str] = {
     "refused.too-few-cases": "例数过少",
     "refused.no-exposure": "无分母",
     "refused.no-convergence": "拟合不收敛",
+    "refused.no-variation": "历史数据无变化",
     "refused.unripe": "数据未成熟",
     "coverage": (
         "监测覆盖：近 {days} 日记录 {records} 条；{expected_sources} 个应报来源中 {heard} 个按时；"

@@ -6,7 +6,21 @@
 from __future__ import annotations
 
 from riskwatch.panel.build import BuiltPanel, Frequency, SilenceRule, SparseRule, build_panel
+from riskwatch.panel.context import Completeness, Covariates
 from riskwatch.panel.grouping import DIMENSIONS, LEVELS, UNCODED, TreeLike
 from riskwatch.panel.matrix import Panel
 
-__all__ = ["DIMENSIONS", "LEVELS", "UNCODED", "BuiltPanel", "Frequency", "Panel", "SilenceRule", "SparseRule", "TreeLike", "build_panel"]
+__all__ = [
+    "DIMENSIONS",
+    "LEVELS",
+    "UNCODED",
+    "BuiltPanel",
+    "Completeness",
+    "Covariates",
+    "Frequency",
+    "Panel",
+    "SilenceRule",
+    "SparseRule",
+    "TreeLike",
+    "build_panel",
+]

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskwatch.errors import PanelError
+from riskwatch.panel.context import Completeness, Covariates
 
 __all__ = ["Panel", "from_ordinals", "key_frame", "last_days"]
 
@@ -33,6 +34,10 @@ class Panel:
         Consecutive periods, oldest first.
     exposure : array of float, shape (series, period), optional
         Denominator (samples inspected, hospital days, population), same units along a series; NaN is missing.
+    covariates : Covariates, optional
+        Known influences by period; detectors that fit a regression take them in, the others leave them aside.
+    completeness : Completeness, optional
+        How much of each cell was known; without it every cell counts as complete.
 
     Raises
     ------
@@ -44,6 +49,8 @@ class Panel:
     index: pd.Index[Any]
     periods: pd.PeriodIndex
     exposure: FloatArray | None = None
+    covariates: Covariates | None = None
+    completeness: Completeness | None = None
 
     def __post_init__(self) -> None:
         problems: list[str] = []
@@ -77,6 +84,7 @@ class Panel:
                         f"for series {index[row]!r} in {self.periods[column]}"
                     )
             arrays[name] = values
+        problems += _context_problems(self.covariates, self.completeness, shape)
         repeated = index.duplicated()
         if repeated.any():
             problems.append(f"index must be unique; {int(repeated.sum())} repeated, first {index[repeated][0]!r}")
@@ -178,7 +186,7 @@ class Panel:
             if (rows < 0).any():
                 unknown = wanted[int(np.flatnonzero(rows < 0)[0])]
                 raise PanelError(f"Panel.select: no series {unknown!r} among {len(self.index)}")
-        return Panel(self.observed[rows], self.index[rows], self.periods, None if self.exposure is None else self.exposure[rows])
+        return self._cut(rows, slice(None))
 
     def head(self, until: pd.Period | dt.date | str) -> Panel:
         """Return the panel up to and including the period ``until`` (or the last period that ends by the day ``until``)."""
@@ -186,8 +194,28 @@ class Panel:
             keep = int((self.periods.asi8 <= until.ordinal).sum())
         else:
             keep = int((last_days(self.periods) <= np.datetime64(pd.Timestamp(until), "D")).sum())
-        exposure = None if self.exposure is None else self.exposure[:, :keep]
-        return Panel(self.observed[:, :keep], self.index, self.periods[:keep], exposure)
+        return self._cut(slice(None), slice(keep))
+
+    def _cut(self, rows: npt.NDArray[np.intp] | slice, columns: slice) -> Panel:
+        influences, complete = self.covariates, self.completeness
+        if influences is not None:
+            applies = None if influences.applies is None else influences.applies[:, rows]
+            influences = Covariates(influences.names, influences.values[:, columns], applies)
+        if complete is not None:
+            complete = Completeness(complete.share[rows, columns], complete.error[rows, columns])
+        exposure = None if self.exposure is None else self.exposure[rows, columns]
+        return Panel(self.observed[rows, columns], self.index[rows], self.periods[columns], exposure, influences, complete)
+
+
+def _context_problems(covariates: Covariates | None, completeness: Completeness | None, shape: tuple[int, int]) -> list[str]:
+    problems = []
+    if covariates is not None and covariates.values.shape[1] != shape[1]:
+        problems.append(f"covariates must have a value per period ({shape[1]}), got {covariates.values.shape[1]}")
+    if covariates is not None and covariates.applies is not None and covariates.applies.shape[1] != shape[0]:
+        problems.append(f"covariates.applies must have a column per series ({shape[0]}), got {covariates.applies.shape[1]}")
+    if completeness is not None and completeness.share.shape != shape:
+        problems.append(f"completeness must have shape (series, period) = {shape}, got {completeness.share.shape}")
+    return problems
 
 
 def key_frame(index: pd.Index[Any], repeats: int) -> pd.DataFrame:
