@@ -34,7 +34,7 @@ class Judged:
     ----------
     table : pandas.DataFrame
         Every judged series-period in a fixed order (it does not depend on the order of the input), with ``q_value``, ``excess``,
-        ``windows`` (separate windows in alarm that end here, see :func:`_windows`), ``newest`` (the series' newest judged period) and ``hit``.
+        ``windows`` (separate windows in alarm that end here), ``newest`` (the series' newest judged period) and ``hit``.
     tests, alarms, hits, dropped : int
         Number of tests; alarms with an excess; of these with q below ``q_weak``; and beyond ``q_review``, which are only counted.
     """
