@@ -25,6 +25,7 @@ _BUILT_IN = {
     "ears-c1": "riskwatch.detectors.ears:EarsC1",
     "ears-c2": "riskwatch.detectors.ears:EarsC2",
     "ears-c3": "riskwatch.detectors.ears:EarsC3",
+    "ewma": "riskwatch.detectors.ewma:Ewma",
     "farrington-flexible": "riskwatch.detectors.farrington_flexible:FarringtonFlexible",
 }
 
