@@ -34,7 +34,11 @@ def thread_count() -> int:
 
 
 def over_blocks(
-    function: Callable[[slice], Sequence[npt.NDArray[Any]]], size: int, out: Sequence[npt.NDArray[Any]], block: int, threads: int | None = None
+    function: Callable[[slice], Sequence[npt.NDArray[Any]]],
+    size: int,
+    out: Sequence[npt.NDArray[Any]],
+    block: int,
+    threads: int | None = None,
 ) -> None:
     """Call ``function`` for each block of series and put what it returns in its place.
 

@@ -32,14 +32,15 @@ class Rules:
         Level at which it must differ from 0.
     pearson : bool
         Standard errors from the Pearson dispersion, and not from the prior weights in place of the working weights.
-    least_phi : float
-        Smallest dispersion behind the standard errors.
+    trend_phi_below_1 : bool
+        The trend is tested with the Pearson dispersion as it is, even below 1.
     """
 
     reweight_threshold: float | None
     trend: bool
     trend_alpha: float
     pearson: bool
+    trend_phi_below_1: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,11 +65,12 @@ class Prediction:
 
 @dataclass(frozen=True, eq=False)
 class _Fitted:
-    """A fit with its dispersion (at least 1), the dispersion used for standard errors, and whether it may be used."""
+    """A fit with its dispersion (at least 1), the dispersions of the prediction and of the trend's test, and whether it may be used."""
 
     fit: Fit
     phi: FloatArray
     variance: FloatArray
+    trend_variance: FloatArray
     ok: BoolArray
 
 
@@ -98,7 +100,7 @@ def predict(counts: Counts, layout: Layout, rules: Rules, exposure_now: FloatArr
         found = _two_fits(counts, layout, rules, trend=True)
         link = _link(found, layout, exposure_now, trend=True)
         with np.errstate(invalid="ignore", divide="ignore", over="ignore", under="ignore"):
-            statistic = np.abs(found.fit.slope) / np.sqrt(found.variance / found.fit.information)
+            statistic = np.abs(found.fit.slope) / np.sqrt(found.trend_variance / found.fit.information)
             highest = np.maximum.reduce(counts.y, axis=0)
             keep = found.ok & (statistic > _critical(found.fit.freedom, rules.trend_alpha)) & (found.fit.information > 0)
             keep &= (years >= 3) & (np.exp(link[0]) <= highest)
@@ -130,16 +132,17 @@ def _two_fits(counts: Counts, layout: Layout, rules: Rules, *, trend: bool) -> _
     """Fit, down-weight past outbreaks, fit again."""
     fitted = fit(counts, layout, trend=trend)
     raw, _ = pearson(counts, layout, fitted)
+    plain, phi = raw, np.fmax(raw, 1.0)
     ok = fitted.converged & (fitted.freedom > 0)
-    phi = np.fmax(raw, 1.0)
-    if rules.reweight_threshold is None:
-        return _Fitted(fitted, phi, phi if rules.pearson else raw, ok)
-    omega = anscombe_weights(counts, layout, fitted, phi, rules.reweight_threshold)
-    fitted = fit(counts, layout, omega, trend=trend)
-    raw, plain = pearson(counts, layout, fitted, omega)
-    phi = np.fmax(raw, 1.0)
+    if rules.reweight_threshold is not None:
+        omega = anscombe_weights(counts, layout, fitted, phi, rules.reweight_threshold)
+        fitted = fit(counts, layout, omega, trend=trend)
+        raw, plain = pearson(counts, layout, fitted, omega)
+        phi = np.fmax(raw, 1.0)
+        ok &= fitted.converged
     # R takes the reweighting weights, not the working weights, for the trend's test and the prediction's error.
-    return _Fitted(fitted, phi, phi if rules.pearson else plain, ok & fitted.converged)
+    variance = phi if rules.pearson else plain
+    return _Fitted(fitted, phi, variance, raw if rules.trend_phi_below_1 else variance, ok)
 
 
 def _link(found: _Fitted, layout: Layout, exposure_now: FloatArray | None, *, trend: bool) -> tuple[FloatArray, FloatArray]:
@@ -186,7 +189,9 @@ def anscombe_weights(counts: Counts, layout: Layout, fitted: Fit, phi: FloatArra
         least = np.exp(fitted.level + rise)
         heaviest = np.exp(fitted.weight_level + np.maximum(fitted.weight_slope * layout.low, fitted.weight_slope * layout.high))
         if counts.exposure is not None:
-            extremes = [(pick.reduce(counts.exposure[low:high], axis=0)) for pick in (np.minimum, np.maximum) for low, high in layout.bounds]
+            extremes = [
+                (pick.reduce(counts.exposure[low:high], axis=0)) for pick in (np.minimum, np.maximum) for low, high in layout.bounds
+            ]
             least *= np.array(extremes[: len(layout.bounds)])
             heaviest *= np.array(extremes[len(layout.bounds) :])
         far = np.maximum((layout.low - fitted.part_time) ** 2, (layout.high - fitted.part_time) ** 2)

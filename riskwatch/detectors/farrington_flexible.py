@@ -167,6 +167,7 @@ class FarringtonFlexible:
             guard=guard,
             levels=levels,
             year_match=self.year_match,
+            time_match=self.year_match,
             rules=Rules(self.reweight_threshold if self.reweight else None, self.trend, self.trend_alpha, self._pearson()),
             limits=self._limits,
             limit_cases=self.limit_cases,
@@ -180,7 +181,7 @@ class FarringtonFlexible:
     def _limits(self, y: FloatArray, expected: FloatArray, phi: FloatArray, error: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return lower limit, upper limit and p-value; ``error`` is the standard error of the log mean."""
         if self.threshold_method == "delta":
-            return thresholds.two_thirds_power(y, expected, phi, expected * error, self.alpha)
+            return thresholds.power_limits(y, expected, phi, expected * error, self.alpha)
         mean = expected
         if self.threshold_method == "muan":
             mean = expected * np.exp(special.ndtri(1.0 - self.alpha) * error)

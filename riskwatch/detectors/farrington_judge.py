@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +37,9 @@ class Method:
     years, min_years, half_window, guard, levels : int
         Baseline; see :func:`riskwatch.detectors.baselines.seasonal_baseline`.
     year_match : {"calendar", "fixed"}
+        Of the anniversaries.
+    time_match : {"calendar", "fixed"}
+        Of the trend's time axis; see :func:`riskwatch.detectors.baselines.time_axis`.
     rules : Rules
         Of the regression.
     limits : callable
@@ -51,6 +55,7 @@ class Method:
     guard: int
     levels: int
     year_match: str
+    time_match: str
     rules: Rules
     limits: Callable[[FloatArray, FloatArray, FloatArray, FloatArray], tuple[FloatArray, FloatArray, FloatArray]]
     limit_cases: int
@@ -66,6 +71,34 @@ class _Block:
 
     observed: FloatArray
     usable: BoolArray | None
+    exposure: FloatArray | None
+    share: FloatArray | None
+    error: FloatArray | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Target:
+    """A judged period; positions count from the first period of a block."""
+
+    now: int
+    rows: npt.NDArray[np.intp]
+    windows: list[slice]
+    season: slice
+    layout: Layout | None
+
+    @classmethod
+    def of(cls, design: BaselineDesign, time: FloatArray, first: int) -> _Target:
+        layout = Layout.of(design.starts, time[design.rows] - time[design.now]) if len(design.rows) else None
+        windows = [slice(window.start - first, window.stop - first) for window in design.windows]
+        season = slice(int(design.starts[-1]) if len(design.starts) else 0, None)
+        return cls(design.now - first, design.rows - first, windows, season, layout)
+
+
+@dataclass(frozen=True, eq=False)
+class _Now:
+    """What is known of the judged period, arrays (series,)."""
+
+    y: FloatArray
     exposure: FloatArray | None
     share: FloatArray | None
     error: FloatArray | None
@@ -93,25 +126,25 @@ def judge(panel: Panel, periods: pd.PeriodIndex | None, name: str, fingerprint: 
     """
     judged = positions_of(panel, periods, name)
     out = empty_signals(panel, judged, name, fingerprint)
-    time = baselines.time_axis(panel.periods, method.year_match)
-    designs, layouts = [], []
-    for now in judged.tolist():
-        anniversaries = baselines.reference_positions(panel.periods, now, method.years, method.year_match)
-        design = baselines.seasonal_baseline(
-            now, anniversaries, half_window=method.half_window, guard=method.guard, levels=method.levels
+    time = baselines.time_axis(panel.periods, method.time_match)
+    designs = [
+        baselines.seasonal_baseline(
+            now,
+            baselines.reference_positions(panel.periods, now, method.years, method.year_match),
+            half_window=method.half_window,
+            guard=method.guard,
+            levels=method.levels,
         )
-        designs.append(design)
-        layouts.append(Layout.of(design.starts, time[design.rows] - time[now]) if len(design.rows) else None)
-    # The panel's columns from the first to the last that matter.
-    starts = [at for design in designs for at in (design.now - method.limit_periods + 1, *design.rows, *(part.start for part in design.windows))]
-    first, last = max(min(starts, default=0), 0), int(judged.max(initial=-1)) + 1
+        for now in judged.tolist()
+    ]
+    # Only the panel's columns from the first to the last that matter are read.
+    first = min((at for design in designs for at in _oldest(design, method)), default=0)
+    last = int(judged.max(initial=-1)) + 1
+    targets = [_Target.of(design, time, first) for design in designs]
 
     def work(where: slice) -> list[npt.NDArray[np.float64] | npt.NDArray[np.uint8]]:
         block = _block(panel, where, slice(first, last), offset=method.population_offset)
-        columns = [
-            _judge(block, design, layout, design.now - first, design.rows - first, first, method)
-            for design, layout in zip(designs, layouts, strict=True)
-        ]
+        columns = [_judge(block, target, method) for target in targets]
         return [np.column_stack(part) for part in zip(*columns, strict=True)]
 
     if len(judged):
@@ -119,6 +152,12 @@ def judge(panel: Panel, periods: pd.PeriodIndex | None, name: str, fingerprint: 
     with np.errstate(invalid="ignore"):
         out.alarm[...] = out.observed > out.upper
     return out
+
+
+def _oldest(design: BaselineDesign, method: Method) -> list[int]:
+    """Return the oldest positions that each rule looks at."""
+    recent = max(design.now - method.limit_periods + 1, 0)
+    return [recent, int(design.rows.min(initial=design.now)), *(window.start for window in design.windows)]
 
 
 def _block(panel: Panel, where: slice, span: slice, *, offset: bool) -> _Block:
@@ -132,20 +171,17 @@ def _block(panel: Panel, where: slice, span: slice, *, offset: bool) -> _Block:
     if panel.completeness is not None:
         share = np.ascontiguousarray(panel.completeness.share[where, span].T)
         error = np.ascontiguousarray(panel.completeness.error[where, span].T)
-    return _Block(observed, None if usable.all() and share is None else usable, exposure, share, error)
+        usable &= share >= 1.0  # a period that is still filling up is no baseline
+    return _Block(observed, None if usable.all() else usable, exposure, share, error)
 
 
-def _judge(
-    block: _Block, design: BaselineDesign, layout: Layout | None, now: int, rows: npt.NDArray[np.intp], first: int, method: Method
-) -> tuple[FloatArray | npt.NDArray[np.uint8], ...]:
+def _judge(block: _Block, target: _Target, method: Method) -> tuple[FloatArray | npt.NDArray[np.uint8], ...]:
     """Judge one period of a block; return expected, lower, upper, p-value and reason."""
-    observed, exposure, share = block.observed, block.exposure, block.share
+    now, layout = target.now, target.layout
+    observed, usable, exposure, share = block.observed, block.usable, block.exposure, block.share
     series = observed.shape[1]
     y_now = observed[now]
     reason = np.zeros(series, np.uint8)
-    usable = block.usable
-    if usable is not None and share is not None:
-        usable = usable & (share >= 1.0)  # a period that is still filling up is no baseline
     if exposure is not None:
         reason[exposure[now] == 0] = _REASON["no-exposure"]
         reason[np.isnan(exposure[now])] = _REASON["missing"]
@@ -154,13 +190,16 @@ def _judge(
         reason[(share[now] < method.min_share) & (reason == 0)] = _REASON["unripe"]
     recent = np.add.reduce(np.nan_to_num(observed[max(now - method.limit_periods + 1, 0) : now + 1]), axis=0)
     reason[(recent < method.limit_cases) & (reason == 0)] = _REASON["too-few-cases"]
-    windows = [slice(window.start - first, window.stop - first) for window in design.windows]
     if usable is None:
-        years = np.full(series, sum(window.stop > window.start for window in windows))
+        years = np.full(series, sum(window.stop > window.start for window in target.windows))
         season = np.full(series, layout is not None)
     else:
-        years = np.sum([usable[window].any(axis=0) for window in windows], axis=0, dtype=np.int64) + np.zeros(series, np.int64)
-        season = usable[rows[design.starts[-1] :]].any(axis=0) if layout is not None else np.zeros(series, np.bool_)
+        years = np.zeros(series, np.int64)
+        for window in target.windows:
+            years += usable[window].any(axis=0)
+        season = np.zeros(series, np.bool_)
+        if layout is not None:
+            season |= usable[target.rows[target.season]].any(axis=0)
     # Too short a history outranks too few cases: it says what will not change by waiting for the next case.
     waiting = (reason == 0) | (reason == _REASON["too-few-cases"]) | (reason == _REASON["unripe"])
     reason[((years < method.min_years) | ~season) & waiting] = _REASON["too-short"]
@@ -172,8 +211,8 @@ def _judge(
     whole = todo.size == series and series % 8 == 0
     todo = np.concatenate([todo, np.full(-todo.size % 8, todo[0], dtype=todo.dtype)])
 
-    def cut(values: FloatArray) -> FloatArray:
-        part = np.take(values, rows, axis=0)
+    def cut(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        part = np.take(values, target.rows, axis=0)
         return part if whole else np.take(part, todo, axis=1)
 
     y, present, past_exposure = cut(observed), None, None
@@ -187,10 +226,9 @@ def _judge(
         if present is not None:
             past_exposure = np.where(present > 0, past_exposure, 1.0)
     counts = Counts.of(y, present, past_exposure)
-    exposure_now = None if exposure is None else exposure[now, todo]
-    prediction = predict(counts, layout, method.rules, exposure_now, years[todo])
-    now_share = None if share is None or block.error is None else (share[now, todo], block.error[now, todo])
-    judgement = _limits(prediction, counts, layout, y_now[todo], exposure_now, now_share, method)
+    at_now = _Now(y_now[todo], *(None if part is None else part[now, todo] for part in (exposure, share, block.error)))
+    prediction = predict(counts, layout, method.rules, at_now.exposure, years[todo])
+    judgement = _limits(prediction, counts, layout, at_now, method)
     failed = ~np.isfinite(prediction.eta + prediction.error + prediction.phi) | ~np.isfinite(judgement[2] + judgement[3])
     reason[todo[failed]] = _REASON["no-convergence"]
     for result, values in zip(results, judgement, strict=True):
@@ -198,28 +236,20 @@ def _judge(
     return (*results, reason)
 
 
-def _limits(
-    prediction: Prediction,
-    counts: Counts,
-    layout: Layout,
-    y_now: FloatArray,
-    exposure_now: FloatArray | None,
-    now_share: tuple[FloatArray, FloatArray] | None,
-    method: Method,
-) -> tuple[FloatArray, ...]:
+def _limits(prediction: Prediction, counts: Counts, layout: Layout, now: _Now, method: Method) -> tuple[FloatArray, ...]:
     """Return expected count, limits and p-value."""
     error, phi = prediction.error, prediction.phi
     with np.errstate(invalid="ignore", over="ignore", under="ignore"):
         expected = np.exp(np.minimum(prediction.eta, 700.0))
         if method.zero_floor:
-            size = _season_size(counts, layout, exposure_now)
+            size = _season_size(counts, layout, now.exposure)
             thin = expected < method.zero_floor / size
             expected = np.where(thin, method.zero_floor / size, expected)
             # A season without cases has an unbounded error of its log mean; that of the floor's cases stands in for it.
             error = np.where(thin, np.fmin(error, np.sqrt(phi / method.zero_floor)), error)
-        if now_share is not None:
-            expected, phi = thresholds.thinned(expected, phi, *now_share)
-        return expected, *method.limits(y_now, expected, phi, error)
+        if now.share is not None and now.error is not None:
+            expected, phi = thresholds.thinned(expected, phi, now.share, now.error)
+        return expected, *method.limits(now.y, expected, phi, error)
 
 
 def _season_size(counts: Counts, layout: Layout, exposure_now: FloatArray | None) -> FloatArray:

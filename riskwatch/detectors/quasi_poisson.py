@@ -231,9 +231,18 @@ def fit(counts: Counts, layout: Layout, prior: FloatArray | None = None, *, tren
     shape = (len(layout.bounds), series)
     nothing, empty = np.zeros(series), np.zeros(shape)
     with np.errstate(over="ignore", divide="ignore", invalid="ignore", under="ignore"):
-        out = Fit(*(np.zeros(size) for size in (shape, series, shape, series)), first=np.zeros(series, np.bool_),
-                  part_weight=np.zeros(shape), part_time=np.zeros(shape), information=np.zeros(series),
-                  freedom=_freedom(counts, layout, trend=trend), converged=np.zeros(series, np.bool_))  # fmt: skip
+        out = Fit(
+            level=np.zeros(shape),
+            slope=np.zeros(series),
+            weight_level=np.zeros(shape),
+            weight_slope=np.zeros(series),
+            first=np.zeros(series, np.bool_),
+            part_weight=np.zeros(shape),
+            part_time=np.zeros(shape),
+            information=np.zeros(series),
+            freedom=_freedom(counts, layout, trend=trend),
+            converged=np.zeros(series, np.bool_),
+        )
         powers = int(trend)
         cases, *cases_time = layout.moments(_weighted(counts.y, prior), powers)
         weight = layout.moments(_weighted(counts.start, prior), 2 * powers)
@@ -300,7 +309,9 @@ def fit(counts: Counts, layout: Layout, prior: FloatArray | None = None, *, tren
                 held, open_, deviance, rounding, slope, constant, lean = (
                     part[stay] for part in (held, open_, deviance, rounding, slope, constant, lean)
                 )
-                level, cases, size, usual, *rest = (np.take(part, stay, axis=1) for part in (level, cases, size, usual, *cases_time, *weight))
+                level, cases, size, usual, *rest = (
+                    np.take(part, stay, axis=1) for part in (level, cases, size, usual, *cases_time, *weight)
+                )
                 cases_time, weight = rest[:powers], rest[powers:]
                 base = None if base is None or not trend else np.take(base, stay, axis=1)
     return out

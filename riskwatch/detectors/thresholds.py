@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-__all__ = ["negative_binomial_quantile", "negative_binomial_tail", "thinned", "two_thirds_power"]
+__all__ = ["Power", "negative_binomial_quantile", "negative_binomial_tail", "power_limits", "thinned"]
 
 FloatArray = npt.NDArray[np.float64]
+Power = Literal["2/3", "1/2", "none"]
 
 # Closer to 1 than this, the negative binomial is a Poisson distribution to the last digits and its size overflows.
 _POISSON_BELOW = 1.0 + 1e-9
@@ -80,10 +83,13 @@ def _cornish_fisher(probability: float, mean: FloatArray, phi: FloatArray) -> Fl
         return np.maximum(np.floor(np.nan_to_num(mean + deviation * shift, nan=0.0, posinf=0.0, neginf=0.0)), 0.0)
 
 
-def two_thirds_power(
-    y: FloatArray, mean: FloatArray, phi: FloatArray, error: FloatArray, alpha: float
+def power_limits(
+    y: FloatArray, mean: FloatArray, phi: FloatArray, error: FloatArray, alpha: float, *, power: Power = "2/3"
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return lower limit, upper limit and P(Y >= y) from the normal approximation to Y^(2/3) (Farrington et al. 1996).
+    """Return lower limit, upper limit and P(Y >= y) from the normal approximation to a power of Y (Farrington et al. 1996).
+
+    With tau = phi + error^2 / mean, the variance of Y - mean is tau mean, that of Y^(1/2) about tau / 4, that of Y^(2/3) about
+    4/9 mean^(1/3) tau.
 
     Parameters
     ----------
@@ -93,11 +99,17 @@ def two_thirds_power(
         Standard error of the expected count.
     alpha : float
         One-sided level.
+    power : {"2/3", "1/2", "none"}
+        Power whose distribution is taken as normal; the first removes the skewness of a Poisson variable.
     """
     with np.errstate(over="ignore", divide="ignore", invalid="ignore", under="ignore"):
         tau = phi + error**2 / mean
-        spread = np.sqrt(4.0 / 9.0 * np.cbrt(mean) * tau)
-        centre = np.cbrt(mean) ** 2
+        if power == "none":
+            spread, centre, value, back = np.sqrt(mean * tau), mean, y, 1.0
+        elif power == "1/2":
+            spread, centre, value, back = 0.5 * np.sqrt(tau), np.sqrt(mean), np.sqrt(y), 2.0
+        else:
+            spread, centre, value, back = np.sqrt(4.0 / 9.0 * np.cbrt(mean) * tau), np.cbrt(mean) ** 2, np.cbrt(y) ** 2, 1.5
         reach = float(special.ndtri(1.0 - alpha)) * spread
-        lower = np.maximum(centre - reach, 0.0) ** 1.5
-        return lower, (centre + reach) ** 1.5, special.ndtr((centre - np.cbrt(y) ** 2) / spread)
+        lower = np.maximum(centre - reach, 0.0) ** back
+        return lower, (centre + reach) ** back, special.ndtr((centre - value) / spread)
