@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from riskwatch.detectors.quasi_poisson import Counts, Fit, Layout, fit, pearson
+from riskwatch.detectors.parts import Counts, Weights
+from riskwatch.detectors.quasi_poisson import Fit, fit, pearson
 
 __all__ = ["Prediction", "Rules", "anscombe_weights", "predict"]
 
@@ -74,7 +75,7 @@ class _Fitted:
     ok: BoolArray
 
 
-def predict(counts: Counts, layout: Layout, rules: Rules, exposure_now: FloatArray | None, years: npt.NDArray[np.int64]) -> Prediction:
+def predict(counts: Counts, rules: Rules, exposure_now: FloatArray | None, years: npt.NDArray[np.int64]) -> Prediction:
     """Predict the judged period, which lies at time 0 in the last part of the year.
 
     The trend is kept if it differs from 0, at least three years are in the baseline and the prediction does not exceed the largest
@@ -83,7 +84,6 @@ def predict(counts: Counts, layout: Layout, rules: Rules, exposure_now: FloatArr
     Parameters
     ----------
     counts : Counts
-    layout : Layout
     rules : Rules
     exposure_now : array, shape (series,), or None
     years : array of int, shape (series,)
@@ -97,8 +97,8 @@ def predict(counts: Counts, layout: Layout, rules: Rules, exposure_now: FloatArr
     eta, error, phi = (np.full(series, np.nan) for _ in range(3))
     keep = np.zeros(series, np.bool_)
     if rules.trend:
-        found = _two_fits(counts, layout, rules, trend=True)
-        link = _link(found, layout, exposure_now, trend=True)
+        found = _two_fits(counts, rules, trend=True)
+        link = _link(found, counts, exposure_now)
         with np.errstate(invalid="ignore", divide="ignore", over="ignore", under="ignore"):
             statistic = np.abs(found.fit.slope) / np.sqrt(found.trend_variance / found.fit.information)
             highest = np.maximum.reduce(counts.y, axis=0)
@@ -110,9 +110,9 @@ def predict(counts: Counts, layout: Layout, rules: Rules, exposure_now: FloatArr
     if flat.size:
         chosen = np.concatenate([flat, np.full(-flat.size % 8, flat[0], dtype=flat.dtype)])
         few = chosen.size < 0.7 * series  # copying columns out costs about as much as fitting them
-        found = _two_fits(counts.columns(chosen) if few else counts, layout, rules, trend=False)
+        found = _two_fits(counts.columns(chosen) if few else counts, rules, trend=False)
         now = exposure_now[chosen] if few and exposure_now is not None else exposure_now
-        link = _link(found, layout, now, trend=False)
+        link = _link(found, counts, now)
         for target, values in zip((eta, error, phi), (*link, found.phi), strict=True):
             new = np.where(found.ok, values, np.nan)
             if few:
@@ -128,16 +128,16 @@ def _critical(freedom: FloatArray, alpha: float) -> FloatArray:
     return np.asarray(special.stdtrit(np.where(distinct > 0, distinct, np.nan), 1.0 - 0.5 * alpha))[which]
 
 
-def _two_fits(counts: Counts, layout: Layout, rules: Rules, *, trend: bool) -> _Fitted:
+def _two_fits(counts: Counts, rules: Rules, *, trend: bool) -> _Fitted:
     """Fit, down-weight past outbreaks, fit again."""
-    fitted = fit(counts, layout, trend=trend)
-    raw, _ = pearson(counts, layout, fitted)
+    fitted = fit(counts, trend=trend)
+    raw, _ = pearson(counts, fitted)
     plain, phi = raw, np.fmax(raw, 1.0)
     ok = fitted.converged & (fitted.freedom > 0)
     if rules.reweight_threshold is not None:
-        omega = anscombe_weights(counts, layout, fitted, phi, rules.reweight_threshold)
-        fitted = fit(counts, layout, omega, trend=trend)
-        raw, plain = pearson(counts, layout, fitted, omega)
+        omega = anscombe_weights(counts, fitted, phi, rules.reweight_threshold)
+        fitted = fit(counts, omega, trend=trend)
+        raw, plain = pearson(counts, fitted, omega)
         phi = np.fmax(raw, 1.0)
         ok &= fitted.converged
     # R takes the reweighting weights, not the working weights, for the trend's test and the prediction's error.
@@ -145,14 +145,14 @@ def _two_fits(counts: Counts, layout: Layout, rules: Rules, *, trend: bool) -> _
     return _Fitted(fitted, phi, variance, raw if rules.trend_phi_below_1 else variance, ok)
 
 
-def _link(found: _Fitted, layout: Layout, exposure_now: FloatArray | None, *, trend: bool) -> tuple[FloatArray, FloatArray]:
+def _link(found: _Fitted, counts: Counts, exposure_now: FloatArray | None) -> tuple[FloatArray, FloatArray]:
     """Return the log mean now and its standard error."""
     fitted = found.fit
     eta = fitted.level[-1]
     with np.errstate(invalid="ignore", divide="ignore", over="ignore", under="ignore"):
         variance = 1.0 / fitted.part_weight[-1]
-        if trend:
-            away = -layout.centre[-1]
+        if fitted.trend:
+            away = -counts.layout.centre[-1]
             eta = eta + fitted.slope * away
             variance = variance + np.where(fitted.information > 0, (away - fitted.part_time[-1]) ** 2 / fitted.information, 0.0)
         if exposure_now is not None:
@@ -160,7 +160,7 @@ def _link(found: _Fitted, layout: Layout, exposure_now: FloatArray | None, *, tr
         return eta, np.sqrt(found.variance * variance)
 
 
-def anscombe_weights(counts: Counts, layout: Layout, fitted: Fit, phi: FloatArray, threshold: float) -> FloatArray:
+def anscombe_weights(counts: Counts, fitted: Fit, phi: FloatArray, threshold: float) -> Weights:
     """Return weights that take past outbreaks out of the baseline (Farrington et al. 1996).
 
     The standardised Anscombe residual is s = 1.5 (y^(2/3) mean^(-1/6) - mean^(1/2)) / sqrt(phi (1 - h)) with leverage h; the weight is
@@ -172,7 +172,6 @@ def anscombe_weights(counts: Counts, layout: Layout, fitted: Fit, phi: FloatArra
     Parameters
     ----------
     counts : Counts
-    layout : Layout
     fitted : Fit
         Without prior weights.
     phi : array, shape (series,)
@@ -180,10 +179,9 @@ def anscombe_weights(counts: Counts, layout: Layout, fitted: Fit, phi: FloatArra
 
     Returns
     -------
-    array, shape (n, series)
-        0 where missing.
+    Weights
     """
-    y, series = counts.y, counts.y.shape[1]
+    layout, y, series = counts.layout, counts.y, counts.y.shape[1]
     with np.errstate(over="ignore", divide="ignore", invalid="ignore", under="ignore"):
         rise = np.minimum(fitted.slope * layout.low, fitted.slope * layout.high)
         least = np.exp(fitted.level + rise)
@@ -219,12 +217,6 @@ def anscombe_weights(counts: Counts, layout: Layout, fitted: Fit, phi: FloatArra
         residual = 1.5 * (np.cbrt(count) ** 2 / np.cbrt(root) - root) / np.sqrt(phi[column] * (1.0 - leverage))
         # A period that alone carries its part has leverage 1 and no residual: full weight.
         high_ = np.flatnonzero((residual > threshold) & (leverage < 1.0))
-        row, column, raw = row[high_], column[high_], residual[high_] ** -2.0
-        present = np.full(series, float(len(y))) if counts.present is None else np.add.reduce(counts.present, axis=0)
-        factor = present / (present + np.bincount(column, raw - 1.0, minlength=series))
-        omega = np.empty_like(y)
-        omega[...] = factor
-        omega[row, column] *= raw
-        if counts.present is not None:
-            omega *= counts.present
-    return omega
+        row, column, less = row[high_], column[high_], residual[high_] ** -2.0 - 1.0
+        present = np.add.reduce(counts.sums.present, axis=0)
+        return Weights(present / (present + np.bincount(column, less, minlength=series)), row, column, less)

@@ -14,7 +14,7 @@ from riskwatch.detectors import baselines, thresholds
 from riskwatch.detectors.baselines import BaselineDesign
 from riskwatch.detectors.blocks import over_blocks
 from riskwatch.detectors.farrington_fit import Prediction, Rules, predict
-from riskwatch.detectors.quasi_poisson import Counts, Layout
+from riskwatch.detectors.parts import Counts, Layout
 from riskwatch.detectors.signals import REASONS, Signals
 from riskwatch.detectors.support import empty_signals, positions_of
 from riskwatch.panel import Panel
@@ -208,41 +208,55 @@ def _judge(block: _Block, target: _Target, method: Method) -> tuple[FloatArray |
     todo = np.flatnonzero(reason == 0)
     if layout is None or not todo.size:
         return (*results, reason)
-    whole = todo.size == series and series % 8 == 0
-    todo = np.concatenate([todo, np.full(-todo.size % 8, todo[0], dtype=todo.dtype)])
-
-    def cut(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        part = np.take(values, target.rows, axis=0)
-        return part if whole else np.take(part, todo, axis=1)
-
-    y, present, past_exposure = cut(observed), None, None
-    if usable is not None:
-        here = cut(usable)
-        if not here.all():
-            present = here.astype(np.float64)
-            y = np.where(here, y, 0.0)
-    if exposure is not None:
-        past_exposure = cut(exposure)
-        if present is not None:
-            past_exposure = np.where(present > 0, past_exposure, 1.0)
-    counts = Counts.of(y, present, past_exposure)
-    at_now = _Now(y_now[todo], *(None if part is None else part[now, todo] for part in (exposure, share, block.error)))
-    prediction = predict(counts, layout, method.rules, at_now.exposure, years[todo])
-    judgement = _limits(prediction, counts, layout, at_now, method)
-    failed = ~np.isfinite(prediction.eta + prediction.error + prediction.phi) | ~np.isfinite(judgement[2] + judgement[3])
-    reason[todo[failed]] = _REASON["no-convergence"]
-    for result, values in zip(results, judgement, strict=True):
-        result[todo] = np.where(failed, np.nan, values)
+    if usable is None:
+        groups = [(todo, False)]
+    else:
+        # Series with gaps take another way to the same sums; a series' own gaps, not its neighbours', decide which.
+        gaps = ~np.logical_and.reduce(usable[target.rows], axis=0)[todo]
+        groups = [(todo[~gaps], False), (todo[gaps], True)]
+    for group, gappy in groups:
+        if not group.size:
+            continue
+        chosen = np.concatenate([group, np.full(-group.size % 8, group[0], dtype=group.dtype)])
+        judgement, failed = _judge_group(block, target, method, chosen, years[chosen], gappy=gappy)
+        reason[chosen[failed]] = _REASON["no-convergence"]
+        for result, values in zip(results, judgement, strict=True):
+            result[chosen] = np.where(failed, np.nan, values)
     return (*results, reason)
 
 
-def _limits(prediction: Prediction, counts: Counts, layout: Layout, now: _Now, method: Method) -> tuple[FloatArray, ...]:
+def _judge_group(
+    block: _Block, target: _Target, method: Method, chosen: npt.NDArray[np.intp], years: npt.NDArray[np.int64], *, gappy: bool
+) -> tuple[tuple[FloatArray, ...], BoolArray]:
+    """Judge some series of a block; return expected, lower, upper and p-value, and where no fit was found."""
+    whole = chosen.size == block.observed.shape[1] and bool((np.diff(chosen) == 1).all())
+
+    def cut(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        part = np.take(values, target.rows, axis=0)
+        return part if whole else np.take(part, chosen, axis=1)
+
+    y, present = cut(block.observed), None
+    exposure = None if block.exposure is None else cut(block.exposure)
+    if gappy and block.usable is not None:
+        here = cut(block.usable)
+        present, y = here.astype(np.float64), np.where(here, y, 0.0)
+        exposure = None if exposure is None else np.where(here, exposure, 1.0)
+    counts = Counts.of(target.layout, y, present, exposure)
+    known = (block.observed, block.exposure, block.share, block.error)
+    now = _Now(*(None if part is None else part[target.now, chosen] for part in known))
+    prediction = predict(counts, method.rules, now.exposure, years)
+    judgement = _limits(prediction, counts, now, method)
+    failed = ~np.isfinite(prediction.eta + prediction.error + prediction.phi) | ~np.isfinite(judgement[2] + judgement[3])
+    return judgement, failed
+
+
+def _limits(prediction: Prediction, counts: Counts, now: _Now, method: Method) -> tuple[FloatArray, ...]:
     """Return expected count, limits and p-value."""
     error, phi = prediction.error, prediction.phi
     with np.errstate(invalid="ignore", over="ignore", under="ignore"):
         expected = np.exp(np.minimum(prediction.eta, 700.0))
         if method.zero_floor:
-            size = _season_size(counts, layout, now.exposure)
+            size = _season_size(counts, now.exposure)
             thin = expected < method.zero_floor / size
             expected = np.where(thin, method.zero_floor / size, expected)
             # A season without cases has an unbounded error of its log mean; that of the floor's cases stands in for it.
@@ -252,12 +266,7 @@ def _limits(prediction: Prediction, counts: Counts, layout: Layout, now: _Now, m
         return expected, *method.limits(now.y, expected, phi, error)
 
 
-def _season_size(counts: Counts, layout: Layout, exposure_now: FloatArray | None) -> FloatArray:
+def _season_size(counts: Counts, exposure_now: FloatArray | None) -> FloatArray:
     """Return how many judged periods the season's baseline is worth."""
-    season = slice(layout.bounds[-1][0], None)
-    if counts.exposure is not None and exposure_now is not None:
-        exposure = counts.exposure[season] if counts.present is None else counts.exposure[season] * counts.present[season]
-        return np.asarray(np.add.reduce(exposure, axis=0) / exposure_now)
-    if counts.present is None:
-        return np.full(counts.y.shape[1], layout.rows[-1])
-    return np.asarray(np.add.reduce(counts.present[season], axis=0))
+    size = counts.sums.size[-1]
+    return size if exposure_now is None else size / exposure_now

@@ -23,7 +23,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Counts", "Fit", "Layout", "fit", "pearson"]
+from riskwatch.detectors.parts import Counts, Layout, Sums, Weights, information_of, product, safe, total
+
+__all__ = ["Fit", "fit", "pearson"]
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -32,117 +34,6 @@ IntArray = npt.NDArray[np.intp]
 _TOLERANCE = 1e-8
 _PASSES = 25
 _WIDTH = 8  # columns are worked on in multiples of a vector register, and never alone: a lone column is summed in another order
-_FLAT = 1e-12  # information below this share of the raw second moments is rounding: time does not vary within parts
-
-
-@dataclass(frozen=True, eq=False)
-class Layout:
-    """Rows of a baseline, sorted by part of the year.
-
-    Attributes
-    ----------
-    bounds : list of (int, int)
-        First row and row after the last of each part.
-    part : array of int, shape (n,)
-        Part of each row.
-    centre : array, shape (g,)
-        Mean time of each part.
-    column : array, shape (n, 1)
-        Time less the centre of its part.
-    low, high : array, shape (g, 1)
-        Smallest and largest of ``column`` in each part.
-    """
-
-    bounds: list[tuple[int, int]]
-    part: IntArray
-    centre: FloatArray
-    column: FloatArray
-    low: FloatArray
-    high: FloatArray
-
-    @classmethod
-    def of(cls, starts: IntArray, time: FloatArray) -> Layout:
-        """Lay out rows at ``time``, shape (n,), whose parts begin at ``starts``, shape (g,)."""
-        bounds = list(zip(starts.tolist(), [*starts[1:].tolist(), len(time)], strict=True))
-        part = np.searchsorted(starts, np.arange(len(time)), side="right") - 1
-        centre = np.array([time[low:high].mean() for low, high in bounds])
-        column = (time - centre[part])[:, None]
-        low, high = (np.array([[pick(column[a:b])] for a, b in bounds]) for pick in (np.min, np.max))
-        return cls(bounds, part, centre, column, low, high)
-
-    @property
-    def rows(self) -> FloatArray:
-        """Number of rows of each part."""
-        return np.array([float(high - low) for low, high in self.bounds])
-
-    def sums(self, values: FloatArray) -> FloatArray:
-        """Return the sums of an (n, series) matrix per part, shape (g, series)."""
-        out = np.empty((len(self.bounds), values.shape[1]))
-        for at, (low, high) in enumerate(self.bounds):
-            np.add.reduce(values[low:high], axis=0, out=out[at])
-        return out
-
-    def moments(self, values: FloatArray, powers: int) -> list[FloatArray]:
-        """Return the sums per part of values, values x time, ... up to ``powers``; ``values`` is used up."""
-        found = [self.sums(values)]
-        for _ in range(powers):
-            values *= self.column
-            found.append(self.sums(values))
-        return found
-
-    def scale(self, values: FloatArray, factors: FloatArray) -> None:
-        """Multiply the rows of each part by its factors, shape (g, series), in place."""
-        for at, (low, high) in enumerate(self.bounds):
-            values[low:high] *= factors[at]
-
-
-@dataclass(frozen=True, eq=False)
-class Counts:
-    """Counts of a block of series and what all fits to them share; n periods.
-
-    Attributes
-    ----------
-    y : array, shape (n, series)
-        Counts, 0 where missing.
-    present : array, shape (n, series), or None
-        0 where missing, else 1; None if nothing is.
-    exposure : array, shape (n, series), or None
-        Denominators above 0; any where missing.
-    start : array, shape (n, series)
-        Start means.
-    work : array, shape (n, series)
-        Start means times working responses less the log exposure.
-    surprise : array, shape (n, series)
-        y (log y - log exposure), the part of the deviance that no fit changes.
-    """
-
-    y: FloatArray
-    present: FloatArray | None
-    exposure: FloatArray | None
-    start: FloatArray
-    work: FloatArray
-    surprise: FloatArray
-
-    @classmethod
-    def of(cls, y: FloatArray, present: FloatArray | None = None, exposure: FloatArray | None = None) -> Counts:
-        """Prepare counts for fitting."""
-        start = y + 0.1
-        work = np.log(start)
-        surprise = np.log(np.maximum(y, 1e-300))
-        if exposure is not None:
-            offset = np.log(exposure)
-            work -= offset
-            surprise -= offset
-        work *= start
-        work -= 0.1
-        surprise *= y
-        return cls(y, present, exposure, start, work, surprise)
-
-    def columns(self, which: IntArray) -> Counts:
-        """Return some of the series."""
-        parts = (self.y, self.present, self.exposure, self.start, self.work, self.surprise)
-        y, present, exposure, *rest = (None if part is None else np.take(part, which, axis=1) for part in parts)
-        return Counts(y, present, exposure, *rest)  # type: ignore[arg-type]  # only present and exposure are ever None
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,6 +57,7 @@ class Fit:
     freedom : array, shape (series,)
         Residual degrees of freedom.
     converged : array of bool, shape (series,)
+    trend : bool
     """
 
     level: FloatArray
@@ -178,47 +70,17 @@ class Fit:
     information: FloatArray
     freedom: FloatArray
     converged: BoolArray
+    trend: bool
 
 
-def _weighted(values: FloatArray, weight: FloatArray | None) -> FloatArray:
-    return values.copy() if weight is None else values * weight
-
-
-def _safe(values: FloatArray) -> FloatArray:
-    return np.where(values > 0, values, 1.0)
-
-
-def _total(per_part: FloatArray) -> FloatArray:
-    return np.asarray(np.add.reduce(per_part, axis=0))
-
-
-def _information(s0: FloatArray, s1: FloatArray, s2: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the weighted mean time of each part and the sum of squares about it."""
-    mean = s1 / _safe(s0)
-    raw = _total(s2)
-    information = _total(s2 - mean * s1)
-    return mean, np.where(information > _FLAT * raw, information, 0.0)
-
-
-def _freedom(counts: Counts, layout: Layout, *, trend: bool) -> FloatArray:
-    """Return observations less estimable parameters."""
-    present = np.ones((len(layout.part), 1)) if counts.present is None else counts.present.copy()
-    size, first, second = layout.moments(np.repeat(present, 2, axis=1) if counts.present is None else present, 2)
-    freedom = _total(size) - _total((size > 0).astype(np.float64))
-    if trend:
-        freedom -= _total(second - first**2 / _safe(size)) > _FLAT * _total(second)
-    return freedom if counts.present is not None else np.full(counts.y.shape[1], freedom[0])
-
-
-def fit(counts: Counts, layout: Layout, prior: FloatArray | None = None, *, trend: bool) -> Fit:
+def fit(counts: Counts, weights: Weights | None = None, *, trend: bool) -> Fit:
     """Fit log mean = part of the year + slope * time (+ log exposure).
 
     Parameters
     ----------
     counts : Counts
-    layout : Layout
-    prior : array, shape (n, series), optional
-        Prior weights, 0 where missing. Default: 1 where there is a count.
+    weights : Weights, optional
+        Prior weights. Default: 1 where there is a count.
     trend : bool
         Fit a slope.
 
@@ -226,11 +88,10 @@ def fit(counts: Counts, layout: Layout, prior: FloatArray | None = None, *, tren
     -------
     Fit
     """
-    prior = counts.present if prior is None else prior
-    series = counts.y.shape[1]
-    shape = (len(layout.bounds), series)
-    nothing, empty = np.zeros(series), np.zeros(shape)
     with np.errstate(over="ignore", divide="ignore", invalid="ignore", under="ignore"):
+        sums = counts.weighted(weights)
+        shape = sums.cases.shape
+        series = shape[1]
         out = Fit(
             level=np.zeros(shape),
             slope=np.zeros(series),
@@ -240,49 +101,38 @@ def fit(counts: Counts, layout: Layout, prior: FloatArray | None = None, *, tren
             part_weight=np.zeros(shape),
             part_time=np.zeros(shape),
             information=np.zeros(series),
-            freedom=_freedom(counts, layout, trend=trend),
+            freedom=counts.freedom[int(trend)],
             converged=np.zeros(series, np.bool_),
+            trend=trend,
         )
-        powers = int(trend)
-        cases, *cases_time = layout.moments(_weighted(counts.y, prior), powers)
-        weight = layout.moments(_weighted(counts.start, prior), 2 * powers)
-        target = layout.moments(_weighted(counts.work, prior), powers)
-        base = _base(prior, counts.exposure)
-        size = np.broadcast_to(layout.rows[:, None], shape) if base is None else layout.sums(base)
-        usual = np.where(cases > 0, np.log(_safe(cases) / _safe(size)), 0.0)
-        constant = np.add.reduce(_weighted(counts.surprise, prior), axis=0) - _total(usual * cases)
-        lean = _total(cases_time[0]) if trend else nothing
+        means = _Means.of(counts, weights, sums, trend=trend)
+        cases, cases_time = sums.cases, sums.cases_time
+        usual = np.where(cases > 0, np.log(safe(cases) / safe(sums.size)), 0.0)
+        constant = total(sums.surprise) - total(usual * cases)
+        lean = total(cases_time)
         # A deviance near 0 made of counts near 10^9 is rounding error: it cannot settle to 1e-9.
-        rounding = 1e-14 * _total(cases)
-        level, slope, deviance = empty, nothing, np.full(series, np.inf)
+        rounding = 1e-14 * total(cases)
+        rise, score, weight = sums.work, sums.work_time, [sums.start, sums.start_time, sums.start_square]
+        level, slope, deviance = np.zeros(shape), np.zeros(series), np.full(series, np.inf)
+        part_time, information = np.zeros(shape), np.zeros(series)
         held = np.arange(series)  # the columns still in work; some may be done already
         open_ = np.ones(series, np.bool_)
         for turn in range(_PASSES):
-            before = level, slope
-            rise = target[0] if turn == 0 else cases - weight[0]
-            total = _safe(weight[0])
-            part_time, information = _information(*weight) if trend else (np.zeros_like(level), np.zeros_like(slope))
+            before, kept_weight = (level, slope), weight[0]
+            level = level + rise / safe(weight[0])
             if trend:
-                score = target[1] if turn == 0 else cases_time[0] - weight[1]
-                change = np.where(information > 0, _total(score - part_time * rise) / np.where(information > 0, information, 1.0), 0.0)
-                level = level + rise / total - part_time * change
+                part_time, information = information_of(*weight)
+                change = np.where(information > 0, total(score - part_time * rise) / np.where(information > 0, information, 1.0), 0.0)
+                level -= part_time * change
                 slope = slope + change
-            else:
-                level = level + rise / total
-            kept_weight = weight[0]
-            scale = np.exp(level)
+            weight = means.sums(level, slope)
+            rise = cases - weight[0]
             if trend:
-                spread = np.multiply(slope, layout.column)
-                np.exp(spread, out=spread)
-                if base is not None:
-                    spread *= base
-                weight = [moment * scale for moment in layout.moments(spread, 2)]
-            else:
-                weight = [size * scale]
+                score = cases_time - weight[1]
             earlier = deviance
-            deviance = 2.0 * (constant - _total((level - usual) * cases) - slope * lean - _total(cases - weight[0]))
+            deviance = 2.0 * (constant - total((level - usual) * cases) - slope * lean - total(rise))
             if turn == 0:
-                earlier = _start_deviance(counts, prior, deviance)
+                earlier = _start_deviance(counts, weights, deviance)
             done = np.abs(deviance - earlier) < np.maximum(_TOLERANCE * (np.abs(deviance) + 0.1), rounding)
             leave = np.flatnonzero(open_ & (done | (turn == _PASSES - 1)))
             where = held[leave]
@@ -306,46 +156,109 @@ def fit(counts: Counts, layout: Layout, prior: FloatArray | None = None, *, tren
                 # Narrow the work to the open columns, to a multiple of the width so that no column is ever alone.
                 room = -(-left // _WIDTH) * _WIDTH
                 stay = np.concatenate([np.flatnonzero(open_), np.flatnonzero(~open_)[: room - left]])
-                held, open_, deviance, rounding, slope, constant, lean = (
-                    part[stay] for part in (held, open_, deviance, rounding, slope, constant, lean)
-                )
-                level, cases, size, usual, *rest = (
-                    np.take(part, stay, axis=1) for part in (level, cases, size, usual, *cases_time, *weight)
-                )
-                cases_time, weight = rest[:powers], rest[powers:]
-                base = None if base is None or not trend else np.take(base, stay, axis=1)
+                means = means.columns(stay)
+                per_series = (held, open_, deviance, rounding, slope, constant, lean)
+                held, open_, deviance, rounding, slope, constant, lean = (part[stay] for part in per_series)
+                per_part = (level, cases, cases_time, usual, rise, score, *weight)
+                level, cases, cases_time, usual, rise, score, *weight = (np.take(part, stay, axis=1) for part in per_part)
     return out
 
 
-def _base(prior: FloatArray | None, exposure: FloatArray | None) -> FloatArray | None:
-    if prior is None or exposure is None:
-        return exposure if prior is None else prior
-    return prior * exposure
+@dataclass(frozen=True, eq=False)
+class _Means:
+    """The weighted sums of the means that a pass asks for; ``base`` is prior weight x exposure but for the factors and few cells."""
+
+    layout: Layout
+    size: FloatArray
+    base: FloatArray | None
+    factor: FloatArray | None
+    cells: tuple[IntArray, IntArray, FloatArray, FloatArray] | None  # part, column, time, base x less
+    trend: bool
+
+    @classmethod
+    def of(cls, counts: Counts, weights: Weights | None, sums: Sums, *, trend: bool) -> _Means:
+        if not trend:
+            return cls(counts.layout, sums.size, None, None, None, trend)
+        base = product(counts.present, counts.exposure)
+        if weights is None:
+            return cls(counts.layout, sums.size, base, None, None, trend)
+        row, column = weights.row, weights.column
+        less = weights.less if counts.exposure is None else weights.less * counts.exposure[row, column]
+        cells = (counts.layout.part[row], column, counts.layout.column[row, 0], less)
+        return cls(counts.layout, sums.size, base, weights.factor, cells, trend)
+
+    def columns(self, which: IntArray) -> _Means:
+        size = np.take(self.size, which, axis=1)
+        if not self.trend:
+            return _Means(self.layout, size, None, None, None, self.trend)
+        cells = self.cells
+        if cells is not None:
+            place = np.full(self.size.shape[1], -1)
+            place[which] = np.arange(which.size)
+            column = place[cells[1]]
+            stay = np.flatnonzero(column >= 0)
+            cells = (cells[0][stay], column[stay], cells[2][stay], cells[3][stay])
+        base = None if self.base is None else np.take(self.base, which, axis=1)
+        return _Means(self.layout, size, base, None if self.factor is None else self.factor[which], cells, self.trend)
+
+    def sums(self, level: FloatArray, slope: FloatArray) -> list[FloatArray]:
+        """Return the weighted sums per part of the means, and with a trend those times time and time squared."""
+        scale = np.exp(level)
+        if not self.trend:
+            return [self.size * scale]
+        if self.base is None:
+            found = self.layout.growth_sums(slope)
+        else:
+            growth = np.multiply(slope, self.layout.column)
+            np.exp(growth, out=growth)
+            growth *= self.base
+            found = self.layout.moments(growth, 2)
+        if self.cells is not None and self.factor is not None:
+            part, column, time, less = self.cells
+            key = part * level.shape[1] + column
+            extra = less * np.exp(slope[column] * time)
+            for power in range(3):
+                found[power] += np.bincount(key, extra, minlength=level.size).reshape(level.shape)
+                extra *= time
+            scale *= self.factor
+        return [moment * scale for moment in found]
 
 
-def _start_deviance(counts: Counts, prior: FloatArray | None, deviance: FloatArray) -> FloatArray:
+def _start_deviance(counts: Counts, weights: Weights | None, deviance: FloatArray) -> FloatArray:
     """Return the deviance of the start means; only where the first pass came near, for elsewhere it decides nothing."""
-    present = np.full(deviance.shape, float(len(counts.y))) if prior is None else np.add.reduce(prior, axis=0)
+    present = total(counts.weighted(weights).present)
     near = np.flatnonzero(~(deviance > 0.21 * present))  # a start mean is off by a tenth of a case: at most 0.2 a period
     earlier = np.full(deviance.shape, -np.inf)
     if near.size:
-        near = np.concatenate([near, np.full(-near.size % _WIDTH, near[0], dtype=near.dtype)])
         y = np.take(counts.y, near, axis=1)
         away = y * np.log1p(-0.1 / (y + 0.1)) + 0.1
-        if prior is not None:
-            away *= np.take(prior, near, axis=1)
-        earlier[near] = 2.0 * np.add.reduce(away, axis=0)
+        earlier[near] = 2.0 * _weighted_total(counts, weights, near, away)
     return earlier
 
 
-def pearson(counts: Counts, layout: Layout, fitted: Fit, prior: FloatArray | None = None) -> tuple[FloatArray, FloatArray]:
+def _weighted_total(counts: Counts, weights: Weights | None, which: IntArray, values: FloatArray) -> FloatArray:
+    """Return prior-weighted sums of (n, which) values over the periods."""
+    if counts.present is not None:
+        values = values * np.take(counts.present, which, axis=1)
+    total = np.add.accumulate(values, axis=0)[-1]  # in one order, be it one column or many
+    if weights is None:
+        return np.asarray(total)
+    place = np.full(counts.y.shape[1], -1)
+    place[which] = np.arange(which.size)
+    column = place[weights.column]
+    stay = np.flatnonzero(column >= 0)
+    cells = weights.less[stay] * values[weights.row[stay], column[stay]]
+    return np.asarray(weights.factor[which] * (total + np.bincount(column[stay], cells, minlength=which.size)))
+
+
+def pearson(counts: Counts, fitted: Fit, weights: Weights | None = None) -> tuple[FloatArray, FloatArray]:
     """Return the Pearson dispersion, and the same with the prior weights in place of the working weights.
 
     Weights of the last pass, residuals of the final mean; NaN without degrees of freedom.
 
     Parameters
     ----------
-    counts, layout, prior
+    counts, weights
         As they were fitted.
     fitted : Fit
 
@@ -353,28 +266,57 @@ def pearson(counts: Counts, layout: Layout, fitted: Fit, prior: FloatArray | Non
     -------
     pair of array, shape (series,)
     """
-    prior = counts.present if prior is None else prior
     with np.errstate(over="ignore", divide="ignore", invalid="ignore", under="ignore"):
-        trend = bool(fitted.slope.any() or fitted.weight_slope.any())
-        square = counts.y.copy() if counts.exposure is None else counts.y / counts.exposure
-        if trend:
-            away = np.multiply(-fitted.slope, layout.column)
-            square *= np.exp(away, out=away)
-        layout.scale(square, np.exp(-fitted.level))
-        square -= 1.0
-        square *= square
-        if prior is not None:
-            square *= prior
-        plain = np.add.reduce(square, axis=0)
+        by_part = _squares if fitted.trend or counts.spread is None else _squares_flat
+        plain, working = by_part(counts, fitted, weights)
+        factor = 1.0 if weights is None else weights.factor
+        plain = factor * total(plain)
+        weighted = factor * total(np.exp(fitted.weight_level) * working)
         first = np.flatnonzero(fitted.first)
-        special = np.take(square, first, axis=1) * np.take(counts.start, first, axis=1) if first.size else None
-        if trend:
-            away = np.multiply(fitted.weight_slope, layout.column)
-            square *= np.exp(away, out=away)
-        if counts.exposure is not None:
-            square *= counts.exposure
-        weighted = _total(np.exp(fitted.weight_level) * layout.sums(square))
-        if special is not None:
-            weighted[first] = np.add.accumulate(special, axis=0)[-1]
+        if first.size:
+            y = np.take(counts.y, first, axis=1)
+            mean = np.exp(fitted.level[:, first])[counts.layout.part] * np.exp(fitted.slope[first] * counts.layout.column)
+            mean *= 1.0 if counts.exposure is None else np.take(counts.exposure, first, axis=1)
+            weighted[first] = _weighted_total(counts, weights, first, (y + 0.1) * (y / mean - 1.0) ** 2)
         freedom = np.where(fitted.freedom > 0, fitted.freedom, np.nan)
         return weighted / freedom, plain / freedom
+
+
+def _squares_flat(counts: Counts, fitted: Fit, weights: Weights | None) -> tuple[FloatArray, FloatArray]:
+    """Return per part the sums of ((y - mean) / mean)^2, twice: a part has one mean and one working weight."""
+    mean = np.exp(fitted.level)
+    size = counts.sums.size
+    square = (counts.spread if counts.spread is not None else 0.0) + size * (counts.sums.cases / safe(size) - mean) ** 2
+    if weights is not None:
+        row, column = weights.row, weights.column
+        away = counts.y[row, column] - mean[counts.layout.part[row], column]
+        square += counts.at_parts(row, column, weights.less * away**2)
+    square /= mean**2
+    return square, square
+
+
+def _squares(counts: Counts, fitted: Fit, weights: Weights | None) -> tuple[FloatArray, FloatArray]:
+    """Return per part the sums of ((y - mean) / mean)^2, and of these times exposure and growth of the working weights."""
+    layout = counts.layout
+    square = counts.y.copy() if counts.exposure is None else counts.y / counts.exposure
+    if fitted.trend:
+        growth = np.multiply(-fitted.slope, layout.column)
+        square *= np.exp(growth, out=growth)
+    layout.scale(square, np.exp(-fitted.level))
+    square -= 1.0
+    square *= square
+    found = []
+    for working in (False, True):
+        if working:
+            if fitted.trend:
+                growth = np.multiply(fitted.weight_slope, layout.column)
+                square *= np.exp(growth, out=growth)
+            if counts.exposure is not None:
+                square *= counts.exposure
+        elif counts.present is not None:
+            square *= counts.present
+        total = layout.sums(square)
+        if weights is not None:
+            total += counts.at_parts(weights.row, weights.column, weights.less * square[weights.row, weights.column])
+        found.append(total)
+    return found[0], found[1]

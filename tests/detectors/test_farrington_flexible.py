@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from riskwatch.detectors import baselines, detector, quasi_poisson, thresholds
+from riskwatch.detectors import baselines, detector, parts, quasi_poisson, thresholds
 from riskwatch.errors import DetectorError
 from riskwatch.panel import Panel
 
@@ -204,11 +204,13 @@ def test_batched_fit_against_statsmodels():
     prior = (rng.random((110, 16)) < 0.9) * rng.uniform(0.3, 1.5, (110, 16))
     offset = np.log(rng.uniform(50, 150, (110, 16)))
     part = np.eye(4)[np.searchsorted(starts, np.arange(110), side="right") - 1]
-    layout = quasi_poisson.Layout.of(starts, time)
-    counts = quasi_poisson.Counts.of(y, (prior > 0).astype(float), np.exp(offset))
+    layout = parts.Layout.of(starts, time)
+    counts = parts.Counts.of(layout, np.where(prior > 0, y, 0.0), (prior > 0).astype(float), np.exp(offset))
+    row, column = np.nonzero(prior)
+    weights = parts.Weights(np.ones(16), row, column, prior[row, column] - 1.0)
     for trend in (False, True):
-        fitted = quasi_poisson.fit(counts, layout, prior, trend=trend)
-        phi, _ = quasi_poisson.pearson(counts, layout, fitted, prior)
+        fitted = quasi_poisson.fit(counts, weights, trend=trend)
+        phi, _ = quasi_poisson.pearson(counts, fitted, weights)
         assert fitted.converged.all()
         design = np.column_stack([part, time]) if trend else part
         for at in range(16):
