@@ -26,6 +26,7 @@ _BUILT_IN = {
     "ears-c2": "riskwatch.detectors.ears:EarsC2",
     "ears-c3": "riskwatch.detectors.ears:EarsC3",
     "ewma": "riskwatch.detectors.ewma:Ewma",
+    "farrington": "riskwatch.detectors.farrington:Farrington",
     "farrington-flexible": "riskwatch.detectors.farrington_flexible:FarringtonFlexible",
 }
 
