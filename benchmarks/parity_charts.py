@@ -38,9 +38,11 @@ def cusum_chart(y, start, transform, *, glm, per_year):
         limit = np.ceil(limit)
     if transform == "rossi":
         # Where even no case would keep the chart below the limit, R takes the second root of the quadratic; ours is 0.
-        beyond = (H + K - before < -1.5 * np.sqrt(mean)) & (H + K - before >= -2.0 * np.sqrt(mean))
+        need = H + K - before
+        beyond = (need < -1.5 * np.sqrt(mean)) & (need >= -2.0 * np.sqrt(mean))
         assert (limit[beyond] == 0).all()
-        limit[beyond] = (np.sqrt(mean) - np.sqrt(4 * mean + 2 * np.sqrt(mean) * (H + K - before)))[beyond] ** 2
+        second = (np.sqrt(mean) - np.sqrt(np.maximum(4 * mean + 2 * np.sqrt(mean) * need, 0))) ** 2
+        limit = np.where(beyond, second, limit)
     return mean, chart, limit, chart >= H
 
 

@@ -112,7 +112,7 @@ def window(chart: Any, panel: Panel, rows: slice, now: int, first: int) -> Windo
             found = in_control.fit_negative_binomial(y, weight, x, offset=offsets)
             alpha[todo] = found.alpha
         else:
-            given = None if chart.nb_alpha is None else np.full(todo.size, chart.nb_alpha)
+            given = np.full(todo.size, chart.nb_alpha) if chart.dispersion == "given" else None
             penalty = None
             if chart.coefficient_sd is not None:
                 penalty = np.full(x.shape[1], chart.coefficient_sd**-2.0)

@@ -65,7 +65,7 @@ class Cusum:
     coefficient_sd : float or None
         Prior standard deviation of seasonal coefficients and of the trend over the baseline; None: not shrunken.
     nb_alpha : float or None
-        Dispersion for "pearson-nb" (Var = m + alpha m^2), and behind the weights of the regression. None: estimated, weights Poisson.
+        Dispersion for "pearson-nb" (Var = m + alpha m^2). None: estimated.
     population_offset : bool
         The mean is proportional to the exposure.
     year_match : {"calendar", "fixed"}

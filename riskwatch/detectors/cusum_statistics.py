@@ -28,7 +28,7 @@ _WEIGHTS = np.array([0.045875854768068526, 0.4541241452319315, 0.454124145231931
 _LENGTH = 512  # of the transforms: no wrap-around into the states used
 
 
-def score(statistic: str, y: FloatArray, mean: FloatArray, alpha: float = 0.0) -> FloatArray:
+def score(statistic: str, y: FloatArray, mean: FloatArray, alpha: FloatArray | float = 0.0) -> FloatArray:
     """Return the standardised count.
 
     Parameters
@@ -37,7 +37,7 @@ def score(statistic: str, y: FloatArray, mean: FloatArray, alpha: float = 0.0) -
         (y - m) / sqrt(m); (y - 3m + 2 sqrt(m y)) / (2 sqrt(m)); 1.5 (y^(2/3) - m^(2/3)) / m^(1/6); (y - m) / sqrt(m + alpha m^2).
     y, mean : array
         Counts and in-control means m.
-    alpha : float
+    alpha : float or array
         Dispersion for "pearson-nb".
     """
     if statistic == "rossi":
@@ -47,7 +47,7 @@ def score(statistic: str, y: FloatArray, mean: FloatArray, alpha: float = 0.0) -
     return np.asarray((y - mean) / np.sqrt(mean + (alpha if statistic == "pearson-nb" else 0.0) * mean**2))
 
 
-def inverse_score(statistic: str, value: FloatArray, mean: FloatArray, alpha: float = 0.0) -> FloatArray:
+def inverse_score(statistic: str, value: FloatArray, mean: FloatArray, alpha: FloatArray | float = 0.0) -> FloatArray:
     """Return the (fractional) count whose score is ``value``; 0 where even no case scores more."""
     if statistic == "rossi":
         root = np.sqrt(np.maximum(4.0 * mean + 2.0 * np.sqrt(mean) * value, 0.0)) - np.sqrt(mean)

@@ -223,7 +223,7 @@ def fit_negative_binomial(y: FloatArray, prior: FloatArray, x: FloatArray, *, of
         As for :func:`fit`; prior weights 0 or 1.
     """
     found = fit(y, prior, x, offset=offset)
-    coefficients, covariance, mean, ok = (part.copy() for part in (found.coefficients, found.covariance, found.mean, found.ok))
+    coefficients, covariance, mean, ok = found.coefficients.copy(), found.covariance.copy(), found.mean.copy(), found.ok.copy()
     size = np.maximum(prior.sum(axis=0), 1.0)
     with np.errstate(all="ignore"):
         excess = np.where(prior > 0, ((y - mean) ** 2 - y) / mean**2, 0.0).sum(axis=0) / size
