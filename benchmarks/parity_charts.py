@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from riskwatch.detectors import cusum_statistics, detector, in_control
+from riskwatch.detectors import cusum_statistics, detector, glr_statistics, in_control
 from riskwatch.panel import Panel
 
 TRANSFORMS = {"standard": "standard", "rossi": "rossi", "anscombe": "anscombe", "pearsonNegBin": "pearson-nb"}
 MONTHLY = {"rotaBB", "meningo.age"}
-K, H, ALPHA = 1.04, 2.26, 0.1
+K, H, ALPHA, ARL = 1.04, 2.26, 0.1, 5.0
 
 
 def difference(ours, theirs):
@@ -85,6 +85,50 @@ def compare_cusum(entry, folder, y, rows):
     )
 
 
+def compare_glr(entry, folder, y, rows):
+    """Compare algo.glrnb and algo.glrpois: statistic, alarms and, where given, the count that would alarm."""
+    found = pd.read_csv(folder / entry["file"])
+    start, monthly, nb = int(found["t"].iloc[0]) - 1, entry["dataset"] in MONTHLY, entry["fun"] == "glrnb"
+    y = y[: start + len(found)]
+    x = in_control.design(np.arange(len(y)) + 1.0, 12.0 if monthly else 52.0, 1, trend=True, scale=float(start))
+    fit = (in_control.fit_negative_binomial if nb else in_control.fit)(y[:start, None], np.ones((start, 1)), x[:start])
+    mean = fit.predict(x[start:])[0].T
+    counts, alpha = y[None, start:], fit.alpha
+    value, alarm, first = glr_statistics.chart(counts, mean, alpha, ARL, restart=True)
+    panel = panel_of(y, monthly)
+    settings = {"dispersion": "ml"} if nb else {}
+    made = detector(
+        "glr-nb" if nb else "glr-poisson",
+        limit=ARL,
+        start="first-judged",
+        coefficient_sd=None,
+        min_baseline=4,
+        year_match="fixed",
+        **settings,
+    )
+    row = {
+        "method": entry["fun"],
+        "file": entry["id"].split("_", 2)[2],
+        "alarms": int((alarm[0] != found["alarm"]).sum()),
+        "mean": difference(mean[0], found["mu0"]),
+        "alpha": difference(alpha, [entry["control"]["alpha_used"]]),
+        "rows": len(found),
+        "detector alarms": int((made.detect(panel, panel.periods[start:]).alarm[0] != found["alarm"]).sum()),
+    }
+    if "_value_" in entry["id"]:
+        row["statistic"] = difference(value[0], found["upperbound"])
+        row["statistic, R's mean"] = difference(
+            glr_statistics.chart(
+                counts, found["mu0"].to_numpy()[None], np.array([entry["control"]["alpha_used"]], float), ARL, restart=True
+            )[0][0],
+            found["upperbound"],
+        )
+    else:
+        cases = [glr_statistics.count_to_alarm(counts[:, : n + 1], mean[:, : n + 1], alpha, ARL, first[:, n])[0] for n in range(len(found))]
+        row["cases"], row["cases that differ"] = len(cases), int((np.array(cases) != found["upperbound"]).sum())
+    rows.append(row)
+
+
 def golden_cusum(folder, rows):
     table = pd.read_csv(folder / "golden_detectors.csv")
     for (name, unit), part in table[table["method"] == "cusum(rossi)"].groupby(["dataset", "unit"]):
@@ -107,12 +151,14 @@ def golden_cusum(folder, rows):
 
 def main(data):
     detail = Path(data) / "ref_surveillance_detail"
-    rows = []
+    rows, glr = [], []
     for entry in json.loads((detail / "index.json").read_text())["entries"]:
         if entry["note"].startswith("ERROR"):
             continue
         if entry["fun"] == "algo.cusum":
             compare_cusum(entry, detail, series(detail, entry), rows)
+        elif entry["fun"] in {"glrnb", "glrpois"}:
+            compare_glr(entry, detail, series(detail, entry), glr)
     golden_cusum(Path(data) / "ref_surveillance", rows)
     table = pd.DataFrame(rows)
     print(
@@ -120,6 +166,7 @@ def main(data):
         .agg(lambda part: part.sum() if part.name in {"rows", "alarms", "detector alarms"} else part.max())
         .to_string()
     )
+    print(pd.DataFrame(glr).to_string())
 
 
 def series(folder, entry):

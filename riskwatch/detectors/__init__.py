@@ -2,7 +2,7 @@
 
 >>> import riskwatch.detectors as detectors
 >>> detectors.names()
-['binomial-baseline', 'cusum', 'farrington-flexible']
+['binomial-baseline', 'cusum', 'farrington-flexible', 'glr-nb', 'glr-poisson']
 """
 
 from __future__ import annotations

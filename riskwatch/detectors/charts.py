@@ -47,14 +47,15 @@ class Window:
     reason: npt.NDArray[np.uint8]
 
 
-def settings(chart: Any, frequency: str) -> tuple[int, int, int]:
-    """Return baseline, shortest baseline and charted periods of ``chart`` at a frequency."""
-    given = (chart.baseline_periods, chart.min_baseline, chart.run_in)
+def settings(chart: Any, frequency: str, run_ins: dict[str, int] | None = None) -> tuple[int, int, int]:
+    """Return baseline, shortest baseline and charted periods (by default those of ``run_ins``) of ``chart`` at a frequency."""
+    run_in = chart.run_in if chart.run_in is not None or run_ins is None else run_ins[frequency]
+    given = (chart.baseline_periods, chart.min_baseline, run_in)
     baseline, shortest, run_in = (d if g is None else g for g, d in zip(given, DEFAULTS[frequency], strict=True))
     return baseline, min(shortest, baseline), run_in
 
 
-def window(chart: Any, panel: Panel, rows: slice, now: int, first: int) -> Window:
+def window(chart: Any, panel: Panel, rows: slice, now: int, *, first: int, run_ins: dict[str, int] | None = None) -> Window:
     """Estimate the in-control mean for the charted periods that end at ``now``.
 
     Parameters
@@ -66,9 +67,11 @@ def window(chart: Any, panel: Panel, rows: slice, now: int, first: int) -> Windo
         Series.
     now, first : int
         Positions of the judged period and of the first judged period of the call (where the chart begins with start="first-judged").
+    run_ins : dict, optional
+        Charted periods by frequency, where the chart does not set them.
     """
     frequency = frequency_of(panel.periods)
-    length, shortest, run_in = settings(chart, frequency)
+    length, shortest, run_in = settings(chart, frequency, run_ins)
     begin = first if chart.start == "first-judged" else max(now - run_in + 1, 0)
     end = begin if chart.start == "first-judged" else max(begin - chart.guard_periods, 0)
     if chart.start == "first-judged" and chart.baseline_periods is None:
@@ -119,7 +122,9 @@ def window(chart: Any, panel: Panel, rows: slice, now: int, first: int) -> Windo
                 penalty[0] = 0.0
             found = in_control.fit(y, weight, x, offset=offsets, penalty=penalty, alpha=given)
             alpha[todo] = np.nan if given is None else given
-        spread = in_control.dispersion(y, weight, found.mean, x.shape[1])
+        spread = np.ones(todo.size)
+        if chart.dispersion != "poisson":
+            spread = in_control.dispersion(y, weight, found.mean, x.shape[1])
         predicted, standard = found.predict(x_span, offset[todo].T)
         failed = ~found.ok | ~np.isfinite(standard[-1] + spread) | (predicted.max(axis=0) > 1e15)
         reason[todo[failed]] = REASON["no-convergence"]

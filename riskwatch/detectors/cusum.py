@@ -136,7 +136,7 @@ class Cusum:
         for low in range(0, len(panel.index), _BLOCK):
             rows = slice(low, min(low + _BLOCK, len(panel.index)))
             for column, now in enumerate(judged.tolist()):
-                found = charts.window(self, panel, rows, now, int(judged.min()))
+                found = charts.window(self, panel, rows, now, first=int(judged.min()))
                 out.reason[rows, column] = found.reason
                 todo = np.flatnonzero(found.reason == 0)
                 if todo.size:

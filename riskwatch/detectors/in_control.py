@@ -17,6 +17,7 @@ from scipy import special
 __all__ = ["Regression", "design", "dispersion", "fit", "fit_negative_binomial"]
 
 FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
 
 _PASSES = 60
 _OUTER = 120
@@ -45,7 +46,7 @@ class Regression:
     covariance: FloatArray
     mean: FloatArray
     alpha: FloatArray
-    ok: npt.NDArray[np.bool_]
+    ok: BoolArray
 
     def predict(self, rows: FloatArray, offset: FloatArray | float = 0.0) -> tuple[FloatArray, FloatArray]:
         """Return means and standard errors of their logs at dispersion 1 for design ``rows`` (m, p); each of shape (m, series)."""
@@ -165,7 +166,8 @@ def fit(
     mean = np.maximum(y, 1.0 / 6.0) if start is None else start
     held = np.arange(y.shape[1])
     out_b, out_v = np.zeros((x.shape[1], len(held))), np.full((x.shape[1], x.shape[1], len(held)), np.nan)
-    out_mean, ok = mean.copy(), np.zeros(len(held), np.bool_)
+    out_mean: FloatArray = mean.copy()
+    ok = np.zeros(len(held), np.bool_)
     with np.errstate(all="ignore"):
         eta, earlier = np.log(mean), np.zeros((len(held), x.shape[1]))
         for turn in range(_PASSES):
@@ -183,7 +185,7 @@ def fit(
                 eta += x[:, at, None] * b[:, at]
             eta = np.clip(eta + shift, -_ETA_LIMIT, _ETA_LIMIT)
             mean = np.exp(eta)
-            done = (np.abs(b - earlier) <= 1e-11 * (np.abs(b) + 1.0)).all(axis=1)
+            done = np.asarray((np.abs(b - earlier) <= 1e-11 * (np.abs(b) + 1.0)).all(axis=1))
             earlier = b
             # A series that has settled keeps its numbers, however long its neighbours take.
             fresh = np.flatnonzero(~ok[held])

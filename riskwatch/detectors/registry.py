@@ -24,6 +24,8 @@ _BUILT_IN = {
     "binomial-baseline": "riskwatch.detectors.binomial_baseline:BinomialBaseline",
     "cusum": "riskwatch.detectors.cusum:Cusum",
     "farrington-flexible": "riskwatch.detectors.farrington_flexible:FarringtonFlexible",
+    "glr-nb": "riskwatch.detectors.glr:GlrNegativeBinomial",
+    "glr-poisson": "riskwatch.detectors.glr:GlrPoisson",
 }
 
 
