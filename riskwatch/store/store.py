@@ -137,6 +137,14 @@ class Store:
             self.database, stream, columns, as_of, where=where, between=between, sources=sources, since=since, until=until
         )
 
+    def first_known(self, stream: str, sources: Iterable[str] | None = None, as_of: dt.date | None = None) -> pd.DataFrame:
+        """Say when corrected records were first known; see :func:`riskwatch.store.read.first_known`."""
+        return read.first_known(self.database, stream, sources, as_of)
+
+    def first_events(self, stream: str, as_of: dt.date | None = None) -> dict[str, dt.date]:
+        """Return the first day of records by source; see :func:`riskwatch.store.read.first_events`."""
+        return read.first_events(self.database, stream, as_of)
+
     def read_items(self, stream: str, record_ids: Sequence[int] | None = None, as_of: dt.date | None = None) -> pd.DataFrame:
         """Read child rows; see :func:`riskwatch.store.read.read_items`."""
         return read.read_items(self.database, stream, record_ids, as_of)
