@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskwatch.calendar import (
+    HolidayCalendar,
     completeness,
     concentration,
     delay_distribution,
@@ -32,7 +33,7 @@ from riskwatch.panel import BuiltPanel, Completeness, Covariates, Panel, SparseR
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.freshness import ABSENT, Freshness, freshness_by_source
 
-__all__ = ["heard_until", "model_panel", "window"]
+__all__ = ["calendar_columns", "heard_until", "model_panel", "window"]
 
 _REGRESSORS = {"spring-festival": spring_festival, "workdays": workdays}
 
@@ -113,20 +114,32 @@ def _record_columns(model: ModelDefinition) -> list[str]:
     return list(dict.fromkeys(columns))
 
 
+def calendar_columns(
+    model: ModelDefinition, periods: pd.PeriodIndex, calendar: HolidayCalendar
+) -> tuple[tuple[str, ...], npt.NDArray[np.float64]]:
+    """Return names and values, shape (covariate, period), of the calendar regressors that a model asks for.
+
+    Raises
+    ------
+    CalendarError
+        If a year of the periods has no holiday data.
+    """
+    made = [_REGRESSORS[asked](periods, calendar) for asked in model.covariates]
+    names = tuple(name for found, _ in made for name in found)
+    return names, np.concatenate([np.empty((0, len(periods))), *(values for _, values in made)])
+
+
 def _covariates(ctx: RunContext, model: ModelDefinition, panel: Panel) -> Covariates | None:
-    names: list[str] = []
-    values: list[npt.NDArray[np.float64]] = []
-    applies: list[npt.NDArray[np.bool_]] = []
-    for asked in model.covariates:
-        found, columns = _REGRESSORS[asked](panel.periods, ctx.holidays)
-        names.extend(found)
-        values.extend(columns)
-        applies.extend(np.ones(len(panel.index), np.bool_) for _ in found)
-    for number, shift in enumerate(model.level_shifts, start=1):
-        names.append(f"level-shift-{number}-{shift.since.isoformat()}")
-        values.append(level_shift(panel.periods, shift.since))
-        applies.append(_shifted(shift, panel.index, ctx.trees))
-    return Covariates(tuple(names), np.array(values), np.array(applies)) if names else None
+    names, values = calendar_columns(model, panel.periods, ctx.holidays)
+    shifts = [(f"level-shift-{number}-{shift.since}", shift) for number, shift in enumerate(model.level_shifts, start=1)]
+    names += tuple(name for name, _ in shifts)
+    if not names:
+        return None
+    values = np.concatenate([values, *(level_shift(panel.periods, shift.since)[None, :] for _, shift in shifts)])
+    applies = np.ones((len(names), len(panel.index)), np.bool_)
+    for number, (_, shift) in enumerate(shifts, start=len(names) - len(shifts)):
+        applies[number] = _shifted(shift, panel.index, ctx.trees)
+    return Covariates(names, values, applies)
 
 
 def _shifted(shift: LevelShift, index: pd.Index[Any], trees: Mapping[str, Tree]) -> npt.NDArray[np.bool_]:

@@ -20,7 +20,7 @@ from riskwatch.store.database import Database
 from riskwatch.store.ingest import IngestCounts, Judged
 from riskwatch.store.landing import Landed, Raw
 from riskwatch.store.lease import Clock, Lease, acquire
-from riskwatch.store.migrate import migrate
+from riskwatch.store.migrate import head_version, migrate, schema_version
 from riskwatch.store.results import AssessmentRow, DetectionResult, DigestRow, EventRow, WarningRow
 from riskwatch.store.sourcestate import SourceStatus
 
@@ -76,6 +76,26 @@ class Store:
             database.close()
             raise
         return cls(database, zone=zone, content_hash=content_hash)
+
+    @classmethod
+    def existing(cls, url: str) -> Self | None:
+        """Open a database that is there with the tables of this code; None, and nothing made or changed, if it is not.
+
+        Raises
+        ------
+        StoreError
+            If it cannot be reached.
+        """
+        database = Database(url)
+        try:
+            ready = schema_version(database) == head_version()
+        except BaseException:
+            database.close()
+            raise
+        if ready:
+            return cls(database)
+        database.close()
+        return None
 
     def close(self) -> None:
         """Give all connections back."""
