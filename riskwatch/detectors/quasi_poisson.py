@@ -1,9 +1,15 @@
 """Batched quasi-Poisson regression on a factor and an optional linear trend.
 
-All series share the design, so one pass of iteratively reweighted least squares (IRLS) is a handful of array operations on a
-(period, series) matrix. Because the design is a factor plus one covariate, the weighted normal equations are solved in closed form:
-sums per part of the year, then the trend from deviations within parts. That needs no matrix library, is as accurate for parts
-without a single case (weights near 1e-10) as an orthogonal decomposition, and gives every series the same bits in any block.
+All series share the design, so iteratively reweighted least squares (IRLS) runs on (period, series) matrices. The design is a factor
+plus one covariate: a mean is one number per part of the year times exp(slope x time), and a pass needs no more of the counts than
+their sums per part. Written as Newton's step from the last iterate, with r0 and r1 the sums of (y - mean) and time (y - mean) per part,
+
+    information = sum over parts of S2 - S1^2 / S0,    S_k = sum of mean x time^k,
+    slope += sum over parts of (r1 - r0 S1 / S0) / information,    level += r0 / S0 - (S1 / S0) x change of slope,
+
+it has the same iterates as a regression on working responses, and without a trend it costs one number per part. Times are taken from
+the middle of their part, so that the differences lose no digits. There is no matrix product: sums run down the periods in one order,
+which gives every series the same bits in any block.
 
 The start values, the deviance criterion (relative change below 1e-8, at most 25 passes) and the dispersion (weights of the last
 pass with residuals of the final mean) are those of McCullagh & Nelder's algorithm as statistical packages run it, so that
@@ -17,33 +23,144 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Fit", "anscombe_weights", "dispersion", "fit"]
+__all__ = ["Counts", "Fit", "Layout", "fit", "pearson"]
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.intp]
 
 _TOLERANCE = 1e-8
 _PASSES = 25
-_ETA_LIMIT = 700.0  # exp overflows above 709
-_WIDTH = 8  # columns are worked on in multiples of a vector register
+_WIDTH = 8  # columns are worked on in multiples of a vector register, and never alone: a lone column is summed in another order
+_FLAT = 1e-12  # information below this share of the raw second moments is rounding: time does not vary within parts
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """Rows of a baseline, sorted by part of the year.
+
+    Attributes
+    ----------
+    bounds : list of (int, int)
+        First row and row after the last of each part.
+    part : array of int, shape (n,)
+        Part of each row.
+    centre : array, shape (g,)
+        Mean time of each part.
+    column : array, shape (n, 1)
+        Time less the centre of its part.
+    low, high : array, shape (g, 1)
+        Smallest and largest of ``column`` in each part.
+    """
+
+    bounds: list[tuple[int, int]]
+    part: IntArray
+    centre: FloatArray
+    column: FloatArray
+    low: FloatArray
+    high: FloatArray
+
+    @classmethod
+    def of(cls, starts: IntArray, time: FloatArray) -> Layout:
+        """Lay out rows at ``time``, shape (n,), whose parts begin at ``starts``, shape (g,)."""
+        bounds = list(zip(starts.tolist(), [*starts[1:].tolist(), len(time)], strict=True))
+        part = np.searchsorted(starts, np.arange(len(time)), side="right") - 1
+        centre = np.array([time[low:high].mean() for low, high in bounds])
+        column = (time - centre[part])[:, None]
+        low, high = (np.array([[pick(column[a:b])] for a, b in bounds]) for pick in (np.min, np.max))
+        return cls(bounds, part, centre, column, low, high)
+
+    @property
+    def rows(self) -> FloatArray:
+        """Number of rows of each part."""
+        return np.array([float(high - low) for low, high in self.bounds])
+
+    def sums(self, values: FloatArray) -> FloatArray:
+        """Return the sums of an (n, series) matrix per part, shape (g, series)."""
+        out = np.empty((len(self.bounds), values.shape[1]))
+        for at, (low, high) in enumerate(self.bounds):
+            np.add.reduce(values[low:high], axis=0, out=out[at])
+        return out
+
+    def moments(self, values: FloatArray, powers: int) -> list[FloatArray]:
+        """Return the sums per part of values, values x time, ... up to ``powers``; ``values`` is used up."""
+        found = [self.sums(values)]
+        for _ in range(powers):
+            values *= self.column
+            found.append(self.sums(values))
+        return found
+
+    def scale(self, values: FloatArray, factors: FloatArray) -> None:
+        """Multiply the rows of each part by its factors, shape (g, series), in place."""
+        for at, (low, high) in enumerate(self.bounds):
+            values[low:high] *= factors[at]
+
+
+@dataclass(frozen=True, eq=False)
+class Counts:
+    """Counts of a block of series and what all fits to them share; n periods.
+
+    Attributes
+    ----------
+    y : array, shape (n, series)
+        Counts, 0 where missing.
+    present : array, shape (n, series), or None
+        0 where missing, else 1; None if nothing is.
+    exposure : array, shape (n, series), or None
+        Denominators above 0; any where missing.
+    start : array, shape (n, series)
+        Start means.
+    work : array, shape (n, series)
+        Start means times working responses less the log exposure.
+    surprise : array, shape (n, series)
+        y (log y - log exposure), the part of the deviance that no fit changes.
+    """
+
+    y: FloatArray
+    present: FloatArray | None
+    exposure: FloatArray | None
+    start: FloatArray
+    work: FloatArray
+    surprise: FloatArray
+
+    @classmethod
+    def of(cls, y: FloatArray, present: FloatArray | None = None, exposure: FloatArray | None = None) -> Counts:
+        """Prepare counts for fitting."""
+        start = y + 0.1
+        work = np.log(start)
+        surprise = np.log(np.maximum(y, 1e-300))
+        if exposure is not None:
+            offset = np.log(exposure)
+            work -= offset
+            surprise -= offset
+        work *= start
+        work -= 0.1
+        surprise *= y
+        return cls(y, present, exposure, start, work, surprise)
+
+    def columns(self, which: IntArray) -> Counts:
+        """Return some of the series."""
+        parts = (self.y, self.present, self.exposure, self.start, self.work, self.surprise)
+        y, present, exposure, *rest = (None if part is None else np.take(part, which, axis=1) for part in parts)
+        return Counts(y, present, exposure, *rest)  # type: ignore[arg-type]  # only present and exposure are ever None
 
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """Result per series (last axis); n periods, g parts of the year.
+    """Result per series (last axis); g parts of the year.
 
     Attributes
     ----------
     level : array, shape (g, series)
-        Log mean of each part at time 0.
+        Log mean (per exposure) of each part at its centre in time.
     slope : array, shape (series,)
         Change of the log mean per unit of time; 0 without trend.
-    mean : array, shape (n, series)
-        Fitted means.
-    weight : array, shape (n, series)
-        Working weights of the last pass.
+    weight_level, weight_slope : array
+        The same of the pass before: the working weights of the last pass are prior x exposure x exp(weight_level + weight_slope x time).
+    first : array of bool, shape (series,)
+        The first pass was the last: its weights are prior x start means instead.
     part_weight, part_time : array, shape (g, series)
-        Sum of the working weights and weighted mean time of each part.
+        Sum of the working weights and weighted mean time (from the centre) of each part.
     information : array, shape (series,)
         Weighted sum of squares of time within parts; 0 without trend.
     freedom : array, shape (series,)
@@ -53,8 +170,9 @@ class Fit:
 
     level: FloatArray
     slope: FloatArray
-    mean: FloatArray
-    weight: FloatArray
+    weight_level: FloatArray
+    weight_slope: FloatArray
+    first: BoolArray
     part_weight: FloatArray
     part_time: FloatArray
     information: FloatArray
@@ -62,113 +180,124 @@ class Fit:
     converged: BoolArray
 
 
-def _sums(values: FloatArray, bounds: list[tuple[int, int]]) -> FloatArray:
-    out = np.empty((len(bounds), values.shape[1]))
-    for at, (low, high) in enumerate(bounds):
-        np.add.reduce(values[low:high], axis=0, out=out[at])
-    return out
+def _weighted(values: FloatArray, weight: FloatArray | None) -> FloatArray:
+    return values.copy() if weight is None else values * weight
 
 
-def _spread(per_part: FloatArray, bounds: list[tuple[int, int]], out: FloatArray) -> FloatArray:
-    for at, (low, high) in enumerate(bounds):
-        out[low:high] = per_part[at]
-    return out
+def _safe(values: FloatArray) -> FloatArray:
+    return np.where(values > 0, values, 1.0)
 
 
-def _deviance(y: FloatArray, mean: FloatArray, prior: FloatArray) -> FloatArray:
-    ratio = np.where(y > 0, y, 1.0) / np.where(y > 0, mean, 1.0)
-    return np.asarray(2.0 * np.add.reduce(prior * (y * np.log(ratio) - (y - mean)), axis=0))
+def _total(per_part: FloatArray) -> FloatArray:
+    return np.asarray(np.add.reduce(per_part, axis=0))
 
 
-def _step(
-    weight: FloatArray, target: FloatArray, bounds: list[tuple[int, int]], column: FloatArray | None
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Solve one weighted least-squares step; return eta, level, slope, part weight, part time, information."""
-    total = _sums(weight, bounds)
-    safe = np.where(total > 0, total, 1.0)
-    level = _sums(weight * target, bounds) / safe
-    scratch = np.empty_like(weight)
-    if column is None:
-        nothing = np.zeros(weight.shape[1])
-        return _spread(level, bounds, scratch), level, nothing, total, np.zeros_like(total), nothing
-    part_time = _sums(weight * column, bounds) / safe
-    away = column - _spread(part_time, bounds, scratch)
-    centre = _spread(level, bounds, scratch)
-    moment = weight * away
-    information = np.add.reduce(moment * away, axis=0)
-    product = np.add.reduce(moment * (target - centre), axis=0)
-    slope = np.where(information > 0, product / np.where(information > 0, information, 1.0), 0.0)
-    return centre + slope * away, level - slope * part_time, slope, total, part_time, information
+def _information(s0: FloatArray, s1: FloatArray, s2: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the weighted mean time of each part and the sum of squares about it."""
+    mean = s1 / _safe(s0)
+    raw = _total(s2)
+    information = _total(s2 - mean * s1)
+    return mean, np.where(information > _FLAT * raw, information, 0.0)
 
 
-def fit(y: FloatArray, prior: FloatArray, starts: npt.NDArray[np.intp], time: FloatArray | None, offset: FloatArray | None = None) -> Fit:
-    """Fit log mean = part of the year + slope * time (+ offset).
+def _freedom(counts: Counts, layout: Layout, *, trend: bool) -> FloatArray:
+    """Return observations less estimable parameters."""
+    present = np.ones((len(layout.part), 1)) if counts.present is None else counts.present.copy()
+    size, first, second = layout.moments(np.repeat(present, 2, axis=1) if counts.present is None else present, 2)
+    freedom = _total(size) - _total((size > 0).astype(np.float64))
+    if trend:
+        freedom -= _total(second - first**2 / _safe(size)) > _FLAT * _total(second)
+    return freedom if counts.present is not None else np.full(counts.y.shape[1], freedom[0])
+
+
+def fit(counts: Counts, layout: Layout, prior: FloatArray | None = None, *, trend: bool) -> Fit:
+    """Fit log mean = part of the year + slope * time (+ log exposure).
 
     Parameters
     ----------
-    y : array, shape (n, series)
-        Counts; any finite number where ``prior`` is 0. Several series (a lone column would be summed in another order).
-    prior : array, shape (n, series)
-        Prior weights; 0 for missing periods.
-    starts : array of int, shape (g,)
-        First row of each part of the year.
-    time : array, shape (n,), or None
-        Trend covariate; ``None`` fits none.
-    offset : array, shape (n, series), optional
-        Log exposure; any finite number where ``prior`` is 0.
+    counts : Counts
+    layout : Layout
+    prior : array, shape (n, series), optional
+        Prior weights, 0 where missing. Default: 1 where there is a count.
+    trend : bool
+        Fit a slope.
 
     Returns
     -------
     Fit
     """
-    n, series = y.shape
-    bounds = list(zip(starts.tolist(), [*starts[1:].tolist(), n], strict=True))
-    column = None if time is None else np.ascontiguousarray(time[:, None])
-    shape = (len(bounds), series)
-    out = Fit(
-        level=np.zeros(shape),
-        slope=np.zeros(series),
-        mean=np.zeros((n, series)),
-        weight=np.zeros((n, series)),
-        part_weight=np.zeros(shape),
-        part_time=np.zeros(shape),
-        information=np.zeros(series),
-        freedom=_freedom((prior > 0).astype(np.float64), bounds, column),
-        converged=np.zeros(series, np.bool_),
-    )
-    held = np.arange(series)  # the columns still in work; some may be done already
-    open_ = np.ones(series, np.bool_)
-    mean = y + 0.1
+    prior = counts.present if prior is None else prior
+    series = counts.y.shape[1]
+    shape = (len(layout.bounds), series)
+    nothing, empty = np.zeros(series), np.zeros(shape)
     with np.errstate(over="ignore", divide="ignore", invalid="ignore", under="ignore"):
-        eta = np.log(mean)
-        deviance = _deviance(y, mean, prior)
+        out = Fit(
+            level=np.zeros(shape),
+            slope=np.zeros(series),
+            weight_level=np.zeros(shape),
+            weight_slope=np.zeros(series),
+            first=np.zeros(series, np.bool_),
+            part_weight=np.zeros(shape),
+            part_time=np.zeros(shape),
+            information=np.zeros(series),
+            freedom=_freedom(counts, layout, trend=trend),
+            converged=np.zeros(series, np.bool_),
+        )
+        powers = int(trend)
+        cases, *cases_time = layout.moments(_weighted(counts.y, prior), powers)
+        weight = layout.moments(_weighted(counts.start, prior), 2 * powers)
+        target = layout.moments(_weighted(counts.work, prior), powers)
+        base = _base(prior, counts.exposure)
+        size = np.broadcast_to(layout.rows[:, None], shape) if base is None else layout.sums(base)
+        usual = np.where(cases > 0, np.log(_safe(cases) / _safe(size)), 0.0)
+        constant = np.add.reduce(_weighted(counts.surprise, prior), axis=0) - _total(usual * cases)
+        lean = _total(cases_time[0]) if trend else nothing
         # A deviance near 0 made of counts near 10^9 is rounding error: it cannot settle to 1e-9.
-        rounding = 1e-14 * np.add.reduce(prior * y, axis=0)
+        rounding = 1e-14 * _total(cases)
+        level, slope, deviance = empty, nothing, np.full(series, np.inf)
+        held = np.arange(series)  # the columns still in work; some may be done already
+        open_ = np.ones(series, np.bool_)
         for turn in range(_PASSES):
-            weight = prior * mean
-            target = eta + (y - mean) / mean
-            if offset is not None:
-                target -= offset
-            eta, level, slope, total, part_time, information = _step(weight, target, bounds, column)
-            if offset is not None:
-                eta += offset
-            np.clip(eta, -_ETA_LIMIT, _ETA_LIMIT, out=eta)
-            mean = np.exp(eta)
-            earlier, deviance = deviance, _deviance(y, mean, prior)
+            before = level, slope
+            rise = target[0] if turn == 0 else cases - weight[0]
+            total = _safe(weight[0])
+            part_time, information = _information(*weight) if trend else (np.zeros_like(level), np.zeros_like(slope))
+            if trend:
+                score = target[1] if turn == 0 else cases_time[0] - weight[1]
+                change = np.where(information > 0, _total(score - part_time * rise) / np.where(information > 0, information, 1.0), 0.0)
+                level = level + rise / total - part_time * change
+                slope = slope + change
+            else:
+                level = level + rise / total
+            kept_weight = weight[0]
+            scale = np.exp(level)
+            if trend:
+                spread = np.multiply(slope, layout.column)
+                np.exp(spread, out=spread)
+                if base is not None:
+                    spread *= base
+                weight = [moment * scale for moment in layout.moments(spread, 2)]
+            else:
+                weight = [size * scale]
+            earlier = deviance
+            deviance = 2.0 * (constant - _total((level - usual) * cases) - slope * lean - _total(cases - weight[0]))
+            if turn == 0:
+                earlier = _start_deviance(counts, prior, deviance)
             done = np.abs(deviance - earlier) < np.maximum(_TOLERANCE * (np.abs(deviance) + 0.1), rounding)
             leave = np.flatnonzero(open_ & (done | (turn == _PASSES - 1)))
             where = held[leave]
             for kept, new in (
                 (out.level, level),
                 (out.slope, slope),
-                (out.mean, mean),
-                (out.weight, weight),
-                (out.part_weight, total),
+                (out.weight_level, before[0]),
+                (out.weight_slope, before[1]),
+                (out.part_weight, kept_weight),
                 (out.part_time, part_time),
                 (out.information, information),
                 (out.converged, done),
             ):
                 kept[..., where] = new[..., leave]
+            out.first[where] = turn == 0
             open_[leave] = False
             left = int(open_.sum())
             if not left:
@@ -177,66 +306,75 @@ def fit(y: FloatArray, prior: FloatArray, starts: npt.NDArray[np.intp], time: Fl
                 # Narrow the work to the open columns, to a multiple of the width so that no column is ever alone.
                 room = -(-left // _WIDTH) * _WIDTH
                 stay = np.concatenate([np.flatnonzero(open_), np.flatnonzero(~open_)[: room - left]])
-                held, open_, deviance, rounding = held[stay], open_[stay], deviance[stay], rounding[stay]
-                y, prior, mean, eta = (np.ascontiguousarray(part[:, stay]) for part in (y, prior, mean, eta))
-                offset = None if offset is None else np.ascontiguousarray(offset[:, stay])
+                held, open_, deviance, rounding, slope, constant, lean = (
+                    part[stay] for part in (held, open_, deviance, rounding, slope, constant, lean)
+                )
+                level, cases, size, usual, *rest = (
+                    np.take(part, stay, axis=1) for part in (level, cases, size, usual, *cases_time, *weight)
+                )
+                cases_time, weight = rest[:powers], rest[powers:]
+                base = None if base is None or not trend else np.take(base, stay, axis=1)
     return out
 
 
-def _freedom(present: FloatArray, bounds: list[tuple[int, int]], column: FloatArray | None) -> FloatArray:
-    """Return observations less estimable parameters."""
-    counts = _sums(present, bounds)
-    freedom = np.asarray(np.add.reduce(counts, axis=0) - np.add.reduce((counts > 0).astype(np.float64), axis=0))
-    if column is not None:
-        centre = _spread(_sums(present * column, bounds) / np.maximum(counts, 1.0), bounds, np.empty_like(present))
-        freedom -= np.add.reduce(present * (column - centre) ** 2, axis=0) > 0
-    return freedom
+def _base(prior: FloatArray | None, exposure: FloatArray | None) -> FloatArray | None:
+    if prior is None or exposure is None:
+        return exposure if prior is None else prior
+    return prior * exposure
 
 
-def dispersion(y: FloatArray, fitted: Fit) -> FloatArray:
-    """Return the Pearson dispersion: weights of the last pass, residuals of the final mean; NaN without degrees of freedom.
+def _start_deviance(counts: Counts, prior: FloatArray | None, deviance: FloatArray) -> FloatArray:
+    """Return the deviance of the start means; only where the first pass came near, for elsewhere it decides nothing."""
+    present = np.full(deviance.shape, float(len(counts.y))) if prior is None else np.add.reduce(prior, axis=0)
+    near = np.flatnonzero(~(deviance > 0.21 * present))  # a start mean is off by a tenth of a case: at most 0.2 a period
+    earlier = np.full(deviance.shape, -np.inf)
+    if near.size:
+        near = np.concatenate([near, np.full(-near.size % _WIDTH, near[0], dtype=near.dtype)])
+        y = np.take(counts.y, near, axis=1)
+        away = y * np.log1p(-0.1 / (y + 0.1)) + 0.1
+        if prior is not None:
+            away *= np.take(prior, near, axis=1)
+        earlier[near] = 2.0 * np.add.reduce(away, axis=0)
+    return earlier
+
+
+def pearson(counts: Counts, layout: Layout, fitted: Fit, prior: FloatArray | None = None) -> tuple[FloatArray, FloatArray]:
+    """Return the Pearson dispersion, and the same with the prior weights in place of the working weights.
+
+    Weights of the last pass, residuals of the final mean; NaN without degrees of freedom.
 
     Parameters
     ----------
-    y : array, shape (n, series)
+    counts, layout, prior
+        As they were fitted.
     fitted : Fit
 
     Returns
     -------
-    array, shape (series,)
+    pair of array, shape (series,)
     """
+    prior = counts.present if prior is None else prior
     with np.errstate(over="ignore", divide="ignore", invalid="ignore", under="ignore"):
-        total = np.add.reduce(np.where(fitted.weight > 0, fitted.weight * ((y - fitted.mean) / fitted.mean) ** 2, 0.0), axis=0)
-        return np.asarray(np.where(fitted.freedom > 0, total / np.where(fitted.freedom > 0, fitted.freedom, 1.0), np.nan))
-
-
-def anscombe_weights(
-    y: FloatArray,
-    prior: FloatArray,
-    starts: npt.NDArray[np.intp],
-    time: FloatArray | None,
-    *,
-    fitted: Fit,
-    phi: FloatArray,
-    threshold: float,
-) -> FloatArray:
-    """Return weights that take past outbreaks out of the baseline (Farrington et al. 1996).
-
-    The standardised Anscombe residual is s = 1.5 (y^(2/3) mean^(-1/6) - mean^(1/2)) / sqrt(phi (1 - h)) with leverage h; the weight is
-    proportional to s^-2 above ``threshold`` and to 1 below, and the weights of a series sum to its number of periods.
-    """
-    n = y.shape[0]
-    bounds = list(zip(starts.tolist(), [*starts[1:].tolist(), n], strict=True))
-    present = prior > 0
-    with np.errstate(over="ignore", divide="ignore", invalid="ignore", under="ignore"):
-        leverage = 1.0 / _spread(fitted.part_weight, bounds, np.empty_like(y))
-        if time is not None:
-            away = time[:, None] - _spread(fitted.part_time, bounds, np.empty_like(y))
-            leverage += np.where(fitted.information > 0, away**2 / fitted.information, 0.0)
-        leverage *= fitted.weight
-        root = np.sqrt(fitted.mean)
-        residual = 1.5 * (np.cbrt(y) ** 2 / np.cbrt(root) - root) / np.sqrt(phi * (1.0 - leverage))
-        # A period that alone carries its part has leverage 1 and no residual: full weight.
-        high = present & (residual > threshold) & (leverage < 1.0)
-        raw = np.where(high, residual**-2.0, 1.0) * present
-        return np.asarray(raw * (np.add.reduce(present, axis=0) / np.add.reduce(raw, axis=0)))
+        trend = bool(fitted.slope.any() or fitted.weight_slope.any())
+        square = counts.y.copy() if counts.exposure is None else counts.y / counts.exposure
+        if trend:
+            away = np.multiply(-fitted.slope, layout.column)
+            square *= np.exp(away, out=away)
+        layout.scale(square, np.exp(-fitted.level))
+        square -= 1.0
+        square *= square
+        if prior is not None:
+            square *= prior
+        plain = np.add.reduce(square, axis=0)
+        first = np.flatnonzero(fitted.first)
+        special = np.take(square, first, axis=1) * np.take(counts.start, first, axis=1) if first.size else None
+        if trend:
+            away = np.multiply(fitted.weight_slope, layout.column)
+            square *= np.exp(away, out=away)
+        if counts.exposure is not None:
+            square *= counts.exposure
+        weighted = _total(np.exp(fitted.weight_level) * layout.sums(square))
+        if special is not None:
+            weighted[first] = np.add.accumulate(special, axis=0)[-1]
+        freedom = np.where(fitted.freedom > 0, fitted.freedom, np.nan)
+        return weighted / freedom, plain / freedom

@@ -22,6 +22,7 @@ ENTRY_POINT_GROUP = "riskwatch.detectors"
 # A new built-in detector is one line here. Modules load on first use: scipy is slow to import.
 _BUILT_IN = {
     "binomial-baseline": "riskwatch.detectors.binomial_baseline:BinomialBaseline",
+    "farrington": "riskwatch.detectors.farrington:Farrington",
     "farrington-flexible": "riskwatch.detectors.farrington_flexible:FarringtonFlexible",
 }
 
