@@ -7,7 +7,7 @@ True
 
 from __future__ import annotations
 
-from riskwatch.detectors.registry import Detector, detector, detector_class, names
+from riskwatch.detectors.registry import Detector, detector, detector_class, memory_of, names
 from riskwatch.detectors.signals import REASONS, Signals
 
-__all__ = ["REASONS", "Detector", "Signals", "detector", "detector_class", "names"]
+__all__ = ["REASONS", "Detector", "Signals", "detector", "detector_class", "memory_of", "names"]

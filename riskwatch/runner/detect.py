@@ -18,7 +18,7 @@ import pandas as pd
 from riskwatch import __version__
 from riskwatch.calendar import period_bounds
 from riskwatch.definitions.types import ModelDefinition
-from riskwatch.detectors import detector
+from riskwatch.detectors import detector, memory_of
 from riskwatch.detectors.signals import Signals
 from riskwatch.errors import RiskwatchError
 from riskwatch.panel import BuiltPanel
@@ -71,7 +71,7 @@ class Detection:
 SERIES = ("product", "industry", "region", "stratum")
 SIGNAL_COLUMNS = (
     "model", "stream", "source_type", "detector", "detector_hash", *SERIES, "frequency", "period_start", "period_end",
-    "observed", "exposure", "expected", "lower", "upper", "p_value", "alarm", "reason",
+    "observed", "exposure", "expected", "lower", "upper", "p_value", "alarm", "reason", "memory",
 )  # fmt: skip
 
 
@@ -79,8 +79,11 @@ def _empty_signals() -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(dtype="object") for name in SIGNAL_COLUMNS})
 
 
-def signal_frame(model: ModelDefinition, signals: Signals) -> pd.DataFrame:
-    """Put a detector's signals in the run's long form and apply the model's absolute floors to the alarms."""
+def signal_frame(model: ModelDefinition, signals: Signals, memory: int = 1) -> pd.DataFrame:
+    """Put a detector's signals in the run's long form and apply the model's absolute floors to the alarms.
+
+    ``memory`` is how many periods the detector weighs together for one judgement.
+    """
     frame = signals.to_frame()
     for name in SERIES:
         if name not in frame:
@@ -92,7 +95,7 @@ def signal_frame(model: ModelDefinition, signals: Signals) -> pd.DataFrame:
     frame["period_end"] = pd.DatetimeIndex(end).date[k]
     frame["model"], frame["stream"], frame["frequency"] = model.name, model.stream, model.frequency
     frame["source_type"] = STREAMS[model.stream].evidence
-    frame["detector"], frame["detector_hash"] = model.detector, signals.detector_hash
+    frame["detector"], frame["detector_hash"], frame["memory"] = model.detector, signals.detector_hash, memory
     enough = (frame["observed"] >= model.min_observed) & (frame["observed"] >= model.min_relative_risk * frame["expected"])
     frame["alarm"] = frame["alarm"].to_numpy(dtype=bool) & enough.to_numpy(dtype=bool)
     if "exposure" not in frame:
@@ -171,7 +174,7 @@ def _read_back(ctx: RunContext, model: ModelDefinition, address: str) -> ModelRu
     for name in ("period_start", "period_end"):
         frame[name] = frame[name].dt.date
     frame["stream"], frame["source_type"] = model.stream, STREAMS[model.stream].evidence
-    frame["detector"], frame["detector_hash"] = model.detector, method.hash
+    frame["detector"], frame["detector_hash"], frame["memory"] = model.detector, method.hash, memory_of(method, model.frequency)
     rolled_up = ctx.store.read_rolled_up([address])
     return ModelRun(model.name, address, True, frame[list(SIGNAL_COLUMNS)], rolled_up, ctx.store.read_history(address))
 
@@ -183,7 +186,8 @@ def _detect_one(ctx: RunContext, model: ModelDefinition, fresh: Mapping[str, Fre
     built = model_panel(ctx, model, fresh)
     method = detector(model.detector, **model.parameters)
     signals = method.detect(built.panel, periods=built.panel.periods[-model.judge :])
-    return ModelRun(model.name, address, False, signal_frame(model, signals), _rolled_up(built.rolled_up), _history(built, signals))
+    frame = signal_frame(model, signals, memory_of(method, model.frequency))
+    return ModelRun(model.name, address, False, frame, _rolled_up(built.rolled_up), _history(built, signals))
 
 
 def detect(ctx: RunContext, names: Sequence[str] = ()) -> Detection:
