@@ -165,7 +165,7 @@ def test_sum_of_excesses():
 @pytest.mark.parametrize("name", METHODS)
 @pytest.mark.parametrize(("mean", "phi"), [(1.0, 2.0), (10.0, 1.0), (10.0, 2.0), (100.0, 3.0)])
 def test_level_without_an_outbreak(name, mean, phi):
-    panel = panel_of(null_counts(np.random.default_rng(8), mean, phi, (5000, 96)))
+    panel = panel_of(null_counts(np.random.default_rng(8), mean, phi, (4000, 96)))
     p = detector(name).detect(panel, panel.periods[-1:]).p_value
     assert 0.035 < (p <= 0.05).mean() < 0.074
     assert 0.005 < (p <= 0.01).mean() < 0.0185 + 0.003 * (mean == 1)
