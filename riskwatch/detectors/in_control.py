@@ -19,7 +19,7 @@ __all__ = ["Regression", "design", "dispersion", "fit", "fit_negative_binomial"]
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
-_PASSES = 60
+_PASSES = 100
 _OUTER = 120
 _ETA_LIMIT = 700.0
 _WIDTH = 8  # a lone column would be summed in another order: pad to the width of a vector register
@@ -241,7 +241,7 @@ def fit_negative_binomial(y: FloatArray, prior: FloatArray, x: FloatArray, *, of
         moved = np.abs(new - alpha[left]) > 1e-11 * alpha[left]
         coefficients[:, left], covariance[:, :, left], mean[:, left], ok[left] = again.coefficients, again.covariance, again.mean, again.ok
         alpha[left] = np.where(new < 1e-7, 0.0, new)
-        left = left[moved & (new >= 1e-7) & again.ok]
+        left = left[(moved | ~again.ok) & (new >= 1e-7)]
     return Regression(coefficients, covariance, mean, alpha, ok)
 
 
