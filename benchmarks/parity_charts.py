@@ -110,6 +110,7 @@ def compare_glr(entry, folder, y, rows):
             "glr-nb" if nb else "glr-poisson",
             limit=ARL,
             start="first-judged",
+            harmonics=1,
             coefficient_sd=None,
             min_baseline=4,
             year_match="fixed",
@@ -175,7 +176,7 @@ def main(data):
         .agg(
             lambda part: (
                 part.sum()
-                if part.dtype.kind == "i" or "alarms" in part.name or "cases" in part.name or "R" in part.name and "mean" not in part.name
+                if part.dtype.kind == "i" or "alarms" in part.name or "cases" in part.name or ("R" in part.name and "mean" not in part.name)
                 else part.max()
             )
         )

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-__all__ = ["Regression", "design", "dispersion", "fit", "fit_negative_binomial"]
+__all__ = ["Regression", "design", "dispersion", "dispersion_allowance", "fit", "fit_negative_binomial"]
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -212,6 +212,21 @@ def dispersion(y: FloatArray, prior: FloatArray, mean: FloatArray, parameters: i
         for at in range(len(y)):  # one period after the other: a lone series is summed in the same order
             total += np.where(prior[at] > 0, prior[at] * (y[at] - mean[at]) ** 2 / mean[at], 0.0)
         return np.asarray(np.maximum(total / np.maximum((prior > 0).sum(axis=0) - parameters, 1), 1.0))
+
+
+def dispersion_allowance(phi: FloatArray, cases: FloatArray, known: FloatArray) -> FloatArray:
+    """Return what to add to an estimated dispersion so that tails at about 1 % are right on average over its sampling error.
+
+    For negative binomial counts with variance phi mean, Var(phi) is about phi (6 phi^2 - 6 phi + 1) / cases + 2 phi^2 / n. A tail
+    exp(-c / phi') with c = 5 averages over phi' as if phi' were phi + (c - 2) / 2 Var(phi) / phi.
+
+    Parameters
+    ----------
+    phi, cases, known : array, shape (series,)
+        Dispersion, cases and periods n of the baseline.
+    """
+    variance = phi * (6.0 * phi**2 - 6.0 * phi + 1.0) / np.maximum(cases, 1.0) + 2.0 * phi**2 / np.maximum(known, 1.0)
+    return np.asarray(1.5 * variance / phi)
 
 
 def fit_negative_binomial(y: FloatArray, prior: FloatArray, x: FloatArray, *, offset: FloatArray | None = None) -> Regression:
