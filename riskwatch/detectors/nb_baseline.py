@@ -27,9 +27,9 @@ FloatArray = npt.NDArray[np.float64]
 _ABSENT = 1e12  # a precision that keeps a coefficient at 0
 _ROUNDS = 2  # of reweighting and shrinkage after the first full fit
 # Years of history below which a term is left out.
-_SHORTEST = {"trend": 2.5, "wave-1": 1.5, "wave-2": 2.0, "moving-1": 4.0, "moving-2": 4.0}
+_SHORTEST = {"wave-1": 1.5, "wave-2": 2.0, "trend": 2.5, "moving-1": 4.0, "moving-2": 4.0, "drift-0.5": 2.0, "drift-1": 3.0, "drift-2": 6.0}
 # Order of the shrinkage: finer terms first, so that a coarse one is judged without them.
-_ORDER = ("moving-2", "moving-1", "wave-2", "wave-1", "weekday", "trend")
+_ORDER = ("drift-0.5", "drift-1", "drift-2", "moving-2", "moving-1", "wave-2", "wave-1", "weekday", "trend")
 # What is believed of a dispersion before any sibling is seen, with the weight of a few siblings.
 _TYPICAL, _SPREAD, _WEIGHT = math.log(1.3), 0.5, 8.0
 

@@ -26,7 +26,8 @@ class SeasonalDesign:
     columns : array, shape (period, k)
         The first is 1, the second the time in years before the judged period, at most 0.
     groups : dict of str to slice
-        Columns of "trend", "wave-1", "wave-2", "moving-1", "moving-2", "weekday", "covariates"; those that are absent are left out.
+        Columns of "trend", "wave-1", "wave-2", "drift-..." (years), "moving-1", "moving-2", "weekday" and "covariates"; those that are
+        absent are left out.
     prior_sd : array, shape (k,)
         Standard deviation of the coefficients before any data, on the log scale (trend and moving waves: per year); infinite for the level.
     """
@@ -54,6 +55,7 @@ def seasonal_design(
     *,
     waves: int,
     moving: bool = False,
+    drift: tuple[float, ...] = (),
     match: str = "calendar",
     covariates: FloatArray | None = None,
     covariate_sd: float = 0.5,
@@ -67,6 +69,8 @@ def seasonal_design(
         0, 1 or 2 waves a year.
     moving : bool
         Let the waves change linearly in time.
+    drift : tuple of float
+        Years: for each a ramp that is 1 over so many newest years and falls to 0 over as many before.
     match : {"calendar", "fixed"}
     covariates : array, shape (covariate, period), optional
     covariate_sd : float
@@ -78,6 +82,7 @@ def seasonal_design(
     angle = 2.0 * np.pi * year_phase(periods, match)
     circles = [(wave, np.stack([np.cos(wave * angle), np.sin(wave * angle)])) for wave in range(1, waves + 1)]
     parts += [(f"wave-{wave}", circle, 1.0) for wave, circle in circles]
+    parts += [(f"drift-{length:g}", np.clip(2.0 + years / length, 0.0, 1.0)[None], 0.5) for length in drift]
     if moving:
         parts += [(f"moving-{wave}", circle * years, 0.1) for wave, circle in circles]
     if frequency_of(periods) == "day":

@@ -10,7 +10,6 @@ Level of the smallest of several tail probabilities: Berk & Jones (1978), Scand.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -37,10 +36,11 @@ IntArray = npt.NDArray[np.intp]
 
 _REASON = {text: number for number, text in enumerate(REASONS)}
 # Series worked on at a time; the last block is filled up, so that every series is summed by the same instructions.
-_BLOCK = 256
+_BLOCK = 128
 # Guard in periods and history in years.
 _BY_FREQUENCY = {"day": (14, 5), "week": (6, 10), "4-week": (2, 10), "month": (2, 10)}
 _WEEKDAY_COST = 6.0
+_DRIFT = (0.5, 1.0, 2.0)  # years over which the level may differ from that before
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,8 +81,11 @@ class SequentialNB:
         Let the waves change in the course of the years.
     year_match : {"calendar", "fixed"}
         The season follows the calendar's year, or a year with a fixed number of periods.
-    trend_cost, season_cost, moving_cost : float
-        Wald statistic that the trend, a wave (two coefficients) and its change must exceed; above it a term keeps 1 - cost / statistic.
+    drift : bool
+        Let the level of the newest half, one and two years differ from that before.
+    trend_cost, season_cost, moving_cost, drift_cost : float
+        Wald statistic that the trend, a wave (two coefficients), its change and a step of the level must exceed; above it a term keeps
+        1 - cost / statistic of its estimate.
     reweight_threshold : float
         Normal score above which a past period, or a pair of them, is down-weighted as an outbreak.
     covariate_sd : float
@@ -99,8 +102,8 @@ class SequentialNB:
 
     alpha: float = parameter(0.005, above=0.0, below=0.5, unit="probability")
     windows: int = parameter(3, minimum=1, maximum=3, unit="periods")
-    penalty_two: float = parameter(1.0, minimum=0.0, maximum=50.0, unit="nats")
-    penalty_three: float = parameter(2.0, minimum=0.0, maximum=50.0, unit="nats")
+    penalty_two: float = parameter(1.0, above=0.0, maximum=50.0, unit="nats")
+    penalty_three: float = parameter(2.0, above=0.0, maximum=50.0, unit="nats")
     history_periods: int | None = parameter(None, minimum=4, kind=int, optional=True, unit="periods")
     half_life: float | None = parameter(None, above=0.0, kind=float, optional=True, unit="years")
     guard_periods: int | None = parameter(None, minimum=2, kind=int, optional=True, unit="periods")
@@ -109,6 +112,8 @@ class SequentialNB:
     year_match: Literal["calendar", "fixed"] = parameter("calendar", choices=("calendar", "fixed"))
     trend_cost: float = parameter(1.0, minimum=0.0)
     season_cost: float = parameter(2.0, minimum=0.0)
+    drift: bool = parameter(default=True)
+    drift_cost: float = parameter(4.0, minimum=0.0)
     moving_cost: float = parameter(4.0, minimum=0.0)
     reweight_threshold: float = parameter(2.58, above=0.0, unit="standard deviations")
     covariate_sd: float = parameter(0.5, above=0.0, unit="log mean")
@@ -208,6 +213,7 @@ class SequentialNB:
             panel.periods[: now + 1],
             waves=self.harmonics,
             moving=self.moving_season,
+            drift=_DRIFT if self.drift else (),
             match=self.year_match,
             covariates=None if given is None else given.values[:, : now + 1],
             covariate_sd=self.covariate_sd,
@@ -215,7 +221,7 @@ class SequentialNB:
         pairs = pairs_of(design.columns[at.rows])
         decay = np.ones(len(at.rows)) if self.half_life is None else 0.5 ** (-design.columns[at.rows, 1] / self.half_life)
         costs = {"trend": self.trend_cost, "wave-1": self.season_cost, "wave-2": self.season_cost, "weekday": _WEEKDAY_COST}
-        costs |= {"moving-1": self.moving_cost, "moving-2": self.moving_cost}
+        costs |= {"moving-1": self.moving_cost, "moving-2": self.moving_cost} | {f"drift-{years:g}": self.drift_cost for years in _DRIFT}
         parts = []
         for start in range(0, len(todo), _BLOCK):
             chosen = todo[start : start + _BLOCK]
@@ -244,6 +250,7 @@ class SequentialNB:
         """Return expected count, lower and upper limit and p-value."""
         count = len(at.newest)
         there = at.usable[at.newest[:, None], todo] & (at.share[:count, todo] >= self.min_share)
+        there[self.windows :] = False
         phi = shrunken_dispersion(found.phi, found.freedom)
         means, y, phis = np.zeros((3, todo.size)), np.zeros((3, todo.size)), np.tile(phi, (3, 1))
         for lag in range(count):
@@ -255,9 +262,8 @@ class SequentialNB:
         common = np.where(alike, phi, np.add.reduce(phis * means, axis=0) / np.add.reduce(means, axis=0))
         # The error of the expected count is common to the periods of a window; it is charged as for the middle one. The dispersion's own
         # error widens the tails like that of Student's t beside the normal near its 0.5 % point.
-        common = (common + np.add.reduce(means[: min(2, self.windows)], axis=0) * found.variance) * (1.0 + 4.0 / found.freedom)
-        costs = (0.0, self.penalty_two if self.windows > 1 else math.inf, self.penalty_three if self.windows > 2 else math.inf)
-        windows = Windows(costs)
+        common = (common + np.add.reduce(means[:2], axis=0) * found.variance) * (1.0 + 4.0 / found.freedom)
+        windows = Windows((0.0, self.penalty_two, self.penalty_three))
         p = windows.p_value(y, means, common)
         upper = windows.largest_quiet(self.alpha, y[1:], means, common)
         # The search and the p-value tell the same story even where rounding makes the p-value rise with the count.

@@ -113,7 +113,7 @@ class Windows:
     Attributes
     ----------
     costs : tuple of float
-        Natural logarithm by which each window's tail probability is raised; 0 for the first, infinity leaves a window out.
+        Natural logarithm by which each window's tail probability is raised; 0 for the first, above 0 for the others.
     """
 
     costs: tuple[float, float, float]
@@ -126,13 +126,13 @@ class Windows:
         Parameters
         ----------
         y, means : array, shape (3, cells)
-            Counts and expected counts of the judged period and of the two before it, newest first; both 0 where a period is missing.
+            Counts and expected counts of the judged period and of the two before it, newest first; both 0 where a period is missing or not to be used.
         phi : array, shape (cells,)
             Common dispersion, variance / mean.
         """
         expected = np.cumsum(means, axis=0)
         tails = np.stack([negative_binomial_tail(total, mean, phi) for total, mean in zip(np.cumsum(y, axis=0), expected, strict=True)])
-        raised = tails * np.exp(np.minimum(self.costs, 200.0))[:, None]
+        raised = tails * np.exp(np.asarray(self.costs))[:, None]
         score, best = np.maximum(raised.min(axis=0), _TINY), raised.argmin(axis=0)
         reach = np.maximum(np.ceil(means[0]), 1.0)
         out = np.maximum(tails[0], 0.5)
@@ -156,12 +156,11 @@ class Windows:
 
     def _limits(self, score: FloatArray, expected: FloatArray, phi: FloatArray, size: int) -> npt.NDArray[np.int64]:
         """Return for each window the smallest count whose raised tail probability is at most ``score``, at most ``size``."""
-        limits = np.full(expected.shape, size, np.int64)
+        limits = np.empty(expected.shape, np.int64)
         for window, cost in enumerate(self.costs):
-            if math.isfinite(cost):
-                above = 1.0 - np.cumsum(_mass(expected[window], phi, size), axis=0)  # P(W > 0), P(W > 1), ...
-                # The tolerance absorbs rounding: the observed sum must reach its own score.
-                limits[window] = 1 + np.add.reduce(above > score * math.exp(-cost) * (1.0 + 1e-9) + 1e-14, axis=0)
+            above = 1.0 - np.cumsum(_mass(expected[window], phi, size), axis=0)  # P(W > 0), P(W > 1), ...
+            # The tolerance absorbs rounding: the observed sum must reach its own score.
+            limits[window] = 1 + np.add.reduce(above > score * math.exp(-cost) * (1.0 + 1e-9) + 1e-14, axis=0)
         return limits
 
     def _levels(
