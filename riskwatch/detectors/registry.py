@@ -23,6 +23,7 @@ ENTRY_POINT_GROUP = "riskwatch.detectors"
 _BUILT_IN = {
     "binomial-baseline": "riskwatch.detectors.binomial_baseline:BinomialBaseline",
     "farrington-flexible": "riskwatch.detectors.farrington_flexible:FarringtonFlexible",
+    "new-event": "riskwatch.detectors.new_event:NewEvent",
 }
 
 
