@@ -34,7 +34,7 @@ class Judged:
     ----------
     table : pandas.DataFrame
         Every judged series-period in a fixed order (it does not depend on the order of the input), with ``q_value``, ``excess``,
-        ``windows`` (consecutive judged periods in alarm that end here), ``newest`` (the series' newest judged period) and ``hit``.
+        ``windows`` (separate windows in alarm that end here), ``newest`` (the series' newest judged period) and ``hit``.
     tests, alarms, hits, dropped : int
         Number of tests; alarms with an excess; of these with q below ``q_weak``; and beyond ``q_review``, which are only counted.
     """
@@ -85,7 +85,8 @@ def judge(signals: pd.DataFrame, rules: ConfidenceRules) -> Judged:
     Parameters
     ----------
     signals : pandas.DataFrame
-        Long frame of all series-periods of a run with the columns :data:`SIGNAL_COLUMNS`; ``reason`` is "" where judged.
+        Long frame of all series-periods of a run with the columns :data:`SIGNAL_COLUMNS`; ``reason`` is "" where judged. ``memory``,
+        if there, is how many newest periods the method weighed for each judgement; by default 1.
     rules : ConfidenceRules
         Thresholds on the q-value.
 
@@ -108,6 +109,7 @@ def judge(signals: pd.DataFrame, rules: ConfidenceRules) -> Judged:
         table[column] = pd.Series([str(value) for value in values.where(values.notna(), "")], index=table.index, dtype="object")
     for column in NUMBERS:
         table[column] = table[column].astype(np.float64)
+    table["memory"] = signals.loc[table.index, "memory"].astype(np.int64) if "memory" in signals else 1
     for column in ("period_start", "period_end"):
         table[column] = pd.to_datetime(table[column]).dt.normalize()
     table["alarm"] = table["alarm"].astype(bool)
@@ -132,7 +134,11 @@ def judge(signals: pd.DataFrame, rules: ConfidenceRules) -> Judged:
 
 
 def _windows(table: pd.DataFrame) -> npt.NDArray[np.int64]:
-    """Return how many consecutive judged periods in alarm end at each row; rows sorted by series and period."""
+    """Return how many separate windows in alarm end at each row; rows sorted by series and period.
+
+    For a method that judges each period on its own these are the consecutive periods in alarm. A method that weighs the newest m
+    periods together alarms again on what it has seen already: m consecutive alarms are one window, and each m more are another.
+    """
     size = len(table)
     windows = np.zeros(size, dtype=np.int64)
     if not size:
@@ -146,5 +152,6 @@ def _windows(table: pd.DataFrame) -> npt.NDArray[np.int64]:
     # Position within the current run of alarms: count since the last break.
     breaks = np.concatenate(([True], ~follows | ~alarm[:-1]))
     first = np.maximum.accumulate(np.where(breaks, np.arange(size), 0))
-    windows[alarm] = (np.arange(size) - first + 1)[alarm]
+    run = np.arange(size) - first
+    windows[alarm] = (1 + run // table["memory"].to_numpy())[alarm]
     return windows

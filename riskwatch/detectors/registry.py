@@ -22,6 +22,10 @@ ENTRY_POINT_GROUP = "riskwatch.detectors"
 # A new built-in detector is one line here. Modules load on first use: scipy is slow to import.
 _BUILT_IN = {
     "binomial-baseline": "riskwatch.detectors.binomial_baseline:BinomialBaseline",
+    "ears-c1": "riskwatch.detectors.ears:EarsC1",
+    "ears-c2": "riskwatch.detectors.ears:EarsC2",
+    "ears-c3": "riskwatch.detectors.ears:EarsC3",
+    "ewma": "riskwatch.detectors.ewma:Ewma",
     "farrington-flexible": "riskwatch.detectors.farrington_flexible:FarringtonFlexible",
     "new-event": "riskwatch.detectors.new_event:NewEvent",
 }

@@ -70,6 +70,16 @@ def test_a_gap_breaks_the_run_of_windows():
     assert judge(pd.DataFrame(rows), RULES.confidence).table["windows"].tolist() == [1, 1]
 
 
+def test_alarms_of_a_method_that_looks_back_are_not_counted_twice():
+    """Weekly alarms of a method that weighs three weeks: one window until the third week after the first alarm."""
+    weeks = pd.date_range("2024-05-06", periods=7, freq="7D")
+    rows = [signal("heaters") | {"period_start": day, "period_end": day + pd.Timedelta(days=6)} for day in weeks]
+    frame = pd.DataFrame(rows)
+    assert judge(frame, RULES.confidence).table["windows"].tolist() == [1, 2, 3, 4, 5, 6, 7]
+    assert judge(frame.assign(memory=3), RULES.confidence).table["windows"].tolist() == [1, 1, 1, 2, 2, 2, 3]
+    assert judge(frame.assign(memory=3).iloc[::-1], RULES.confidence).table["windows"].tolist() == [1, 1, 1, 2, 2, 2, 3]
+
+
 def test_rows_that_were_refused_are_no_tests():
     rows = [signal("heaters"), signal("dolls", reason="too-short", p=float("nan"))]
     assert judge(pd.DataFrame(rows), RULES.confidence).tests == 1

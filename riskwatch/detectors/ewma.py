@@ -1,0 +1,248 @@
+"""Exponentially weighted moving average of counts against a baseline that ends before it begins: slow and lasting rises.
+
+Sources
+-------
+Roberts (1959), Technometrics 1(3), 239-250. Lucas & Saccucci (1990), Technometrics 32(1), 1-12.
+Counts: Borror, Champ, Rigdon (1998), J. Quality Technology 30(4), 352-361.
+Error of an estimated mean: Jones, Champ, Rigdon (2001), Technometrics 43(2), 156-167.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import special
+
+from riskwatch.detectors import harmonic_mean, thresholds, weighted_sum
+from riskwatch.detectors.baselines import frequency_of
+from riskwatch.detectors.parameters import check, fingerprint, parameter
+from riskwatch.detectors.signals import REASONS, Signals
+from riskwatch.detectors.support import empty_signals, positions_of
+from riskwatch.panel import Panel
+
+__all__ = ["Ewma"]
+
+FloatArray = npt.NDArray[np.float64]
+
+_REASON = {text: number for number, text in enumerate(REASONS)}
+# Baseline, shortest baseline with and without season, by frequency: two years (three of the coarse ones), a year, about half a year.
+_BY_FREQUENCY = {"day": (728, 364, 91), "week": (104, 52, 26), "4-week": (39, 13, 12), "month": (36, 12, 11)}
+_BLOCK = 256  # series worked on at a time
+_WIDTH = 8  # columns are worked on in multiples of a vector register
+_DAYS_PER_YEAR = 365.2425
+_TYPICAL_PHI, _TYPICAL_STRENGTH = 1.3, 4.0  # dispersion to believe in without data, and its degrees of freedom
+
+
+@dataclass(frozen=True)
+class Ewma:
+    """Weighted sum of the last counts, newest heaviest, against what a baseline before them leads to expect.
+
+    Parameters
+    ----------
+    smoothing : float
+        Weight of the judged period; each earlier one weighs 1 - ``smoothing`` times the next. Small for slow shifts.
+    run_in : int or None
+        Periods in the sum, the judged one included. None: until the weights left out add up to 5 %.
+    guard_periods : int
+        Periods between the baseline and the sum.
+    baseline_periods : int or None
+        Length of the baseline. None: two years of weeks or days, three of months or blocks.
+    min_baseline : int or None
+        Periods with data that a baseline needs. None: a year with harmonics, else about half a year (91 days).
+    harmonics : int
+        Pairs of sine and cosine of the year in the log mean.
+    reweight_threshold : float
+        Standardised Anscombe residual that no baseline count may exceed in influence.
+    alpha : float
+        One-sided level per judged cell.
+    min_share : float
+        Periods less complete than this are neither judged nor summed.
+    population_offset : bool
+        Model the rate per exposure and not the count.
+    """
+
+    name: ClassVar[str] = "ewma"
+
+    smoothing: float = parameter(0.2, minimum=0.01, maximum=1.0, unit="weight of the judged period")
+    run_in: int | None = parameter(None, minimum=1, maximum=400, kind=int, optional=True, unit="periods")
+    guard_periods: int = parameter(0, minimum=0, unit="periods")
+    baseline_periods: int | None = parameter(None, minimum=8, kind=int, optional=True, unit="periods")
+    min_baseline: int | None = parameter(None, minimum=8, kind=int, optional=True, unit="periods")
+    harmonics: int = parameter(1, minimum=0, maximum=3, unit="pairs")
+    reweight_threshold: float = parameter(2.58, above=0.0, unit="standard deviations")
+    alpha: float = parameter(0.005, above=0.0, below=0.5, unit="probability")
+    min_share: float = parameter(0.3, above=0.0, maximum=1.0, unit="share of records")
+    population_offset: bool = parameter(default=False)
+
+    def __post_init__(self) -> None:
+        check(self)
+        if self.min_baseline is not None and self.baseline_periods is not None and self.min_baseline > self.baseline_periods:
+            check(self, [f"min_baseline must be <= baseline_periods ({self.baseline_periods}), got {self.min_baseline}"])
+
+    @property
+    def hash(self) -> str:
+        """Fingerprint of method and parameters."""
+        return fingerprint(self, version=1)
+
+    def _terms(self) -> int:
+        if self.run_in is not None:
+            return self.run_in
+        return max(math.ceil(math.log(0.05) / math.log1p(-self.smoothing)), 1) if self.smoothing < 1.0 else 1
+
+    def _shape(self, frequency: str) -> tuple[int, int]:
+        """Return length and shortest length of the baseline."""
+        usual, year, shortest = _BY_FREQUENCY[frequency]
+        length = usual if self.baseline_periods is None else self.baseline_periods
+        least = (year if self.harmonics else shortest) if self.min_baseline is None else self.min_baseline
+        return length, min(least, length)
+
+    def min_periods(self, frequency: str) -> int:
+        """Return how many periods, the judged one included, a panel must have; with fewer nothing is judged."""
+        return self._shape(frequency)[1] + self.guard_periods + self._terms()
+
+    def detect(self, panel: Panel, periods: pd.PeriodIndex | None = None) -> Signals:
+        """Judge each of ``periods`` (default: the newest) with what came before it.
+
+        Parameters
+        ----------
+        panel : Panel
+        periods : PeriodIndex, optional
+            Periods of the panel.
+
+        Returns
+        -------
+        Signals
+
+        Raises
+        ------
+        DetectorError
+            If a period is not in the panel, its frequency is not supported, or an offset is asked for and there is no exposure.
+        """
+        length, shortest = self._shape(frequency_of(panel.periods))
+        if self.population_offset and panel.exposure is None:
+            check(self, ["population_offset needs a panel with exposure, got none"])
+        judged = positions_of(panel, periods, self.name)
+        out = empty_signals(panel, judged, self.name, self.hash)
+        design = _design(panel.periods, self.harmonics)
+        for column, now in enumerate(judged.tolist()):
+            first = now + 1 - self._terms()
+            past = slice(max(first - self.guard_periods - length, 0), max(first - self.guard_periods, 0))
+            for start in range(0, len(panel.index), _BLOCK):
+                rows = np.arange(start, min(start + _BLOCK, len(panel.index)))
+                rows = np.concatenate([rows, np.full(-rows.size % _WIDTH, rows[0], dtype=rows.dtype)])
+                self._judge(panel, design, out, column, rows=rows, now=now, past=past, shortest=shortest)
+        return out
+
+    def _judge(
+        self,
+        panel: Panel,
+        design: FloatArray,
+        out: Signals,
+        column: int,
+        *,
+        rows: npt.NDArray[np.intp],
+        now: int,
+        past: slice,
+        shortest: int,
+    ) -> None:
+        """Judge one period of some series."""
+        recent = slice(max(now + 1 - self._terms(), 0), now + 1)
+        count, exposure, share, _ = _cut(panel, rows, past, offset=self.population_offset)
+        known = np.isfinite(count) & (exposure > 0) & (share == 1.0)
+        y, e, share, error = _cut(panel, rows, recent, offset=self.population_offset)
+        usable = np.isfinite(y) & (e > 0) & (share >= self.min_share)
+
+        reason = np.zeros(rows.size, np.uint8)
+        reason[np.add.reduce(known, axis=0) < shortest] = _REASON["too-short"]
+        reason[share[-1] < self.min_share] = _REASON["unripe"]
+        reason[np.isnan(y[-1]) | np.isnan(e[-1])] = _REASON["missing"]
+        reason[e[-1] == 0] = _REASON["no-exposure"]
+        out.reason[rows, column] = reason
+        if not (reason == 0).any():
+            return
+        fitted = harmonic_mean.fit(
+            np.where(known, count, 0.0), np.where(known, exposure, 0.0), design[past], threshold=self.reweight_threshold
+        )
+        reason[~fitted.converged & (reason == 0)] = _REASON["no-convergence"]
+        phi = (_TYPICAL_STRENGTH * _TYPICAL_PHI + fitted.freedom * fitted.phi) / (_TYPICAL_STRENGTH + fitted.freedom)
+        phi = np.maximum(phi, 1.0)
+        with np.errstate(under="ignore", invalid="ignore", divide="ignore", over="ignore"):
+            numbers, alarm = self._limits(
+                np.where(usable, y, 0.0), design[recent], fitted, phi, e=np.where(usable, e, 0.0), share=share, error=error
+            )
+        reason[~np.isfinite(numbers[-1]) & (reason == 0)] = _REASON["no-convergence"]
+        for target, values in zip((out.expected, out.lower, out.upper, out.p_value), numbers, strict=True):
+            target[rows, column] = np.where(reason == 0, values, np.nan)
+        out.alarm[rows, column] = alarm & (reason == 0)
+        out.reason[rows, column] = reason
+
+    def _limits(
+        self,
+        y: FloatArray,
+        design: FloatArray,
+        fitted: harmonic_mean.HarmonicMean,
+        phi: FloatArray,
+        *,
+        e: FloatArray,
+        share: FloatArray,
+        error: FloatArray,
+    ) -> tuple[tuple[FloatArray, FloatArray, FloatArray, FloatArray], npt.NDArray[np.bool_]]:
+        """Return (expected, lower, upper, p) and the alarms; exposure is 0 where a period is not summed."""
+        whole = e * harmonic_mean.means(design, fitted.coefficients)
+        mean, phis = thresholds.thinned(whole, phi, np.where(e > 0, share, 1.0), error)
+        steps = np.arange(len(y) - 1, -1, -1)
+        weight = np.where(e > 0, self.smoothing * (1.0 - self.smoothing) ** steps[:, None], 0.0)
+        value = np.zeros(y.shape[1])
+        for w, cases in zip(weight, y, strict=True):
+            value += w * cases
+        known = weighted_sum.cumulants(weight, mean, phis)
+        slopes = [weighted_sum.cumulants(weight * design[:, [a]], mean, phis).mean for a in range(design.shape[1])]
+        variance = np.zeros(y.shape[1])
+        for a, left in enumerate(slopes):
+            for b, right in enumerate(slopes):
+                variance += left * fitted.covariance[:, a, b] * right
+        total = weighted_sum.with_uncertain_mean(known, phi * variance / known.mean**2)
+        p = weighted_sum.tail(value, total)
+        alarm = p <= self.alpha
+        rest = value - self.smoothing * y[-1]
+        upper = np.maximum(np.ceil((weighted_sum.critical_value(self.alpha, total) - rest) / self.smoothing) - 1.0, -1.0)
+        # Where the limit lies within rounding of a whole number the p-value decides.
+        upper = np.where(alarm, np.minimum(upper, y[-1] - 1.0), np.maximum(upper, y[-1]))
+        single = phis[-1] + phi * mean[-1] * np.maximum(_form(design[-1], fitted.covariance), 0.0)
+        return (mean[-1], thresholds.negative_binomial_quantile(self.alpha, mean[-1], single), upper, p), alarm
+
+
+def _form(x: FloatArray, covariance: FloatArray) -> FloatArray:
+    """Return x' covariance x per series."""
+    out = np.zeros(len(covariance))
+    for a, left in enumerate(x):
+        for b, right in enumerate(x):
+            out += left * right * covariance[:, a, b]
+    return out
+
+
+def _design(periods: pd.PeriodIndex, harmonics: int) -> FloatArray:
+    """Return 1 and the harmonics of the year at the middle of each period."""
+    start, end = (np.asarray(time.to_numpy()).astype("datetime64[h]").astype(np.float64) for time in (periods.start_time, periods.end_time))
+    degrees = 360.0 * (start + end) / 48.0 / _DAYS_PER_YEAR
+    columns = [np.ones(len(periods))]
+    for number in range(1, harmonics + 1):
+        columns += [special.cosdg(number * degrees), special.sindg(number * degrees)]
+    return np.stack(columns, axis=1)
+
+
+def _cut(panel: Panel, rows: npt.NDArray[np.intp], at: slice, *, offset: bool) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Return counts, exposure, share and its error, arrays (period, series)."""
+    count = np.ascontiguousarray(panel.observed[rows, at].T)
+    exposure, share, error = np.ones(count.shape), np.ones(count.shape), np.zeros(count.shape)
+    if offset and panel.exposure is not None:
+        exposure = np.ascontiguousarray(panel.exposure[rows, at].T)
+    if panel.completeness is not None:
+        share = np.ascontiguousarray(panel.completeness.share[rows, at].T)
+        error = np.ascontiguousarray(panel.completeness.error[rows, at].T)
+    return count, exposure, share, error
