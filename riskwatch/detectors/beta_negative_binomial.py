@@ -124,12 +124,14 @@ def mean_since_first(r: FloatArray, a: FloatArray, b: FloatArray, shift: FloatAr
 
     def log_weight(z: FloatArray, at: npt.NDArray[np.intp]) -> FloatArray:
         moved, size = z + shift[at, None], r[at, None]
-        # E(Y | q) = r q / (1 - q) over P(Y >= 1 | q); both vanish together on the left, where the quotient is 1.
-        with np.errstate(divide="ignore", under="ignore"):
-            some = np.log(-np.expm1(-size * np.logaddexp(0.0, moved)))
-        return np.asarray(np.where(moved < -30.0, 0.0, np.log(size) + moved - some))
+        odds = np.exp(np.minimum(moved, 40.0))
+        # E(Y | Y >= 1, q) - 1 with E(Y | q) = r odds and P(Y = 0 | q) = exp(-none); by its leading term where this would cancel.
+        none = size * np.log1p(odds)
+        with np.errstate(divide="ignore", invalid="ignore", under="ignore"):
+            excess = np.where(none + odds < 1e-5, (none + odds) / 2.0, size * odds / -np.expm1(-none) - 1.0)
+            return np.asarray(np.log(excess) + np.maximum(moved - 40.0, 0.0))
 
-    return mixed(log_weight, a, b)
+    return 1.0 + mixed(log_weight, a, b)
 
 
 def mixed(log_weight: Callable[[FloatArray, npt.NDArray[np.intp]], FloatArray], a: FloatArray, b: FloatArray) -> FloatArray:
@@ -152,7 +154,7 @@ def mixed(log_weight: Callable[[FloatArray, npt.NDArray[np.intp]], FloatArray], 
         ) -> FloatArray:
             return np.asarray(log_weight(z, at) - s * np.logaddexp(0.0, -z) - p * np.logaddexp(0.0, z) - normal)
 
-        low, high = np.full(p.shape, -750.0), np.full(p.shape, 750.0)
+        low, high = np.full(p.shape, -700.0), np.full(p.shape, 700.0)
         steps, rows = np.linspace(0.0, 1.0, 65), np.arange(len(at))
         narrow = np.zeros(p.shape, np.bool_)
         for _ in range(12):  # close in on the part that matters, by a factor of up to 32 each time, each element by itself
@@ -172,12 +174,14 @@ def mixed(log_weight: Callable[[FloatArray, npt.NDArray[np.intp]], FloatArray], 
 
 
 def _log_incomplete(z: FloatArray, y: FloatArray, r: FloatArray) -> FloatArray:
-    """Return log I_q(y, r) at q = expit(z); far to the left, where it underflows, by its leading term."""
+    """Return log I_q(y, r) at q = expit(z); far to the left, where it underflows, by the first terms of its series."""
     with np.errstate(divide="ignore", under="ignore"):
-        log_q = -np.logaddexp(0.0, -z)
-        value = np.log(special.betainc(y, r, special.expit(z)))
-        leading = y * log_q - np.log(y) - log_beta(y, r)
-    return np.asarray(np.where(np.isfinite(value) & (value > -600.0), value, np.minimum(leading, -600.0)))
+        log_q, q = -np.logaddexp(0.0, -z), special.expit(z)
+        value = np.log(special.betainc(y, r, q))
+        # 1 + (y + r) / (y + 1) q + ... is close to a geometric series there.
+        ratio = np.minimum(q * (y + r) / (y + 1.0), 0.999)
+        series = y * log_q - r * np.logaddexp(0.0, z) - np.log(y) - log_beta(y, r) - np.log1p(-ratio)
+    return np.asarray(np.where(value > -600.0, value, np.minimum(series, -600.0)))
 
 
 def _complement(y: FloatArray, r: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
