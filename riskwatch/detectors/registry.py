@@ -28,6 +28,7 @@ _BUILT_IN = {
     "ewma": "riskwatch.detectors.ewma:Ewma",
     "farrington-flexible": "riskwatch.detectors.farrington_flexible:FarringtonFlexible",
     "new-event": "riskwatch.detectors.new_event:NewEvent",
+    "sequential-nb": "riskwatch.detectors.sequential_nb:SequentialNB",
 }
 
 
