@@ -65,6 +65,8 @@ def check_model(entry: Entry[ModelDefinition], world: World, registry: Detectors
     draft, model = entry.draft, entry.value
     if registry is not None:
         _check_detector(draft, model, registry, collector)
+        _check_fit(draft, model, registry, collector)
+    _check_level_shifts(draft, model, world, collector)
     for number, level in enumerate(model.levels):
         for dimension in DIMENSIONS:
             name = getattr(level, dimension)
@@ -165,6 +167,51 @@ def _check_detector(draft: Draft, model: ModelDefinition, registry: Detectors, c
             parameters = {name: value for name, value in parameters.items() if name not in blamed}
         else:
             return
+
+
+def _check_fit(draft: Draft, model: ModelDefinition, registry: Detectors, collector: Collector) -> None:
+    """Check that the detector can use what the model gives it, and gets as much history as it needs."""
+    if model.detector not in registry.names:
+        return
+    try:
+        method = registry.make(model.detector, **model.parameters)
+    except DetectorError:
+        return  # told already
+    needed = method.min_periods(model.frequency)
+    if model.history_periods < needed:
+        message = f"history_periods must be >= {needed} for {model.detector} by {model.frequency}, got {model.history_periods}"
+        collector.add(draft, ("history_periods",), message)
+    for key in ("covariates", "level_shifts"):
+        if getattr(model, key) and not getattr(method, "uses_covariates", False):
+            collector.add(draft, (key,), f"{key}: {model.detector} takes no covariates and would leave them aside", of_key=True)
+    if len(set(model.covariates)) < len(model.covariates):
+        collector.add(draft, ("covariates",), "covariates must not repeat")
+    if model.delay is None:
+        return
+    if model.delay.history_days <= model.delay.max_delay_days:
+        message = f"delay.history_days must be > max_delay_days ({model.delay.max_delay_days}), got {model.delay.history_days}"
+        collector.add(draft, ("delay", "history_days"), message)
+    if not hasattr(method, "min_share"):
+        collector.add(
+            draft, ("delay",), f"delay: {model.detector} takes every period for complete (it has no parameter min_share)", of_key=True
+        )
+    if model.denominator is not None:
+        message = "delay: a model with a denominator compares what was reported with what was reported; raise ripe_after_days instead"
+        collector.add(draft, ("delay",), message, of_key=True)
+
+
+def _check_level_shifts(draft: Draft, model: ModelDefinition, world: World, collector: Collector) -> None:
+    for number, shift in enumerate(model.level_shifts):
+        for dimension, codes in shift.where.items():
+            facts = world.trees.get(dimension)
+            path: YamlPath = ("level_shifts", number, "where", dimension)
+            if facts is None:
+                if world.trees_sound:
+                    collector.add(draft, path, f"{dotted(path)}: there is no {dimension} tree in profile {world.profile}")
+                continue
+            for place, code in enumerate(codes):
+                if facts.complete and code not in facts.codes:
+                    collector.add(draft, (*path, place), f"{dotted((*path, place))}: {unknown('code', code, facts.codes)}")
 
 
 def _blamed(message: str, parameters: Collection[str]) -> str | None:

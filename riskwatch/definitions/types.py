@@ -16,6 +16,7 @@ __all__ = [
     "Centre",
     "CodeRule",
     "Definition",
+    "Delay",
     "DimensionFile",
     "Expected",
     "FolderReader",
@@ -24,6 +25,7 @@ __all__ = [
     "HttpReader",
     "KnownAt",
     "Level",
+    "LevelShift",
     "ModelDefinition",
     "Paging",
     "PipelineDefinition",
@@ -229,6 +231,29 @@ class Sparse(Definition):
     )
 
 
+class Delay(Definition):
+    """How late records come, learnt from past ones, so that a period is judged on what should have been reported of it by now."""
+
+    max_delay_days: int = Field(
+        60,
+        ge=1,
+        le=400,
+        description="longest delay modelled, in days after the end of the period; later records count as corrections",
+    )
+    history_days: int = Field(730, ge=28, description="periods that ended within so many days are learnt from")
+
+
+class LevelShift(Definition):
+    """A dated change of codes, standards or coverage, after which some series run at another level."""
+
+    since: dt.date = Field(description="first day of the new level")
+    where: dict[Literal["product", "industry", "region"], tuple[str, ...]] = Field(
+        default_factory=dict, description="dimension -> codes; series of these codes and of codes below them shift; empty: all series"
+    )
+    reason: Bilingual = Field(description="what changed")
+    source: str = Field(description="where that is written: title and number of the notice or standard, or an address")
+
+
 class ModelDefinition(Definition):
     """One model: a stream, a measure, what to slice by, and the detector that watches it."""
 
@@ -247,6 +272,11 @@ class ModelDefinition(Definition):
     history_periods: int = Field(312, ge=1, description="longest history read, in periods")
     judge: int = Field(2, ge=1, description="newest ripe periods that are judged")
     ripe_after_days: int = Field(0, ge=0, description="a period is judged only once it ended so many days ago (reporting delay)")
+    delay: Delay | None = Field(None, description="judge periods that are still being reported; null: only those that ripened")
+    covariates: tuple[Literal["spring-festival", "workdays"], ...] = Field(
+        (), description="regressors of the calendar (config/holidays.yaml), for detectors that take covariates"
+    )
+    level_shifts: tuple[LevelShift, ...] = Field((), description="dated changes of level, for detectors that take covariates")
     sparse: Sparse = Field(Sparse(), description="when a series is too thin to model")
     detector: str = Field(description="registry name of the method")
     parameters: dict[str, Any] = Field(default_factory=dict, description="parameters of the detector; those left out keep its defaults")

@@ -23,6 +23,8 @@ from riskwatch.detectors.baselines import frequency_of
 from riskwatch.detectors.parameters import check, fingerprint, parameter
 from riskwatch.detectors.signals import REASONS, Signals
 from riskwatch.detectors.support import empty_signals, positions_of
+from riskwatch.detectors.uncertain_dispersion import WEIGHTS, Dispersion, largest_not_significant
+from riskwatch.detectors.weighted_sum import Cumulants
 from riskwatch.panel import Panel
 
 __all__ = ["Ewma"]
@@ -35,7 +37,6 @@ _BY_FREQUENCY = {"day": (728, 364, 91), "week": (104, 52, 26), "4-week": (39, 13
 _BLOCK = 256  # series worked on at a time
 _WIDTH = 8  # columns are worked on in multiples of a vector register
 _DAYS_PER_YEAR = 365.2425
-_TYPICAL_PHI, _TYPICAL_STRENGTH = 1.3, 4.0  # dispersion to believe in without data, and its degrees of freedom
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ class Ewma:
         Pairs of sine and cosine of the year in the log mean.
     reweight_threshold : float
         Standardised Anscombe residual that no baseline count may exceed in influence.
+    typical_dispersion, typical_strength : float
+        Variance over mean to believe in without data, and as how many degrees of freedom it counts.
     alpha : float
         One-sided level per judged cell.
     min_share : float
@@ -75,6 +78,8 @@ class Ewma:
     min_baseline: int | None = parameter(None, minimum=8, kind=int, optional=True, unit="periods")
     harmonics: int = parameter(1, minimum=0, maximum=3, unit="pairs")
     reweight_threshold: float = parameter(2.58, above=0.0, unit="standard deviations")
+    typical_dispersion: float = parameter(1.5, minimum=1.0, maximum=100.0, unit="variance / mean")
+    typical_strength: float = parameter(4.0, minimum=2.0, maximum=1000.0, unit="degrees of freedom")
     alpha: float = parameter(0.005, above=0.0, below=0.5, unit="probability")
     min_share: float = parameter(0.3, above=0.0, maximum=1.0, unit="share of records")
     population_offset: bool = parameter(default=False)
@@ -169,8 +174,7 @@ class Ewma:
             np.where(known, count, 0.0), np.where(known, exposure, 0.0), design[past], threshold=self.reweight_threshold
         )
         reason[~fitted.converged & (reason == 0)] = _REASON["no-convergence"]
-        phi = (_TYPICAL_STRENGTH * _TYPICAL_PHI + fitted.freedom * fitted.phi) / (_TYPICAL_STRENGTH + fitted.freedom)
-        phi = np.maximum(phi, 1.0)
+        phi = _dispersion(fitted, self.typical_dispersion, self.typical_strength).nodes()
         with np.errstate(under="ignore", invalid="ignore", divide="ignore", over="ignore"):
             numbers, alarm = self._limits(
                 np.where(usable, y, 0.0), design[recent], fitted, phi, e=np.where(usable, e, 0.0), share=share, error=error
@@ -194,36 +198,60 @@ class Ewma:
     ) -> tuple[tuple[FloatArray, FloatArray, FloatArray, FloatArray], npt.NDArray[np.bool_]]:
         """Return (expected, lower, upper, p) and the alarms; exposure is 0 where a period is not summed."""
         whole = e * harmonic_mean.means(design, fitted.coefficients)
-        mean, phis = thresholds.thinned(whole, phi, np.where(e > 0, share, 1.0), error)
+        portion = np.where(e > 0, share, 1.0)
         steps = np.arange(len(y) - 1, -1, -1)
         weight = np.where(e > 0, self.smoothing * (1.0 - self.smoothing) ** steps[:, None], 0.0)
-        value = np.zeros(y.shape[1])
-        for w, cases in zip(weight, y, strict=True):
-            value += w * cases
-        known = weighted_sum.cumulants(weight, mean, phis)
-        slopes = [weighted_sum.cumulants(weight * design[:, [a]], mean, phis).mean for a in range(design.shape[1])]
-        variance = np.zeros(y.shape[1])
-        for a, left in enumerate(slopes):
-            for b, right in enumerate(slopes):
-                variance += left * fitted.covariance[:, a, b] * right
-        total = weighted_sum.with_uncertain_mean(known, phi * variance / known.mean**2)
-        p = weighted_sum.tail(value, total)
-        alarm = p <= self.alpha
-        rest = value - self.smoothing * y[-1]
-        upper = np.maximum(np.ceil((weighted_sum.critical_value(self.alpha, total) - rest) / self.smoothing) - 1.0, -1.0)
-        # Where the limit lies within rounding of a whole number the p-value decides.
-        upper = np.where(alarm, np.minimum(upper, y[-1] - 1.0), np.maximum(upper, y[-1]))
-        single = phis[-1] + phi * mean[-1] * np.maximum(_form(design[-1], fitted.covariance), 0.0)
-        return (mean[-1], thresholds.negative_binomial_quantile(self.alpha, mean[-1], single), upper, p), alarm
+        # By how much the expected sum moves with the coefficients, and what their error adds.
+        slopes = np.stack([_sum(weight * design[:, [a]], portion * whole) for a in range(design.shape[1])])
+        variance = _form(slopes, fitted.covariance) / _sum(weight, portion * whole) ** 2
+        given = []
+        for one in phi:
+            mean, phis = thresholds.thinned(whole, one, portion, error)
+            given.append(weighted_sum.with_uncertain_mean(weighted_sum.cumulants(weight, mean, phis), one * variance))
+
+        def p_value(newest: FloatArray, cells: npt.NDArray[np.bool_]) -> FloatArray:
+            value, p = rest[cells] + weight[-1, cells] * newest, np.zeros(newest.shape)
+            for part, of in zip(WEIGHTS, given, strict=True):
+                p += part * weighted_sum.tail(value, Cumulants(of.mean[cells], of.variance[cells], of.third[cells]))
+            return p
+
+        rest, expected = _sum(weight[:-1], y[:-1]), mean[-1]
+        p = p_value(y[-1], np.ones(y.shape[1], np.bool_))
+        upper = largest_not_significant(
+            lambda newest, cells: p_value(newest, cells) <= self.alpha, np.where(np.isfinite(p) & (weight[-1] > 0), y[-1] + 1.0, np.nan)
+        )
+        middle = phi[len(phi) // 2]
+        own = np.broadcast_to(design[-1][:, None], slopes.shape)
+        single = thresholds.thinned(whole[-1], middle, portion[-1], error[-1])[1] + middle * expected * _form(own, fitted.covariance)
+        return (expected, thresholds.negative_binomial_quantile(self.alpha, expected, single), upper, p), p <= self.alpha
+
+
+def _dispersion(fitted: harmonic_mean.HarmonicMean, phi: float, strength: float) -> Dispersion:
+    """Return the dispersion, drawn to its typical value ``phi`` the more the thinner the counts are.
+
+    The variance of the Pearson statistic of a negative binomial count is 2 phi^2 + phi (6 phi^2 - 6 phi + 1) / mean; the second part
+    is what makes thin counts say little.
+    """
+    with np.errstate(divide="ignore"):
+        freedom = fitted.freedom / (1.0 + (6.0 * phi * phi - 6.0 * phi + 1.0) / (2.0 * phi) * fitted.inverse_mean)
+    return Dispersion((strength * phi + freedom * fitted.phi) / (strength + freedom), strength + freedom)
+
+
+def _sum(weight: FloatArray, values: FloatArray) -> FloatArray:
+    """Return the sum over periods of weight x value, term by term so that a series has the same bits in any company."""
+    out = np.zeros(values.shape[1])
+    for w, v in zip(weight, values, strict=True):
+        out += w * v
+    return out
 
 
 def _form(x: FloatArray, covariance: FloatArray) -> FloatArray:
-    """Return x' covariance x per series."""
+    """Return x' covariance x per series; ``x`` has shape (k, series)."""
     out = np.zeros(len(covariance))
     for a, left in enumerate(x):
         for b, right in enumerate(x):
             out += left * right * covariance[:, a, b]
-    return out
+    return np.maximum(out, 0.0)
 
 
 def _design(periods: pd.PeriodIndex, harmonics: int) -> FloatArray:

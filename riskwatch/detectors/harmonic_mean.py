@@ -33,6 +33,8 @@ class HarmonicMean:
     phi : array, shape (series,)
         Pearson statistic over its degrees of freedom, outlying counts held back.
     freedom : array, shape (series,)
+    inverse_mean : array, shape (series,)
+        Average of 1 / mean.
     converged : array of bool, shape (series,)
     """
 
@@ -40,6 +42,7 @@ class HarmonicMean:
     covariance: FloatArray
     phi: FloatArray
     freedom: FloatArray
+    inverse_mean: FloatArray
     converged: npt.NDArray[np.bool_]
 
 
@@ -70,7 +73,9 @@ def fit(y: FloatArray, exposure: FloatArray, design: FloatArray, *, threshold: f
             if not last:
                 residual = 1.5 * (np.cbrt(y) ** 2 / np.sqrt(np.cbrt(mean)) - np.sqrt(mean)) / np.sqrt(np.fmax(phi, 1.0))
                 weight = np.where((used > 0) & (residual > threshold), (threshold / residual) ** 2, used)
-    return HarmonicMean(beta, covariance, phi, freedom, converged)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        inverse = np.add.reduce(np.where(used > 0, 1.0 / mean, 0.0), axis=0) / np.add.reduce(used, axis=0)
+    return HarmonicMean(beta, covariance, phi, freedom, inverse, converged)
 
 
 def _start(y: FloatArray, exposure: FloatArray, design: FloatArray) -> FloatArray:

@@ -228,6 +228,10 @@ class NewEvent:
         _, guard, shortest = self._shape(frequency)
         return shortest + guard + self.window_periods
 
+    def memory(self, frequency: str) -> int:  # noqa: ARG002  # the same for all frequencies
+        """Return how many newest periods are weighed together for one judgement."""
+        return self.window_periods
+
     def detect(self, panel: Panel, periods: pd.PeriodIndex | None = None) -> Signals:
         """Judge each of ``periods`` (default: the newest) with what came before it.
 

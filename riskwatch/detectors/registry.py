@@ -15,26 +15,33 @@ from riskwatch.detectors.signals import Signals
 from riskwatch.errors import DetectorError
 from riskwatch.panel import Panel
 
-__all__ = ["ENTRY_POINT_GROUP", "Detector", "detector", "detector_class", "names"]
+__all__ = ["ENTRY_POINT_GROUP", "Detector", "detector", "detector_class", "memory_of", "names"]
 
 ENTRY_POINT_GROUP = "riskwatch.detectors"
 
 # A new built-in detector is one line here. Modules load on first use: scipy is slow to import.
 _BUILT_IN = {
     "binomial-baseline": "riskwatch.detectors.binomial_baseline:BinomialBaseline",
+    "cusum": "riskwatch.detectors.cusum:Cusum",
     "ears-c1": "riskwatch.detectors.ears:EarsC1",
     "ears-c2": "riskwatch.detectors.ears:EarsC2",
     "ears-c3": "riskwatch.detectors.ears:EarsC3",
     "ewma": "riskwatch.detectors.ewma:Ewma",
+    "farrington": "riskwatch.detectors.farrington:Farrington",
     "farrington-flexible": "riskwatch.detectors.farrington_flexible:FarringtonFlexible",
     "new-event": "riskwatch.detectors.new_event:NewEvent",
     "sequential-nb": "riskwatch.detectors.sequential_nb:SequentialNB",
+    "glr-nb": "riskwatch.detectors.glr:GlrNegativeBinomial",
+    "glr-poisson": "riskwatch.detectors.glr:GlrPoisson",
 }
 
 
 @runtime_checkable
 class Detector(Protocol):
-    """A frozen set of parameters that judges panels; a pure function of what it is given."""
+    """A frozen set of parameters that judges panels; a pure function of what it is given.
+
+    A detector that weighs several periods together for one judgement also has a method ``memory(frequency)`` that returns how many.
+    """
 
     @property
     def name(self) -> str:
@@ -109,3 +116,9 @@ def detector(name: str, **parameters: Any) -> Detector:
     reject_unknown(name, [item.name for item in dataclasses.fields(kind) if item.init], parameters)
     made: Detector = kind(**parameters)
     return made
+
+
+def memory_of(judge: Detector, frequency: str) -> int:
+    """Return how many newest periods ``judge`` weighs together for one judgement; 1 if it judges each period on its own."""
+    memory = getattr(judge, "memory", None)
+    return 1 if memory is None else int(memory(frequency))

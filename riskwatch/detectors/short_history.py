@@ -6,8 +6,7 @@ from scatter within windows only, so that slow changes of the mean between windo
 Sources
 -------
 Predictive distribution of a count after a sum of counts: Nelson (1970), Technometrics 12(2), 401-414; with a gamma prior of shape 1/2
-(Jeffreys) it is negative binomial. Scaled inverse chi-squared law of an estimated dispersion: Smyth (2004), Stat. Appl. Genet. Mol.
-Biol. 3(1), article 3. Cube-root transformation of chi-squared: Wilson & Hilferty (1931), PNAS 17(12), 684-688.
+(Jeffreys) it is negative binomial.
 """
 
 from __future__ import annotations
@@ -19,16 +18,13 @@ import numpy as np
 import numpy.typing as npt
 
 from riskwatch.detectors.thresholds import negative_binomial_tail, thinned
+from riskwatch.detectors.uncertain_dispersion import WEIGHTS, Dispersion, largest_not_significant
 
-__all__ = ["Dispersion", "Predictive", "Window", "dispersion", "moving_window", "predict", "quantile", "tail"]
+__all__ = ["Predictive", "Window", "dispersion", "moving_window", "predict", "quantile", "tail"]
 
 FloatArray = npt.NDArray[np.float64]
 
-# Nodes and weights for the mean over a standard normal variable.
-_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(7)
-_WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
 _PRIOR_CASES = 0.5  # shape of the gamma prior of the mean
-_SMALLEST_CUBE_ROOT = 0.05  # the transformation goes below zero far out at few degrees of freedom
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,14 +78,6 @@ def moving_window(y: FloatArray, weight: FloatArray, ends: npt.NDArray[np.intp],
         mean = np.where(inside, weight[position], 0.0) * rate
         pearson += np.where(mean > 0, (y[position] - mean) ** 2 / np.where(mean > 0, mean, 1.0), 0.0)
     return Window(periods, cases, total, pearson)
-
-
-@dataclass(frozen=True, eq=False)
-class Dispersion:
-    """What is known of phi: ``freedom * scale / phi`` has a chi-squared distribution with ``freedom`` degrees of freedom."""
-
-    scale: FloatArray
-    freedom: FloatArray
 
 
 def dispersion(windows: Iterable[Window], typical: float, strength: float) -> Dispersion:
@@ -152,17 +140,13 @@ def predict(window: Window, known: Dispersion, exposure: FloatArray, share: Floa
     """
     weight = np.where(window.weight > 0, window.weight, np.nan)
     mean = exposure * ((window.cases + _PRIOR_CASES) / weight)
-    spread = 2.0 / (9.0 * known.freedom)
-    nodes = _NODES.reshape(-1, *([1] * mean.ndim))
-    cube_root = np.maximum(1.0 - spread + nodes * np.sqrt(spread), _SMALLEST_CUBE_ROOT)
-    phi = np.maximum(known.scale / (cube_root * cube_root * cube_root), 1.0)
-    return Predictive(*thinned(mean, phi * (1.0 + exposure / weight), share, error))
+    return Predictive(*thinned(mean, known.nodes() * (1.0 + exposure / weight), share, error))
 
 
 def tail(y: FloatArray, given: Predictive) -> tuple[FloatArray, FloatArray]:
     """Return P(Y >= y) and P(Y > y)."""
     at, above = np.zeros(given.mean.shape), np.zeros(given.mean.shape)
-    for weight, phi in zip(_WEIGHTS, given.phi, strict=True):
+    for weight, phi in zip(WEIGHTS, given.phi, strict=True):
         at += weight * negative_binomial_tail(y, given.mean, phi)
         above += weight * negative_binomial_tail(y + 1.0, given.mean, phi)
     return np.minimum(at, 1.0), np.minimum(above, 1.0)
@@ -174,30 +158,16 @@ def quantile(level: FloatArray, given: Predictive, *, mid_p: bool = False) -> Fl
     Parameters
     ----------
     level : array, shape of ``given.mean``
+        NaN stands for 1/2.
     given : Predictive
     mid_p : bool
         Take the mean of P(Y >= y) and P(Y > y) for the tail.
     """
-    known = np.isfinite(given.mean + given.phi.sum(axis=0)) & np.isfinite(level)
-    out = np.full(given.mean.shape, np.nan)
-    mean, phi, level = given.mean[known], given.phi[:, known], np.broadcast_to(level, out.shape)[known]
+    level = np.where(np.isfinite(level), level, 0.5)
 
-    def significant(y: FloatArray, rows: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-        at, above = tail(y, Predictive(mean[rows], phi[:, rows]))
-        return np.asarray((0.5 * (at + above) if mid_p else at) <= level[rows])
+    def significant(y: FloatArray, cells: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        at, above = tail(y, Predictive(given.mean[cells], given.phi[:, cells]))
+        return np.asarray((0.5 * (at + above) if mid_p else at) <= level[cells])
 
-    low, every = np.full(mean.shape, -1.0), np.ones(mean.shape, np.bool_)  # invariant: low is not significant, high is
-    middle = phi[len(phi) // 2]
-    high = np.ceil(mean + 4.0 * np.sqrt(mean * middle) + 4.0 * middle) + 4.0
-    short = ~significant(high, every)
-    while short.any():
-        low[short] = high[short]
-        high[short] = 2.0 * high[short]
-        short[short] = ~significant(high[short], short)
-    while (open_ := high - low > 1.0).any():
-        between = np.floor((low[open_] + high[open_]) / 2.0)
-        hit = significant(between, open_)
-        high[open_] = np.where(hit, between, high[open_])
-        low[open_] = np.where(hit, low[open_], between)
-    out[known] = low
-    return out
+    middle = given.phi[len(given.phi) // 2]
+    return largest_not_significant(significant, given.mean + 4.0 * np.sqrt(given.mean * middle) + 4.0 * middle + 4.0)

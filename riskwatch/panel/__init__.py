@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from riskwatch.panel.build import BuiltPanel, Frequency, SilenceRule, SparseRule, build_panel
+from riskwatch.panel.build import BuiltPanel, Frequency, SilenceRule, SparseRule, build_panel, series_of_records
 from riskwatch.panel.context import Completeness, Covariates
 from riskwatch.panel.grouping import DIMENSIONS, LEVELS, UNCODED, TreeLike
 from riskwatch.panel.matrix import Panel
@@ -23,4 +23,5 @@ __all__ = [
     "SparseRule",
     "TreeLike",
     "build_panel",
+    "series_of_records",
 ]

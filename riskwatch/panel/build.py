@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +27,7 @@ from riskwatch.panel.grouping import (
 )
 from riskwatch.panel.matrix import FloatArray, Panel
 
-__all__ = ["BuiltPanel", "Frequency", "SilenceRule", "SparseRule", "build_panel"]
+__all__ = ["BuiltPanel", "Frequency", "SilenceRule", "SparseRule", "build_panel", "series_of_records"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +191,68 @@ def build_panel(
     observed[:, silent] = np.nan
     rolled_up = pd.concat(reports, ignore_index=True) if reports else pd.DataFrame(columns=list(_REPORT_COLUMNS))
     return BuiltPanel(Panel(observed, index, periods, exposure), rolled_up, periods[silent])
+
+
+def series_of_records(
+    frame: pd.DataFrame,
+    index: pd.Index[Any],
+    *,
+    levels: Sequence[Mapping[str, str | None]],
+    trees: Mapping[str, TreeLike],
+    product_fields: Sequence[str] = ("product",),
+    stratify: Sequence[str] = (),
+    roll_up: Sequence[str] = (),
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Tell which records each series of a built panel is made of.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Records as for :func:`build_panel`.
+    index : pandas.Index
+        Keys of the panel's series.
+    levels, trees, product_fields, stratify
+        As the panel was built with.
+    roll_up : sequence of str
+        The sparse rule's, so that series that stand for thin ones are found.
+
+    Returns
+    -------
+    record, series : array of int, shape (pair,)
+        Positions in ``frame`` and ``index``; a record is named once for each series that holds it.
+    """
+    rows = Rows(
+        frame,
+        inside=np.ones(len(frame), np.bool_),
+        when=np.zeros(len(frame), np.int64),
+        periods=1,
+        trees=trees,
+        measures=(np.ones(len(frame)), None),
+        product_fields=product_fields,
+        stratify=stratify,
+    )
+    combinations: dict[Combination, None] = {}
+    for level in levels:
+        combination: Combination = (level.get("product"), level.get("industry"), level.get("region"))
+        combinations[combination] = None
+        for dimension in roll_up:
+            while combination[DIMENSIONS.index(dimension)] is not None:
+                combination = _parent(combination, dimension, trees)
+                combinations[combination] = None
+    open_series = np.ones(len(index), np.bool_)
+    records, series = [np.empty(0, np.intp)], [np.empty(0, np.intp)]
+    for combination in combinations:
+        if not open_series.any():
+            break
+        found = rows.members(combination)
+        place = index.get_indexer(pd.MultiIndex.from_frame(found.keys))
+        place[place >= 0] = np.where(open_series[place[place >= 0]], place[place >= 0], -1)
+        of_record = place[found.series]
+        kept = np.flatnonzero(of_record >= 0)
+        records.append(kept if found.rows is None else found.rows[kept])
+        series.append(of_record[kept])
+        open_series[place[place >= 0]] = False
+    return np.concatenate(records), np.concatenate(series)
 
 
 _REPORT_COLUMNS = ("level", *LEVELS, "parent_product", "parent_industry", "parent_region", "total", "active_periods", "reason")

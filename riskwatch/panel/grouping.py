@@ -12,7 +12,7 @@ import pandas as pd
 
 from riskwatch.panel.matrix import FloatArray, IntArray
 
-__all__ = ["DIMENSIONS", "LEVELS", "UNCODED", "Combination", "Group", "Rows", "TreeLike"]
+__all__ = ["DIMENSIONS", "LEVELS", "UNCODED", "Combination", "Group", "Members", "Rows", "TreeLike"]
 
 DIMENSIONS = ("product", "industry", "region")
 LEVELS = (*DIMENSIONS, "stratum")
@@ -43,6 +43,15 @@ class Group:
     def size(self) -> FloatArray:
         """What tells how much there is to see: the denominator, or the numerator without one."""
         return self.numerator if self.denominator is None else self.denominator
+
+
+@dataclass(frozen=True, eq=False)
+class Members:
+    """Which records belong to which series: ``rows[i]`` (None: record i) is in series ``series[i]``, whose key is that row of ``keys``."""
+
+    keys: pd.DataFrame
+    rows: npt.NDArray[np.intp] | None
+    series: IntArray
 
 
 # Above so many cells a matrix is not allocated for all combinations of codes; those that occur are looked up first.
@@ -130,7 +139,8 @@ class Rows:
             self._groups[combination] = self._group(combination)
         return self._groups[combination]
 
-    def _group(self, combination: Combination) -> Group:
+    def members(self, combination: Combination) -> Members:
+        """Return which records belong to which series of one combination of levels."""
         rows: npt.NDArray[np.intp] | None = None  # None: every record once
         product: npt.NDArray[np.int32] | None = None
         if combination[0] is not None:
@@ -160,21 +170,24 @@ class Rows:
             key = place[key]
         else:
             present, key = np.unique(key, return_inverse=True)
-        when = self._when if rows is None else self._when[rows]
-        cell = key * self._periods + when
-
-        def total(values: FloatArray) -> FloatArray:
-            weights = values if rows is None else values[rows]
-            flat = np.bincount(cell, weights=weights, minlength=len(present) * self._periods).astype(np.float64, copy=False)
-            return flat.reshape(len(present), self._periods)
-
         codes_of: dict[str, Any] = {}
         left = present
         for name, table in zip(reversed(LEVELS), reversed(tables), strict=True):
             left, at = np.divmod(left, len(table))
             codes_of[name] = np.asarray(table, dtype=object)[at]
-        keys = pd.DataFrame({name: codes_of[name] for name in LEVELS}, dtype=object)
-        return Group(keys, total(self._numerator), None if self._denominator is None else total(self._denominator))
+        return Members(pd.DataFrame({name: codes_of[name] for name in LEVELS}, dtype=object), rows, key)
+
+    def _group(self, combination: Combination) -> Group:
+        found = self.members(combination)
+        rows, series = found.rows, len(found.keys)
+        cell = found.series * self._periods + (self._when if rows is None else self._when[rows])
+
+        def total(values: FloatArray) -> FloatArray:
+            weights = values if rows is None else values[rows]
+            flat = np.bincount(cell, weights=weights, minlength=series * self._periods).astype(np.float64, copy=False)
+            return flat.reshape(series, self._periods)
+
+        return Group(found.keys, total(self._numerator), None if self._denominator is None else total(self._denominator))
 
     def records_per_period(self) -> IntArray:
         """Return how many records each period has."""

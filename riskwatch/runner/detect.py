@@ -16,15 +16,16 @@ import numpy as np
 import pandas as pd
 
 from riskwatch import __version__
-from riskwatch.calendar import last_complete_period, period_bounds, period_numbers, periods_from_numbers
+from riskwatch.calendar import period_bounds
 from riskwatch.definitions.types import ModelDefinition
-from riskwatch.detectors import detector
+from riskwatch.detectors import detector, memory_of
 from riskwatch.detectors.signals import Signals
 from riskwatch.errors import RiskwatchError
-from riskwatch.panel import BuiltPanel, SparseRule, build_panel
+from riskwatch.panel import BuiltPanel
 from riskwatch.records.streams import STREAMS
 from riskwatch.runner.context import RunContext
-from riskwatch.runner.freshness import ABSENT, Freshness, freshness_by_source
+from riskwatch.runner.freshness import Freshness, freshness_by_source
+from riskwatch.runner.panels import heard_until, model_panel, window
 from riskwatch.store import DetectionResult
 
 __all__ = ["Detection", "ModelRun", "detect", "model_panel", "signal_frame"]
@@ -70,7 +71,7 @@ class Detection:
 SERIES = ("product", "industry", "region", "stratum")
 SIGNAL_COLUMNS = (
     "model", "stream", "source_type", "detector", "detector_hash", *SERIES, "frequency", "period_start", "period_end",
-    "observed", "exposure", "expected", "lower", "upper", "p_value", "alarm", "reason",
+    "observed", "exposure", "expected", "lower", "upper", "p_value", "alarm", "reason", "memory",
 )  # fmt: skip
 
 
@@ -78,68 +79,11 @@ def _empty_signals() -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(dtype="object") for name in SIGNAL_COLUMNS})
 
 
-def _record_columns(model: ModelDefinition) -> list[str]:
-    dimensions = {name for level in model.levels for name in ("product", "industry", "region") if getattr(level, name) is not None}
-    columns = ["event_date", model.numerator, *(dimensions - {"product"}), *model.stratify]
-    if "product" in dimensions:
-        columns.extend(model.product_fields)
-    if model.denominator:
-        columns.append(model.denominator)
-    return list(dict.fromkeys(columns))
+def signal_frame(model: ModelDefinition, signals: Signals, memory: int = 1) -> pd.DataFrame:
+    """Put a detector's signals in the run's long form and apply the model's absolute floors to the alarms.
 
-
-def heard_until(ctx: RunContext, model: ModelDefinition, fresh: Mapping[str, Freshness]) -> dt.date:
-    """Return the newest day on which any of a model's sources was heard, at most the as-of day.
-
-    Periods ripen by what was heard, not by the calendar: when a source falls silent, the weeks it reported in part stay unripe, and
-    their low counts are not taken for a recovery.
+    ``memory`` is how many periods the detector weighs together for one judgement.
     """
-    names = model.sources or [name for name, source in ctx.definitions.sources.items() if source.stream == model.stream]
-    heard = [day for name in names if (day := fresh.get(name, ABSENT).newest_known) is not None]
-    return min(max(heard), ctx.as_of) if heard else ctx.as_of
-
-
-def _window(ctx: RunContext, model: ModelDefinition, fresh: Mapping[str, Freshness]) -> tuple[dt.date, dt.date]:
-    """Return the first and the last day of the periods that a model looks at: its history up to the newest ripe period."""
-    newest = last_complete_period(heard_until(ctx, model, fresh), model.frequency, ripe_after_days=model.ripe_after_days)
-    number = int(period_numbers(pd.PeriodIndex([newest]))[0])
-    ends = periods_from_numbers(np.array([number - model.history_periods + 1, number]), model.frequency)
-    starts, finishes = period_bounds(ends)
-    return starts[0].item(), finishes[1].item()
-
-
-def model_panel(ctx: RunContext, model: ModelDefinition, fresh: Mapping[str, Freshness] | None = None) -> BuiltPanel:
-    """Build a model's panel from what the store knew on the as-of day, up to the newest ripe period."""
-    start, until = _window(ctx, model, freshness_by_source(ctx.store, ctx.as_of) if fresh is None else fresh)
-    frame = ctx.store.read_records(
-        model.stream,
-        columns=_record_columns(model),
-        as_of=ctx.as_of,
-        where=model.where or None,
-        between=model.between or None,
-        sources=model.sources or None,
-        since=start,
-        until=until,
-    )
-    first = frame["event_date"].min() if len(frame) else None
-    return build_panel(
-        frame,
-        levels=[level.model_dump(exclude_none=True) for level in model.levels],
-        trees=ctx.trees,
-        frequency=model.frequency,
-        # Before the first record the stream did not exist: those periods are missing, not zero.
-        start=start if first is None or pd.Timestamp(first).date() <= start + dt.timedelta(days=31) else None,
-        until=until,
-        numerator=model.numerator,
-        denominator=model.denominator,
-        product_fields=model.product_fields,
-        stratify=model.stratify,
-        sparse=SparseRule(**model.sparse.model_dump()),
-    )
-
-
-def signal_frame(model: ModelDefinition, signals: Signals) -> pd.DataFrame:
-    """Put a detector's signals in the run's long form and apply the model's absolute floors to the alarms."""
     frame = signals.to_frame()
     for name in SERIES:
         if name not in frame:
@@ -151,7 +95,7 @@ def signal_frame(model: ModelDefinition, signals: Signals) -> pd.DataFrame:
     frame["period_end"] = pd.DatetimeIndex(end).date[k]
     frame["model"], frame["stream"], frame["frequency"] = model.name, model.stream, model.frequency
     frame["source_type"] = STREAMS[model.stream].evidence
-    frame["detector"], frame["detector_hash"] = model.detector, signals.detector_hash
+    frame["detector"], frame["detector_hash"], frame["memory"] = model.detector, signals.detector_hash, memory
     enough = (frame["observed"] >= model.min_observed) & (frame["observed"] >= model.min_relative_risk * frame["expected"])
     frame["alarm"] = frame["alarm"].to_numpy(dtype=bool) & enough.to_numpy(dtype=bool)
     if "exposure" not in frame:
@@ -196,14 +140,19 @@ def _number(value: float) -> float | None:
 
 def detection_id(ctx: RunContext, model: ModelDefinition, fresh: Mapping[str, Freshness]) -> str:
     """Return the address of a model's detection: a hash of all that its numbers rest on."""
-    start, until = _window(ctx, model, fresh)
-    basis = {
+    start, until = window(ctx, model, fresh)
+    basis: dict[str, object] = {
         "model": ctx.definitions.hashes[f"models.{model.name}"],
         "trees": {name: tree.fingerprint for name, tree in sorted(ctx.trees.items())},
         "version": __version__,
         "window": [start.isoformat(), until.isoformat()],
         "vintage": ctx.store.data_vintage(model.stream, sources=model.sources or None, as_of=ctx.as_of),
     }
+    if model.delay is not None:
+        # The same records on a later day are a larger share of what is to come.
+        basis["heard"] = heard_until(ctx, model, fresh).isoformat()
+    if model.covariates:
+        basis["holidays"] = ctx.definitions.hashes["holidays"]
     return hashlib.sha256(json.dumps(basis, sort_keys=True).encode()).hexdigest()
 
 
@@ -225,7 +174,7 @@ def _read_back(ctx: RunContext, model: ModelDefinition, address: str) -> ModelRu
     for name in ("period_start", "period_end"):
         frame[name] = frame[name].dt.date
     frame["stream"], frame["source_type"] = model.stream, STREAMS[model.stream].evidence
-    frame["detector"], frame["detector_hash"] = model.detector, method.hash
+    frame["detector"], frame["detector_hash"], frame["memory"] = model.detector, method.hash, memory_of(method, model.frequency)
     rolled_up = ctx.store.read_rolled_up([address])
     return ModelRun(model.name, address, True, frame[list(SIGNAL_COLUMNS)], rolled_up, ctx.store.read_history(address))
 
@@ -237,7 +186,8 @@ def _detect_one(ctx: RunContext, model: ModelDefinition, fresh: Mapping[str, Fre
     built = model_panel(ctx, model, fresh)
     method = detector(model.detector, **model.parameters)
     signals = method.detect(built.panel, periods=built.panel.periods[-model.judge :])
-    return ModelRun(model.name, address, False, signal_frame(model, signals), _rolled_up(built.rolled_up), _history(built, signals))
+    frame = signal_frame(model, signals, memory_of(method, model.frequency))
+    return ModelRun(model.name, address, False, frame, _rolled_up(built.rolled_up), _history(built, signals))
 
 
 def detect(ctx: RunContext, names: Sequence[str] = ()) -> Detection:

@@ -18,7 +18,7 @@ from riskwatch.store.columns import arrow_type
 from riskwatch.store.database import Database
 from riskwatch.store.tables import ITEM_TABLES, RECORD_TABLES, batch, quarantine
 
-__all__ = ["count_records", "data_vintage", "freshness", "read_items", "read_records", "visible"]
+__all__ = ["count_records", "data_vintage", "first_events", "first_known", "freshness", "read_items", "read_records", "visible"]
 
 # Texts that repeat become categoricals; long or nearly unique ones would only carry a dictionary as large as themselves.
 _LONGEST_CATEGORY = 400
@@ -111,6 +111,37 @@ def count_records(database: Database, stream: str, as_of: dt.date | None = None)
     table = _table(stream)
     with database.session(f"count records of {stream}") as session:
         return int(session.scalar(sa.select(sa.func.count()).select_from(table).where(visible(table, as_of))))
+
+
+def first_known(database: Database, stream: str, sources: Iterable[str] | None = None, as_of: dt.date | None = None) -> pd.DataFrame:
+    """Say when records that have been corrected by a day were first known; all others have one version, known when it says.
+
+    Returns
+    -------
+    DataFrame
+        ``key_hash`` (int64) and ``first_known`` (datetime64[s]), one row per corrected record. Should two records share a hash, the
+        earlier day stands for both.
+    """
+    table = _table(stream)
+    # The oldest of several versions has always been superseded.
+    query = sa.select(table.c.key_hash, sa.func.min(table.c.known_at).label("first_known")).where(table.c.superseded_at.is_not(None))
+    if as_of is not None:
+        query = query.where(table.c.superseded_at <= as_of)
+    wanted = list(sources or ())
+    if wanted:
+        query = query.where(table.c.source.in_(wanted))
+    with database.session(f"see when corrected {stream} records were first known") as session:
+        rows = list(session.rows(query.group_by(table.c.key_hash).order_by(table.c.key_hash)))
+    frame = pd.DataFrame(rows, columns=["key_hash", "first_known"])
+    return frame.assign(first_known=pd.to_datetime(frame["first_known"]).astype("datetime64[s]")).astype({"key_hash": "int64"})
+
+
+def first_events(database: Database, stream: str, as_of: dt.date | None = None) -> dict[str, dt.date]:
+    """Return, by source, the first day of which records were known on a day."""
+    table = _table(stream)
+    query = sa.select(table.c.source, sa.func.min(table.c.event_date).label("first")).where(visible(table, as_of)).group_by(table.c.source)
+    with database.session(f"see where the {stream} records begin") as session:
+        return {str(row["source"]): row["first"] for row in session.rows(query)}
 
 
 def read_items(database: Database, stream: str, record_ids: Sequence[int] | None = None, as_of: dt.date | None = None) -> pd.DataFrame:

@@ -20,7 +20,7 @@ from riskwatch.store.database import Database
 from riskwatch.store.ingest import IngestCounts, Judged
 from riskwatch.store.landing import Landed, Raw
 from riskwatch.store.lease import Clock, Lease, acquire
-from riskwatch.store.migrate import migrate
+from riskwatch.store.migrate import head_version, migrate, schema_version
 from riskwatch.store.results import AssessmentRow, DetectionResult, DigestRow, EventRow, WarningRow
 from riskwatch.store.sourcestate import SourceStatus
 
@@ -76,6 +76,26 @@ class Store:
             database.close()
             raise
         return cls(database, zone=zone, content_hash=content_hash)
+
+    @classmethod
+    def existing(cls, url: str) -> Self | None:
+        """Open a database that is there with the tables of this code; None, and nothing made or changed, if it is not.
+
+        Raises
+        ------
+        StoreError
+            If it cannot be reached.
+        """
+        database = Database(url)
+        try:
+            ready = schema_version(database) == head_version()
+        except BaseException:
+            database.close()
+            raise
+        if ready:
+            return cls(database)
+        database.close()
+        return None
 
     def close(self) -> None:
         """Give all connections back."""
@@ -136,6 +156,14 @@ class Store:
         return read.read_records(
             self.database, stream, columns, as_of, where=where, between=between, sources=sources, since=since, until=until
         )
+
+    def first_known(self, stream: str, sources: Iterable[str] | None = None, as_of: dt.date | None = None) -> pd.DataFrame:
+        """Say when corrected records were first known; see :func:`riskwatch.store.read.first_known`."""
+        return read.first_known(self.database, stream, sources, as_of)
+
+    def first_events(self, stream: str, as_of: dt.date | None = None) -> dict[str, dt.date]:
+        """Return the first day of records by source; see :func:`riskwatch.store.read.first_events`."""
+        return read.first_events(self.database, stream, as_of)
 
     def read_items(self, stream: str, record_ids: Sequence[int] | None = None, as_of: dt.date | None = None) -> pd.DataFrame:
         """Read child rows; see :func:`riskwatch.store.read.read_items`."""

@@ -17,6 +17,10 @@ class Counting:
     alpha: float = dataclasses.field(default=0.05, metadata={"unit": "probability", "note": "one-sided level"})
     baseline_years: int = dataclasses.field(default=4, metadata={"unit": "years"})
 
+    def min_periods(self, frequency):
+        """Say how many periods it needs, whatever their length."""
+        return self.baseline_years * 10 + len(frequency)
+
 
 TESTDATA = Path(__file__).parent / "testdata"
 

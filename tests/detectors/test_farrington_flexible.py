@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from riskwatch.detectors import baselines, detector, quasi_poisson, thresholds
+from riskwatch.detectors import baselines, detector, parts, quasi_poisson, thresholds
 from riskwatch.errors import DetectorError
 from riskwatch.panel import Panel
 
@@ -204,17 +204,23 @@ def test_batched_fit_against_statsmodels():
     prior = (rng.random((110, 16)) < 0.9) * rng.uniform(0.3, 1.5, (110, 16))
     offset = np.log(rng.uniform(50, 150, (110, 16)))
     part = np.eye(4)[np.searchsorted(starts, np.arange(110), side="right") - 1]
-    for covariate in (None, time):
-        fitted = quasi_poisson.fit(y, prior, starts, covariate, offset)
+    layout = parts.Layout.of(starts, time)
+    counts = parts.Counts.of(layout, np.where(prior > 0, y, 0.0), (prior > 0).astype(float), np.exp(offset))
+    row, column = np.nonzero(prior)
+    weights = parts.Weights(np.ones(16), row, column, prior[row, column] - 1.0)
+    for trend in (False, True):
+        fitted = quasi_poisson.fit(counts, weights, trend=trend)
+        phi, _ = quasi_poisson.pearson(counts, fitted, weights)
         assert fitted.converged.all()
-        design = part if covariate is None else np.column_stack([part, time])
+        design = np.column_stack([part, time]) if trend else part
         for at in range(16):
             use = prior[:, at] > 0
             model = sm.GLM(y[use, at], design[use], sm.families.Poisson(), offset=offset[use, at], var_weights=prior[use, at]).fit(
                 tol=1e-12
             )
-            np.testing.assert_allclose(fitted.level[:, at], model.params[:4], rtol=1e-6, atol=1e-8)
-            np.testing.assert_allclose(quasi_poisson.dispersion(y, fitted)[at], model.pearson_chi2 / model.df_resid, rtol=1e-4)
+            level = fitted.level[:, at] - fitted.slope[at] * layout.centre
+            np.testing.assert_allclose(level, model.params[:4], rtol=1e-6, atol=1e-8)
+            np.testing.assert_allclose(phi[at], model.pearson_chi2 / model.df_resid, rtol=1e-4)
 
 
 def test_limits_are_exact():

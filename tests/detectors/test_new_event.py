@@ -298,3 +298,4 @@ def test_parameters_are_checked_together():
     with pytest.raises(DetectorError, match=r"new-event: min_history_periods must be <= history_periods \(10\), got 20"):
         NewEvent(history_periods=10, min_history_periods=20)
     assert NewEvent(window_periods=12).min_periods("week") == 12 + 4 + 12
+    assert NewEvent(window_periods=3).memory("week") == 3

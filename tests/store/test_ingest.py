@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from riskwatch.errors import StoreError
-from riskwatch.store import IngestCounts
+from riskwatch.store import IngestCounts, Store
 from tests.store.conftest import NOW, Raw, no_items, parsed, rejections, spot_checks
 
 
@@ -248,3 +248,38 @@ def test_freshness_counts_what_was_known_on_the_day(store, load):
     ]
     assert table.loc["broken", ["records", "open_quarantine"]].tolist() == [0, 1]
     assert store.freshness(day("2024-02-10")).set_index("source").loc["spot", "records"] == 1
+
+
+def test_the_day_on_which_a_corrected_record_was_first_known(store, load):
+    load(spot_checks(["A1", "A2", "A3"], 0, "2024-02-01"))
+    load(spot_checks(["A1"], 1, "2024-02-20"))
+    load(spot_checks(["A1", "A2"], 2, "2024-03-01"))
+
+    def first(as_of: str | None, sources: list[str] | None = None) -> dict[str, str]:
+        known = store.first_known("spot_check", sources, None if as_of is None else day(as_of))
+        frame = store.read_records("spot_check", ["record_key", "key_hash"], as_of=None if as_of is None else day(as_of))
+        found = frame.merge(known, on="key_hash")
+        return dict(zip(found["record_key"], found["first_known"].dt.strftime("%Y-%m-%d"), strict=True))
+
+    assert first("2024-02-19") == {}
+    assert first("2024-02-20") == {"A1": "2024-02-01"}
+    assert first("2024-03-01") == first(None) == {"A1": "2024-02-01", "A2": "2024-02-01"}
+    assert first(None, ["other"]) == {}
+    assert store.first_known("spot_check")["key_hash"].dtype == np.int64
+
+
+def test_where_the_records_of_each_source_begin(store, load):
+    load(spot_checks(["A1", "A2"], 0, ["2024-02-01", "2024-03-01"], event_date=["2024-01-20", "2023-12-31"]))
+    assert store.first_events("spot_check", day("2024-02-15")) == {"spot": day("2024-01-20")}
+    assert store.first_events("spot_check") == {"spot": day("2023-12-31")}
+    assert store.first_events("injury") == {}
+
+
+def test_an_absent_database_is_not_made_by_looking(tmp_path):
+    assert Store.existing(f"sqlite:///{tmp_path}/none.db") is None
+    assert list(tmp_path.iterdir()) == []
+    Store.open(f"sqlite:///{tmp_path}/one.db").close()
+    found = Store.existing(f"sqlite:///{tmp_path}/one.db")
+    assert found is not None
+    with found:
+        assert found.first_events("injury") == {}

@@ -12,7 +12,7 @@ import typer
 from riskwatch.cli.app import Globals, app
 from riskwatch.cli.commands.common import Json, day, open_project
 from riskwatch.cli.output import print_json, print_table
-from riskwatch.errors import DefinitionError
+from riskwatch.errors import DefinitionError, Problem
 
 
 @app.command()
@@ -63,6 +63,9 @@ def simulate(
 def check(context: typer.Context, as_json: Json = False) -> None:
     """Check all definitions; print every problem as file:line:column and end with 2 if there is any.
 
+    Sound definitions are then held against the store and the calendar: a model that asks for more history than its stream has gets a
+    warning (nothing is judged until it has come), one whose covariates lack a year of holidays a problem.
+
     Example: riskwatch check --json
     """
     from riskwatch.definitions import check as check_definitions  # noqa: PLC0415
@@ -72,19 +75,26 @@ def check(context: typer.Context, as_json: Json = False) -> None:
     options: Globals = context.obj
     root = find_project(options.project)
     problems = check_definitions(root, profile=options.profile, overrides=options.settings, adapters=ADAPTERS)
+    warnings: list[Problem] = []
+    if not problems:
+        from riskwatch.runner.outlook import outlook  # noqa: PLC0415
+
+        project = open_project(context)
+        problems, warnings = outlook(project.definitions, today=project.day())
     if as_json:
         fields = ("file", "line", "column", "message")
-        print_json([{name: getattr(problem, name) for name in fields} for problem in problems])
+        listed = [(problem, "problem") for problem in problems] + [(problem, "warning") for problem in warnings]
+        print_json([{**{name: getattr(problem, name) for name in fields}, "severity": severity} for problem, severity in listed])
+    else:
+        sys.stdout.write("".join(f"{problem}\n" for problem in problems))
+        sys.stderr.write("".join(f"{warning} (warning)\n" for warning in warnings))
     if problems:
-        if not as_json:
-            sys.stdout.write("\n".join(map(str, problems)) + "\n")
         raise typer.Exit(DefinitionError.exit_code)
     if not as_json:
-        project = open_project(context)
         found = project.definitions
         sys.stdout.write(
-            f"all well: {len(found.models)} models, {len(found.sources)} sources, {len(found.pipelines)} pipelines, "
-            f"{len(found.centres)} centres in force for profile {found.settings.profile}\n"
+            f"{'all well' if not warnings else f'sound, with {len(warnings)} warnings'}: {len(found.models)} models, {len(found.sources)} "
+            f"sources, {len(found.pipelines)} pipelines, {len(found.centres)} centres in force for profile {found.settings.profile}\n"
         )
 
 
