@@ -31,6 +31,7 @@ _BUILT_IN = {
     "farrington-flexible": "riskwatch.detectors.farrington_flexible:FarringtonFlexible",
     "glr-nb": "riskwatch.detectors.glr:GlrNegativeBinomial",
     "glr-poisson": "riskwatch.detectors.glr:GlrPoisson",
+    "new-event": "riskwatch.detectors.new_event:NewEvent",
     "sequential-nb": "riskwatch.detectors.sequential_nb:SequentialNB",
 }
 

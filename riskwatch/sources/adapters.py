@@ -7,6 +7,7 @@ column ``_row`` with the 0-based position of the row that they came from.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -232,7 +233,8 @@ def _cpsc_neiss(table: pa.Table, options: Mapping[str, str]) -> pa.Table:
 
     Takes the original headers (CPSC_Case_Number, Treatment_Date, Product_1 …) or the short ones (case_id, treatment_date,
     prod1 …) and gives the short ones. ``age_years`` is made from the coded age, or from ``age_months``; product 0 becomes
-    missing; sex 1 and 2 become male and female.
+    missing; sex 1 and 2 become male and female. Republished files without case numbers get ``case_id`` from a digest of the
+    narrative, which is personal and too long for a key.
     """
     del options
     names = table.column_names
@@ -249,6 +251,9 @@ def _cpsc_neiss(table: pa.Table, options: Mapping[str, str]) -> pa.Table:
     for header in ("prod1", "prod2", "prod3"):
         if header in renamed:
             table = _put(table, header, _mapped(table.column(header), lambda text: None if text.strip("0") == "" else text))
+    if "case_id" not in renamed and "narrative" in renamed:
+        digests = _mapped(table.column("narrative"), lambda text: hashlib.sha256(text.encode()).hexdigest()[:16])
+        table = _put(table, "case_id", digests)
     if "sex" in renamed:
         table = _put(table, "sex", _mapped(table.column("sex"), lambda text: _SEXES.get(text, text)))
     return table
