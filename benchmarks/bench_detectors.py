@@ -1,17 +1,23 @@
-"""The detectors against loops over statsmodels and scipy that give the same limits; and studies of their false alarms.
+"""The detectors against R, loops over statsmodels and scipy that give the same limits; and studies of their false alarms.
 
-With pytest: speed. RISKWATCH_BENCH_SERIES (default 20,000), and RISKWATCH_BENCH_LOOP_SERIES for the loops (150).
+With pytest: speed. RISKWATCH_BENCH_SERIES (default 20,000), RISKWATCH_BENCH_LOOP_SERIES for the loops (150) and for R (60).
 
+python benchmarks/bench_detectors.py memory         # 100,000 series of 624 weeks: seconds and peak memory
 python benchmarks/bench_detectors.py parity FOLDER  # each reference row of R surveillance in FOLDER/ref_surveillance_detail
 python benchmarks/bench_detectors.py real FOLDER    # all NEISS products of FOLDER/neiss_youth_2011_2019
 python benchmarks/bench_detectors.py calibration    # share of false alarms by mean and dispersion (some minutes)
+python benchmarks/bench_detectors.py null           # the same for both Farrington methods: season, trend, level by level
 """
 
 from __future__ import annotations
 
+import resource
+import shutil
+import subprocess
 import sys
 import time
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,18 +25,31 @@ import pytest
 from conftest import size
 from scipy import stats
 
-from riskwatch.detectors import binomial_baseline, detector
+from riskwatch.detectors import binomial_baseline, blocks, detector
 from riskwatch.detectors.baselines import reference_positions, seasonal_baseline
 from riskwatch.panel import Panel
 
 METHODS = ("nb-plugin", "muan", "delta", "nb-predictive")
-SERIES, LOOP_SERIES = size("SERIES", 20_000), size("LOOP_SERIES", 150)
-FARRINGTON, BINOMIAL = "farrington-flexible, newest week of six years", "binomial-baseline, newest week of two years"
+SERIES, LOOP_SERIES, R_SERIES = size("SERIES", 20_000), size("LOOP_SERIES", 150), size("R_SERIES", 60)
+FARRINGTON, BINOMIAL = "farrington-flexible, newest of 624 weeks", "binomial-baseline, newest week of two years"
+FARRINGTON_R = "farrington-flexible with R's standard errors, newest of 624 weeks"
+CASES = [(5.0, 1.0), (5.0, 1.5), (0.3, 1.0), (0.3, 1.5)]
+R_SCRIPT = """
+suppressPackageStartupMessages(library(surveillance))
+counts <- t(as.matrix(read.csv(commandArgs(TRUE)[1], header = FALSE)))
+weeks <- sts(counts, frequency = 52, epoch = seq(as.Date("2012-01-02"), by = 7, length.out = nrow(counts)), epochAsDate = TRUE)
+settings <- list(range = nrow(counts), b = 5, w = 3, noPeriods = 10, pastWeeksNotIncluded = 26, reweight = TRUE, weightsThreshold = 2.58,
+                 alpha = 0.005, trend = TRUE, pThresholdTrend = 0.05, limit54 = c(0, 4), thresholdMethod = "nbPlugin", glmWarnings = FALSE)
+cat("ready\\n")
+invisible(readLines(file("stdin"), 1))
+found <- suppressWarnings(farringtonFlexible(weeks, settings))
+cat(format(as.vector(found@upperbound), digits = 17), "\\n")
+"""
 
 
-def weekly_panel(series, years, rng, mean=5.0, phi=1.0):
-    periods = pd.period_range("2016-01-04", periods=52 * years + 1, freq="W-SUN")
-    season = 1 + 0.3 * np.cos(2 * np.pi * np.arange(len(periods)) / 52.18)
+def weekly_panel(series, rng, mean=5.0, phi=1.0, weeks=624):
+    periods = pd.period_range("2012-01-02", periods=weeks, freq="W-SUN")
+    season = 1 + 0.3 * np.cos(2 * np.pi * np.arange(weeks) / 52.18)
     return Panel(counts(mean * season * np.ones((series, 1)), phi, rng), pd.RangeIndex(series), periods)
 
 
@@ -73,27 +92,117 @@ def one_by_one(panel, alpha=0.005):
 
 def test_farrington_and_statsmodels_loop(measure):
     """The loop's limits are ours, on the same series."""
-    small = weekly_panel(LOOP_SERIES, 6, np.random.default_rng(1))
+    small = weekly_panel(LOOP_SERIES, np.random.default_rng(1), phi=1.5)
 
     def loop():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return one_by_one(small)
 
-    theirs = measure(loop, group=FARRINGTON, name="peer: statsmodels loop", units=LOOP_SERIES, of="series")
+    theirs = measure(loop, group=FARRINGTON, name="peer: statsmodels loop, mean 5, phi 1.5", units=LOOP_SERIES, of="series")
     ours = detector("farrington-flexible", limit_cases=0, standard_errors="pearson").detect(small).upper[:, 0]
     assert np.mean(ours == theirs) >= 0.99
 
 
-@pytest.mark.parametrize(("mean", "phi"), [(5.0, 1.5), (0.3, 1.0)], ids=["mean-5", "mean-0.3"])
+@pytest.mark.parametrize(("mean", "phi"), CASES)
 def test_farrington(measure, mean, phi):
-    large = weekly_panel(SERIES, 6, np.random.default_rng(2), mean=mean, phi=phi)
+    large = weekly_panel(SERIES, np.random.default_rng(2), mean=mean, phi=phi)
     judge = detector("farrington-flexible", limit_cases=0, standard_errors="pearson")
-    judge.detect(weekly_panel(10, 6, np.random.default_rng(3)))
-    signals = measure(
-        lambda: judge.detect(large), group=FARRINGTON, name=f"riskwatch, mean {mean:g}, phi {phi:g}", units=SERIES, of="series"
-    )
+    judge.detect(weekly_panel(10, np.random.default_rng(3)))
+    name = f"riskwatch, mean {mean:g}, phi {phi:g}"
+    signals = measure(lambda: judge.detect(large), group=FARRINGTON, name=name, units=SERIES, of="series", rounds=3)
     assert np.isfinite(signals.upper).mean() > 0.5
+
+
+def test_farrington_floor(measure):
+    """What a plain batched IRLS cannot do without: an exponential a period and pass, and the normal equations as a matrix product.
+
+    Four fits of five passes; 238 baseline periods; the design has eleven columns, 66 pairs of them.
+    """
+    rng = np.random.default_rng(4)
+    pairs, means = rng.random((66, 238)), rng.random((238, 1024))
+    rounds = 20 * -(-SERIES // 1024)
+
+    def work(where):
+        for _ in range(where.start, where.stop):
+            out = np.exp(means)
+        return [out[0, : where.stop - where.start]]
+
+    def plain():
+        blocks.over_blocks(work, rounds, (np.empty(rounds),), 20)
+        for _ in range(rounds):
+            pairs @ means  # the library's own threads
+
+    plain()
+    name = "floor of a plain batched IRLS: its exponentials and products alone"
+    measure(plain, group=FARRINGTON, name=name, units=SERIES, of="series", rounds=3)
+
+
+def test_product(measure):
+    square = np.random.default_rng(5).random((3000, 3000))
+    square @ square
+    measure(lambda: square @ square, group="machine", name="3,000 x 3,000 product, all threads", units=54, of="GFLOP", rounds=3)
+
+
+def test_exponentials(measure):
+    values = np.random.default_rng(5).random(100_000)
+
+    def work(where):
+        for _ in range(100):
+            out = np.exp(values)
+        return [out[: where.stop - where.start]]
+
+    def exponentials():
+        blocks.over_blocks(work, 8, (np.empty(8),), 1)
+
+    measure(exponentials, group="machine", name="exponentials in cache, all threads", units=80, of="million", rounds=3)
+
+
+def test_farrington_and_r(measure, tmp_path):
+    """R fits the same series; starting R and loading the package is not counted."""
+    if shutil.which("Rscript") is None:
+        pytest.skip("no Rscript")
+    small = weekly_panel(R_SERIES, np.random.default_rng(6), phi=1.5)
+    np.savetxt(tmp_path / "counts.csv", small.observed, fmt="%d", delimiter=",")
+    (tmp_path / "peer.R").write_text(R_SCRIPT, encoding="utf-8")
+    command = ["Rscript", str(tmp_path / "peer.R"), str(tmp_path / "counts.csv")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as peer:
+        if peer.stdout.readline() != "ready\n":
+            pytest.skip("R without the package surveillance")
+
+        def fit():
+            peer.stdin.write("go\n")
+            peer.stdin.close()
+            return np.array(peer.stdout.readline().split(), float)
+
+        theirs = measure(fit, group=FARRINGTON_R, name="peer: R surveillance, mean 5, phi 1.5", units=R_SERIES, of="series")
+    ours = detector("farrington-flexible", limit_cases=0, zero_floor=0).detect(small).upper[:, 0]
+    np.testing.assert_allclose(ours, theirs, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("mean", "phi"), CASES)
+def test_farrington_with_r_standard_errors(measure, mean, phi):
+    large = weekly_panel(SERIES, np.random.default_rng(2), mean=mean, phi=phi)
+    judge = detector("farrington-flexible", limit_cases=0)
+    name = f"riskwatch, mean {mean:g}, phi {phi:g}"
+    signals = measure(lambda: judge.detect(large), group=FARRINGTON_R, name=name, units=SERIES, of="series", rounds=3)
+    assert np.isfinite(signals.upper).mean() > 0.5
+
+
+def test_farrington_1996(measure):
+    large = weekly_panel(SERIES, np.random.default_rng(2), phi=1.5)
+    judge = detector("farrington", limit_cases=0)
+    signals = measure(
+        lambda: judge.detect(large), group="farrington, newest of 624 weeks", name="riskwatch", units=SERIES, of="series", rounds=3
+    )
+    assert np.isfinite(signals.upper).mean() > 0.99
+
+
+def test_memory():
+    """100,000 series of 624 weeks stay under 3 GB, the panel included, in a process of their own."""
+    said = subprocess.run([sys.executable, __file__, "memory"], capture_output=True, text=True, check=True).stdout
+    print(said)
+    assert float(said.split("peak ")[1].split(" ")[0].replace(",", "")) < 3000
 
 
 def inspections(series, rng):
@@ -140,7 +249,6 @@ def test_binomial(measure):
 def parity(folder):
     """Compare with every row of the detailed R reference; print the rows that differ by more than 1e-6."""
     import json
-    from pathlib import Path
 
     reference = Path(__file__).parents[1] / "tests" / "reference"
     counts = pd.read_csv(reference / "surveillance_counts.csv", dtype=str, keep_default_na=False).set_index(["dataset", "unit"])
@@ -170,8 +278,6 @@ def parity(folder):
 
 def real(folder):
     """All products of the NEISS youth records, by month: time, share of small p-values, share of alarms."""
-    from pathlib import Path
-
     records = pd.read_parquet(Path(folder) / "neiss_youth_2011_2019" / "injuries.parquet", columns=["prod1", "treatment_date_est"])
     months = pd.period_range("2011-01", "2019-12", freq="M")
     when = pd.to_datetime(records["treatment_date_est"]).dt.to_period("M")
@@ -183,6 +289,43 @@ def real(folder):
     p = signals.p_value[signals.reason == 0]
     print(f"{panel.shape[0]} products, 60 months judged in {took:.1f} s; {len(p)} cells judged")
     print(f"p <= 0.05: {np.mean(p <= 0.05):.2%}, alarms {signals.alarm.sum() / len(p):.2%}")
+
+
+def memory(series=100_000):
+    panel = Panel(
+        np.random.default_rng(1).poisson(5.0, (series, 624)).astype(float),
+        pd.RangeIndex(series),
+        pd.period_range("2012-01-02", periods=624, freq="W-SUN"),
+    )
+    started = time.perf_counter()
+    detector("farrington-flexible").detect(panel)
+    took = time.perf_counter() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{series:,} series in {took:.2f} s; peak {peak:,.0f} MB, of them {panel.observed.nbytes / 2**20:,.0f} MB the panel's counts")
+
+
+def null(series=20_000):
+    """Share of p-values at or below four levels without any outbreak; newest week of six years, level 0.5 % marks an alarm."""
+    rng = np.random.default_rng(3)
+    t = np.arange(313)
+    shapes = {
+        "level": np.ones(313),
+        "season": np.exp(0.6 * np.cos(2 * np.pi * t / 52.18)),
+        "trend": np.exp(0.002 * (t - 312)),
+        "season, trend": np.exp(0.6 * np.cos(2 * np.pi * t / 52.18) + 0.002 * (t - 312)),
+    }
+    judges = [("farrington", {})] + [("farrington-flexible", {"threshold_method": name}) for name in METHODS]
+    print("| data | mean | phi | detector | alarms | p <= 0.01 | p <= 0.05 | p <= 0.1 | judged |\n|---|--:|--:|---|--:|--:|--:|--:|--:|")
+    for shape, curve in shapes.items():
+        for mean, phi in ((1.0, 1.0), (10.0, 1.0), (10.0, 2.0), (100.0, 1.0), (100.0, 3.0)):
+            periods = pd.period_range("2016-01-04", periods=313, freq="W-SUN")
+            panel = Panel(counts(mean * curve * np.ones((series, 1)), phi, rng), pd.RangeIndex(series), periods)
+            for name, given in judges:
+                signals = detector(name, limit_cases=0, **given).detect(panel)
+                p = signals.p_value[signals.reason == 0]
+                shares = " | ".join(f"{np.mean(p <= level):.2%}" for level in (0.005, 0.01, 0.05, 0.1))
+                label = ", ".join([name, *given.values()])
+                print(f"| {shape} | {mean:g} | {phi:g} | {label} | {shares} | {p.size / series:.0%} |", flush=True)
 
 
 def calibration(series=4000):
@@ -221,4 +364,4 @@ def calibration(series=4000):
 
 
 if __name__ == "__main__":
-    {"calibration": calibration, "parity": parity, "real": real}[sys.argv[1]](*sys.argv[2:])
+    {"calibration": calibration, "memory": memory, "null": null, "parity": parity, "real": real}[sys.argv[1]](*sys.argv[2:])

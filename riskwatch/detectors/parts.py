@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -34,10 +34,10 @@ class Layout:
         Smallest and largest of ``column`` in each part.
     step : float
         Time between the neighbours of a run. The rows of a part fall into runs, one or more a year.
-    lengths : tuple of int
-        Lengths of runs that occur, first 0.
+    within : array, shape (3, longest, 1)
+        Powers 0, 1 and 2 of the time since a run's first row.
     run_length : array of int, shape (g, runs)
-        Index into ``lengths``; parts with fewer runs than others are filled up with runs of length 0.
+        Parts with fewer runs than others are filled up with runs of length 0.
     run_time : array, shape (g, runs, 1)
         Time of a run's first row, less the centre of its part.
     """
@@ -49,7 +49,7 @@ class Layout:
     low: FloatArray
     high: FloatArray
     step: float
-    lengths: tuple[int, ...]
+    within: FloatArray
     run_length: IntArray
     run_time: FloatArray
 
@@ -97,13 +97,11 @@ class Layout:
         """Return the sums per part of exp(slope x time), and of these times time and time squared; one exponential a run."""
         ratio = np.exp(self.step * slope)
         power = np.ones_like(slope)
-        sums = np.zeros((3, slope.size))
-        table = np.zeros((3, len(self.lengths), slope.size))
-        for at in range(self.lengths[-1]):
-            for order in range(3 if at else 1):
-                sums[order] += (at * self.step) ** order * power
-            if at + 1 in self.lengths:
-                table[:, self.lengths.index(at + 1)] = sums
+        term = np.empty((3, slope.size))
+        table = np.zeros((3, self.within.shape[1] + 1, slope.size))  # by order and length of the run
+        for at in range(self.within.shape[1]):
+            np.multiply(self.within[:, at], power, out=term)
+            np.add(table[:, at], term, out=table[:, at + 1])
             power *= ratio
         growth = slope * self.run_time
         np.exp(growth, out=growth)
@@ -117,21 +115,21 @@ class Layout:
         return [np.add.reduce(moment, axis=1) for moment in (zeroth, first, second)]
 
 
-def _runs(bounds: list[tuple[int, int]], time: FloatArray) -> tuple[float, tuple[int, ...], IntArray, FloatArray]:
-    """Return step, lengths, and length and first time of the runs of each part."""
+def _runs(bounds: list[tuple[int, int]], time: FloatArray) -> tuple[float, FloatArray, IntArray, FloatArray]:
+    """Return step, powers of the time within a run, and length and first time of the runs of each part."""
     gaps = np.concatenate([np.empty(0), *(np.diff(time[low:high]) for low, high in bounds)])
     step = float(gaps.min()) if gaps.size else 1.0
-    runs: list[list[tuple[int, float]]] = []
+    runs: list[list[tuple[int, int]]] = []
     for low, high in bounds:
         cuts = [low, *(low + 1 + np.flatnonzero(np.abs(np.diff(time[low:high]) - step) > 1e-9)).tolist(), high]
-        runs.append([(end - start, float(time[start])) for start, end in itertools.pairwise(cuts)])
-    lengths = tuple(sorted({0, *(length for part in runs for length, _ in part)}))
+        runs.append(list(itertools.pairwise(cuts)))
     shape = (len(runs), max(map(len, runs), default=0))
-    index, first = np.zeros(shape, np.intp), np.zeros((*shape, 1))
+    length, first = np.zeros(shape, np.intp), np.zeros((*shape, 1))
     for at, part in enumerate(runs):
-        index[at, : len(part)] = [lengths.index(length) for length, _ in part]
-        first[at, : len(part), 0] = [start for _, start in part]
-    return step, lengths, index, first
+        length[at, : len(part)] = [high - low for low, high in part]
+        first[at, : len(part), 0] = [time[low] for low, _ in part]
+    since = np.arange(length.max(initial=0)) * step
+    return step, np.array([np.ones_like(since), since, since**2])[:, :, None], length, first
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,18 +233,25 @@ class Counts:
         sums = Sums(*(take(part) for part in self.sums.each()))
         return Counts(self.layout, take(self.y), maybe(self.present), maybe(self.exposure), sums, take(self.freedom), maybe(self.spread))
 
-    def weighted(self, weights: Weights | None) -> Sums:
-        """Return the sums with prior weights."""
+    def weighted(self, weights: Weights | None, *, trend: bool) -> Sums:
+        """Return the sums with prior weights; those with time are of use with a trend only, and left as they are without."""
         if weights is None:
             return self.sums
         row, column, less = weights.row, weights.column, weights.less
         exposure = None if self.exposure is None else self.exposure[row, column]
-        time = self.layout.column[row, 0]
         y, start, work, surprise = _per_cell(self.y[row, column], exposure)
-        one = np.ones(y.shape)
-        cells = (one if exposure is None else exposure, y, y * time, start, start * time, start * time**2, work, work * time, surprise, one)
-        changes = (self.at_parts(row, column, less * cell) for cell in cells)
-        return Sums(*(weights.factor * (part + change) for part, change in zip(self.sums.each(), changes, strict=True)))
+        cells = {"cases": y, "start": start, "work": work, "surprise": surprise, "present": np.ones(y.shape)}
+        if exposure is not None:
+            cells["size"] = exposure
+        if trend:
+            time = self.layout.column[row, 0]
+            cells |= {"cases_time": y * time, "start_time": start * time, "start_square": start * time**2, "work_time": work * time}
+        changed = {
+            name: weights.factor * (getattr(self.sums, name) + self.at_parts(row, column, less * cell)) for name, cell in cells.items()
+        }
+        if exposure is None:
+            changed["size"] = changed["present"]
+        return replace(self.sums, **changed)
 
     def at_parts(self, row: IntArray, column: IntArray, values: FloatArray) -> FloatArray:
         """Return the sums per part, shape (g, series), of values at some cells."""

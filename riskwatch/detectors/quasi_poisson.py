@@ -89,7 +89,7 @@ def fit(counts: Counts, weights: Weights | None = None, *, trend: bool) -> Fit:
     Fit
     """
     with np.errstate(over="ignore", divide="ignore", invalid="ignore", under="ignore"):
-        sums = counts.weighted(weights)
+        sums = counts.weighted(weights, trend=trend)
         shape = sums.cases.shape
         series = shape[1]
         out = Fit(
@@ -132,7 +132,7 @@ def fit(counts: Counts, weights: Weights | None = None, *, trend: bool) -> Fit:
             earlier = deviance
             deviance = 2.0 * (constant - total((level - usual) * cases) - slope * lean - total(rise))
             if turn == 0:
-                earlier = _start_deviance(counts, weights, deviance)
+                earlier = _start_deviance(counts, weights, deviance, total(sums.present))
             done = np.abs(deviance - earlier) < np.maximum(_TOLERANCE * (np.abs(deviance) + 0.1), rounding)
             leave = np.flatnonzero(open_ & (done | (turn == _PASSES - 1)))
             where = held[leave]
@@ -224,9 +224,8 @@ class _Means:
         return [moment * scale for moment in found]
 
 
-def _start_deviance(counts: Counts, weights: Weights | None, deviance: FloatArray) -> FloatArray:
+def _start_deviance(counts: Counts, weights: Weights | None, deviance: FloatArray, present: FloatArray) -> FloatArray:
     """Return the deviance of the start means; only where the first pass came near, for elsewhere it decides nothing."""
-    present = total(counts.weighted(weights).present)
     near = np.flatnonzero(~(deviance > 0.21 * present))  # a start mean is off by a tenth of a case: at most 0.2 a period
     earlier = np.full(deviance.shape, -np.inf)
     if near.size:

@@ -246,12 +246,13 @@ def test_limits_are_exact():
 def test_false_alarms_without_an_outbreak(phi, highest):
     """Nominal 0.5 %; the figures of docs/detectors/farrington-flexible.md come from benchmarks/bench_detectors.py."""
     rng = np.random.default_rng(14)
-    mean = np.full((1500, 313), 8.0)
+    mean = np.full((6000, 313), 8.0)
     observed = rng.poisson(mean) if phi == 1 else rng.negative_binomial(mean / (phi - 1), 1 / phi)
     signals = detector("farrington-flexible").detect(
-        Panel(observed.astype(float), pd.RangeIndex(1500), pd.period_range("2015-01-05", periods=313, freq="W-SUN"))
+        Panel(observed.astype(float), pd.RangeIndex(6000), pd.period_range("2015-01-05", periods=313, freq="W-SUN"))
     )
-    assert 0.001 < signals.alarm.mean() < highest
+    assert 0.0025 < signals.alarm.mean() < highest
+    assert 0.03 < np.mean(signals.p_value <= 0.05) < 0.075
 
 
 def test_hoverboards_2015(real_data):
