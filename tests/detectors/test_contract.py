@@ -26,6 +26,9 @@ VARIANTS = [
     ("farrington-flexible", {"threshold_method": "muan", "seasonal_levels": 1}),
     ("farrington-flexible", {"threshold_method": "nb-predictive", "reweight": False}),
     ("binomial-baseline", {"mid_p": True}),
+    ("ears-c2", {"distribution": "normal"}),
+    ("ears-c3", {"population_offset": True}),
+    ("ewma", {"population_offset": True}),
 ]
 
 
