@@ -13,7 +13,7 @@ import pandas as pd
 from riskwatch.detectors import detector
 from riskwatch.panel import Panel
 
-SERIES = 4000
+SERIES = {"ears": 4000, "ewma": 2000}[sys.argv[1]]
 MEANS = (0.3, 1, 3, 10, 30, 100, 1000)
 TAILS = {"means": (0.1, *MEANS), "levels": (0.05, 0.01, 0.005, 0.001)}
 SHAPES = {
