@@ -13,8 +13,9 @@ import pandas as pd
 from riskwatch.detectors import detector
 from riskwatch.panel import Panel
 
-SERIES = 4000
+SERIES = {"ears": 4000, "ewma": 2000}[sys.argv[1]]
 MEANS = (0.3, 1, 3, 10, 30, 100, 1000)
+TAILS = {"means": (0.1, *MEANS), "levels": (0.05, 0.01, 0.005, 0.001)}
 SHAPES = {
     "flat": lambda time: np.ones(len(time)),
     "season": lambda time: np.exp(0.4 * np.sin(2 * np.pi * time / 52.18)),
@@ -22,18 +23,18 @@ SHAPES = {
 }
 
 
-def counts(rng, mean, phi, shape, length, series):
+def counts(rng, mean, phi, *, shape, length):
     """Return null counts of some series, judged in a random phase of the year."""
-    time = np.arange(length) + rng.integers(0, 53, (series, 1)) * (shape == "season")
+    time = np.arange(length) + rng.integers(0, 53, (SERIES, 1)) * (shape == "season")
     level = mean * np.stack([SHAPES[shape](row) for row in time])
     return (rng.poisson(level) if phi == 1 else rng.poisson(rng.gamma(level / (phi - 1), phi - 1))).astype(float)
 
 
-def rates(name, parameters, shape, phi, length, means, levels):
+def rates(name, parameters, shape, *, phi, length, means=MEANS, levels=(0.01,)):
     judge, row = detector(name, **parameters), []
     for mean in means:
         rng = np.random.default_rng([int(mean * 10), phi, length])
-        y = counts(rng, mean, phi, shape, length, SERIES)
+        y = counts(rng, mean, phi, shape=shape, length=length)
         periods = pd.period_range("2014-12-29", periods=length, freq="W-SUN")
         p = np.nan_to_num(judge.detect(Panel(y, pd.RangeIndex(SERIES), periods)).p_value, nan=1.0)
         row.append(" / ".join(f"{(p <= level).mean() / level:.1f}" for level in levels))
@@ -50,23 +51,23 @@ def ears():
         for parameters in variants:
             kind = ", ".join(map(str, parameters.values())) or "default"
             for phi in (1, 2, 3):
-                show((name, kind.replace("False", "strict"), "flat", 100, phi), rates(name, parameters, "flat", phi, 100, MEANS, (0.01,)))
+                show((name, kind.replace("False", "strict"), "flat", 100, phi), rates(name, parameters, "flat", phi=phi, length=100))
         shortest = detector(name).min_periods("week")
         for phi in (1, 2, 3):
-            show((name, "default", "flat", shortest, phi), rates(name, {}, "flat", phi, shortest, MEANS, (0.01,)))
+            show((name, "default", "flat", shortest, phi), rates(name, {}, "flat", phi=phi, length=shortest))
         for shape in ("season", "trend"):
             for phi in (1, 2):
-                show((name, "default", shape, 100, phi), rates(name, {}, shape, phi, 100, MEANS, (0.01,)))
+                show((name, "default", shape, 100, phi), rates(name, {}, shape, phi=phi, length=100))
 
 
 def ewma():
     for parameters in ({}, {"smoothing": 0.2}, {"smoothing": 1.0}):
         for phi in (1, 2, 3):
             label = (parameters.get("smoothing", 0.4), "flat", 270, phi)
-            show(label, rates("ewma", parameters, "flat", phi, 270, (0.1, *MEANS), (0.05, 0.01, 0.005, 0.001)))
+            show(label, rates("ewma", parameters, "flat", phi=phi, length=270, **TAILS))
     for shape, length in (("flat", 58), ("season", 58), ("season", 270), ("trend", 58), ("trend", 270)):
         for phi in (1, 2):
-            show((0.4, shape, length, phi), rates("ewma", {}, shape, phi, length, (0.1, *MEANS), (0.05, 0.01, 0.005, 0.001)))
+            show((0.4, shape, length, phi), rates("ewma", {}, shape, phi=phi, length=length, **TAILS))
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ class Ewma:
     alpha : float
         One-sided level per judged cell.
     min_share : float
-        Periods less complete than this are neither judged nor summed.
+        Periods less complete than this are neither judged nor used.
     population_offset : bool
         Model the rate per exposure and not the count.
     """
@@ -165,7 +165,8 @@ class Ewma:
         """Judge one period of some series."""
         recent = slice(max(now + 1 - self._terms(), 0), now + 1)
         count, exposure, share, _ = _cut(panel, rows, past, offset=self.population_offset)
-        known = np.isfinite(count) & (exposure > 0) & (share == 1.0)
+        known = np.isfinite(count) & (exposure > 0) & (share >= self.min_share)
+        exposure = exposure * share
         y, e, share, error = _cut(panel, rows, recent, offset=self.population_offset)
         usable = np.isfinite(y) & (e > 0) & (share >= self.min_share)
 

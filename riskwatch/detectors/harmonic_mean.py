@@ -16,6 +16,7 @@ __all__ = ["HarmonicMean", "fit", "means"]
 FloatArray = npt.NDArray[np.float64]
 
 _PASSES = 25
+_FEW = 3  # before the last fit: weights need no converged means
 _TOLERANCE = 1e-9
 _STEP = 2.0  # largest change of a log mean's coefficient in one pass
 _EXTRA_CASES = 0.5
@@ -67,7 +68,7 @@ def fit(y: FloatArray, exposure: FloatArray, design: FloatArray, *, threshold: f
     freedom = np.add.reduce(used, axis=0) - design.shape[1]
     weight, beta = used, _start(raised, exposure, design)
     for round_ in range(_ROUNDS + 1):
-        beta, mean, covariance, converged = _newton(raised, exposure, weight, design, beta)
+        beta, mean, covariance, converged = _newton(raised, exposure, weight, design, beta, passes=_PASSES if round_ == _ROUNDS else _FEW)
         with np.errstate(divide="ignore", invalid="ignore"):
             square = np.where(used > 0, weight * (y - mean) ** 2 / mean, 0.0)
             phi = np.add.reduce(square, axis=0) / freedom
@@ -87,7 +88,7 @@ def _start(y: FloatArray, exposure: FloatArray, design: FloatArray) -> FloatArra
 
 
 def _newton(
-    y: FloatArray, exposure: FloatArray, weight: FloatArray, design: FloatArray, beta: FloatArray
+    y: FloatArray, exposure: FloatArray, weight: FloatArray, design: FloatArray, beta: FloatArray, *, passes: int
 ) -> tuple[FloatArray, FloatArray, FloatArray, npt.NDArray[np.bool_]]:
     """Return coefficients, means, covariance, and which series settled; a settled series is not touched again."""
     k, series = beta.shape
@@ -95,7 +96,7 @@ def _newton(
     prior[1:] = 1.0
     beta, settled = beta.copy(), np.zeros(series, np.bool_)
     information = np.empty((series, k, k))
-    for _ in range(_PASSES):
+    for _ in range(passes):
         mean = exposure * means(design, beta)
         for a in range(k):
             for b in range(a + 1):

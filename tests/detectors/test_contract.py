@@ -32,6 +32,9 @@ VARIANTS = [
     ("binomial-baseline", {"mid_p": True}),
     ("cusum", {"statistic": "anscombe", "population_offset": True}),
     ("glr-nb", {"dispersion": "ml"}),
+    ("ears-c2", {"distribution": "normal"}),
+    ("ears-c3", {"population_offset": True}),
+    ("ewma", {"population_offset": True}),
 ]
 
 

@@ -216,6 +216,11 @@ def test_reporting_delay():
     np.testing.assert_allclose(young.expected[1:], plain.expected[1:] / 2)
     certain = judge.detect(panel_of(counts, completeness=Completeness(share, np.zeros(shape))))
     assert young.upper[1, 0] > certain.upper[1, 0]
+    older = np.ones(shape)
+    older[:, :-6] = 0.5  # a baseline of which half has arrived stands for twice as much
+    np.testing.assert_allclose(
+        judge.detect(panel_of(counts, completeness=Completeness(older, np.zeros(shape)))).expected, 2 * plain.expected, rtol=0.1
+    )
     # Counts that arrived in proportion to their share are as unremarkable as they would be complete.
     thinned = np.random.default_rng(4).binomial(counts.astype(int), share).astype(float)
     p = judge.detect(panel_of(thinned, completeness=Completeness(share, np.zeros(shape)))).p_value[1:]
