@@ -249,7 +249,8 @@ def study_scores(replicates=20):
         p, twin = scores(chart, made.panel), scores(chart, made.twin)
         found = at_equal_rates(p, twin, outbreak, (0.01,)).iloc[0]
         print(
-            f"| {name} {parameters} | {(twin <= 0.01).mean():.4f} | {found['POD']:.3f} | {found['first']:.3f} | {found['sensitivity']:.3f} |",
+            f"| {name} {parameters} | {(twin <= 0.01).mean():.4f} |",
+            " | ".join(f"{found[score]:.3f}" for score in ("POD", "first", "sensitivity")),
             flush=True,
         )
 

@@ -54,7 +54,7 @@ def _transition(mean: float, phi: float, reference: float, limit: float) -> Floa
     tail = thresholds.negative_binomial_tail(counts, np.full(counts.shape, mean), np.full(counts.shape, phi))
     mass = tail[:-1] - tail[1:]
     matrix = np.zeros((h, h))
-    for count, probability in enumerate(mass):
+    for count, probability in enumerate(mass.tolist()):
         to = np.maximum(np.arange(h) + count * unit - k, 0)
         inside = to < h
         np.add.at(matrix, (np.flatnonzero(inside), to[inside]), probability)
@@ -123,8 +123,8 @@ def normal_arl(reference: float, limit: float, *, shift: float = 0.0, head_start
     lengths = np.linalg.solve(np.eye(nodes + 1) - matrix, np.ones(nodes + 1))
     if head_start == 0.0:
         return float(lengths[0])
-    centre = head_start - reference + shift
-    row = np.concatenate([[special.ndtr(-centre)], weight * np.exp(-0.5 * (u - centre) ** 2) / math.sqrt(2.0 * math.pi)])
+    first = head_start - reference + shift
+    row = np.concatenate([[special.ndtr(-first)], weight * np.exp(-0.5 * (u - first) ** 2) / math.sqrt(2.0 * math.pi)])
     return float(1.0 + row @ lengths)
 
 
