@@ -60,15 +60,17 @@ def likelihood_ratios(counts: FloatArray, mean: FloatArray, alpha: FloatArray) -
     with np.errstate(all="ignore"):
         kappa = np.where(up, np.log(np.where(up, total / expected, 1.0)), 0.0)[rows]  # that of Poisson counts is near
         rising = np.where(inside, (yy - mm) / (1.0 + a * mm), 0.0).sum(axis=2) > 0
+        moving = rising
         for _ in range(_NEWTON):
             factor = np.exp(kappa)[:, :, None]
             spread = 1.0 + a * mm * factor
             score = np.where(inside, (yy - mm * factor) / spread, 0.0).sum(axis=2)
             bend = np.where(inside, mm * factor * (1.0 + a * yy) / spread**2, 0.0).sum(axis=2)
             # Where the curve is flat a step overshoots; it is held to a factor of e. The last step is good to the last digits.
-            step = np.where(rising, np.clip(score / bend, -1.0, 1.0), 0.0)
+            step = np.where(moving, np.clip(score / bend, -1.0, 1.0), 0.0)
             kappa = np.maximum(kappa + step, 0.0)
-            if (np.abs(step) <= 1e-11 * (1.0 + kappa)).all():
+            moving = moving & (np.abs(step) > 1e-11 * (1.0 + kappa))
+            if not moving.any():
                 break
         rise = mm * np.expm1(kappa)[:, :, None] / (1.0 + a * mm)
         terms = yy * kappa[:, :, None] - (yy + 1.0 / a) * np.log1p(a * rise)
