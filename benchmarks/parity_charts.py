@@ -1,6 +1,8 @@
-"""Control charts against reference output of the R package surveillance 1.20.3: ``python benchmarks/parity_charts.py DATA``.
+"""Control charts: agreement with R, false alarms without a signal, scores on the simulation study.
 
-DATA holds ``ref_surveillance`` and ``ref_surveillance_detail`` (index.json and CSV files).
+``python benchmarks/parity_charts.py DATA`` compares with reference output of the R package surveillance 1.20.3; DATA holds
+``ref_surveillance`` and ``ref_surveillance_detail`` (index.json and CSV files).
+``python benchmarks/parity_charts.py calibration`` counts false alarms, ``python benchmarks/parity_charts.py study`` scores outbreaks.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from detection import at_equal_rates, scores, study
 
 from riskwatch.detectors import cusum_statistics, detector, glr_statistics, in_control
 from riskwatch.panel import Panel
@@ -132,6 +135,20 @@ def compare_glr(entry, folder, y, rows):
     rows.append(row)
 
 
+def abattoir(folder, rows):
+    found = pd.read_csv(folder / "categoricalCUSUM_abattoir.csv")
+    y, n, rate = (found[name].to_numpy(float) for name in ("y", "n", "pi0"))
+    value = cusum_statistics.recursion(cusum_statistics.binomial_ratio(y, n, rate, 1.5), restart=2.0)
+    rows.append(
+        {
+            "method": "cusum binomial, odds ratio 1.5",
+            "rows": len(found),
+            "statistic": difference(value, found["statistic"]),
+            "alarms": int(((value >= 2.0) != found["alarm"]).sum()),
+        }
+    )
+
+
 def golden_cusum(folder, rows):
     table = pd.read_csv(folder / "golden_detectors.csv")
     for (name, unit), part in table[table["method"] == "cusum(rossi)"].groupby(["dataset", "unit"]):
@@ -162,6 +179,7 @@ def main(data):
             compare_cusum(entry, detail, series(detail, entry), rows)
         elif entry["fun"] in {"glrnb", "glrpois"}:
             compare_glr(entry, detail, series(detail, entry), glr)
+    abattoir(detail, rows)
     golden_cusum(Path(data) / "ref_surveillance", rows)
     table = pd.DataFrame(rows)
     print(
@@ -190,5 +208,52 @@ def series(folder, entry):
     return (data.sum(axis=1) if entry["unit"] == "total" else data[entry["unit"]]).to_numpy(float)
 
 
+def calibration(series_count=400, judged=40):
+    """Print realised over nominal level of the last ``judged`` weeks, and the share of series with an alarm in them."""
+    print("| chart | mean | phi | season | trend a week | 5 % | 2 % | 1 % | 0.5 % | weeks |\n" + "|---" * 10 + "|")
+    for name in ("cusum", "glr-nb", "glr-poisson"):
+        for mean, phi, season, trend in (
+            (0.2, 1, 0, 0),
+            (0.2, 2, 0, 0),
+            (1, 1, 0, 0),
+            (1, 2, 0, 0),
+            (5, 1, 0, 0),
+            (5, 2, 0, 0),
+            (30, 1.5, 0.5, 0),
+            (1000, 3, 0, 0),
+            (5, 2, 0.6, 0.003),
+        ):
+            if name == "glr-poisson" and phi > 1:
+                continue
+            rng, week = np.random.default_rng(1), np.arange(360)
+            m = mean * np.exp(season * np.sin(2 * np.pi * week / 52.18) + trend * (week - 360)) * np.ones((series_count, 1))
+            y = rng.poisson(rng.gamma(m / (phi - 1)) * (phi - 1) if phi > 1 else m).astype(float)
+            panel = Panel(y, pd.RangeIndex(series_count), pd.period_range("2015-01-05", periods=360, freq="W-SUN"))
+            p = detector(name).detect(panel, panel.periods[-judged:]).p_value
+            ratios = " | ".join(f"{(p <= at).mean() / at:.2f}" for at in (0.05, 0.02, 0.01, 0.005))
+            length = -judged / np.log1p(-(p <= 0.005).any(axis=1).mean())
+            print(f"| {name} | {mean} | {phi} | {season} | {trend} | {ratios} | {length:.0f} |", flush=True)
+
+
+def study_scores(replicates=20):
+    """Print scores on the simulation study at equal 1 % false positives."""
+    made, outbreak = study(1, replicates)
+    for name, parameters in (
+        ("cusum", {}),
+        ("cusum", {"shift": 3.0, "run_in": 8}),
+        ("glr-nb", {}),
+        ("glr-nb", {"run_in": 3}),
+        ("glr-poisson", {"run_in": 3}),
+    ):
+        chart = detector(name, **parameters)
+        p, twin = scores(chart, made.panel), scores(chart, made.twin)
+        found = at_equal_rates(p, twin, outbreak, (0.01,)).iloc[0]
+        print(
+            f"| {name} {parameters} | {(twin <= 0.01).mean():.4f} |",
+            " | ".join(f"{found[score]:.3f}" for score in ("POD", "first", "sensitivity")),
+            flush=True,
+        )
+
+
 if __name__ == "__main__":
-    main(sys.argv[1])
+    {"calibration": calibration, "study": study_scores}.get(sys.argv[1], lambda: main(sys.argv[1]))()

@@ -106,7 +106,7 @@ def window(chart: Any, panel: Panel, rows: slice, now: int, *, first: int, run_i
         y = np.where(prior, past, 0.0)[:, todo]
         weight = prior[:, todo].astype(np.float64)
         # A series without a single case counts as having had half a case in all.
-        y = np.where((y.sum(axis=0) == 0) & (weight > 0), 0.5 / known[todo], y)
+        y = np.where((y.max(axis=0) == 0) & (weight > 0), 0.5 / known[todo], y)
         year = _CALENDAR_YEAR[frequency] if chart.year_match == "calendar" else float(PERIODS_PER_YEAR[frequency])
         scale = {"trend": chart.trend, "centre": float(end), "scale": float(max(end - base.start, 1))}
         x, x_span = (in_control.design(np.arange(part.start, part.stop) + 1.0, year, chart.harmonics, **scale) for part in (base, span))
@@ -125,7 +125,7 @@ def window(chart: Any, panel: Panel, rows: slice, now: int, *, first: int, run_i
         spread = np.ones(todo.size)
         if chart.dispersion != "poisson":
             spread = in_control.dispersion(y, weight, found.mean, x.shape[1])
-            spread += in_control.dispersion_allowance(spread, y.sum(axis=0), known[todo])
+            spread += in_control.dispersion_allowance(spread, in_control.total_by_series(y), known[todo])
         predicted, standard = found.predict(x_span, offset[todo].T)
         failed = ~found.ok | ~np.isfinite(standard[-1] + spread) | (predicted.max(axis=0) > 1e15)
         reason[todo[failed]] = REASON["no-convergence"]

@@ -82,7 +82,7 @@ class Cusum:
     statistic: Literal["likelihood-ratio", "standard", "rossi", "anscombe", "pearson-nb"] = parameter(
         "likelihood-ratio", choices=("likelihood-ratio", *cusum_statistics.STATISTICS)
     )
-    shift: float = parameter(1.5, minimum=0.1, maximum=10.0, unit="standard deviations")
+    shift: float = parameter(2.0, minimum=0.1, maximum=10.0, unit="standard deviations")
     relative_risk: float | None = parameter(None, minimum=1.01, maximum=100.0, kind=float, optional=True, unit="factor")
     reference: float | None = parameter(None, above=0.0, kind=float, optional=True, unit="standard deviations")
     limit: float | None = parameter(None, above=0.0, kind=float, optional=True, unit="units of the statistic")

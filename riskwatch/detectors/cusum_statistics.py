@@ -5,6 +5,7 @@ Sources
 Page (1954), Biometrika 41, 100-115. Lucas (1985), Technometrics 27(2), 129-144: Poisson counts.
 Rossi, Lampugnani, Marchi (1999), Statistics in Medicine 18, 2111-2122: standardised counts.
 Hoehle & Paul (2008), Comput. Statist. Data Anal. 52(9), 4357-4368: negative binomial likelihood ratio.
+Hoehle (2010), in Statistical Modelling and Regression Structures, Physica, 377-397: risk-adjusted proportions.
 Brook & Evans (1972), Biometrika 59(3), 539-549: the statistic as a Markov chain.
 """
 
@@ -15,7 +16,7 @@ import numpy.typing as npt
 
 from riskwatch.detectors import thresholds
 
-__all__ = ["GRID", "STATISTICS", "UNIT", "in_control_tail", "inverse_score", "likelihood_ratio", "recursion", "score"]
+__all__ = ["GRID", "STATISTICS", "UNIT", "binomial_ratio", "in_control_tail", "inverse_score", "likelihood_ratio", "recursion", "score"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -72,14 +73,28 @@ def likelihood_ratio(mean: FloatArray, phi: FloatArray, risk: FloatArray) -> tup
     return slope, mean * cost / slope
 
 
-def recursion(increments: FloatArray) -> FloatArray:
-    """Return the CUSUM S_t = max(0, S_(t-1) + increment), from S = 0, along the last axis; a missing increment carries S on."""
+def binomial_ratio(failed: FloatArray, inspected: FloatArray, rate: FloatArray, odds_ratio: float) -> FloatArray:
+    """Return the log likelihood ratio of failures among inspections when the odds of failing rise by ``odds_ratio`` (Hoehle 2010).
+
+    With in-control rate p and raised rate p1 = odds_ratio p / (1 - p + odds_ratio p): y log(p1 / p) + (n - y) log((1 - p1) / (1 - p)).
+    """
+    spread = np.log1p(rate * (odds_ratio - 1.0))
+    return np.asarray(failed * np.log(odds_ratio) - inspected * spread)
+
+
+def recursion(increments: FloatArray, restart: float | None = None) -> FloatArray:
+    """Return the CUSUM S_t = max(0, S_(t-1) + increment), from S = 0, along the last axis; a missing increment carries S on.
+
+    With ``restart`` the chart begins at 0 again after S has reached that limit.
+    """
     out = np.empty_like(increments)
     current = np.zeros(increments.shape[:-1])
     for at in range(increments.shape[-1]):
         step = increments[..., at]
         current = np.where(np.isnan(step), current, np.maximum(current + step, 0.0))
         out[..., at] = current
+        if restart is not None:
+            current = np.where(current >= restart, 0.0, current)
     return out
 
 

@@ -71,7 +71,7 @@ class GlrPoisson:
 
     limit: float | None = parameter(None, above=0.0, kind=float, optional=True, unit="nats")
     start: Literal["run-in", "first-judged"] = parameter("run-in", choices=("run-in", "first-judged"))
-    run_in: int | None = parameter(None, minimum=1, maximum=400, kind=int, optional=True, unit="periods")
+    run_in: int | None = parameter(None, minimum=1, maximum=104, kind=int, optional=True, unit="periods")
     guard_periods: int = parameter(0, minimum=0, unit="periods")
     baseline_periods: int | None = parameter(None, minimum=4, kind=int, optional=True, unit="periods")
     min_baseline: int | None = parameter(None, minimum=4, kind=int, optional=True, unit="periods")

@@ -10,6 +10,7 @@ Armitage, McPherson, Rowe (1969), J. R. Statist. Soc. A 132(2), 235-244: repeate
 from __future__ import annotations
 
 import functools
+import math
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,8 @@ __all__ = ["chart", "count_to_alarm", "joint_level", "joint_probability", "likel
 FloatArray = npt.NDArray[np.float64]
 
 _NEWTON = 80
-_NODES = 400  # of the integration over the partial sum
+_TABLE = 16  # windows whose joint probability is integrated
+_LOWEST = -9.0  # standard deviations: where the density of a partial sum begins
 _LARGEST_Z = 8.0
 
 
@@ -58,15 +60,17 @@ def likelihood_ratios(counts: FloatArray, mean: FloatArray, alpha: FloatArray) -
     with np.errstate(all="ignore"):
         kappa = np.where(up, np.log(np.where(up, total / expected, 1.0)), 0.0)[rows]  # that of Poisson counts is near
         rising = np.where(inside, (yy - mm) / (1.0 + a * mm), 0.0).sum(axis=2) > 0
+        moving = rising
         for _ in range(_NEWTON):
             factor = np.exp(kappa)[:, :, None]
             spread = 1.0 + a * mm * factor
             score = np.where(inside, (yy - mm * factor) / spread, 0.0).sum(axis=2)
             bend = np.where(inside, mm * factor * (1.0 + a * yy) / spread**2, 0.0).sum(axis=2)
             # Where the curve is flat a step overshoots; it is held to a factor of e. The last step is good to the last digits.
-            step = np.where(rising, np.clip(score / bend, -1.0, 1.0), 0.0)
+            step = np.where(moving, np.clip(score / bend, -1.0, 1.0), 0.0)
             kappa = np.maximum(kappa + step, 0.0)
-            if (np.abs(step) <= 1e-11 * (1.0 + kappa)).all():
+            moving = moving & (np.abs(step) > 1e-11 * (1.0 + kappa))
+            if not moving.any():
                 break
         rise = mm * np.expm1(kappa)[:, :, None] / (1.0 + a * mm)
         terms = yy * kappa[:, :, None] - (yy + 1.0 / a) * np.log1p(a * rise)
@@ -142,26 +146,25 @@ def window_sums(
 
 @functools.cache
 def _joint(windows: int) -> tuple[FloatArray, FloatArray]:
-    """Return z values and log P(some of the first ``windows`` partial sums of standard normals exceeds z sqrt(L)).
+    """Return z values (n,) and log P(some of the first L partial sums of standard normals exceeds z sqrt(length)), shape (windows, n).
 
     The density of the partial sum without a crossing is carried from one period to the next on Gauss-Legendre nodes.
     """
-    levels = np.linspace(-1.0, _LARGEST_Z, 73)
-    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
-    out = np.empty(len(levels))
+    levels = np.linspace(-1.0, _LARGEST_Z, 37)
+    nodes, weights = np.polynomial.legendre.leggauss(40 * math.ceil(math.sqrt(windows)) + 60)
+    half = (nodes + 1.0) / 2.0
+    out = np.empty((windows, len(levels)))
     for number, z in enumerate(levels):
-        crossed = special.ndtr(-z)
-        low, high = -9.0, z
-        x = low + (high - low) * (nodes + 1.0) / 2.0
-        density = np.exp(-0.5 * x**2) / np.sqrt(2.0 * np.pi) * weights * (high - low) / 2.0
+        x = _LOWEST + (z - _LOWEST) * half
+        density = np.exp(-0.5 * x**2) / np.sqrt(2.0 * np.pi) * weights * (z - _LOWEST) / 2.0
+        crossed = out[0, number] = special.ndtr(-z)
         for length in range(2, windows + 1):
-            low, high = -9.0 * np.sqrt(length), z * np.sqrt(length)
+            low, high = _LOWEST * math.sqrt(length), z * math.sqrt(length)
             crossed += (density * special.ndtr(x - high)).sum()
-            if length < windows:
-                new = low + (high - low) * (nodes + 1.0) / 2.0
-                moved = np.exp(-0.5 * (new[:, None] - x) ** 2) / np.sqrt(2.0 * np.pi)
-                density, x = (moved * density).sum(axis=1) * weights * (high - low) / 2.0, new
-        out[number] = crossed
+            out[length - 1, number] = crossed
+            new = low + (high - low) * half
+            moved = np.exp(-0.5 * (new[:, None] - x) ** 2) / np.sqrt(2.0 * np.pi)
+            density, x = (moved * density).sum(axis=1) * weights * (high - low) / 2.0, new
     return levels, np.log(out)
 
 
@@ -172,7 +175,12 @@ def joint_probability(p: FloatArray, windows: int) -> FloatArray:
     """
     if windows == 1:
         return p
-    levels, logs = _joint(windows)
+    levels, table = _joint(_TABLE)
+    if windows <= _TABLE:
+        logs = table[windows - 1]
+    else:  # by the scaling of Brownian motion each further doubling adds as much as the last one
+        last, half = np.exp(table[_TABLE - 1]), np.exp(table[_TABLE // 2 - 1])
+        logs = np.log(np.minimum(last + (last - half) * math.log2(windows / _TABLE), 1.0))
     z = -special.ndtri(np.clip(p, 1e-300, 1.0 - 1e-16))
     # The ratio to the single probability is smooth; beyond the table it stays.
     ratio = np.interp(z, levels, logs - special.log_ndtr(-levels))

@@ -41,7 +41,7 @@ def _lattice(reference: float, limit: float) -> tuple[int, int, int]:
     k, h = (int(part * unit) for part in parts)
     if not (k >= 0 and 0 < h <= _LARGEST_CHAIN):
         raise DetectorError(
-            f"count_arl: reference must be >= 0 and limit > 0 with at most {_LARGEST_CHAIN} states, got {reference!r} and {limit!r} ({h} states)",
+            f"count_arl: reference must be >= 0 limit > 0, at most {_LARGEST_CHAIN} states, got {reference!r}, {limit!r} ({h} states)",
             hint="take a coarser reference value",
         )
     return unit, k, h
@@ -54,7 +54,7 @@ def _transition(mean: float, phi: float, reference: float, limit: float) -> Floa
     tail = thresholds.negative_binomial_tail(counts, np.full(counts.shape, mean), np.full(counts.shape, phi))
     mass = tail[:-1] - tail[1:]
     matrix = np.zeros((h, h))
-    for count, probability in enumerate(mass):
+    for count, probability in enumerate(mass.tolist()):
         to = np.maximum(np.arange(h) + count * unit - k, 0)
         inside = to < h
         np.add.at(matrix, (np.flatnonzero(inside), to[inside]), probability)
@@ -85,7 +85,9 @@ def count_arl(mean: float, reference: float, limit: float, *, phi: float = 1.0, 
     unit = _lattice(reference, limit)[0]
     at = round(head_start * unit)
     if not 0 <= at < len(matrix):
-        raise DetectorError(f"count_arl: head_start must be >= 0 and < limit ({limit}), got {head_start}", hint="half of the limit is usual")
+        raise DetectorError(
+            f"count_arl: head_start must be >= 0 and < limit ({limit}), got {head_start}", hint="half of the limit is usual"
+        )
     return float(lengths[at])
 
 
@@ -121,13 +123,18 @@ def normal_arl(reference: float, limit: float, *, shift: float = 0.0, head_start
     lengths = np.linalg.solve(np.eye(nodes + 1) - matrix, np.ones(nodes + 1))
     if head_start == 0.0:
         return float(lengths[0])
-    centre = head_start - reference + shift
-    row = np.concatenate([[special.ndtr(-centre)], weight * np.exp(-0.5 * (u - centre) ** 2) / math.sqrt(2.0 * math.pi)])
+    first = head_start - reference + shift
+    row = np.concatenate([[special.ndtr(-first)], weight * np.exp(-0.5 * (u - first) ** 2) / math.sqrt(2.0 * math.pi)])
     return float(1.0 + row @ lengths)
 
 
 def simulated_arl(
-    increments: Callable[[np.random.Generator, int], FloatArray], limit: float, rng: np.random.Generator, *, runs: int = 10_000, longest: int = 100_000
+    increments: Callable[[np.random.Generator, int], FloatArray],
+    limit: float,
+    rng: np.random.Generator,
+    *,
+    runs: int = 10_000,
+    longest: int = 100_000,
 ) -> tuple[float, float]:
     """Return the average run length of any upper CUSUM and its standard error, from simulated runs.
 
@@ -157,7 +164,9 @@ def simulated_arl(
         open_ = open_[current < limit]
         if not open_.size:
             return float(length.mean()), float(length.std(ddof=1) / math.sqrt(runs))
-    raise DetectorError(f"simulated_arl: {open_.size} of {runs} runs had not alarmed after {longest} periods", hint="raise longest, or lower the limit")
+    raise DetectorError(
+        f"simulated_arl: {open_.size} of {runs} runs had not alarmed after {longest} periods", hint="raise longest, or lower the limit"
+    )
 
 
 def limit_for(arl0: float, mean: float, reference: float, *, phi: float = 1.0) -> float:
@@ -183,7 +192,7 @@ def limit_for(arl0: float, mean: float, reference: float, *, phi: float = 1.0) -
         low, high = high, high * 2
         if high > _LARGEST_CHAIN:
             raise DetectorError(
-                f"limit_for: no limit up to {low / unit:g} cases gives an average run length of {arl0:g} at mean {mean:g} and reference {reference:g}",
+                f"limit_for: no limit up to {low / unit:g} cases gives a run length of {arl0:g} at mean {mean:g}, reference {reference:g}",
                 hint="raise the reference value: it lies between the in-control mean and the mean to be detected",
             )
     while high - low > 1:
