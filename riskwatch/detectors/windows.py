@@ -126,7 +126,8 @@ class Windows:
         Parameters
         ----------
         y, means : array, shape (3, cells)
-            Counts and expected counts of the judged period and of the two before it, newest first; both 0 where a period is missing or not to be used.
+            Counts and expected counts of the judged period and of the two before it, newest first; both 0 where a period
+            is missing or not to be used.
         phi : array, shape (cells,)
             Common dispersion, variance / mean.
         """
