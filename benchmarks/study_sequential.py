@@ -120,7 +120,7 @@ def report(replicates=100):
             print(f"    ratios: POD {ratio[0]:.3f}  first {ratio[1]:.3f}  sensitivity {ratio[2]:.3f}", flush=True)
 
 
-def shapes(series=600, weeks=20):
+def shapes(series=256, weeks=20):
     """Print how soon lasting hazards are found, at 1% nominal: mean weeks to the alarm (at most 20) and share of weeks alarmed."""
     rng = np.random.default_rng(7)
     for label, mean, phi in (("mean 2, dispersion 1.5", 2.0, 1.5), ("mean 20, dispersion 2", 20.0, 2.0)):
@@ -217,7 +217,7 @@ def real(data):
         for method in (NAME, "farrington-flexible"):
             signals = detector(method, alpha=0.01).detect(panel, _judged(panel))
             cells = signals.reason == 0
-            shares = [100 * (signals.p_value[cells] <= level).mean() for level in (0.01, 0.001)]
+            shares = [100 * (signals.p_value[cells] <= level).sum() / max(cells.sum(), 1) for level in (0.01, 0.001)]
             row.append(f"{method} {shares[0]:5.2f} / {shares[1]:5.2f} ({cells.sum()})")
         print(f"{name:20s} at 1% / 0.1%: ", "   ".join(row), flush=True)
 
