@@ -26,6 +26,7 @@ VARIANTS = [
     ("farrington-flexible", {"threshold_method": "muan", "seasonal_levels": 1}),
     ("farrington-flexible", {"threshold_method": "nb-predictive", "reweight": False}),
     ("binomial-baseline", {"mid_p": True}),
+    ("sequential-nb", {"population_offset": True, "moving_season": True}),
 ]
 
 
