@@ -2,7 +2,7 @@
 
 >>> import riskwatch.detectors as detectors
 >>> detectors.names()
-['binomial-baseline', 'farrington-flexible']
+['binomial-baseline', 'farrington-flexible', 'sequential-nb']
 """
 
 from __future__ import annotations
