@@ -35,6 +35,7 @@ VARIANTS = [
     ("ears-c2", {"distribution": "normal"}),
     ("ears-c3", {"population_offset": True}),
     ("ewma", {"population_offset": True}),
+    ("sequential-nb", {"population_offset": True, "moving_season": True}),
 ]
 
 
