@@ -1,7 +1,7 @@
 """Real episodes, replayed as of past days through a project's own pipelines: ``python benchmarks/episodes.py DATA [FOLDER]``.
 
-Each episode has the sources and models that watch it; a project with one pipeline per episode is made in FOLDER (default: a temporary one),
-so that ``riskwatch --project FOLDER --profile real --data DATA run hoverboards --from 2014-11-01 --every week --as-of 2015-10-31`` does the same.
+Each episode has the sources and models that watch it. A project with a pipeline for each is made in FOLDER/hoverboards and so on (default:
+a temporary folder), where ``riskwatch run hoverboards --from 2014-11-01 --every week --as-of 2015-10-31`` does the same.
 """
 
 from __future__ import annotations
@@ -144,17 +144,23 @@ def main() -> None:
         print("| episode | watched | first warning | grade | due | official action | lead, days | series-years | false I–III | per 100 |")
         print("|---|---|---|---|---|---|---|---|---|---|")
         lists = []
-        for number, episode in enumerate(EPISODES):
-            project = project_of(folder / str(number), data)
+        for episode in EPISODES:
+            project = project_of(folder / episode.name, data)
             found = replay(project, episode, episode.first, episode.due)
             first = min(found.warned, default=None)
-            grade = found.warned[first] if first else "–"
-            lead = (episode.official - first).days if first else "–"
-            print(
-                f"| {episode.name} | {episode.first} to {episode.due}, weekly | {first} | {grade} | {episode.due} | {episode.official}: {episode.action} "
-                f"| {lead} | {found.series_years:,.0f} | {len(found.false_high)} | {100 * len(found.false_high) / found.series_years:.2f} |",
-                flush=True,
+            cells = (
+                episode.name,
+                f"{episode.first} to {episode.due}, weekly",
+                first,
+                found.warned[first] if first else "–",
+                episode.due,
+                f"{episode.official}: {episode.action}",
+                (episode.official - first).days if first else "–",
+                f"{found.series_years:,.0f}",
+                len(found.false_high),
+                f"{100 * len(found.false_high) / found.series_years:.2f}",
             )
+            print(f"| {' | '.join(map(str, cells))} |", flush=True)
             print(f"  {episode.name}: grades {found.warned}", file=sys.stderr)
             lists += [f"| {episode.name} | {' | '.join(map(str, one))} |" for one in found.others]
         print("\n| replay | day | grade | product | rests on | strongest evidence |\n|---|---|---|---|---|---|")

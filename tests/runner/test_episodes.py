@@ -34,7 +34,7 @@ episodes = load()
     ("name", "first", "last", "by"),
     [
         # Every day of these weeks would say the same: weeks ripen once a week.
-        ("hoverboards", dt.date(2015, 9, 5), dt.date(2015, 11, 7), dt.date(2015, 10, 31)),
+        ("hoverboards", dt.date(2015, 9, 26), dt.date(2015, 10, 31), dt.date(2015, 10, 31)),
         ("fireworks", dt.date(2020, 5, 3), dt.date(2020, 7, 5), dt.date(2020, 7, 5)),
         ("ethylene-oxide", dt.date(2020, 9, 7), dt.date(2020, 10, 31), dt.date(2020, 10, 31)),
     ],
