@@ -125,6 +125,7 @@ def window(chart: Any, panel: Panel, rows: slice, now: int, *, first: int, run_i
         spread = np.ones(todo.size)
         if chart.dispersion != "poisson":
             spread = in_control.dispersion(y, weight, found.mean, x.shape[1])
+            spread += in_control.dispersion_allowance(spread, y.sum(axis=0), known[todo])
         predicted, standard = found.predict(x_span, offset[todo].T)
         failed = ~found.ok | ~np.isfinite(standard[-1] + spread) | (predicted.max(axis=0) > 1e15)
         reason[todo[failed]] = REASON["no-convergence"]

@@ -20,12 +20,13 @@ __all__ = ["GRID", "STATISTICS", "UNIT", "in_control_tail", "inverse_score", "li
 FloatArray = npt.NDArray[np.float64]
 
 STATISTICS = ("standard", "rossi", "anscombe", "pearson-nb")
-UNIT = 0.125  # of the lattice, in nats
-GRID = 128  # states: up to 16 nats
+UNIT = 0.2  # of the lattice, in nats
+GRID = 80  # states: up to 16 nats
 # Gauss-Hermite rule with four nodes for the error of the log mean.
 _NODES = np.array([-2.3344142183389773, -0.7419637843027258, 0.7419637843027258, 2.3344142183389773])
 _WEIGHTS = np.array([0.045875854768068526, 0.4541241452319315, 0.4541241452319315, 0.045875854768068526])
-_LENGTH = 512  # of the transforms: no wrap-around into the states used
+_RECURSION = 384  # counts up to this one by the recursion of the mass function
+_LENGTH = 256  # of the transforms: no wrap-around into the states used
 
 
 def score(statistic: str, y: FloatArray, mean: FloatArray, alpha: FloatArray | float = 0.0) -> FloatArray:
@@ -102,8 +103,30 @@ def in_control_tail(edge: FloatArray, mean: FloatArray, phi: FloatArray, error: 
     out = np.zeros((len(mean), GRID + 1))
     for node, weight in zip(_NODES, _WEIGHTS, strict=True):
         actual = mean * np.exp(error * node - 0.5 * error**2)
-        out += weight * _tail_of_chain(thresholds.negative_binomial_tail(edge, actual[:, None], phi[:, None]), steps)
+        out += weight * _tail_of_chain(_survival(edge, actual, phi), steps)
     return np.minimum(out, 1.0)
+
+
+def _survival(edge: FloatArray, mean: FloatArray, phi: FloatArray) -> FloatArray:
+    """Return P(Y >= edge) for whole ``edge`` of shape (cells, n): sums of the mass function where all edges are small."""
+    out = np.empty(edge.shape)
+    small = (mean < _RECURSION / 8.0) & (edge[:, -1] < _RECURSION)
+    rows = np.flatnonzero(~small)
+    out[rows] = thresholds.negative_binomial_tail(edge[rows], mean[rows, None], phi[rows, None])
+    rows = np.flatnonzero(small)
+    if rows.size:
+        m, over = mean[rows], phi[rows] - 1.0
+        tail = np.empty((_RECURSION + 1, rows.size))
+        with np.errstate(divide="ignore", under="ignore"):
+            mass = np.exp(np.where(over > 1e-9, -m * np.log1p(over) / np.where(over > 1e-9, over, 1.0), -m))
+            for count in range(_RECURSION):
+                tail[count] = mass
+                mass = mass * ((m + count * over) / ((count + 1.0) * phi[rows]))
+        tail[_RECURSION] = thresholds.negative_binomial_tail(np.full(rows.size, float(_RECURSION)), m, phi[rows])
+        tail = np.minimum(np.cumsum(tail[::-1], axis=0)[::-1], 1.0).T
+        at = np.clip(edge[rows], 0, _RECURSION).astype(np.intp)
+        out[rows] = np.where(edge[rows] <= 0, 1.0, np.take_along_axis(tail, at, axis=1))
+    return out
 
 
 def _tail_of_chain(over: FloatArray, steps: int) -> FloatArray:

@@ -32,11 +32,12 @@ __all__ = ["Ewma"]
 FloatArray = npt.NDArray[np.float64]
 
 _REASON = {text: number for number, text in enumerate(REASONS)}
-# Baseline, shortest baseline with and without season, by frequency: two years (three of the coarse ones), a year, about half a year.
-_BY_FREQUENCY = {"day": (728, 364, 91), "week": (104, 52, 26), "4-week": (39, 13, 12), "month": (36, 12, 11)}
+# Baseline, shortest baseline with and without season, by frequency: five years (three of days), a year, about half a year.
+_BY_FREQUENCY = {"day": (1095, 364, 91), "week": (260, 52, 26), "4-week": (65, 13, 12), "month": (60, 12, 11)}
 _BLOCK = 256  # series worked on at a time
 _WIDTH = 8  # columns are worked on in multiples of a vector register
 _DAYS_PER_YEAR = 365.2425
+_TREND_PER_YEAR = 0.3  # prior standard deviation of the log mean's change in a year
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,14 @@ class Ewma:
     guard_periods : int
         Periods between the baseline and the sum.
     baseline_periods : int or None
-        Length of the baseline. None: two years of weeks or days, three of months or blocks.
+        Length of the baseline. None: five years, three of days.
     min_baseline : int or None
         Periods with data that a baseline needs. None: a year with harmonics, else about half a year (91 days).
     harmonics : int
         Pairs of sine and cosine of the year in the log mean.
+    trend : bool
+        Linear trend of the log mean, learnt from the baseline and carried on to the sum; drawn to none as by a normal prior with a
+        standard deviation of 30 % a year.
     reweight_threshold : float
         Standardised Anscombe residual that no baseline count may exceed in influence.
     typical_dispersion, typical_strength : float
@@ -71,12 +75,13 @@ class Ewma:
 
     name: ClassVar[str] = "ewma"
 
-    smoothing: float = parameter(0.2, minimum=0.01, maximum=1.0, unit="weight of the judged period")
+    smoothing: float = parameter(0.4, minimum=0.01, maximum=1.0, unit="weight of the judged period")
     run_in: int | None = parameter(None, minimum=1, maximum=400, kind=int, optional=True, unit="periods")
     guard_periods: int = parameter(0, minimum=0, unit="periods")
     baseline_periods: int | None = parameter(None, minimum=8, kind=int, optional=True, unit="periods")
     min_baseline: int | None = parameter(None, minimum=8, kind=int, optional=True, unit="periods")
-    harmonics: int = parameter(1, minimum=0, maximum=3, unit="pairs")
+    harmonics: int = parameter(2, minimum=0, maximum=3, unit="pairs")
+    trend: bool = parameter(default=True)
     reweight_threshold: float = parameter(2.58, above=0.0, unit="standard deviations")
     typical_dispersion: float = parameter(1.5, minimum=1.0, maximum=100.0, unit="variance / mean")
     typical_strength: float = parameter(4.0, minimum=2.0, maximum=1000.0, unit="degrees of freedom")
@@ -133,14 +138,16 @@ class Ewma:
             check(self, ["population_offset needs a panel with exposure, got none"])
         judged = positions_of(panel, periods, self.name)
         out = empty_signals(panel, judged, self.name, self.hash)
-        design = _design(panel.periods, self.harmonics)
+        design = _design(panel.periods, self.harmonics, trend=self.trend)
         for column, now in enumerate(judged.tolist()):
             first = now + 1 - self._terms()
             past = slice(max(first - self.guard_periods - length, 0), max(first - self.guard_periods, 0))
+            local = design.copy()
+            local[:, 1 + 2 * self.harmonics :] -= design[now, 1 + 2 * self.harmonics :]
             for start in range(0, len(panel.index), _BLOCK):
                 rows = np.arange(start, min(start + _BLOCK, len(panel.index)))
                 rows = np.concatenate([rows, np.full(-rows.size % _WIDTH, rows[0], dtype=rows.dtype)])
-                self._judge(panel, design, out, column, rows=rows, now=now, past=past, shortest=shortest)
+                self._judge(panel, local, out, column, rows=rows, now=now, past=past, shortest=shortest)
         return out
 
     def _judge(
@@ -217,8 +224,9 @@ class Ewma:
 
         rest, expected = _sum(weight[:-1], y[:-1]), mean[-1]
         p = p_value(y[-1], np.ones(y.shape[1], np.bool_))
+        guess = (weighted_sum.critical_value(self.alpha, given[len(given) // 2]) - rest) / self.smoothing
         upper = largest_not_significant(
-            lambda newest, cells: p_value(newest, cells) <= self.alpha, np.where(np.isfinite(p) & (weight[-1] > 0), y[-1] + 1.0, np.nan)
+            lambda newest, cells: p_value(newest, cells) <= self.alpha, np.where(np.isfinite(p) & (weight[-1] > 0), guess, np.nan)
         )
         middle = phi[len(phi) // 2]
         own = np.broadcast_to(design[-1][:, None], slopes.shape)
@@ -254,13 +262,15 @@ def _form(x: FloatArray, covariance: FloatArray) -> FloatArray:
     return np.maximum(out, 0.0)
 
 
-def _design(periods: pd.PeriodIndex, harmonics: int) -> FloatArray:
-    """Return 1 and the harmonics of the year at the middle of each period."""
+def _design(periods: pd.PeriodIndex, harmonics: int, *, trend: bool) -> FloatArray:
+    """Return 1, the harmonics of the year at the middle of each period, and time in units of its prior."""
     start, end = (np.asarray(time.to_numpy()).astype("datetime64[h]").astype(np.float64) for time in (periods.start_time, periods.end_time))
     degrees = 360.0 * (start + end) / 48.0 / _DAYS_PER_YEAR
     columns = [np.ones(len(periods))]
     for number in range(1, harmonics + 1):
         columns += [special.cosdg(number * degrees), special.sindg(number * degrees)]
+    if trend:
+        columns.append(_TREND_PER_YEAR * degrees / 360.0)
     return np.stack(columns, axis=1)
 
 

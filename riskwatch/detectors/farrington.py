@@ -118,8 +118,9 @@ class Farrington:
         """
         frequency = baselines.frequency_of(panel.periods)
         half = _HALF_WINDOW[frequency] if self.half_window is None else self.half_window
-        if 2 * half + 1 > baselines.PERIODS_PER_YEAR[frequency]:
-            check(self, [f"half_window must leave the windows of two years apart (a {frequency} year), got {half}"])
+        year = baselines.PERIODS_PER_YEAR[frequency]
+        if 2 * half + 1 > year:
+            check(self, [f"half_window must be <= {(year - 1) // 2} for a {frequency} year of {year} periods, got {half}"])
         method = Method(
             years=self.years_back,
             min_years=self._years(),

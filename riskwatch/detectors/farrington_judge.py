@@ -25,7 +25,7 @@ FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
 _REASON = {text: number for number, text in enumerate(REASONS)}
-_BLOCK = 512  # series worked on at a time: the matrices of a block stay in the processor's cache
+_BLOCK = 1024  # series worked on at a time: enough that numpy's calls cost little, few enough for the processor's cache
 
 
 @dataclass(frozen=True)
@@ -84,11 +84,11 @@ class _Target:
     rows: npt.NDArray[np.intp]
     windows: list[slice]
     season: slice
-    layout: Layout | None
+    layout: Layout
 
     @classmethod
     def of(cls, design: BaselineDesign, time: FloatArray, first: int) -> _Target:
-        layout = Layout.of(design.starts, time[design.rows] - time[design.now]) if len(design.rows) else None
+        layout = Layout.of(design.starts, time[design.rows] - time[design.now])
         windows = [slice(window.start - first, window.stop - first) for window in design.windows]
         season = slice(int(design.starts[-1]) if len(design.starts) else 0, None)
         return cls(design.now - first, design.rows - first, windows, season, layout)
@@ -177,7 +177,7 @@ def _block(panel: Panel, where: slice, span: slice, *, offset: bool) -> _Block:
 
 def _judge(block: _Block, target: _Target, method: Method) -> tuple[FloatArray | npt.NDArray[np.uint8], ...]:
     """Judge one period of a block; return expected, lower, upper, p-value and reason."""
-    now, layout = target.now, target.layout
+    now = target.now
     observed, usable, exposure, share = block.observed, block.usable, block.exposure, block.share
     series = observed.shape[1]
     y_now = observed[now]
@@ -192,13 +192,13 @@ def _judge(block: _Block, target: _Target, method: Method) -> tuple[FloatArray |
     reason[(recent < method.limit_cases) & (reason == 0)] = _REASON["too-few-cases"]
     if usable is None:
         years = np.full(series, sum(window.stop > window.start for window in target.windows))
-        season = np.full(series, layout is not None)
+        season = np.full(series, target.rows.size > 0)
     else:
         years = np.zeros(series, np.int64)
         for window in target.windows:
             years += usable[window].any(axis=0)
         season = np.zeros(series, np.bool_)
-        if layout is not None:
+        if target.rows.size:
             season |= usable[target.rows[target.season]].any(axis=0)
     # Too short a history outranks too few cases: it says what will not change by waiting for the next case.
     waiting = (reason == 0) | (reason == _REASON["too-few-cases"]) | (reason == _REASON["unripe"])
@@ -206,7 +206,7 @@ def _judge(block: _Block, target: _Target, method: Method) -> tuple[FloatArray |
 
     results = tuple(np.full(series, np.nan) for _ in range(4))
     todo = np.flatnonzero(reason == 0)
-    if layout is None or not todo.size:
+    if not target.rows.size or not todo.size:
         return (*results, reason)
     if usable is None:
         groups = [(todo, False)]
@@ -218,7 +218,7 @@ def _judge(block: _Block, target: _Target, method: Method) -> tuple[FloatArray |
         if not group.size:
             continue
         chosen = np.concatenate([group, np.full(-group.size % 8, group[0], dtype=group.dtype)])
-        judgement, failed = _judge_group(block, target, method, chosen, years[chosen], gappy=gappy)
+        judgement, failed = _judge_group(block, target, method, (chosen, years[chosen]), gappy=gappy)
         reason[chosen[failed]] = _REASON["no-convergence"]
         for result, values in zip(results, judgement, strict=True):
             result[chosen] = np.where(failed, np.nan, values)
@@ -226,9 +226,10 @@ def _judge(block: _Block, target: _Target, method: Method) -> tuple[FloatArray |
 
 
 def _judge_group(
-    block: _Block, target: _Target, method: Method, chosen: npt.NDArray[np.intp], years: npt.NDArray[np.int64], *, gappy: bool
+    block: _Block, target: _Target, method: Method, group: tuple[npt.NDArray[np.intp], npt.NDArray[np.int64]], *, gappy: bool
 ) -> tuple[tuple[FloatArray, ...], BoolArray]:
-    """Judge some series of a block; return expected, lower, upper and p-value, and where no fit was found."""
+    """Judge some series of a block (positions, years); return expected, lower, upper and p-value, and where no fit was found."""
+    chosen, years = group
     whole = chosen.size == block.observed.shape[1] and bool((np.diff(chosen) == 1).all())
 
     def cut(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -242,8 +243,8 @@ def _judge_group(
         present, y = here.astype(np.float64), np.where(here, y, 0.0)
         exposure = None if exposure is None else np.where(here, exposure, 1.0)
     counts = Counts.of(target.layout, y, present, exposure)
-    known = (block.observed, block.exposure, block.share, block.error)
-    now = _Now(*(None if part is None else part[target.now, chosen] for part in known))
+    known = (None if part is None else part[target.now, chosen] for part in (block.exposure, block.share, block.error))
+    now = _Now(block.observed[target.now, chosen], *known)
     prediction = predict(counts, method.rules, now.exposure, years)
     judgement = _limits(prediction, counts, now, method)
     failed = ~np.isfinite(prediction.eta + prediction.error + prediction.phi) | ~np.isfinite(judgement[2] + judgement[3])
@@ -269,4 +270,4 @@ def _limits(prediction: Prediction, counts: Counts, now: _Now, method: Method) -
 def _season_size(counts: Counts, exposure_now: FloatArray | None) -> FloatArray:
     """Return how many judged periods the season's baseline is worth."""
     size = counts.sums.size[-1]
-    return size if exposure_now is None else size / exposure_now
+    return np.asarray(size if exposure_now is None else size / exposure_now)

@@ -75,7 +75,7 @@ class GlrPoisson:
     guard_periods: int = parameter(0, minimum=0, unit="periods")
     baseline_periods: int | None = parameter(None, minimum=4, kind=int, optional=True, unit="periods")
     min_baseline: int | None = parameter(None, minimum=4, kind=int, optional=True, unit="periods")
-    harmonics: int = parameter(1, minimum=0, maximum=4)
+    harmonics: int = parameter(2, minimum=0, maximum=4)
     trend: bool = parameter(default=True)
     coefficient_sd: float | None = parameter(1.0, above=0.0, kind=float, optional=True, unit="log mean")
     population_offset: bool = parameter(default=False)

@@ -56,17 +56,17 @@ def likelihood_ratios(counts: FloatArray, mean: FloatArray, alpha: FloatArray) -
     a, yy, mm = alpha[rows, None, None], y[rows, None, :], m[rows, None, :]
     inside = np.arange(y.shape[1])[None, None, :] >= np.arange(y.shape[1])[None, :, None]
     with np.errstate(all="ignore"):
-        kappa = np.zeros((len(rows), y.shape[1]))
+        kappa = np.where(up, np.log(np.where(up, total / expected, 1.0)), 0.0)[rows]  # that of Poisson counts is near
         rising = np.where(inside, (yy - mm) / (1.0 + a * mm), 0.0).sum(axis=2) > 0
         for _ in range(_NEWTON):
             factor = np.exp(kappa)[:, :, None]
             spread = 1.0 + a * mm * factor
             score = np.where(inside, (yy - mm * factor) / spread, 0.0).sum(axis=2)
             bend = np.where(inside, mm * factor * (1.0 + a * yy) / spread**2, 0.0).sum(axis=2)
-            # From below the root the first steps overshoot where the curve flattens; they are held to a factor of e.
+            # Where the curve is flat a step overshoots; it is held to a factor of e. The last step is good to the last digits.
             step = np.where(rising, np.clip(score / bend, -1.0, 1.0), 0.0)
             kappa = np.maximum(kappa + step, 0.0)
-            if (np.abs(step) <= 1e-14 * (1.0 + kappa)).all():
+            if (np.abs(step) <= 1e-11 * (1.0 + kappa)).all():
                 break
         rise = mm * np.expm1(kappa)[:, :, None] / (1.0 + a * mm)
         terms = yy * kappa[:, :, None] - (yy + 1.0 / a) * np.log1p(a * rise)

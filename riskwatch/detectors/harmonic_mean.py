@@ -19,6 +19,7 @@ _PASSES = 25
 _TOLERANCE = 1e-9
 _STEP = 2.0  # largest change of a log mean's coefficient in one pass
 _EXTRA_CASES = 0.5
+_ROUNDS = 3  # of weights: a large outbreak hides behind the dispersion it makes until it has lost some weight
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,8 +50,8 @@ class HarmonicMean:
 def fit(y: FloatArray, exposure: FloatArray, design: FloatArray, *, threshold: float) -> HarmonicMean:
     """Fit log E(y) = log(exposure) + design @ coefficients.
 
-    Counts whose standardised Anscombe residual s exceeds ``threshold`` have weight (threshold / s)^2 in a second fit, so that no
-    past outbreak counts for more than a residual of that size.
+    Counts whose standardised Anscombe residual s exceeds ``threshold`` have weight (threshold / s)^2 in three further fits, so
+    that no past outbreak counts for more than a residual of that size.
 
     Parameters
     ----------
@@ -65,12 +66,12 @@ def fit(y: FloatArray, exposure: FloatArray, design: FloatArray, *, threshold: f
     raised = np.where(used > 0, y, 0.0) + exposure * spread_out
     freedom = np.add.reduce(used, axis=0) - design.shape[1]
     weight, beta = used, _start(raised, exposure, design)
-    for last in (False, True):
+    for round_ in range(_ROUNDS + 1):
         beta, mean, covariance, converged = _newton(raised, exposure, weight, design, beta)
         with np.errstate(divide="ignore", invalid="ignore"):
             square = np.where(used > 0, weight * (y - mean) ** 2 / mean, 0.0)
             phi = np.add.reduce(square, axis=0) / freedom
-            if not last:
+            if round_ < _ROUNDS:
                 residual = 1.5 * (np.cbrt(y) ** 2 / np.sqrt(np.cbrt(mean)) - np.sqrt(mean)) / np.sqrt(np.fmax(phi, 1.0))
                 weight = np.where((used > 0) & (residual > threshold), (threshold / residual) ** 2, used)
     with np.errstate(divide="ignore", invalid="ignore"):

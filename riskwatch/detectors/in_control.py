@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-__all__ = ["Regression", "design", "dispersion", "fit", "fit_negative_binomial"]
+__all__ = ["Regression", "design", "dispersion", "dispersion_allowance", "fit", "fit_negative_binomial"]
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
-_PASSES = 60
+_PASSES = 100
 _OUTER = 120
 _ETA_LIMIT = 700.0
 _WIDTH = 8  # a lone column would be summed in another order: pad to the width of a vector register
@@ -214,6 +214,21 @@ def dispersion(y: FloatArray, prior: FloatArray, mean: FloatArray, parameters: i
         return np.asarray(np.maximum(total / np.maximum((prior > 0).sum(axis=0) - parameters, 1), 1.0))
 
 
+def dispersion_allowance(phi: FloatArray, cases: FloatArray, known: FloatArray) -> FloatArray:
+    """Return what to add to an estimated dispersion so that tails at about 1 % are right on average over its sampling error.
+
+    For negative binomial counts with variance phi mean, Var(phi) is about phi (6 phi^2 - 6 phi + 1) / cases + 2 phi^2 / n. A tail
+    exp(-c / phi') with c = 5 averages over phi' as if phi' were phi + (c - 2) / 2 Var(phi) / phi.
+
+    Parameters
+    ----------
+    phi, cases, known : array, shape (series,)
+        Dispersion, cases and periods n of the baseline.
+    """
+    variance = phi * (6.0 * phi**2 - 6.0 * phi + 1.0) / np.maximum(cases, 1.0) + 2.0 * phi**2 / np.maximum(known, 1.0)
+    return np.asarray(1.5 * variance / phi)
+
+
 def fit_negative_binomial(y: FloatArray, prior: FloatArray, x: FloatArray, *, offset: FloatArray | None = None) -> Regression:
     """Fit the regression and the dispersion alpha (Var = mean + alpha mean^2) by maximum likelihood, alternating between the two.
 
@@ -241,7 +256,7 @@ def fit_negative_binomial(y: FloatArray, prior: FloatArray, x: FloatArray, *, of
         moved = np.abs(new - alpha[left]) > 1e-11 * alpha[left]
         coefficients[:, left], covariance[:, :, left], mean[:, left], ok[left] = again.coefficients, again.covariance, again.mean, again.ok
         alpha[left] = np.where(new < 1e-7, 0.0, new)
-        left = left[moved & (new >= 1e-7) & again.ok]
+        left = left[(moved | ~again.ok) & (new >= 1e-7)]
     return Regression(coefficients, covariance, mean, alpha, ok)
 
 

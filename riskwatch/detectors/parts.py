@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -55,7 +56,7 @@ class Layout:
     @classmethod
     def of(cls, starts: IntArray, time: FloatArray) -> Layout:
         """Lay out rows at ``time``, shape (n,), whose parts begin at ``starts``, shape (g,)."""
-        bounds = list(zip(starts.tolist(), [*starts[1:].tolist(), len(time)], strict=True))
+        bounds = list(itertools.pairwise([*starts.tolist(), len(time)]))
         part = np.searchsorted(starts, np.arange(len(time)), side="right") - 1
         centre = np.array([time[low:high].mean() for low, high in bounds])
         column = (time - centre[part])[:, None]
@@ -96,11 +97,11 @@ class Layout:
         """Return the sums per part of exp(slope x time), and of these times time and time squared; one exponential a run."""
         ratio = np.exp(self.step * slope)
         power = np.ones_like(slope)
-        sums = [np.zeros_like(slope) for _ in range(3)]
+        sums = np.zeros((3, slope.size))
         table = np.zeros((3, len(self.lengths), slope.size))
         for at in range(self.lengths[-1]):
-            for order, total in enumerate(sums):
-                total += (at * self.step) ** order * power
+            for order in range(3 if at else 1):
+                sums[order] += (at * self.step) ** order * power
             if at + 1 in self.lengths:
                 table[:, self.lengths.index(at + 1)] = sums
             power *= ratio
@@ -118,14 +119,14 @@ class Layout:
 
 def _runs(bounds: list[tuple[int, int]], time: FloatArray) -> tuple[float, tuple[int, ...], IntArray, FloatArray]:
     """Return step, lengths, and length and first time of the runs of each part."""
-    gaps = np.concatenate([np.diff(time[low:high]) for low, high in bounds])
-    step = float(gaps.min(initial=np.inf)) if gaps.size else 1.0
+    gaps = np.concatenate([np.empty(0), *(np.diff(time[low:high]) for low, high in bounds)])
+    step = float(gaps.min()) if gaps.size else 1.0
     runs: list[list[tuple[int, float]]] = []
     for low, high in bounds:
         cuts = [low, *(low + 1 + np.flatnonzero(np.abs(np.diff(time[low:high]) - step) > 1e-9)).tolist(), high]
-        runs.append([(end - start, float(time[start])) for start, end in zip(cuts[:-1], cuts[1:], strict=True)])
+        runs.append([(end - start, float(time[start])) for start, end in itertools.pairwise(cuts)])
     lengths = tuple(sorted({0, *(length for part in runs for length, _ in part)}))
-    shape = (len(runs), max(map(len, runs)))
+    shape = (len(runs), max(map(len, runs), default=0))
     index, first = np.zeros(shape, np.intp), np.zeros((*shape, 1))
     for at, part in enumerate(runs):
         index[at, : len(part)] = [lengths.index(length) for length, _ in part]
@@ -167,7 +168,8 @@ class Sums:
     surprise: FloatArray  # y (log y - log exposure), the part of the deviance that no fit changes
     present: FloatArray  # weights
 
-    def parts(self) -> list[FloatArray]:
+    def each(self) -> list[FloatArray]:
+        """Return all of them, in order."""
         return [getattr(self, item.name) for item in fields(self)]
 
 
@@ -206,10 +208,13 @@ class Counts:
         shape = (len(layout.bounds), y.shape[1])
         base = product(present, exposure)
         size = np.broadcast_to(layout.rows[:, None], shape) if base is None else layout.sums(base)
-        found = size if exposure is None else np.broadcast_to(layout.rows[:, None], shape) if present is None else layout.sums(present)
+        found = size
+        if exposure is not None:
+            found = np.broadcast_to(layout.rows[:, None], shape) if present is None else layout.sums(present)
         cells = (_masked(part, present) for part in _per_cell(y, exposure))
-        powers = (1, 2, 1, 0)
-        sums = Sums(size, *(moment for part, power in zip(cells, powers, strict=True) for moment in layout.moments(part, power)), found)
+        moments = [layout.moments(part, power) for part, power in zip(cells, (1, 2, 1, 0), strict=True)]
+        cases, start, work, surprise = moments
+        sums = Sums(size, cases[0], cases[1], start[0], start[1], start[2], work[0], work[1], surprise[0], found)
         spread = None
         if exposure is None:
             away = y.copy()
@@ -227,7 +232,7 @@ class Counts:
         def maybe(part: FloatArray | None) -> FloatArray | None:
             return None if part is None else take(part)
 
-        sums = Sums(*(take(part) for part in self.sums.parts()))
+        sums = Sums(*(take(part) for part in self.sums.each()))
         return Counts(self.layout, take(self.y), maybe(self.present), maybe(self.exposure), sums, take(self.freedom), maybe(self.spread))
 
     def weighted(self, weights: Weights | None) -> Sums:
@@ -238,15 +243,16 @@ class Counts:
         exposure = None if self.exposure is None else self.exposure[row, column]
         time = self.layout.column[row, 0]
         y, start, work, surprise = _per_cell(self.y[row, column], exposure)
-        size = np.ones_like(y) if exposure is None else exposure
-        cells = (size, y, y * time, start, start * time, start * time**2, work, work * time, surprise, np.ones_like(y))
+        one = np.ones(y.shape)
+        cells = (one if exposure is None else exposure, y, y * time, start, start * time, start * time**2, work, work * time, surprise, one)
         changes = (self.at_parts(row, column, less * cell) for cell in cells)
-        return Sums(*(weights.factor * (part + change) for part, change in zip(self.sums.parts(), changes, strict=True)))
+        return Sums(*(weights.factor * (part + change) for part, change in zip(self.sums.each(), changes, strict=True)))
 
     def at_parts(self, row: IntArray, column: IntArray, values: FloatArray) -> FloatArray:
         """Return the sums per part, shape (g, series), of values at some cells."""
         shape = self.sums.cases.shape
-        return np.bincount(self.layout.part[row] * shape[1] + column, values, minlength=shape[0] * shape[1]).reshape(shape)
+        key = self.layout.part[row] * shape[1] + column
+        return np.asarray(np.bincount(key, values, minlength=shape[0] * shape[1]), dtype=np.float64).reshape(shape)
 
 
 def _per_cell(y: FloatArray, exposure: FloatArray | None) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:

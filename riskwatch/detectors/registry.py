@@ -29,10 +29,10 @@ _BUILT_IN = {
     "ewma": "riskwatch.detectors.ewma:Ewma",
     "farrington": "riskwatch.detectors.farrington:Farrington",
     "farrington-flexible": "riskwatch.detectors.farrington_flexible:FarringtonFlexible",
-    "new-event": "riskwatch.detectors.new_event:NewEvent",
-    "sequential-nb": "riskwatch.detectors.sequential_nb:SequentialNB",
     "glr-nb": "riskwatch.detectors.glr:GlrNegativeBinomial",
     "glr-poisson": "riskwatch.detectors.glr:GlrPoisson",
+    "new-event": "riskwatch.detectors.new_event:NewEvent",
+    "sequential-nb": "riskwatch.detectors.sequential_nb:SequentialNB",
 }
 
 

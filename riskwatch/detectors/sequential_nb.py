@@ -2,73 +2,124 @@
 
 Sources
 -------
-Quasi-likelihood regression with past outbreaks down-weighted: Farrington et al. (1996), J. R. Statist. Soc. A 159(3), 547-563; Noufaily
-et al. (2013), Statistics in Medicine 32(7), 1206-1222.
-Scan of the newest periods: Glaz, Naus, Wallenstein (2001), Scan Statistics; Tango, Takahashi, Kohriyama (2011), Biometrics 67(1), 106-115.
-Empirical Bayes of the dispersion: DerSimonian & Laird (1986), Controlled Clinical Trials 7(3), 177-188.
+Regression on the past, outbreaks down-weighted: Farrington et al. (1996), J. R. Statist. Soc. A 159(3), 547-563; Noufaily et al. (2013),
+Statistics in Medicine 32(7), 1206-1222.
+Windows that end now: Glaz, Naus, Wallenstein (2001), Scan Statistics; Tango, Takahashi, Kohriyama (2011), Biometrics 67(1), 106-115.
+Level of the smallest of several tail probabilities: Berk & Jones (1978), Scand. J. Statist. 5(3), 158-162.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import special
 
-from riskwatch.detectors import nb_regression
 from riskwatch.detectors.baselines import PERIODS_PER_YEAR, frequency_of
-from riskwatch.detectors.nb_regression import Pairs, pairs_of
+from riskwatch.detectors.nb_baseline import Baseline, estimate_baseline, shrunken_dispersion
+from riskwatch.detectors.nb_regression import pairs_of
 from riskwatch.detectors.parameters import check, fingerprint, parameter
-from riskwatch.detectors.seasonal_design import SeasonalDesign, seasonal_design
+from riskwatch.detectors.seasonal_design import seasonal_design
 from riskwatch.detectors.signals import REASONS, Signals
 from riskwatch.detectors.support import empty_signals, positions_of
-from riskwatch.detectors.thresholds import negative_binomial_quantile, negative_binomial_tail, thinned
+from riskwatch.detectors.thresholds import negative_binomial_quantile, thinned
 from riskwatch.detectors.windows import Windows
 from riskwatch.panel import Panel
 
 __all__ = ["SequentialNB"]
 
 FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.intp]
 
 _REASON = {text: number for number, text in enumerate(REASONS)}
-_BLOCK = 256  # series worked on at a time, always: every series is summed by the same instructions whatever its neighbours
-# Guard, and history in years.
+# Series worked on at a time; the last block is filled up, so that every series is summed by the same instructions.
+_BLOCK = 128
+# Guard in periods and history in years.
 _BY_FREQUENCY = {"day": (14, 5), "week": (6, 10), "4-week": (2, 10), "month": (2, 10)}
+_WEEKDAY_COST = 6.0
+_DRIFT = (0.5, 1.0, 2.0)  # years over which the level may differ from that before
 
 
 @dataclass(frozen=True, eq=False)
-class _Baseline:
-    """What the history says, per series: means of the newest periods, squared error of their log, dispersion and its freedom."""
+class _Now:
+    """One judged period: arrays (period, series) of the newest periods, the judged one first, and the positions of the baseline."""
 
-    means: FloatArray
-    variance: FloatArray
-    phi: FloatArray
-    freedom: FloatArray
+    newest: IntArray
+    rows: IntArray
+    usable: BoolArray
+    share: FloatArray
+    error: FloatArray
 
 
 @dataclass(frozen=True)
 class SequentialNB:
+    """Regression on level, trend and season; evidence over windows of one to three periods at a joint level.
+
+    Siblings (all series of the panel) decide how far the dispersion of a series with little history is drawn to the common one: the
+    result of a series depends a little on the panel it is in.
+
+    Parameters
+    ----------
+    alpha : float
+        One-sided level of the alarm.
+    windows : int
+        Longest window: 1, 2 or 3 periods.
+    penalty_two, penalty_three : float
+        By how much evidence of the longer windows is discounted: their tail probability is multiplied by exp(penalty).
+    history_periods : int or None
+        Newest periods of the baseline. None: ten years, of days five.
+    half_life : float or None
+        Age at which a past period counts half. None: all count alike.
+    guard_periods : int or None
+        Periods before the judged one that are kept out of the baseline. None: 6 weeks, 2 months, 2 blocks, 14 days.
+    harmonics : int
+        Most waves a year; the data say how much of each is kept.
+    moving_season : bool
+        Let the waves change in the course of the years.
+    year_match : {"calendar", "fixed"}
+        The season follows the calendar's year, or a year with a fixed number of periods.
+    drift : bool
+        Let the level of the newest half, one and two years differ from that before.
+    trend_cost, season_cost, moving_cost, drift_cost : float
+        Wald statistic that the trend, a wave (two coefficients), its change and a step of the level must exceed; above it a term keeps
+        1 - cost / statistic of its estimate.
+    reweight_threshold : float
+        Normal score above which a past period, or a pair of them, is down-weighted as an outbreak.
+    covariate_sd : float
+        Standard deviation of the coefficients of the panel's covariates before any data.
+    zero_floor : float
+        Cases spread over the baseline, so that no expected count is 0.
+    population_offset : bool
+        Model the rate per exposure and not the count.
+    min_share : float
+        A period of which a smaller share has been reported is not judged (reason "unripe").
+    """
+
     name: ClassVar[str] = "sequential-nb"
 
     alpha: float = parameter(0.005, above=0.0, below=0.5, unit="probability")
-    history_periods: int | None = parameter(None, minimum=2, kind=int, optional=True, unit="periods")
+    windows: int = parameter(3, minimum=1, maximum=3, unit="periods")
+    penalty_two: float = parameter(1.0, above=0.0, maximum=50.0, unit="nats")
+    penalty_three: float = parameter(2.0, above=0.0, maximum=50.0, unit="nats")
+    history_periods: int | None = parameter(None, minimum=4, kind=int, optional=True, unit="periods")
+    half_life: float | None = parameter(None, above=0.0, kind=float, optional=True, unit="years")
     guard_periods: int | None = parameter(None, minimum=2, kind=int, optional=True, unit="periods")
-    harmonics: int = parameter(2, minimum=0, maximum=2)
-    penalty_two: float = parameter(0.7, minimum=0.0, maximum=50.0, unit="nats")
-    penalty_three: float = parameter(1.4, minimum=0.0, maximum=50.0, unit="nats")
-    windows: int = parameter(3, minimum=1, maximum=3)
-    reweight_threshold: float = parameter(2.58, above=0.0, unit="standard deviations")
+    harmonics: int = parameter(2, minimum=0, maximum=2, unit="waves a year")
+    moving_season: bool = parameter(default=False)
+    year_match: Literal["calendar", "fixed"] = parameter("calendar", choices=("calendar", "fixed"))
     trend_cost: float = parameter(1.0, minimum=0.0)
     season_cost: float = parameter(2.0, minimum=0.0)
-    half_life: float | None = parameter(None, above=0.0, kind=float, optional=True, unit="years")
+    drift: bool = parameter(default=True)
+    drift_cost: float = parameter(4.0, minimum=0.0)
+    moving_cost: float = parameter(4.0, minimum=0.0)
+    reweight_threshold: float = parameter(2.58, above=0.0, unit="standard deviations")
     covariate_sd: float = parameter(0.5, above=0.0, unit="log mean")
     zero_floor: float = parameter(0.5, above=0.0, maximum=10.0, unit="cases")
-    min_share: float = parameter(0.3, minimum=0.0, maximum=1.0, unit="share")
     population_offset: bool = parameter(default=False)
+    min_share: float = parameter(0.3, above=0.0, maximum=1.0, unit="share")
 
     def __post_init__(self) -> None:
         check(self)
@@ -79,9 +130,12 @@ class SequentialNB:
         return fingerprint(self, version=1)
 
     def _shape(self, frequency: str) -> tuple[int, int]:
+        """Return guard and history in periods."""
         guard, years = _BY_FREQUENCY[frequency]
-        guard = guard if self.guard_periods is None else self.guard_periods
-        return guard, years * PERIODS_PER_YEAR[frequency] if self.history_periods is None else self.history_periods
+        return (
+            guard if self.guard_periods is None else self.guard_periods,
+            years * PERIODS_PER_YEAR[frequency] if self.history_periods is None else self.history_periods,
+        )
 
     def min_periods(self, frequency: str) -> int:
         """Return how many periods, the judged one included, a panel must have; with fewer nothing is judged."""
@@ -89,10 +143,28 @@ class SequentialNB:
         return min(PERIODS_PER_YEAR[frequency], history) + guard + 1
 
     def detect(self, panel: Panel, periods: pd.PeriodIndex | None = None) -> Signals:
-        judged = positions_of(panel, periods, self.name)
+        """Judge each of ``periods`` (default: the newest) with what came before it.
+
+        Parameters
+        ----------
+        panel : Panel
+            Its covariates, if any, enter the regression; past periods that are not complete stay out of the baseline.
+        periods : PeriodIndex, optional
+            Periods of the panel.
+
+        Returns
+        -------
+        Signals
+
+        Raises
+        ------
+        DetectorError
+            If a period is not in the panel, its frequency is not supported, or an offset is asked for and there is no exposure.
+        """
         frequency_of(panel.periods)
         if self.population_offset and panel.exposure is None:
             check(self, ["population_offset needs a panel with exposure, got none"])
+        judged = positions_of(panel, periods, self.name)
         out = empty_signals(panel, judged, self.name, self.hash)
         observed = np.ascontiguousarray(panel.observed.T)
         exposure = np.ascontiguousarray(panel.exposure.T) if self.population_offset and panel.exposure is not None else None
@@ -104,158 +176,110 @@ class SequentialNB:
             out.alarm[...] = out.observed > out.upper
         return out
 
-    def _judge(self, panel, observed, exposure, now):
+    def _judge(
+        self, panel: Panel, observed: FloatArray, exposure: FloatArray | None, now: int
+    ) -> tuple[tuple[FloatArray, ...], npt.NDArray[np.uint8]]:
+        """Judge one period; return (expected, lower, upper, p) and the reasons."""
         frequency = frequency_of(panel.periods)
-        guard, history = self._shape(frequency)
-        series = observed.shape[1]
         year = PERIODS_PER_YEAR[frequency]
-        reason = np.zeros(series, np.uint8)
-        share, error = np.ones((3, series)), np.zeros((3, series))
-        rows = np.arange(max(now - guard - history, 0), max(now - guard, 0))
-        newest = np.arange(now, max(now - 3, -1), -1)
-        usable = np.isfinite(observed[: now + 1])
+        guard, history = self._shape(frequency)
+        at = _now(panel, observed, exposure, now, guard=guard, history=history)
+        reason = np.zeros(observed.shape[1], np.uint8)
+        known = np.add.reduce(at.usable[at.rows], axis=0)
+        span = np.where(known > 0, len(at.rows) - at.usable[at.rows].argmax(axis=0), 0) if len(at.rows) else known
+        needed = min(year, history)
+        # A series may begin a little after the panel and have gaps, but not miss half of the least history.
+        reason[(now + 1 < self.min_periods(frequency)) | (span < 0.97 * needed) | (known < 0.5 * needed)] = _REASON["too-short"]
+        reason[at.share[0] < self.min_share] = _REASON["unripe"]
+        reason[np.isnan(observed[now])] = _REASON["missing"]
         if exposure is not None:
-            usable &= exposure[: now + 1] > 0
             reason[exposure[now] == 0] = _REASON["no-exposure"]
             reason[np.isnan(exposure[now])] = _REASON["missing"]
-        if panel.completeness is not None:
-            share[: len(newest)] = panel.completeness.share[:, newest].T
-            error[: len(newest)] = panel.completeness.error[:, newest].T
-            usable[rows] &= panel.completeness.share[:, rows].T >= 1.0
-            reason[(share[0] < self.min_share) & (reason == 0)] = _REASON["unripe"]
-        reason[np.isnan(observed[now]) & (reason == 0)] = _REASON["missing"]
-        history_usable = usable[rows]
-        known = history_usable.sum(axis=0)
-        span = np.where(known > 0, len(rows) - history_usable.argmax(axis=0), 0) if len(rows) else np.zeros(series)
-        needed = min(year, history)
-        reason[((now + 1 < self.min_periods(frequency)) | (span < 0.97 * needed) | (known < 0.5 * needed)) & (reason == 0)] = _REASON["too-short"]
-        results = tuple(np.full(series, np.nan) for _ in range(4))
+        results = tuple(np.full(observed.shape[1], np.nan) for _ in range(4))
         todo = np.flatnonzero(reason == 0)
-        if not todo.size:
-            return results, reason
+        if todo.size:
+            found = self._estimate(panel, observed, exposure, at, todo=todo, years=span / year)
+            for result, values in zip(results, self._limits(observed, at, todo, found), strict=True):
+                result[todo] = values
+        return results, reason
+
+    def _estimate(
+        self, panel: Panel, observed: FloatArray, exposure: FloatArray | None, at: _Now, *, todo: IntArray, years: FloatArray
+    ) -> Baseline:
+        """Return the baselines of the series ``todo``, their means in cases."""
         given = panel.covariates
+        now = int(at.newest[0])
         design = seasonal_design(
-            panel.periods, now, harmonics=self.harmonics, covariates=None if given is None else given.values, covariate_sd=self.covariate_sd
+            panel.periods[: now + 1],
+            waves=self.harmonics,
+            moving=self.moving_season,
+            drift=_DRIFT if self.drift else (),
+            match=self.year_match,
+            covariates=None if given is None else given.values[:, : now + 1],
+            covariate_sd=self.covariate_sd,
         )
-        pairs = pairs_of(design.columns[rows])
-        time = design.columns[rows, 1]
-        decay = np.ones(len(rows)) if self.half_life is None else 0.5 ** (-time / self.half_life)
+        pairs = pairs_of(design.columns[at.rows])
+        decay = np.ones(len(at.rows)) if self.half_life is None else 0.5 ** (-design.columns[at.rows, 1] / self.half_life)
+        costs = {"trend": self.trend_cost, "wave-1": self.season_cost, "wave-2": self.season_cost, "weekday": _WEEKDAY_COST}
+        costs |= {"moving-1": self.moving_cost, "moving-2": self.moving_cost} | {f"drift-{years:g}": self.drift_cost for years in _DRIFT}
         parts = []
         for start in range(0, len(todo), _BLOCK):
             chosen = todo[start : start + _BLOCK]
-            padded = np.concatenate([chosen, np.full(_BLOCK - chosen.size, chosen[0], dtype=chosen.dtype)])
-            prior = history_usable[:, padded] * decay[:, None]
-            y = np.where(prior > 0, observed[rows[:, None], padded], 0.0)
-            size = None if exposure is None else np.where(prior > 0, exposure[rows[:, None], padded], 1.0)
-            applies = None if given is None or given.applies is None else given.applies[:, padded]
-            found = self._baseline(y, prior, size, design, pairs, design.columns[newest], span[padded] / year, applies)
+            cell = np.ix_(at.rows, np.concatenate([chosen, np.full(_BLOCK - chosen.size, chosen[0])]))
+            weight = at.usable[cell] * decay[:, None]
+            found = estimate_baseline(
+                np.where(weight > 0, observed[cell], 0.0),
+                weight,
+                None if exposure is None else np.where(weight > 0, exposure[cell], 1.0),
+                design,
+                pairs=pairs,
+                newest=design.columns[at.newest],
+                years=years[cell[1][0]],
+                costs=costs,
+                threshold=self.reweight_threshold,
+                floor=self.zero_floor,
+                applies=None if given is None or given.applies is None else given.applies[:, cell[1][0]],
+            )
             parts.append([part[..., : chosen.size] for part in (found.means, found.variance, found.phi, found.freedom)])
         means, variance, phi, freedom = (np.concatenate(part, axis=-1) for part in zip(*parts, strict=True))
         if exposure is not None:
-            means = means * exposure[newest[:, None], todo]
-        numbers = self._limits(observed, usable, newest, todo, means, variance, phi, freedom, share[:, todo], error[:, todo])
-        for result, values in zip(results, numbers, strict=True):
-            result[todo] = values
-        return results, reason
+            means = means * exposure[at.newest[:, None], todo]
+        return Baseline(means, variance, phi, freedom)
 
-    def _baseline(self, y, prior, size, design: SeasonalDesign, pairs: Pairs, newest, years, applies) -> _Baseline:
-        k, series = len(design.prior_sd), y.shape[1]
-        total = (prior * (1.0 if size is None else size)).sum(axis=0)
-        spread = self.zero_floor / total * (1.0 if size is None else size)
-        y = y + np.where(prior > 0, spread, 0.0)
-        offset = None if size is None else np.log(size)
-        start = np.zeros((k, series))
-        start[0] = np.log((prior * y).sum(axis=0) / total)
-        phi = np.ones(series)
-        robust = prior
-        penalty = self._base_penalty(design, phi, years, applies)
-        fitted = nb_regression.fit(y, robust, pairs, start, penalty=penalty, offset=offset, steps=5, tolerance=1e-3)
-        for turn in range(3):
-            phi, freedom = self._dispersion(y, prior, robust, fitted, penalty, phi)
-            robust = self._weights(y, prior, fitted.mean, phi)
-            base = self._base_penalty(design, phi, years, applies)
-            penalty = base
-            if turn:
-                penalty, begin = nb_regression.shrinkage(fitted.information, full.coefficients, phi, self._groups(design, series), base)
-                fitted = nb_regression.fit(y, robust, pairs, begin, penalty=penalty, offset=offset, steps=2, tolerance=1e-4)
-            else:
-                fitted = full = nb_regression.fit(y, robust, pairs, fitted.coefficients, penalty=penalty, offset=offset, steps=2, tolerance=1e-4)
-        phi, freedom = self._dispersion(y, prior, robust, fitted, penalty, phi)
-        inverse = nb_regression.invert(fitted.information + penalty)
-        variance = np.einsum("i,ijs,j->s", newest[0], inverse, newest[0]) * phi
-        means = np.exp(np.clip(newest @ fitted.coefficients, -700.0, 700.0))
-        return _Baseline(means, variance, phi, freedom)
+    def _limits(self, observed: FloatArray, at: _Now, todo: IntArray, found: Baseline) -> tuple[FloatArray, ...]:
+        """Return expected count, lower and upper limit and p-value."""
+        count = len(at.newest)
+        there = at.usable[at.newest[:, None], todo] & (at.share[:count, todo] >= self.min_share)
+        there[self.windows :] = False
+        phi = shrunken_dispersion(found.phi, found.freedom)
+        means, y, phis = np.zeros((3, todo.size)), np.zeros((3, todo.size)), np.tile(phi, (3, 1))
+        for lag in range(count):
+            reported, thin = thinned(np.where(there[lag], found.means[lag], 0.0), phi, at.share[lag, todo], at.error[lag, todo])
+            means[lag], phis[lag] = reported, np.where(there[lag], thin, phi)
+            y[lag] = np.where(there[lag], observed[at.newest[lag], todo], 0.0)
+        # Windows need one dispersion: that of their sum where periods are reported to different shares.
+        alike = (phis == phi).all(axis=0)
+        common = np.where(alike, phi, np.add.reduce(phis * means, axis=0) / np.add.reduce(means, axis=0))
+        # The error of the expected count is common to the periods of a window; it is charged as for the middle one. The dispersion's own
+        # error widens the tails like that of Student's t beside the normal near its 0.5 % point.
+        common = (common + np.add.reduce(means[:2], axis=0) * found.variance) * (1.0 + 4.0 / found.freedom)
+        windows = Windows((0.0, self.penalty_two, self.penalty_three))
+        p = windows.p_value(y, means, common)
+        upper = windows.largest_quiet(self.alpha, y[1:], means, common)
+        # The search and the p-value tell the same story even where rounding makes the p-value rise with the count.
+        upper = np.where(p <= self.alpha, np.minimum(upper, y[0] - 1.0), np.maximum(upper, y[0]))
+        return means[0], np.minimum(negative_binomial_quantile(self.alpha, means[0], common), upper), upper, p
 
-    def _base_penalty(self, design, phi, years, applies):
-        k = len(design.prior_sd)
-        out = np.zeros((k, k, phi.size))
-        for name, columns in design.groups:
-            shortest = {"trend": 2.5, "harmonic-1": 1.5, "harmonic-2": 2.0}.get(name, 0.0)
-            for at in range(columns.start, columns.stop):
-                out[at, at] = np.where(years >= shortest, phi / design.prior_sd[at] ** 2, 1e12)
-        if applies is not None:
-            columns = dict(design.groups)["covariates"]
-            for at, row in zip(range(columns.start, columns.stop), applies, strict=True):
-                out[at, at] = np.where(row, out[at, at], 1e12)
-        return out
 
-    def _groups(self, design, series):
-        cost = {"trend": self.trend_cost, "harmonic-2": self.season_cost, "harmonic-1": self.season_cost, "weekday": 6.0}
-        named = dict(design.groups)
-        return [(named[name], np.full(series, cost[name])) for name in ("harmonic-2", "harmonic-1", "weekday", "trend") if name in named]
-
-    def _dispersion(self, y, prior, robust, fitted, penalty, phi):
-        mean = fitted.mean
-        value = mean / (mean + 3.0 * phi)
-        inverse = nb_regression.invert(fitted.information + penalty)
-        used = np.einsum("ijs,jis->s", inverse, fitted.information)
-        clean = value * prior
-        whole = (prior * mean).sum(axis=0)
-        leverage = used * (clean * mean).sum(axis=0) / whole
-        top = (value * robust * (y - mean) ** 2 / mean).sum(axis=0)
-        bottom = clean.sum(axis=0) - leverage
-        phi = np.maximum(top / np.maximum(bottom, 1e-9), 0.1)
-        at = np.maximum(phi, 1.0)
-        relative = (clean * value * (2.0 + (6.0 * at**2 - 6.0 * at + 1.0) / (at * mean))).sum(axis=0) / np.maximum(bottom, 1e-9) ** 2
-        return phi, 2.0 / relative
-
-    def _weights(self, y, prior, mean, phi):
-        at = np.maximum(phi, 1.0)
-        rows, columns = np.nonzero((y > mean + 2.0 * np.sqrt(at * mean)) & (prior > 0))
-        tail = negative_binomial_tail(np.round(y[rows, columns]), mean[rows, columns], at[columns])
-        z = -special.ndtri(np.maximum(tail, 1e-300))
-        out = prior.copy()
-        out[rows, columns] *= np.minimum(1.0, (self.reweight_threshold / np.maximum(z, 1e-9)) ** 2)
-        return out
-
-    def _limits(self, observed, usable, newest, todo, means, variance, phi, freedom, share, error):
-        phi = np.maximum(self._shrunken(phi, freedom), 1.0)
-        y = np.where(usable[newest[:, None], todo], observed[newest[:, None], todo], 0.0)
-        there = usable[newest[:, None], todo] & (share[: len(newest)] >= self.min_share)
-        there[0] = True
-        full, y_all = np.zeros((3, todo.size)), np.zeros((3, todo.size))
-        phis = np.broadcast_to(phi, (3, todo.size)).copy()
-        for at in range(len(newest)):
-            reported, phis[at] = thinned(means[at], phi, share[at], error[at])
-            full[at] = np.where(there[at], reported, 0.0)
-            y_all[at] = np.where(there[at], y[at], 0.0)
-        ripe = ((share == 1) & (error == 0) | (full == 0)).all(axis=0)
-        common = np.where(ripe, phi, (phis * full).sum(axis=0) / full.sum(axis=0))
-        common = common + full[: min(2, self.windows)].sum(axis=0) * variance
-        common = common * (1.0 + 4.0 / freedom)
-        windows = Windows((0.0, self.penalty_two if self.windows > 1 else math.inf, self.penalty_three if self.windows > 2 else math.inf))
-        p = windows.p_value(y_all[0], y_all[1:], full, common)
-        upper = windows.largest_quiet(self.alpha, y_all[1:], full, common)
-        upper = np.where(p <= self.alpha, np.minimum(upper, y_all[0] - 1.0), np.maximum(upper, y_all[0]))
-        lower = negative_binomial_quantile(self.alpha, full[0], common)
-        return full[0], lower, upper, p
-
-    def _shrunken(self, phi, freedom):
-        """Return dispersions drawn to that of the siblings, on the log scale; sums are exact, the order of series plays no part."""
-        value, precision = np.log(phi), freedom / 2.0
-        # Two pseudo-siblings of dispersion 1.3 and spread 0.5 stand in where there are few.
-        weight = precision / (1.0 + precision * 0.25)
-        centre = (math.fsum((weight * value).tolist()) + 8.0 * math.log(1.3)) / (math.fsum(weight.tolist()) + 8.0)
-        between = (math.fsum((weight * ((value - centre) ** 2 - 1.0 / precision)).tolist()) + 8.0 * 0.25) / (math.fsum(weight.tolist()) + 8.0)
-        between = max(between, 1e-4)
-        return np.exp((value * precision + centre / between) / (precision + 1.0 / between))
+def _now(panel: Panel, observed: FloatArray, exposure: FloatArray | None, now: int, *, guard: int, history: int) -> _Now:
+    rows = np.arange(max(now - guard - history, 0), max(now - guard, 0))
+    newest = np.arange(now, max(now - 3, -1), -1)
+    usable = np.isfinite(observed[: now + 1])
+    if exposure is not None:
+        usable &= exposure[: now + 1] > 0
+    share, error = np.ones((3, observed.shape[1])), np.zeros((3, observed.shape[1]))
+    if panel.completeness is not None:
+        share[: len(newest)] = panel.completeness.share[:, newest].T
+        error[: len(newest)] = panel.completeness.error[:, newest].T
+        usable[rows] &= panel.completeness.share[:, rows].T >= 1.0
+    return _Now(newest, rows, usable, share, error)

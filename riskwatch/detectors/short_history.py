@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 from riskwatch.detectors.thresholds import negative_binomial_tail, thinned
 from riskwatch.detectors.uncertain_dispersion import WEIGHTS, Dispersion, largest_not_significant
@@ -169,5 +170,9 @@ def quantile(level: FloatArray, given: Predictive, *, mid_p: bool = False) -> Fl
         at, above = tail(y, Predictive(given.mean[cells], given.phi[:, cells]))
         return np.asarray((0.5 * (at + above) if mid_p else at) <= level[cells])
 
-    middle = given.phi[len(given.phi) // 2]
-    return largest_not_significant(significant, given.mean + 4.0 * np.sqrt(given.mean * middle) + 4.0 * middle + 4.0)
+    # A gamma distribution of the same mean and variance, cube roots taken as normal, is close.
+    phi = (WEIGHTS.reshape(-1, *([1] * given.mean.ndim)) * given.phi).sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        spread = phi / (9.0 * given.mean)
+        guess = given.mean * np.maximum(1.0 - spread - special.ndtri(level) * np.sqrt(spread), 0.0) ** 3
+    return largest_not_significant(significant, np.minimum(guess, 1e15))

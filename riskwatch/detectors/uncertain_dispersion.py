@@ -45,26 +45,23 @@ class Dispersion:
 
 
 def largest_not_significant(significant: Callable[[FloatArray, BoolArray], BoolArray], guess: FloatArray) -> FloatArray:
-    """Return the largest count that is not significant, -1 where 0 is; by doubling and halving.
+    """Return the largest count that is not significant, -1 where 0 is: from a guess outwards in doubling steps, then by halving.
 
     Parameters
     ----------
     significant : callable
         Given counts and the mask of the cells they belong to, says which are significant; once so for all greater counts.
     guess : array
-        At least 0; any value will do, one somewhat above the answer is fastest. NaN: the cell is left out.
+        Any value will do, one near the answer is fastest. NaN: the cell is left out.
     """
     known = np.isfinite(guess)
-    low, high = np.full(guess.shape, -1.0), np.where(known, np.ceil(guess), 0.0)  # invariant: low is not significant, high is
-    rising = known.copy()
-    rising[known] = ~significant(high[known], known)
-    while rising.any():
-        low[rising] = high[rising]
-        high[rising] = 2.0 * high[rising] + 1.0
-        rising[rising] = ~significant(high[rising], rising)
+    low, high = np.full(guess.shape, -1.0), np.full(guess.shape, np.inf)  # invariant: low is not significant, high is
+    trial, step = np.where(known, np.maximum(np.floor(guess), 0.0), 0.0), np.ones(guess.shape)
     while (open_ := known & (high - low > 1.0)).any():
-        between = np.floor((low[open_] + high[open_]) / 2.0)
-        hit = significant(between, open_)
-        high[open_] = np.where(hit, between, high[open_])
-        low[open_] = np.where(hit, low[open_], between)
+        hit = significant(trial[open_], open_)
+        high[open_] = np.where(hit, trial[open_], high[open_])
+        low[open_] = np.where(hit, low[open_], trial[open_])
+        # No upper end yet: upwards. No count known to pass yet: downwards. Else the middle.
+        walk = np.where(np.isinf(high), low + step, np.where(low < 0.0, np.maximum(high - step, 0.0), np.floor((low + high) / 2.0)))
+        trial, step = np.where(open_, walk, trial), 2.0 * step
     return np.where(known, low, np.nan)

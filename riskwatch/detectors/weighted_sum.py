@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-__all__ = ["Cumulants", "cumulants", "tail", "with_uncertain_mean"]
+__all__ = ["Cumulants", "critical_value", "cumulants", "tail", "with_uncertain_mean"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -56,3 +56,9 @@ def tail(value: FloatArray, of: Cumulants) -> FloatArray:
     shape = 4.0 * of.variance**3 / of.third**2
     with np.errstate(under="ignore"):
         return np.asarray(special.gammaincc(shape, np.maximum(shape + (value - of.mean) * np.sqrt(shape / of.variance), 0.0)))
+
+
+def critical_value(alpha: float, of: Cumulants) -> FloatArray:
+    """Return the value that is exceeded with probability ``alpha``."""
+    shape = 4.0 * of.variance**3 / of.third**2
+    return np.asarray(of.mean + (special.gammainccinv(shape, alpha) - shape) * np.sqrt(of.variance / shape))

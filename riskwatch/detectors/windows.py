@@ -12,6 +12,7 @@ same correlations, which leaves one integral.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,21 +47,21 @@ def chain_probability(tails: FloatArray, reach: FloatArray, rho: FloatArray) -> 
     rho12, rho23 = np.minimum(rho, 1.0 - 1e-9)
     left12, left23 = np.sqrt(1.0 - rho12**2), np.sqrt(1.0 - rho23**2)
 
-    def between(z: FloatArray) -> FloatArray:  # P(r <= Z1 < a1 | Z2 = z)
-        return np.asarray(special.ndtr((a1 - rho12 * z) / left12) - special.ndtr((r - rho12 * z) / left12))
-
-    def integral(low: FloatArray, high: FloatArray, value: object) -> FloatArray:
+    def integral(low: FloatArray, high: FloatArray, *, third: bool) -> FloatArray:
         half, total = (high - low) / 2.0, np.zeros_like(a2)
         for node, weight in zip(_NODES.tolist(), _WEIGHTS.tolist(), strict=True):
             z = low + half * (1.0 + node)
-            total += weight * np.exp(-(z**2) / 2.0) * value(z)  # type: ignore[operator]
-        return np.asarray(half * total / np.sqrt(2.0 * np.pi))
+            value = special.ndtr((a1 - rho12 * z) / left12) - special.ndtr((r - rho12 * z) / left12)  # P(r <= Z1 < a1 | Z2 = z)
+            if third:
+                value *= special.ndtr((rho23 * z - a3) / left23)
+            total += weight * np.exp(-(z**2) / 2.0) * value
+        return np.asarray(half * total / math.sqrt(2.0 * math.pi))
 
     with np.errstate(under="ignore", over="ignore", invalid="ignore"):
-        second = integral(a2, np.maximum(a2, 0.0) + 5.0, between)
+        second = integral(a2, np.maximum(a2, 0.0) + 5.0, third=False)
         # Below a2 the third sum must reach a3: less than 7 of its conditional deviations away.
         low = np.minimum(np.maximum(a3 - 7.0 * left23 - 1.0, -7.0), a2 - 1e-9)
-        third = integral(low, a2, lambda z: between(z) * special.ndtr((rho23 * z - a3) / left23))
+        third = integral(low, a2, third=True)
     return np.asarray(np.clip(special.ndtr(-a1) + second + third, 0.0, 1.0))
 
 
@@ -107,113 +108,106 @@ def enumerated_probability(limits: npt.NDArray[np.int64], reach: npt.NDArray[np.
 
 @dataclass(frozen=True)
 class Windows:
-    """A family of windows and what a longer one costs.
+    """The windows of one, two and three periods, and what a longer one costs.
 
     Attributes
     ----------
     costs : tuple of float
-        Natural logarithm by which each window's tail probability is raised; the first is 0, infinity leaves a window out.
+        Natural logarithm by which each window's tail probability is raised; 0 for the first, above 0 for the others.
     """
 
     costs: tuple[float, float, float]
 
-    def p_value(self, y: FloatArray, before: FloatArray, means: FloatArray, phi: FloatArray) -> FloatArray:
-        """Return the p-value of the judged counts.
+    def p_value(self, y: FloatArray, means: FloatArray, phi: FloatArray) -> FloatArray:
+        """Return the p-values of the judged counts.
 
-        A count below its expectation is no evidence, whatever came before: its p-value is P(Y1 >= y), at least one half.
+        A count below its expectation is no evidence, whatever came before: its p-value is P(Y1 >= y), and at least one half.
 
         Parameters
         ----------
-        y : array, shape (cells,)
-            Counts of the judged period.
-        before : array, shape (2, cells)
-            Counts of the two periods before, the nearer first; 0 with a mean of 0 where missing.
-        means : array, shape (3, cells)
-            Expected counts of the judged period and of those two.
+        y, means : array, shape (3, cells)
+            Counts and expected counts of the judged period and of the two before it, newest first; both 0 where a period is missing or not to be used.
         phi : array, shape (cells,)
-            Common dispersion.
+            Common dispersion, variance / mean.
         """
-        sums = np.cumsum(np.vstack([y[None], before]), axis=0)
         expected = np.cumsum(means, axis=0)
-        tails = np.stack([negative_binomial_tail(total, mean, phi) for total, mean in zip(sums, expected, strict=True)])
-        with np.errstate(over="ignore"):
-            raised = np.exp(np.asarray(self.costs))[:, None]
-        score = np.maximum((tails * np.minimum(raised, 1e100)).min(axis=0), _TINY)
-        best = (tails * np.minimum(raised, 1e100)).argmin(axis=0)
+        tails = np.stack([negative_binomial_tail(total, mean, phi) for total, mean in zip(np.cumsum(y, axis=0), expected, strict=True)])
+        raised = tails * np.exp(np.asarray(self.costs))[:, None]
+        score, best = np.maximum(raised.min(axis=0), _TINY), raised.argmin(axis=0)
         reach = np.maximum(np.ceil(means[0]), 1.0)
         out = np.maximum(tails[0], 0.5)
-        for chosen, method in self._methods(y >= reach, expected, phi, score):
-            at = np.flatnonzero(chosen)
-            if at.size:
-                out[at] = method(score[at], best[at], tails[:, at], reach[at], means[:, at], phi[at])
-        return out
-
-    def _methods(self, above: npt.NDArray[np.bool_], expected: FloatArray, phi: FloatArray, score: FloatArray) -> list[tuple]:  # type: ignore[type-arg]
-        # A rough upper bound of the count at which the widest window reaches the score.
-        deviation = np.sqrt(phi * expected[2])
+        # About the count at which the widest window reaches the score: it decides the size of the tables.
         depth = np.maximum(-np.log(score), 1.0)
-        bound = expected[2] + deviation * np.sqrt(2.0 * depth) + 1.2 * phi * depth + 1.0
-        left = above & np.isfinite(bound)
-        out = []
+        bound = expected[2] + np.sqrt(2.0 * depth * phi * expected[2]) + 1.2 * phi * depth + 1.0
+        left = y[0] >= reach
         for size in _TABLES:
-            chosen = left & (bound < size)
-            out.append((chosen, lambda *given, size=size: self._enumerated(*given, size=size)))
-            left = left & ~chosen
-        out.append((left, self._chained))
-        return out
+            at = np.flatnonzero(left & (bound < size))
+            left[at] = False
+            if at.size:
+                limits = self._limits(score[at], expected[:, at], phi[at], size)
+                out[at] = enumerated_probability(limits, reach[at].astype(np.int64), means[:, at], phi[at])
+        at = np.flatnonzero(left)
+        if at.size:
+            levels = self._levels(score[at], best[at], tails[:, at], expected[:, at], phi[at])
+            with np.errstate(divide="ignore", invalid="ignore"):
+                rho = np.sqrt(expected[:2, at] / expected[1:, at])
+            out[at] = chain_probability(levels, negative_binomial_tail(reach[at], means[0, at], phi[at]), rho)
+        return np.asarray(out)
 
-    def _enumerated(
-        self,
-        score: FloatArray,
-        best: npt.NDArray[np.intp],
-        tails: FloatArray,
-        reach: FloatArray,
-        means: FloatArray,
-        phi: FloatArray,
-        *,
-        size: int,
-    ) -> FloatArray:
-        expected = np.cumsum(means, axis=0)
-        limits = np.empty((3, score.size), np.int64)
-        for at, cost in enumerate(self.costs):
-            below = np.cumsum(_mass(expected[at], phi, size), axis=0)
-            # Smallest c with P(W >= c) <= score / cost; 1 - below[c - 1] is P(W >= c). The tolerance absorbs rounding at the observed sum.
-            limits[at] = 1 + (1.0 - below > score * np.exp(-cost) * (1.0 + 1e-9) + 1e-14).sum(axis=0) if np.isfinite(cost) else size
-        return enumerated_probability(limits, reach.astype(np.int64), means, phi)
+    def _limits(self, score: FloatArray, expected: FloatArray, phi: FloatArray, size: int) -> npt.NDArray[np.int64]:
+        """Return for each window the smallest count whose raised tail probability is at most ``score``, at most ``size``."""
+        limits = np.empty(expected.shape, np.int64)
+        for window, cost in enumerate(self.costs):
+            above = 1.0 - np.cumsum(_mass(expected[window], phi, size), axis=0)  # P(W > 0), P(W > 1), ...
+            # The tolerance absorbs rounding: the observed sum must reach its own score.
+            limits[window] = 1 + np.add.reduce(above > score * math.exp(-cost) * (1.0 + 1e-9) + 1e-14, axis=0)
+        return limits
 
-    def _chained(
-        self, score: FloatArray, best: npt.NDArray[np.intp], tails: FloatArray, reach: FloatArray, means: FloatArray, phi: FloatArray
+    def _levels(
+        self, score: FloatArray, best: npt.NDArray[np.intp], tails: FloatArray, expected: FloatArray, phi: FloatArray
     ) -> FloatArray:
-        expected = np.cumsum(means, axis=0)
+        """Return for each window the tail probability of the smallest count whose raised tail probability is at most ``score``.
+
+        For the window that set the score it is known. For the others it is below score / cost by as much as whole numbers are apart: on
+        average over the place of the limit by the factor (1 - exp(-d)) / d, d the relative fall of the tail from one count to the next.
+        """
         levels = np.empty_like(tails)
-        for at, cost in enumerate(self.costs):
-            level = np.maximum(score * np.exp(-cost), _TINY)
-            # A window's limit is a whole number: on average over its place, the attained level is (1 - exp(-d)) / d of the asked one,
-            # with d the relative fall of the tail from one count to the next.
+        for window, cost in enumerate(self.costs):
+            level = np.maximum(score * math.exp(-cost), _TINY)
             z = -special.ndtri(np.minimum(level, 0.5))
-            hazard = np.exp(-(z**2) / 2.0) / np.sqrt(2.0 * np.pi) / special.ndtr(-z) / np.sqrt(phi * np.maximum(expected[at], _TINY))
-            levels[at] = np.where(best == at, tails[at], level * -np.expm1(-hazard) / np.maximum(hazard, 1e-12))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            rho = np.sqrt(expected[:2] / np.maximum(expected[1:], _TINY))
-        return chain_probability(levels, negative_binomial_tail(reach, means[0], phi), rho)
+            fall = np.exp(-(z**2) / 2.0) / (math.sqrt(2.0 * math.pi) * special.ndtr(-z) * np.sqrt(phi * expected[window]))
+            levels[window] = np.where(best == window, tails[window], level * -np.expm1(-fall) / fall)
+        return levels
 
     def largest_quiet(self, alpha: float, before: FloatArray, means: FloatArray, phi: FloatArray) -> FloatArray:
-        """Return the largest count of the judged period whose p-value exceeds ``alpha``, at least its expectation rounded up, less 1."""
+        """Return the largest count of the judged period whose p-value exceeds ``alpha``.
+
+        Counts below the expectation never alarm: the answer is at least the expectation rounded up, less 1.
+
+        Parameters
+        ----------
+        alpha : float
+        before : array, shape (2, cells)
+            Counts of the two periods before the judged one.
+        means : array, shape (3, cells)
+        phi : array, shape (cells,)
+        """
         low = np.maximum(np.ceil(means[0]), 1.0) - 1.0  # quiet
-        z = -special.ndtri(alpha)
-        high = low + np.ceil(z * np.sqrt(phi * means[0]) + (z**2 + 3.0) * phi)  # perhaps not yet an alarm
-        guess = low + np.ceil(0.5 * (high - low))
+        z = -float(special.ndtri(alpha))
+        # A first guess from the moments: where the shortest window alone would alarm, less what the longer ones hold already.
+        guess = np.floor(means[0] + z * np.sqrt(phi * means[0]) + (z**2 - 1.0) / 6.0 * (2.0 * phi - 1.0))
+        guess = np.maximum(guess, low + 1.0)
+        high = np.full(low.shape, np.inf)  # an alarm
+        step = np.maximum(np.floor(np.sqrt(phi * means[0]) / 3.0), 1.0)
         open_ = np.arange(low.size)
-        sure = np.zeros(low.size, np.bool_)
         while open_.size:
-            p = self.p_value(guess[open_], before[:, open_], means[:, open_], phi[open_])
+            p = self.p_value(np.vstack([guess[None, open_], before[:, open_]]), means[:, open_], phi[open_])
             alarm = p <= alpha
             high[open_] = np.where(alarm, guess[open_], high[open_])
             low[open_] = np.where(alarm, low[open_], guess[open_])
-            sure[open_] |= alarm
-            with np.errstate(over="ignore"):
-                wider = low[open_] + 2.0 * (high[open_] - low[open_] + 1.0)
-            high[open_] = np.where(~sure[open_] & (low[open_] >= high[open_] - 1.0), wider, high[open_])
             open_ = open_[high[open_] - low[open_] > 1.0]
-            guess[open_] = np.floor((low[open_] + high[open_]) / 2.0)
-        return low
+            middle = np.floor((low[open_] + high[open_]) / 2.0)
+            far = np.where(np.isinf(high[open_]), low[open_] + step[open_], high[open_] - step[open_])
+            guess[open_] = np.where(np.isinf(high[open_]), far, np.maximum(middle, far))
+            step[open_] *= 2.0
+        return np.asarray(low)

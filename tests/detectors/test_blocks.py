@@ -48,16 +48,16 @@ def test_number_of_threads(monkeypatch):
 def test_bits_depend_on_neither_threads_nor_blocks(monkeypatch, name, parameters):
     rng = np.random.default_rng(21)
     periods = pd.period_range("2016-01-04", periods=300, freq="W-SUN")
-    mean = np.exp(rng.uniform(-3, 6, (1100, 1))) * np.exp(rng.normal(0, 0.002, (1100, 1)) * np.arange(300))
+    mean = np.exp(rng.uniform(-3, 6, (260, 1))) * np.exp(rng.normal(0, 0.002, (260, 1)) * np.arange(300))
     observed = rng.negative_binomial(mean, 0.5).astype(float)
-    observed[::5][rng.random((220, 300)) < 0.03] = np.nan
-    panel = Panel(observed, pd.RangeIndex(1100), periods, rng.poisson(40, observed.shape) + 1.0)
+    observed[::5][rng.random((52, 300)) < 0.03] = np.nan
+    panel = Panel(observed, pd.RangeIndex(260), periods, rng.poisson(40, observed.shape) + 1.0)
     judge = detector(name, **parameters)
     found = []
-    for threads, block in ((1, 512), (1, 8), (2, 100), (3, 37), (2, 1024)):
+    for threads, block in ((1, 512), (1, 8), (2, 100), (3, 37)):
         monkeypatch.setenv("RISKWATCH_THREADS", str(threads))
         monkeypatch.setattr(farrington_judge, "_BLOCK", block)
-        found.append(judge.detect(panel, periods[-2:]))
+        found.append(judge.detect(panel))
     assert (found[0].reason == 0).mean() > 0.6
     for other in found[1:]:
         for field in FIELDS:
