@@ -25,7 +25,10 @@ __all__ = ["Baseline", "dispersion", "estimate_baseline", "outbreak_weights", "s
 FloatArray = npt.NDArray[np.float64]
 
 _ABSENT = 1e12  # a precision that keeps a coefficient at 0
-_ROUNDS = 2  # of reweighting and shrinkage after the first full fit
+_ROUNDS = 1  # of reweighting and shrinkage after the first full fit
+# Newton's method squares its error: a last change of 0.01 in a log mean leaves about 0.0001.
+_TOLERANCE = 1e-2
+_STEPS, _MORE_STEPS = 8, 3
 # Years of history below which a term is left out.
 _SHORTEST = {"wave-1": 1.5, "wave-2": 2.0, "trend": 2.5, "moving-1": 4.0, "moving-2": 4.0, "drift-0.5": 2.0, "drift-1": 3.0, "drift-2": 6.0}
 # Order of the shrinkage: finer terms first, so that a coarse one is judged without them.
@@ -101,10 +104,12 @@ def estimate_baseline(
     start[0] = np.log(np.add.reduce(weight * y, axis=0) / total)
     phi = np.ones(series)
     penalty = _prior_precision(design, phi, years, applies)
-    fitted = nb_regression.fit(y, weight, pairs, start, penalty=penalty, offset=offset, steps=5, tolerance=1e-3)
+    fitted = nb_regression.fit(y, weight, pairs, start, penalty=penalty, offset=offset, steps=_STEPS, tolerance=_TOLERANCE)
     phi, _ = dispersion(y, weight, weight, fitted=fitted, penalty=penalty, phi=phi)
     clean = outbreak_weights(y, weight, fitted.mean, phi, threshold)
-    full = fitted = nb_regression.fit(y, clean, pairs, fitted.coefficients, penalty=penalty, offset=offset, steps=2, tolerance=1e-4)
+    full = fitted = nb_regression.fit(
+        y, clean, pairs, fitted.coefficients, penalty=penalty, offset=offset, steps=_MORE_STEPS, tolerance=_TOLERANCE
+    )
     for _ in range(_ROUNDS):
         phi, _ = dispersion(y, weight, clean, fitted=fitted, penalty=penalty, phi=phi)
         clean = outbreak_weights(y, weight, fitted.mean, phi, threshold)
@@ -115,7 +120,7 @@ def estimate_baseline(
             [(design.groups[name], np.full(series, costs[name])) for name in _ORDER if name in design.groups],
             _prior_precision(design, phi, years, applies),
         )
-        fitted = nb_regression.fit(y, clean, pairs, start, penalty=penalty, offset=offset, steps=2, tolerance=1e-4)
+        fitted = nb_regression.fit(y, clean, pairs, start, penalty=penalty, offset=offset, steps=_MORE_STEPS, tolerance=_TOLERANCE)
     phi, freedom = dispersion(y, weight, clean, fitted=fitted, penalty=penalty, phi=phi)
     inverse = nb_regression.invert(fitted.information + penalty)
     variance = np.einsum("i,ijs,j->s", newest[0], inverse, newest[0]) * phi

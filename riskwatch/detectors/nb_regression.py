@@ -184,15 +184,16 @@ def shrinkage(
         Penalty that stays.
     """
     penalty = base.copy()
-    gradient = np.einsum("ijs,js->is", information + base, beta)
-    inverse = invert(information + penalty)
+    inverse = invert(information + base)
     for columns, cost in groups:
         inner = invert(inverse[columns, columns])
-        block = beta[columns]
+        pull = np.einsum("ijs,js->is", inner, beta[columns])
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            wald = np.einsum("is,ijs,js->s", block, inner, block) / phi
-            ratio = np.where(wald > cost, cost / (wald - cost), DROPPED)  # (1 - B) / B
-        penalty[columns, columns] += inner * np.minimum(ratio, DROPPED)
-        inverse = invert(information + penalty)
-        beta = np.einsum("ijs,js->is", inverse, gradient)
+            wald = np.add.reduce(beta[columns] * pull, axis=0) / phi
+            kept = np.where(wald > cost, 1.0 - cost / wald, 0.0)
+            penalty[columns, columns] += inner * np.minimum((1.0 - kept) / kept, DROPPED)
+        # With the penalty V^-1 (1 - B) / B the inverse loses (1 - B) of what goes through the group.
+        block = inverse[:, columns] * (1.0 - kept)
+        beta = beta - np.einsum("ijs,js->is", block, pull)
+        inverse = inverse - np.einsum("ijs,jks,kls->ils", block, inner, inverse[columns])
     return penalty, beta

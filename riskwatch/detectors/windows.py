@@ -95,14 +95,16 @@ def enumerated_probability(limits: npt.NDArray[np.int64], reach: npt.NDArray[np.
     mass1, mass2, mass3 = (_mass(mean, phi, size) for mean in means)
     below3 = np.zeros((size + 1, phi.size))  # P(Y3 < j)
     np.cumsum(mass3, axis=0, out=below3[1:])
-    cells = np.arange(phi.size)
+    flat = below3.ravel()
     total = negative_binomial_tail(first.astype(np.float64), means[0], phi)
-    steps = int((c2 - reach).max(initial=0))
     for y in range(int(reach.min(initial=0)), int(first.max(initial=0))):
+        left = np.where((y >= reach) & (y < first), c2 - y, 0)  # quiet while Y2 is below
         quiet = np.zeros(phi.size)
-        for x in range(min(steps, size - 1 - y)):
-            quiet += np.where(y + x < c2, mass2[x] * below3[np.clip(c3 - y - x, 0, size), cells], 0.0)
-        total = total + np.where((y >= reach) & (y < first), mass1[y] * (1.0 - quiet), 0.0)
+        place = (c3 - y) * phi.size + np.arange(phi.size)
+        for x in range(min(int(left.max(initial=0)), size)):
+            quiet += np.where(x < left, mass2[x] * flat.take(place, mode="clip"), 0.0)
+            place -= phi.size
+        total += np.where(left > 0, mass1[y] * (1.0 - quiet), 0.0)
     return np.asarray(np.clip(total, 0.0, 1.0))
 
 
@@ -126,7 +128,8 @@ class Windows:
         Parameters
         ----------
         y, means : array, shape (3, cells)
-            Counts and expected counts of the judged period and of the two before it, newest first; both 0 where a period is missing or not to be used.
+            Counts and expected counts of the judged period and of the two before it, newest first; both 0 where a period
+            is missing or not to be used.
         phi : array, shape (cells,)
             Common dispersion, variance / mean.
         """
