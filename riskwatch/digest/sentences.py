@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import re
 from collections.abc import Sequence
 
 from riskwatch.digest.blocks import Badge
@@ -24,6 +25,11 @@ from riskwatch.digest.numbers import amount, date, one_in, pair, percent, probab
 from riskwatch.digest.text import Wording
 
 __all__ = ["Speaker"]
+
+# Of a new combination a few hundredths of a case are expected: "517 times expected" tells a reader nothing.
+_HARDLY_ANY = 0.5
+_BEYOND_WORDS = 10.0
+_STRATUM_FIELD = re.compile(r", (?=\w+=)")  # a hazard's own name may hold a comma
 
 
 class Speaker:
@@ -73,8 +79,13 @@ class Speaker:
         return self.t.code("unit", stream if stream in {"injury", "spot_check", "external_notice"} else "other")
 
     def stratum(self, stratum: str) -> str:
-        """Return the wording of a stratum ("selection=random")."""
-        return self.t.code("stratum", stratum)
+        """Return the wording of a stratum ("selection=random", or "hazard=ethylene oxide, origin=CN" by the names of its fields)."""
+        whole = self.t.code("stratum", stratum)
+        if whole != stratum:
+            return whole
+        parts = [part.partition("=") for part in _STRATUM_FIELD.split(stratum)]
+        named = [(self.t.code("stratum", field), self.t("unknown") if value == "(missing)" else value) for field, _, value in parts]
+        return self.t.join([f"{field} {value}" for field, value in named]) if all(value for _, value in named) else stratum
 
     def where(self, measure: Measure, *, with_subject: bool = True) -> str:
         """Return product or industry, place and stratum of a series, ending in a comma; "" if it has none."""
@@ -105,6 +116,8 @@ class Speaker:
     def _ratio(self, measure: Measure) -> str:
         if measure.ratio is None:
             return self.t("measure.noexpected")
+        if measure.exposure is None and measure.expected < _HARDLY_ANY and measure.ratio > _BEYOND_WORDS:
+            return self.t("measure.rare")
         return self.t("measure.ratio", ratio=ratio(measure.ratio))
 
     def measure(self, measure: Measure) -> str:

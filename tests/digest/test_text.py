@@ -9,6 +9,7 @@ import pytest
 
 from riskwatch.digest import render_markdown
 from riskwatch.digest.numbers import amount, one_in, pair, percent, probability, ratio, significant
+from riskwatch.digest.sentences import Speaker
 from riskwatch.digest.text import Wording
 from riskwatch.digest.text_en import TEXT as EN
 from riskwatch.digest.text_zh import TEXT as ZH
@@ -106,3 +107,28 @@ def test_figures(got, wanted):
 def test_infinity_is_no_figure():
     assert significant(float("inf")) is None
     assert significant(1 / 3) == 0.333333
+
+
+def test_a_new_combination_in_words(ordinary):
+    """No "517 times expected" where hardly any are; fields of a stratum by their names, commas inside a hazard kept."""
+    measure = (
+        next(card for card in ordinary.warnings if card.measures)
+        .measures[0]
+        .model_copy(
+            update={
+                "observed": 15.0,
+                "exposure": None,
+                "expected": 0.029,
+                "ratio": 517.0,
+                "stratum": "hazard=1,3-dichloropropanol, sum, origin=(missing)",
+            }
+        )
+    )
+    for language, rare, where in (
+        ("en", "hardly any before", "hazard 1,3-dichloropropanol, sum, origin not stated"),
+        ("zh", "此前极少发生", "危害物 1,3-dichloropropanol, sum、原产地 未载明"),
+    ):
+        said = Speaker(ordinary, language).measure(measure)
+        assert rare in said
+        assert where in said
+        assert "517" not in said

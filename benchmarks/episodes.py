@@ -1,0 +1,171 @@
+"""Real episodes, replayed as of past days through a project's own pipelines: ``python benchmarks/episodes.py DATA [FOLDER]``.
+
+Each episode has the sources and models that watch it. A project with a pipeline for each is made in FOLDER/hoverboards and so on (default:
+a temporary folder), where ``riskwatch run hoverboards --from 2014-11-01 --every week --as-of 2015-10-31`` does the same.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from riskwatch.api import Project
+from riskwatch.cli.commands.run import Every, run_days
+
+ROOT = Path(__file__).resolve().parent.parent
+HIGH = ("I", "II", "III")
+WARNINGS = (*HIGH, "IV")
+
+
+@dataclass(frozen=True)
+class Episode:
+    """What is watched, by which models, and what tells that a warning is about the episode."""
+
+    name: str
+    sources: tuple[str, ...]
+    models: tuple[str, ...]
+    first: dt.date
+    due: dt.date
+    official: dt.date
+    action: str
+    products: tuple[str, ...]
+    hazard: str = ""
+
+
+EPISODES = (
+    Episode(
+        "hoverboards",
+        ("neiss-youth",),
+        ("neiss-youth-products", "neiss-youth-weekly", "neiss-youth-rare"),
+        dt.date(2014, 11, 1),
+        dt.date(2015, 10, 31),
+        dt.date(2016, 7, 6),
+        "CPSC recall of 501,000 units",
+        ("neiss:5042",),
+    ),
+    Episode(
+        "fireworks",
+        ("neiss-fireworks",),
+        ("neiss-fireworks",),
+        dt.date(2019, 6, 30),
+        dt.date(2020, 7, 5),
+        dt.date(2021, 6, 29),
+        "CPSC annual report",
+        ("neiss:1313",),
+    ),
+    Episode(
+        "ethylene-oxide",
+        ("rasff",),
+        ("rasff-notices", "rasff-new-hazards", "rasff-new-origins"),
+        dt.date(2020, 1, 6),
+        dt.date(2020, 10, 31),
+        dt.date(2020, 10, 22),
+        "Regulation (EU) 2020/1540",
+        ("rasff:nuts", "rasff:cereals"),
+        "ethylene oxide",
+    ),
+)
+
+
+@dataclass
+class Replay:
+    """What came of an episode: warnings by day, and how much was watched."""
+
+    warned: dict[dt.date, str] = field(default_factory=dict)  # day -> grade of a warning about the episode
+    others: list[tuple[dt.date, str, str, str, str]] = field(default_factory=list)  # day, grade, product, what speaks for it
+    series_years: float = 0.0
+    seconds: float = 0.0
+
+    @property
+    def false_high(self) -> list[tuple[dt.date, str, str, str, str]]:
+        """Warnings of grade III or higher that are about something else and rest on statistics, not on a recorded death."""
+        return [one for one in self.others if one[1] in HIGH and one[3] == "statistics"]
+
+
+def project_of(folder: Path, data: Path, episodes=EPISODES) -> Project:
+    """Make a project with one pipeline per episode in ``folder``."""
+    for name in ("config", "models", "pipelines"):
+        shutil.copytree(ROOT / name, folder / name, dirs_exist_ok=True)
+    for one in episodes:
+        (folder / "pipelines" / f"{one.name}.yaml").write_text(
+            f"name: {one.name}\nlabel: {{zh: 事件回放, en: replay of an episode}}\nsteps:\n"
+            f"  - {{step: pull, sources: [{', '.join(one.sources)}]}}\n  - {{step: detect, models: [{', '.join(one.models)}]}}\n"
+            "  - {step: assess}\n  - {step: warn}\n",
+            encoding="utf-8",
+        )
+    return Project(folder, profile="real", settings={"settings.data": str(data), "settings.var": str(folder / "var")})
+
+
+def replay(project: Project, episode: Episode, first: dt.date, last: dt.date, every: Every = Every.WEEK) -> Replay:
+    """Run the episode's pipeline from ``first`` to ``last`` and read what it warned of."""
+    out = Replay()
+    started = time.perf_counter()
+    standing: dict[str, str] = {}
+    before = None
+    for day in run_days(first, last, every):
+        report = project.run(episode.name, as_of=day)
+        assert not report.failed_models
+        assert not report.faults
+        out.series_years += report.series * ((day - before).days if before else 0) / 365.25
+        before = day
+        graded = {}
+        with project.store() as store:
+            for row in store.read_assessments(as_of=day):
+                graded[row.subject_code] = row.payload
+        found = project.warnings(as_of=day)
+        now = {}
+        for warning in found[found["state"].isin(["new", "worsened", "unchanged"]) & found["grade"].isin(WARNINGS)].itertuples():
+            payload = graded.get(warning.code, {})
+            evidence = payload.get("evidence", [])
+            about = [one for one in evidence if one["product"] in episode.products and episode.hazard in one["stratum"]]
+            now[warning.warning_id] = warning.grade
+            if about:
+                out.warned[day] = min(out.warned.get(day, "IV"), warning.grade, key=WARNINGS.index)
+            elif standing.get(warning.warning_id) != warning.grade:
+                basis = "statistics" if evidence else "floor"
+                strongest = evidence[0]["stratum"] if evidence else ", ".join(
+                    step["rule"] for step in payload.get("steps", []) if step["rule"].startswith("floor.")
+                )  # fmt: skip
+                out.others.append((day, warning.grade, f"{warning.name_en} ({warning.code})", basis, strongest))
+        standing = now
+    out.seconds = time.perf_counter() - started
+    return out
+
+
+def main() -> None:
+    data = Path(sys.argv[1]).resolve()
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(sys.argv[2]) if len(sys.argv) > 2 else Path(made)
+        print("| episode | watched | first warning | grade | due | official action | lead, days | series-years | false I–III | per 100 |")
+        print("|---|---|---|---|---|---|---|---|---|---|")
+        lists = []
+        for episode in EPISODES:
+            project = project_of(folder / episode.name, data)
+            found = replay(project, episode, episode.first, episode.due)
+            first = min(found.warned, default=None)
+            cells = (
+                episode.name,
+                f"{episode.first} to {episode.due}, weekly",
+                first,
+                found.warned[first] if first else "–",
+                episode.due,
+                f"{episode.official}: {episode.action}",
+                (episode.official - first).days if first else "–",
+                f"{found.series_years:,.0f}",
+                len(found.false_high),
+                f"{100 * len(found.false_high) / found.series_years:.2f}",
+            )
+            print(f"| {' | '.join(map(str, cells))} |", flush=True)
+            print(f"  {episode.name}: grades {found.warned}", file=sys.stderr)
+            lists += [f"| {episode.name} | {' | '.join(map(str, one))} |" for one in found.others]
+        print("\n| replay | day | grade | product | rests on | strongest evidence |\n|---|---|---|---|---|---|")
+        print("\n".join(lists))
+
+
+if __name__ == "__main__":
+    main()
