@@ -16,6 +16,7 @@ from riskwatch.api import Project
 from riskwatch.errors import AsOfError, LeaseHeldError
 from riskwatch.project import init_project
 from riskwatch.runner import detect as detecting
+from riskwatch.runner import panels
 from riskwatch.store import Store
 
 LAST = dt.date(2025, 12, 31)
@@ -91,7 +92,7 @@ def test_second_run_decides_nothing_new_and_refits_nothing(own_demo: Path, monke
     def refuse(*args: object, **kwargs: object) -> None:
         pytest.fail("a second run on unchanged data must not fit again")
 
-    monkeypatch.setattr(detecting, "build_panel", refuse)
+    monkeypatch.setattr(panels, "build_panel", refuse)
     report = Project(own_demo).run("daily")
     assert report.unchanged
     assert state_of(own_demo) == before
