@@ -29,7 +29,7 @@ VARIANTS = [
     ("farrington-flexible", {"threshold_method": "muan", "seasonal_levels": 1}),
     ("farrington-flexible", {"threshold_method": "nb-predictive", "reweight": False}),
     ("binomial-baseline", {"mid_p": True}),
-    ("cusum", {"statistic": "anscombe", "population_offset": True}),
+    ("cusum", {"statistic": "pearson-nb", "population_offset": True}),
     ("glr-nb", {"dispersion": "ml"}),
 ]
 
