@@ -122,14 +122,18 @@ def window(chart: Any, panel: Panel, rows: slice, now: int, *, first: int, run_i
                 penalty[0] = 0.0
             found = in_control.fit(y, weight, x, offset=offsets, penalty=penalty, alpha=given)
             alpha[todo] = np.nan if given is None else given
-        spread = np.ones(todo.size)
-        if chart.dispersion != "poisson":
-            spread = in_control.dispersion(y, weight, found.mean, x.shape[1])
-            spread += in_control.dispersion_allowance(spread, in_control.total_by_series(y), known[todo])
         predicted, standard = found.predict(x_span, offset[todo].T)
+        inflation = np.ones(todo.size)  # of the covariance: one that rests on alpha holds the spread already
+        if chart.dispersion in {"ml", "given"}:
+            spread = 1.0 + found.alpha * predicted[-1]
+        elif chart.dispersion == "poisson":
+            spread = inflation
+        else:
+            spread = in_control.dispersion(y, weight, found.mean, x.shape[1])
+            spread = inflation = spread + in_control.dispersion_allowance(spread, in_control.total_by_series(y), known[todo])
         failed = ~found.ok | ~np.isfinite(standard[-1] + spread) | (predicted.max(axis=0) > 1e15)
         reason[todo[failed]] = REASON["no-convergence"]
-        phi[todo], error[todo] = spread, standard[-1] * np.sqrt(spread)
+        phi[todo], error[todo] = spread, standard[-1] * np.sqrt(inflation)
         complete = np.maximum(predicted.T, 1e-9)
         mean[todo], reported = thresholds.thinned(complete, spread[:, None], np.maximum(share, 1e-9)[todo], error_of_share[todo])
         used = np.isfinite(counts[todo])

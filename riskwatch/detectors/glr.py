@@ -169,6 +169,10 @@ class GlrNegativeBinomial(GlrPoisson):
         ``nb_alpha``.
     nb_alpha : float or None
         Dispersion alpha where it is given.
+    limit, start, run_in, guard_periods, baseline_periods, min_baseline
+        As for :class:`GlrPoisson`.
+    harmonics, trend, coefficient_sd, population_offset, year_match, alpha, min_share
+        As for :class:`GlrPoisson`.
     """
 
     name: ClassVar[str] = "glr-nb"

@@ -30,7 +30,7 @@ VARIANTS = [
     ("farrington-flexible", {"threshold_method": "nb-predictive", "reweight": False}),
     ("farrington", {"power": "none"}),
     ("binomial-baseline", {"mid_p": True}),
-    ("cusum", {"statistic": "anscombe", "population_offset": True}),
+    ("cusum", {"statistic": "pearson-nb", "population_offset": True}),
     ("glr-nb", {"dispersion": "ml"}),
     ("ears-c2", {"distribution": "normal"}),
     ("ears-c3", {"population_offset": True}),
