@@ -113,6 +113,10 @@ class Cusum:
         _, shortest, run_in = charts.settings(self, frequency)
         return shortest + (1 if self.start == "first-judged" else self.guard_periods + run_in)
 
+    def memory(self, frequency: str) -> int:
+        """Return how many newest periods are weighed together for one judgement."""
+        return charts.settings(self, frequency)[2]
+
     def detect(self, panel: Panel, periods: pd.PeriodIndex | None = None) -> Signals:
         """Judge each of ``periods`` (default: the newest) with what came before it.
 

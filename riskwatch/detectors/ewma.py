@@ -115,6 +115,10 @@ class Ewma:
         """Return how many periods, the judged one included, a panel must have; with fewer nothing is judged."""
         return self._shape(frequency)[1] + self.guard_periods + self._terms()
 
+    def memory(self, frequency: str) -> int:  # noqa: ARG002  # the same for all frequencies
+        """Return how many newest periods are weighed together for one judgement."""
+        return self._terms()
+
     def detect(self, panel: Panel, periods: pd.PeriodIndex | None = None) -> Signals:
         """Judge each of ``periods`` (default: the newest) with what came before it.
 

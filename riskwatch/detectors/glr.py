@@ -96,6 +96,10 @@ class GlrPoisson:
         _, shortest, run_in = charts.settings(self, frequency, _WINDOW)
         return shortest + (1 if self.start == "first-judged" else self.guard_periods + run_in)
 
+    def memory(self, frequency: str) -> int:
+        """Return how many newest periods are weighed together for one judgement."""
+        return charts.settings(self, frequency, _WINDOW)[2]
+
     def detect(self, panel: Panel, periods: pd.PeriodIndex | None = None) -> Signals:
         """Judge each of ``periods`` (default: the newest) with what came before it.
 
