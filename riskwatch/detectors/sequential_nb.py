@@ -99,6 +99,7 @@ class SequentialNB:
     """
 
     name: ClassVar[str] = "sequential-nb"
+    uses_covariates: ClassVar[bool] = True
 
     alpha: float = parameter(0.005, above=0.0, below=0.5, unit="probability")
     windows: int = parameter(3, minimum=1, maximum=3, unit="periods")
