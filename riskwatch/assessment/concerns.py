@@ -127,15 +127,29 @@ class _Merger:
     # --- across kinds ------------------------------------------------------------------------------------------------
 
     def absorb(self, kind: str, merged: dict[Key, list[int]], into: Sequence[str]) -> None:
-        """Hand concerns of ``kind`` to a product or industry that carries most of their excess."""
+        """Hand concerns of ``kind`` to a product or industry that carries most of their excess, alone or as the first of several."""
         for key in sorted(key for key in merged if key[0] == kind):
             best: tuple[float, Key] | None = None
+            together = self._together(merged[key], [other for other in merged if other[0] == "product"])
             for other in sorted(candidate for candidate in merged if candidate[0] in into):
                 share = self.share(merged[key], **{other[0]: other[1]})
                 if share >= self.rules.merging.absorb_share and (best is None or share > best[0]):
                     best = (share, other)
+            best = best or together
             if best is not None:
                 merged[best[1]] = merged[best[1]] + merged.pop(key)
+
+    def _together(self, rows: Sequence[int], products: Sequence[Key]) -> tuple[float, Key] | None:
+        """Return the product that carries most of the excess, if the products in alarm together carry enough of it.
+
+        A city with two dangerous products is not a third concern. Only judged series tell: shares of records would let any common
+        product explain a rise that has nothing to do with it.
+        """
+        paths = self.paths["product"]
+        outermost = [key for key in products if not any(key != other and paths.within(key[1], other[1]) for other in products)]
+        parts = sorted((-(self.excess.share(rows, product=key[1]) or 0.0), key) for key in outermost)
+        total = -sum(part for part, _ in parts)
+        return (-parts[0][0], parts[0][1]) if parts and total >= self.rules.merging.absorb_share else None
 
     # --- the place ---------------------------------------------------------------------------------------------------
 

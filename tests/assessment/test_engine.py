@@ -58,6 +58,22 @@ def test_a_region_and_an_industry_are_not_shown_beside_the_product_behind_them()
     assert {one[1] for one in subjects(judge_run(rows, checks=[checks]))} == {"dolls"}
 
 
+def test_a_region_is_not_shown_beside_several_products_that_make_its_excess():
+    """Two products carry 9 and 8 of the city's 30: together more than half, and the first has the city's alarm as evidence."""
+    city = twice("", "220100", observed=60, expected=30)
+    scooters = twice("scooters", "220100", observed=19, expected=10)
+    heaters = twice("heaters", "220100", observed=18, expected=10)
+    found = {one.subject.code: one for one in judge_run([*scooters, *heaters, *city])}
+    assert sorted(found) == ["heaters", "scooters"]
+    assert [e.product for e in found["scooters"].evidence].count("") == 2
+    few = twice("heaters", "220100", observed=14, expected=10)
+    assert subjects(judge_run([*scooters, *few, *city])) == {
+        ("product", "heaters", "220100"),
+        ("product", "scooters", "220100"),
+        ("region", "220100", "220100"),
+    }
+
+
 def test_an_industry_alone_is_an_industry_concern():
     rows = twice("", industry="C24", stream="spot_check")
     for checks in ((), [samples("dolls", 5, 1, industry="C38")]):
