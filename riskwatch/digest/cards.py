@@ -9,7 +9,7 @@ from collections.abc import Hashable, Mapping, Sequence
 
 import pandas as pd
 
-from riskwatch.assessment.types import Action, Assessment, Evidence, Grade, Step
+from riskwatch.assessment.types import Action, Assessment, Evidence, Grade, Step, Subject
 from riskwatch.digest.focus import measure_of
 from riskwatch.digest.inputs import Labels, WarningLike
 from riskwatch.digest.model import ActionLine, Change, Chart, ChartPoint, CompactRow, GradeName, LawLine, Measure, Place, Text, WarningCard
@@ -70,11 +70,14 @@ def action_line(action: Action) -> ActionLine:
     )
 
 
-def leading_measures(evidence: Sequence[Evidence], namer: Namer, labels: Labels, jurisdiction: str) -> tuple[tuple[Evidence, Measure], ...]:
+def leading_measures(
+    evidence: Sequence[Evidence], subject: Subject, namer: Namer, labels: Labels, jurisdiction: str
+) -> tuple[tuple[Evidence, Measure], ...]:
     """Return the newest alarmed period of each series as a measure, in the order in which they are read.
 
-    First what lies inside the jurisdiction, then what contains it; among those the widest place first, then the largest excess: the
-    reader wants the area as a whole, then where it is worst. Evidence from elsewhere stays out: it belongs to another centre.
+    First what lies inside the jurisdiction, then what contains it; among those series of the subject itself before those of its category,
+    its parts or its city; then the widest place first, then the largest excess: the reader wants the area as a whole, then where it is
+    worst. Evidence from elsewhere stays out: it belongs to another centre.
     Earlier periods of a series are in the ``windows`` of its newest.
     """
     newest: dict[SeriesKey, Evidence] = {}
@@ -82,9 +85,14 @@ def leading_measures(evidence: Sequence[Evidence], namer: Namer, labels: Labels,
         newest[series_key(item.model, item.product, item.industry, item.region, item.stratum)] = item
     order = {"inside": 0, "wider": 1}
     kept = [(order[relation], item) for item in newest.values() if (relation := namer.relation(item.region, jurisdiction)) in order]
-    kept.sort(
-        key=lambda pair: (pair[0], namer.depth(pair[1].region), -_finite(pair[1].excess), pair[1].model, pair[1].product, pair[1].stratum)
-    )
+
+    def reading_order(pair: tuple[int, Evidence]) -> tuple[object, ...]:
+        relation, item = pair
+        code = getattr(item, subject.kind)
+        about = 0 if code == subject.code else 1 if code else 2
+        return relation, about, namer.depth(item.region), -_finite(item.excess), item.model, item.product, item.stratum
+
+    kept.sort(key=reading_order)
     return tuple((item, measure_of(_row(item), namer, labels, jurisdiction)) for _, item in kept)
 
 
@@ -159,7 +167,7 @@ def card(
     history: Mapping[SeriesKey, pd.DataFrame],
 ) -> WarningCard:
     """Return the full card of a warning. Facts pass by whitelist only (see :mod:`riskwatch.digest.privacy`)."""
-    pairs = leading_measures(assessment.evidence, namer, labels, jurisdiction)
+    pairs = leading_measures(assessment.evidence, assessment.subject, namer, labels, jurisdiction)
     figures = known_figures(assessment)
     drawn = None
     if in_full and pairs:
@@ -230,7 +238,7 @@ def compact(
     shown: bool,
 ) -> CompactRow:
     """Return a warning in one line; figures are those of its leading evidence of the day, if it was judged."""
-    pairs = leading_measures(assessment.evidence, namer, labels, jurisdiction) if assessment else ()
+    pairs = leading_measures(assessment.evidence, assessment.subject, namer, labels, jurisdiction) if assessment else ()
     lead = pairs[0][1] if pairs else None
     return CompactRow(
         warning_id=warning.warning_id,

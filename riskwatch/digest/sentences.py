@@ -109,6 +109,9 @@ class Speaker:
 
         if measure.upper is None:
             return self.t("measure.nolimit")
+        if measure.upper < measure.expected:
+            # A method that weighs the newest periods together leaves less room after high ones: an interval would read as a mistake.
+            return self.t("measure.lowered", upper=show(max(measure.upper, 0.0)))
         if measure.lower is None:
             return self.t("measure.limit", upper=show(measure.upper))
         return self.t("measure.limits", lower=show(measure.lower), upper=show(measure.upper))

@@ -97,6 +97,7 @@ TEXT: dict[str, str] = {
     ),
     "measure.limits": "interval {lower} to {upper}",
     "measure.limit": "upper limit {upper}",
+    "measure.lowered": "limit lowered to {upper} by the high periods before",
     "measure.nolimit": "no limit",
     "measure.ratio": ", {ratio} times expected",
     "measure.noexpected": ", none in the baseline",

@@ -97,6 +97,7 @@ TEXT: dict[str, str] = {
     ),
     "measure.limits": "区间 {lower}～{upper}",
     "measure.limit": "上限 {upper}",
+    "measure.lowered": "前几期已偏高，本期上限降至 {upper}",
     "measure.nolimit": "无上限",
     "measure.ratio": "，为预期的 {ratio} 倍",
     "measure.noexpected": "，基线期无发生",

@@ -132,3 +132,13 @@ def test_a_new_combination_in_words(ordinary):
         assert rare in said
         assert where in said
         assert "517" not in said
+
+
+def test_a_limit_below_the_expectation_is_explained(ordinary):
+    """After high weeks a method that weighs them together leaves no room: "interval 0 to 0" would read as a mistake."""
+    found = next(card for card in ordinary.warnings if card.measures).measures[0]
+    measure = found.model_copy(update={"observed": 6.0, "exposure": None, "expected": 0.6, "lower": 0.0, "upper": -1.0})
+    assert "limit lowered to 0 by the high periods before" in Speaker(ordinary, "en").measure(measure)
+    assert "前几期已偏高，本期上限降至 0" in Speaker(ordinary, "zh").measure(measure)
+    room = measure.model_copy(update={"upper": 4.0})
+    assert "interval 0 to 4" in Speaker(ordinary, "en").measure(room)
