@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskwatch.detectors.baselines import PERIODS_PER_YEAR, frequency_of
+from riskwatch.detectors.blocks import over_blocks
 from riskwatch.detectors.nb_baseline import Baseline, estimate_baseline, shrunken_dispersion
 from riskwatch.detectors.nb_regression import pairs_of
 from riskwatch.detectors.parameters import check, fingerprint, parameter
@@ -37,6 +38,7 @@ IntArray = npt.NDArray[np.intp]
 _REASON = {text: number for number, text in enumerate(REASONS)}
 # Series worked on at a time; the last block is filled up, so that every series is summed by the same instructions.
 _BLOCK = 128
+_LIMIT_BLOCK = 2048
 # Guard in periods and history in years.
 _BY_FREQUENCY = {"day": (14, 5), "week": (6, 10), "4-week": (2, 10), "month": (2, 10)}
 _WEEKDAY_COST = 6.0
@@ -142,6 +144,10 @@ class SequentialNB:
         guard, history = self._shape(frequency)
         return min(PERIODS_PER_YEAR[frequency], history) + guard + 1
 
+    def memory(self, frequency: str) -> int:  # noqa: ARG002 - part of the interface
+        """Return how many newest periods are weighed together."""
+        return self.windows
+
     def detect(self, panel: Panel, periods: pd.PeriodIndex | None = None) -> Signals:
         """Judge each of ``periods`` (default: the newest) with what came before it.
 
@@ -199,8 +205,16 @@ class SequentialNB:
         todo = np.flatnonzero(reason == 0)
         if todo.size:
             found = self._estimate(panel, observed, exposure, at, todo=todo, years=span / year)
-            for result, values in zip(results, self._limits(observed, at, todo, found), strict=True):
-                result[todo] = values
+            phi = shrunken_dispersion(found.phi, found.freedom)
+
+            def work(where: slice) -> tuple[FloatArray, ...]:
+                part = Baseline(found.means[:, where], found.variance[where], phi[where], found.freedom[where])
+                return self._limits(observed, at, todo[where], part)
+
+            values = tuple(np.empty(todo.size) for _ in results)
+            over_blocks(work, todo.size, values, _LIMIT_BLOCK)
+            for result, value in zip(results, values, strict=True):
+                result[todo] = value
         return results, reason
 
     def _estimate(
@@ -222,9 +236,9 @@ class SequentialNB:
         decay = np.ones(len(at.rows)) if self.half_life is None else 0.5 ** (-design.columns[at.rows, 1] / self.half_life)
         costs = {"trend": self.trend_cost, "wave-1": self.season_cost, "wave-2": self.season_cost, "weekday": _WEEKDAY_COST}
         costs |= {"moving-1": self.moving_cost, "moving-2": self.moving_cost} | {f"drift-{years:g}": self.drift_cost for years in _DRIFT}
-        parts = []
-        for start in range(0, len(todo), _BLOCK):
-            chosen = todo[start : start + _BLOCK]
+
+        def work(where: slice) -> list[FloatArray]:
+            chosen = todo[where]
             cell = np.ix_(at.rows, np.concatenate([chosen, np.full(_BLOCK - chosen.size, chosen[0])]))
             weight = at.usable[cell] * decay[:, None]
             found = estimate_baseline(
@@ -240,18 +254,21 @@ class SequentialNB:
                 floor=self.zero_floor,
                 applies=None if given is None or given.applies is None else given.applies[:, cell[1][0]],
             )
-            parts.append([part[..., : chosen.size] for part in (found.means, found.variance, found.phi, found.freedom)])
-        means, variance, phi, freedom = (np.concatenate(part, axis=-1) for part in zip(*parts, strict=True))
+            return [part[: chosen.size] for part in (found.means.T, found.variance, found.phi, found.freedom)]
+
+        out = [np.empty((todo.size, len(at.newest))), *np.empty((3, todo.size))]
+        over_blocks(work, todo.size, out, _BLOCK)
+        means = np.ascontiguousarray(out[0].T)
         if exposure is not None:
-            means = means * exposure[at.newest[:, None], todo]
-        return Baseline(means, variance, phi, freedom)
+            means *= exposure[at.newest[:, None], todo]
+        return Baseline(means, *out[1:])
 
     def _limits(self, observed: FloatArray, at: _Now, todo: IntArray, found: Baseline) -> tuple[FloatArray, ...]:
-        """Return expected count, lower and upper limit and p-value."""
+        """Return expected count, lower and upper limit and p-value; the dispersion is the shrunken one."""
         count = len(at.newest)
         there = at.usable[at.newest[:, None], todo] & (at.share[:count, todo] >= self.min_share)
         there[self.windows :] = False
-        phi = shrunken_dispersion(found.phi, found.freedom)
+        phi = found.phi
         means, y, phis = np.zeros((3, todo.size)), np.zeros((3, todo.size)), np.tile(phi, (3, 1))
         for lag in range(count):
             reported, thin = thinned(np.where(there[lag], found.means[lag], 0.0), phi, at.share[lag, todo], at.error[lag, todo])
