@@ -67,6 +67,8 @@ class SequentialNB:
     ----------
     alpha : float
         One-sided level of the alarm.
+    mid_p : bool
+        Count half of the judged count's own probability: levels are then right on average and not at most.
     windows : int
         Longest window: 1, 2 or 3 periods.
     penalty_two, penalty_three : float
@@ -103,6 +105,7 @@ class SequentialNB:
     name: ClassVar[str] = "sequential-nb"
 
     alpha: float = parameter(0.005, above=0.0, below=0.5, unit="probability")
+    mid_p: bool = parameter(default=True)
     windows: int = parameter(3, minimum=1, maximum=3, unit="periods")
     penalty_two: float = parameter(1.0, above=0.0, maximum=50.0, unit="nats")
     penalty_three: float = parameter(2.0, above=0.0, maximum=50.0, unit="nats")
@@ -129,7 +132,7 @@ class SequentialNB:
     @property
     def hash(self) -> str:
         """Fingerprint of method and parameters."""
-        return fingerprint(self, version=1)
+        return fingerprint(self, version=2)
 
     def _shape(self, frequency: str) -> tuple[int, int]:
         """Return guard and history in periods."""
@@ -280,7 +283,7 @@ class SequentialNB:
         # The error of the expected count is common to the periods of a window; it is charged as for the middle one. The dispersion's own
         # error widens the tails like that of Student's t beside the normal near its 0.5 % point.
         common = (common + np.add.reduce(means[:2], axis=0) * found.variance) * (1.0 + 4.0 / found.freedom)
-        windows = Windows((0.0, self.penalty_two, self.penalty_three))
+        windows = Windows((0.0, self.penalty_two, self.penalty_three), mid_p=self.mid_p)
         p = windows.p_value(y, means, common)
         upper = windows.largest_quiet(self.alpha, y[1:], means, common)
         # The search and the p-value tell the same story even where rounding makes the p-value rise with the count.
