@@ -70,7 +70,7 @@ def inputs_of_windows(kept):
     """Keep what the windows are given (counts, means, dispersion) instead of judging it."""
 
     class Kept:
-        def __init__(self, costs):
+        def __init__(self, costs, *, mid_p):
             pass
 
         def p_value(self, y, means, phi):
@@ -100,7 +100,7 @@ def weights(replicates=50):
         y = np.stack([panel.observed[:, -CURRENT_WEEKS - lag : panel.shape[1] - lag] for lag in range(3)])
         cells["known"].append([y, mean, np.repeat(made.phi[:, None], CURRENT_WEEKS, axis=1)])
     for costs in WEIGHTS:
-        windows = Windows((0.0, *map(float, costs)))
+        windows = Windows((0.0, *map(float, costs)), mid_p=True)
         for kind, both in cells.items():
             p, twin = (windows.p_value(y.reshape(3, -1), m.reshape(3, -1), phi.ravel()).reshape(phi.shape) for y, m, phi in both)
             _line(f"{kind}, costs {costs[0]} and {costs[1]}", p, twin, outbreak)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 from typing import Any
 
 import numpy.typing as npt
@@ -31,6 +33,40 @@ def thread_count() -> int:
     if not given.isdecimal() or int(given) < 1:
         raise DetectorError(f"{THREADS} must be a whole number >= 1, got {given!r}", hint="leave it unset to use every core, at most 8")
     return int(given)
+
+
+class _OneBlasThread:
+    """Hold the linear-algebra library to one thread while any block is worked on.
+
+    The products of a block are small. Spread over the library's own threads, on busy cores, they ran ten times as long; and the blocks'
+    threads times the library's are more than there are cores. The setting is the process's: the last to leave gives it back.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._users = Lock(), 0
+        self._held: Any = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._users == 0:
+                self._held = _libraries().limit(limits=1, user_api="blas")
+            self._users += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                self._held.restore_original_limits()
+
+
+@functools.cache
+def _libraries() -> Any:
+    from threadpoolctl import ThreadpoolController  # noqa: PLC0415 - looks through all loaded libraries
+
+    return ThreadpoolController()
+
+
+_ONE_BLAS_THREAD = _OneBlasThread()
 
 
 def over_blocks(
@@ -66,10 +102,11 @@ def over_blocks(
 
     starts = range(0, size, block)
     workers = min(thread_count() if threads is None else threads, len(starts))
-    if workers <= 1:
-        for start in starts:
-            work(start)
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        for done in [pool.submit(work, start) for start in starts]:
-            done.result()
+    with _ONE_BLAS_THREAD:
+        if workers <= 1:
+            for start in starts:
+                work(start)
+            return
+        with ThreadPoolExecutor(workers) as pool:
+            for done in [pool.submit(work, start) for start in starts]:
+                done.result()

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Fit", "Pairs", "fit", "invert", "pairs_of", "shrinkage"]
+__all__ = ["Fit", "Pairs", "fit", "invert", "pairs_of", "shrinkage", "solve"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -88,6 +88,21 @@ def invert(matrix: FloatArray) -> FloatArray:
     return np.asarray(a * scale)
 
 
+def solve(matrix: FloatArray, right: FloatArray) -> FloatArray:
+    """Return the solutions, shape (k, series), of positive definite systems (k, k, series), by elimination on the unit diagonal scale."""
+    diagonal = np.sqrt(np.einsum("iis->is", matrix))
+    scale = 1.0 / np.where(diagonal > 0, diagonal, 1.0)
+    a = np.concatenate([matrix * scale * scale[:, None], (right * scale)[:, None]], axis=1)
+    k = len(a)
+    for at in range(k):
+        a[at, at + 1 :] /= np.maximum(a[at, at], 1e-14)
+        a[at + 1 :, at + 1 :] -= a[at + 1 :, at, None] * a[at, at + 1 :]
+    out = a[:, k]
+    for at in range(k - 1, 0, -1):
+        out[:at] -= a[:at, at] * out[at]
+    return np.asarray(out * scale)
+
+
 def _information(pairs: Pairs, weight: FloatArray) -> FloatArray:
     k = pairs.columns.shape[1]
     flat = pairs.products @ weight
@@ -146,7 +161,7 @@ def fit(
         if penalty is not None:
             hessian = information + penalty
             gradient -= np.einsum("ijs,js->is", penalty, beta)
-        step = np.einsum("ijs,js->is", invert(hessian), gradient)
+        step = solve(hessian, gradient)
         change = np.abs(columns @ step).max(axis=0, initial=0.0)
         beta = beta + step * np.where(live, np.minimum(1.0, _STEP / np.maximum(change, _STEP)), 0.0)
         mean = _mean(columns, beta, offset)

@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskwatch.detectors.baselines import PERIODS_PER_YEAR, frequency_of
+from riskwatch.detectors.blocks import over_blocks
 from riskwatch.detectors.nb_baseline import Baseline, estimate_baseline, shrunken_dispersion
 from riskwatch.detectors.nb_regression import pairs_of
 from riskwatch.detectors.parameters import check, fingerprint, parameter
@@ -37,6 +38,7 @@ IntArray = npt.NDArray[np.intp]
 _REASON = {text: number for number, text in enumerate(REASONS)}
 # Series worked on at a time; the last block is filled up, so that every series is summed by the same instructions.
 _BLOCK = 128
+_LIMIT_BLOCK = 2048
 # Guard in periods and history in years.
 _BY_FREQUENCY = {"day": (14, 5), "week": (6, 10), "4-week": (2, 10), "month": (2, 10)}
 _WEEKDAY_COST = 6.0
@@ -65,6 +67,8 @@ class SequentialNB:
     ----------
     alpha : float
         One-sided level of the alarm.
+    mid_p : bool
+        Count half of the judged count's own probability: levels are then right on average and not at most.
     windows : int
         Longest window: 1, 2 or 3 periods.
     penalty_two, penalty_three : float
@@ -102,6 +106,7 @@ class SequentialNB:
     uses_covariates: ClassVar[bool] = True
 
     alpha: float = parameter(0.005, above=0.0, below=0.5, unit="probability")
+    mid_p: bool = parameter(default=True)
     windows: int = parameter(3, minimum=1, maximum=3, unit="periods")
     penalty_two: float = parameter(1.0, above=0.0, maximum=50.0, unit="nats")
     penalty_three: float = parameter(2.0, above=0.0, maximum=50.0, unit="nats")
@@ -128,7 +133,7 @@ class SequentialNB:
     @property
     def hash(self) -> str:
         """Fingerprint of method and parameters."""
-        return fingerprint(self, version=1)
+        return fingerprint(self, version=2)
 
     def _shape(self, frequency: str) -> tuple[int, int]:
         """Return guard and history in periods."""
@@ -142,6 +147,10 @@ class SequentialNB:
         """Return how many periods, the judged one included, a panel must have; with fewer nothing is judged."""
         guard, history = self._shape(frequency)
         return min(PERIODS_PER_YEAR[frequency], history) + guard + 1
+
+    def memory(self, frequency: str) -> int:  # noqa: ARG002 - part of the interface
+        """Return how many newest periods are weighed together."""
+        return self.windows
 
     def detect(self, panel: Panel, periods: pd.PeriodIndex | None = None) -> Signals:
         """Judge each of ``periods`` (default: the newest) with what came before it.
@@ -200,8 +209,16 @@ class SequentialNB:
         todo = np.flatnonzero(reason == 0)
         if todo.size:
             found = self._estimate(panel, observed, exposure, at, todo=todo, years=span / year)
-            for result, values in zip(results, self._limits(observed, at, todo, found), strict=True):
-                result[todo] = values
+            phi = shrunken_dispersion(found.phi, found.freedom)
+
+            def work(where: slice) -> tuple[FloatArray, ...]:
+                part = Baseline(found.means[:, where], found.variance[where], phi[where], found.freedom[where])
+                return self._limits(observed, at, todo[where], part)
+
+            values = tuple(np.empty(todo.size) for _ in results)
+            over_blocks(work, todo.size, values, _LIMIT_BLOCK)
+            for result, value in zip(results, values, strict=True):
+                result[todo] = value
         return results, reason
 
     def _estimate(
@@ -223,9 +240,9 @@ class SequentialNB:
         decay = np.ones(len(at.rows)) if self.half_life is None else 0.5 ** (-design.columns[at.rows, 1] / self.half_life)
         costs = {"trend": self.trend_cost, "wave-1": self.season_cost, "wave-2": self.season_cost, "weekday": _WEEKDAY_COST}
         costs |= {"moving-1": self.moving_cost, "moving-2": self.moving_cost} | {f"drift-{years:g}": self.drift_cost for years in _DRIFT}
-        parts = []
-        for start in range(0, len(todo), _BLOCK):
-            chosen = todo[start : start + _BLOCK]
+
+        def work(where: slice) -> list[FloatArray]:
+            chosen = todo[where]
             cell = np.ix_(at.rows, np.concatenate([chosen, np.full(_BLOCK - chosen.size, chosen[0])]))
             weight = at.usable[cell] * decay[:, None]
             found = estimate_baseline(
@@ -241,18 +258,21 @@ class SequentialNB:
                 floor=self.zero_floor,
                 applies=None if given is None or given.applies is None else given.applies[:, cell[1][0]],
             )
-            parts.append([part[..., : chosen.size] for part in (found.means, found.variance, found.phi, found.freedom)])
-        means, variance, phi, freedom = (np.concatenate(part, axis=-1) for part in zip(*parts, strict=True))
+            return [part[: chosen.size] for part in (found.means.T, found.variance, found.phi, found.freedom)]
+
+        out = [np.empty((todo.size, len(at.newest))), *np.empty((3, todo.size))]
+        over_blocks(work, todo.size, out, _BLOCK)
+        means = np.ascontiguousarray(out[0].T)
         if exposure is not None:
-            means = means * exposure[at.newest[:, None], todo]
-        return Baseline(means, variance, phi, freedom)
+            means *= exposure[at.newest[:, None], todo]
+        return Baseline(means, *out[1:])
 
     def _limits(self, observed: FloatArray, at: _Now, todo: IntArray, found: Baseline) -> tuple[FloatArray, ...]:
-        """Return expected count, lower and upper limit and p-value."""
+        """Return expected count, lower and upper limit and p-value; the dispersion is the shrunken one."""
         count = len(at.newest)
         there = at.usable[at.newest[:, None], todo] & (at.share[:count, todo] >= self.min_share)
         there[self.windows :] = False
-        phi = shrunken_dispersion(found.phi, found.freedom)
+        phi = found.phi
         means, y, phis = np.zeros((3, todo.size)), np.zeros((3, todo.size)), np.tile(phi, (3, 1))
         for lag in range(count):
             reported, thin = thinned(np.where(there[lag], found.means[lag], 0.0), phi, at.share[lag, todo], at.error[lag, todo])
@@ -264,7 +284,7 @@ class SequentialNB:
         # The error of the expected count is common to the periods of a window; it is charged as for the middle one. The dispersion's own
         # error widens the tails like that of Student's t beside the normal near its 0.5 % point.
         common = (common + np.add.reduce(means[:2], axis=0) * found.variance) * (1.0 + 4.0 / found.freedom)
-        windows = Windows((0.0, self.penalty_two, self.penalty_three))
+        windows = Windows((0.0, self.penalty_two, self.penalty_three), mid_p=self.mid_p)
         p = windows.p_value(y, means, common)
         upper = windows.largest_quiet(self.alpha, y[1:], means, common)
         # The search and the p-value tell the same story even where rounding makes the p-value rise with the count.

@@ -3,7 +3,8 @@
 Counts of the newest periods are independent negative binomials with a common dispersion phi = variance / mean, so that the sum over a
 window is again negative binomial with this dispersion. The score of a series is the smallest of the windows' tail probabilities, each
 multiplied by the window's cost; its p-value is the probability, without any outbreak, of a score this small in a period whose own count
-reaches its expectation.
+reaches its expectation. The mid p-value takes half of the judged count's own step off: it is the mean of the p-values of this count and of
+the next larger one.
 
 The windows end with the judged period and grow backwards, so their sums form a Markov chain: given the middle sum, the shortest and the
 longest are independent. For small counts all cases are enumerated; for larger ones the chain is taken as that of normal scores with the
@@ -108,6 +109,15 @@ def enumerated_probability(limits: npt.NDArray[np.int64], reach: npt.NDArray[np.
     return np.asarray(np.clip(total, 0.0, 1.0))
 
 
+def _reach(means: FloatArray) -> FloatArray:
+    """Return the smallest count of the judged period that can be evidence: its expectation, and at least one case."""
+    return np.asarray(np.maximum(np.ceil(means[0]), 1.0))
+
+
+def _next(y: FloatArray) -> FloatArray:
+    return np.vstack([y[:1] + 1.0, y[1:]])
+
+
 @dataclass(frozen=True)
 class Windows:
     """The windows of one, two and three periods, and what a longer one costs.
@@ -116,14 +126,18 @@ class Windows:
     ----------
     costs : tuple of float
         Natural logarithm by which each window's tail probability is raised; 0 for the first, above 0 for the others.
+    mid_p : bool
+        Half of a count's own step counts: levels are right on average instead of at most.
     """
 
     costs: tuple[float, float, float]
+    mid_p: bool = False
 
     def p_value(self, y: FloatArray, means: FloatArray, phi: FloatArray) -> FloatArray:
         """Return the p-values of the judged counts.
 
-        A count below its expectation is no evidence, whatever came before: its p-value is P(Y1 >= y), and at least one half.
+        A count below its expectation is no evidence, whatever came before: its p-value is P(Y1 >= y), and at least one half. With
+        ``mid_p`` it is P(Y1 > y) + P(Y1 = y) / 2, and at least one half.
 
         Parameters
         ----------
@@ -133,11 +147,23 @@ class Windows:
         phi : array, shape (cells,)
             Common dispersion, variance / mean.
         """
+        out = self._strict(y, means, phi)
+        if self.mid_p:
+            low = y[0] < _reach(means)
+            at = np.flatnonzero(~low)
+            out[at] = (out[at] + self._strict(_next(y[:, at]), means[:, at], phi[at])) / 2.0
+            at = np.flatnonzero(low)
+            own, above = (negative_binomial_tail(y[0, at] + more, means[0, at], phi[at]) for more in (0.0, 1.0))
+            out[at] = np.maximum((own + above) / 2.0, 0.5)
+        return out
+
+    def _strict(self, y: FloatArray, means: FloatArray, phi: FloatArray) -> FloatArray:
+        """Return the probability of a score at least as extreme."""
         expected = np.cumsum(means, axis=0)
         tails = np.stack([negative_binomial_tail(total, mean, phi) for total, mean in zip(np.cumsum(y, axis=0), expected, strict=True)])
         raised = tails * np.exp(np.asarray(self.costs))[:, None]
         score, best = np.maximum(raised.min(axis=0), _TINY), raised.argmin(axis=0)
-        reach = np.maximum(np.ceil(means[0]), 1.0)
+        reach = _reach(means)
         out = np.maximum(tails[0], 0.5)
         # About the count at which the widest window reaches the score: it decides the size of the tables.
         depth = np.maximum(-np.log(score), 1.0)
@@ -182,6 +208,15 @@ class Windows:
             levels[window] = np.where(best == window, tails[window], level * -np.expm1(-fall) / fall)
         return levels
 
+    def _alarms(self, alpha: float, y: FloatArray, means: FloatArray, phi: FloatArray) -> npt.NDArray[np.bool_]:
+        """Return whether the p-value of counts that reach their expectation is at most ``alpha``."""
+        p = self._strict(y, means, phi)
+        if self.mid_p:
+            # The next count's p-value lies between 0 and this one's: mostly that is enough to know the mean of the two.
+            at = np.flatnonzero((p > alpha) & (p <= 2.0 * alpha))
+            p[at] = (p[at] + self._strict(_next(y[:, at]), means[:, at], phi[at])) / 2.0
+        return np.asarray(p <= alpha)
+
     def largest_quiet(self, alpha: float, before: FloatArray, means: FloatArray, phi: FloatArray) -> FloatArray:
         """Return the largest count of the judged period whose p-value exceeds ``alpha``.
 
@@ -195,7 +230,7 @@ class Windows:
         means : array, shape (3, cells)
         phi : array, shape (cells,)
         """
-        low = np.maximum(np.ceil(means[0]), 1.0) - 1.0  # quiet
+        low = _reach(means) - 1.0  # quiet
         z = -float(special.ndtri(alpha))
         # A first guess from the moments: where the shortest window alone would alarm, less what the longer ones hold already.
         guess = np.floor(means[0] + z * np.sqrt(phi * means[0]) + (z**2 - 1.0) / 6.0 * (2.0 * phi - 1.0))
@@ -204,8 +239,7 @@ class Windows:
         step = np.maximum(np.floor(np.sqrt(phi * means[0]) / 3.0), 1.0)
         open_ = np.arange(low.size)
         while open_.size:
-            p = self.p_value(np.vstack([guess[None, open_], before[:, open_]]), means[:, open_], phi[open_])
-            alarm = p <= alpha
+            alarm = self._alarms(alpha, np.vstack([guess[None, open_], before[:, open_]]), means[:, open_], phi[open_])
             high[open_] = np.where(alarm, guess[open_], high[open_])
             low[open_] = np.where(alarm, low[open_], guess[open_])
             open_ = open_[high[open_] - low[open_] > 1.0]

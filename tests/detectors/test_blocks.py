@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import threadpoolctl
 
-from riskwatch.detectors import blocks, detector, farrington_judge
+from riskwatch.detectors import blocks, detector, farrington_judge, sequential_nb
 from riskwatch.errors import DetectorError
 from riskwatch.panel import Panel
 
@@ -53,10 +54,51 @@ def test_bits_depend_on_neither_threads_nor_blocks(monkeypatch, name, parameters
     observed[::5][rng.random((52, 300)) < 0.03] = np.nan
     panel = Panel(observed, pd.RangeIndex(260), periods, rng.poisson(40, observed.shape) + 1.0)
     judge = detector(name, **parameters)
+    same_bits(monkeypatch, panel, judge, (farrington_judge, "_BLOCK"), ((1, 512), (1, 8), (2, 100), (3, 37)))
+
+
+@pytest.mark.parametrize("parameters", [{}, {"mid_p": False, "population_offset": True}])
+def test_bits_of_the_sequential_detector(monkeypatch, parameters):
+    """Blocks of the regression have a fixed size; those of the limits have not."""
+    rng = np.random.default_rng(22)
+    mean = np.exp(rng.uniform(-3, 5, (300, 1)))
+    observed = rng.negative_binomial(mean, 0.5, (300, 250)).astype(float)
+    observed[::5][rng.random((60, 250)) < 0.03] = np.nan
+    periods = pd.period_range("2016-01-04", periods=250, freq="W-SUN")
+    panel = Panel(observed, pd.RangeIndex(300), periods, rng.poisson(40, observed.shape) + 1.0)
+    judge = detector("sequential-nb", **parameters)
+    same_bits(monkeypatch, panel, judge, (sequential_nb, "_LIMIT_BLOCK"), ((1, 2048), (1, 7), (2, 100), (3, 37)))
+
+
+def test_blocks_hold_the_linear_algebra_library_to_one_thread():
+    """Also with one block, also when calls overlap; afterwards it has its threads back."""
+
+    def threads():
+        return [library["num_threads"] for library in threadpoolctl.threadpool_info() if library["user_api"] == "blas"]
+
+    def work(where):
+        seen.append(threads())
+        if len(seen) == 1:
+            blocks.over_blocks(work, 3, (np.zeros(3),), block=1, threads=2)
+            seen.append(threads())
+        return [np.zeros(where.stop - where.start)]
+
+    np.ones((2, 2)) @ np.ones((2, 2))
+    seen = []
+    with threadpoolctl.threadpool_limits(2, "blas"):
+        before = threads()
+        blocks.over_blocks(work, 1, (np.zeros(1),), block=10)
+        assert threads() == before
+    assert before
+    assert len(seen) == 5
+    assert {number for counts in seen for number in counts} == {1}
+
+
+def same_bits(monkeypatch, panel, judge, size, cases):
     found = []
-    for threads, block in ((1, 512), (1, 8), (2, 100), (3, 37)):
+    for threads, block in cases:
         monkeypatch.setenv("RISKWATCH_THREADS", str(threads))
-        monkeypatch.setattr(farrington_judge, "_BLOCK", block)
+        monkeypatch.setattr(*size, block)
         found.append(judge.detect(panel))
     assert (found[0].reason == 0).mean() > 0.6
     for other in found[1:]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from riskwatch.detectors import nb_regression
-from riskwatch.detectors.nb_regression import invert, pairs_of
+from riskwatch.detectors.nb_regression import invert, pairs_of, solve
 
 
 @pytest.fixture
@@ -98,3 +98,12 @@ def test_a_penalty_is_a_prior(case):
     found = nb_regression.fit(y, weight, pairs_of(columns), start, penalty=penalty)
     gradient = columns.T @ (weight * (y - found.mean))
     np.testing.assert_allclose(gradient, np.einsum("ijs,js->is", penalty, found.coefficients), rtol=1e-6, atol=1e-6)
+
+
+def test_solutions_of_badly_scaled_systems():
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(30, 6, 40)) * np.geomspace(1e-4, 1e4, 6)[:, None]
+    matrix = np.einsum("nis,njs->ijs", x, x)
+    truth = rng.normal(size=(6, 40))
+    found = solve(matrix, np.einsum("ijs,js->is", matrix, truth))
+    np.testing.assert_allclose(found, truth, rtol=1e-8, atol=1e-8)

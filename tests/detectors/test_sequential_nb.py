@@ -82,7 +82,7 @@ def test_low_counts():
     signals = detector("sequential-nb").detect(weekly(y))
     assert (signals.reason == 0).all()
     np.testing.assert_array_equal(signals.alarm[:, 0], [False, False, True, True])
-    assert signals.p_value[1, 0] == pytest.approx(1 / 25, rel=0.5)
+    assert signals.p_value[1, 0] == pytest.approx(0.5 / 25, rel=0.5)
 
 
 def test_missing_periods():

@@ -124,3 +124,44 @@ def test_no_evidence_below_the_expectation():
     p = WINDOWS.p_value(np.array([[2.0], [40.0], [40.0]]), np.full((3, 1), 3.0), np.ones(1))
     assert p == pytest.approx(stats.poisson.sf(1, 3.0))
     assert WINDOWS.p_value(np.array([[0.0], [9.0], [9.0]]), np.full((3, 1), 0.2), np.ones(1)) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("mean", "phi"), [(0.6, 1.5), (4.5, 1.0), (40.0, 1.5)])
+def test_mid_p(mean, phi):
+    """For one window half of the count's own probability is left out; a count below the mean is never evidence."""
+    y = np.zeros((3, 90))
+    y[0] = np.arange(90.0)
+    means, phis = np.zeros((3, 90)), np.full(90, phi)
+    means[0] = mean
+    mid = Windows((0.0, 1.0, 2.0), mid_p=True)
+    found = mid.p_value(y, means, phis)
+    own = mass(mean, phi, 400)
+    exact = np.array([own[at + 1 :].sum() + own[at] / 2 for at in range(90)])
+    low = np.arange(90) < math.ceil(mean)
+    small = ~low & (exact > 1e-9)
+    np.testing.assert_allclose(found[small], exact[small], rtol=1e-6)
+    np.testing.assert_allclose(found[low], np.maximum(exact[low], 0.5), rtol=1e-9)
+
+
+def test_levels_of_the_mid_p_value_are_right_on_average():
+    """Over many means one count more or less at the limit evens out, nearly; the strict p-value stays below the level."""
+    rng = np.random.default_rng(8)
+    cells = 120_000
+    means = np.tile(rng.uniform(1.0, 9.0, cells), (3, 1))
+    y, phi = rng.poisson(means).astype(float), np.ones(cells)
+    strict, mid = (Windows((0.0, 1.0, 2.0), mid_p=on).p_value(y, means, phi) for on in (False, True))
+    assert 0.0095 < (mid <= 0.01).mean() < 0.0125
+    assert (strict <= 0.01).mean() < 0.0092
+
+
+def test_limit_by_the_mid_p_value():
+    rng = np.random.default_rng(5)
+    means = rng.uniform(0.5, 1.5, (3, 2000)) * np.geomspace(0.02, 1e5, 2000)
+    phi = rng.uniform(1.0, 5.0, 2000)
+    before = rng.poisson(means[1:] * rng.uniform(0.5, 1.8, 2000)).astype(float)
+    mid = Windows((0.0, 1.0, 2.0), mid_p=True)
+    upper = mid.largest_quiet(0.01, before, means, phi)
+    at, above = (mid.p_value(np.vstack([upper[None] + more, before]), means, phi) for more in (0, 1))
+    assert (at > 0.01).all()
+    assert (above <= 0.01).all()
+    assert (upper <= WINDOWS.largest_quiet(0.01, before, means, phi)).all()
