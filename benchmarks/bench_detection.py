@@ -38,7 +38,7 @@ METHODS = {
     "glr-nb": ("glr-nb", YEAR),
     "glr-poisson": ("glr-poisson", YEAR),
     "cusum": ("cusum", YEAR),
-    "ewma": ("ewma", YEAR),
+    "ewma": ("ewma", {}),
     "ears-c1": ("ears-c1", {}),
     "ears-c2": ("ears-c2", {}),
     "ears-c3": ("ears-c3", {}),

@@ -117,5 +117,5 @@ def test_explain_knows_the_real_detectors():
     found = load_definitions(ROOT, environ={})
     told = explain(found, "models.injury-counts.parameters.alpha")
     assert str(told.origin).startswith("models/injury_counts.yaml:")
-    assert told.default == rooms.detectors().make("farrington-flexible").alpha
-    assert told.description.startswith("parameter of farrington-flexible")
+    assert told.default == rooms.detectors().make("sequential-nb").alpha
+    assert told.description.startswith("parameter of sequential-nb")

@@ -16,7 +16,7 @@ __all__ = ["cli"]
 
 TODAY = dt.date(2025, 12, 31)
 LONGER = {
-    f"models.injury-counts.{key}": value
+    f"models.injury-counts-severe.{key}": value
     for key, value in (("history_periods", "400"), ("parameters.years_back", "6"), ("parameters.min_years", "6"))
 }
 
@@ -29,11 +29,11 @@ def test_too_little_history_is_a_warning_with_its_place(demo_project: Path) -> N
     problems, warnings = outlook(Project(demo_project, settings=LONGER).definitions, today=TODAY)
     assert problems == []
     text = (demo_project / "models" / "injury_counts.yaml").read_text(encoding="utf-8").splitlines()
-    line = next(number for number, row in enumerate(text, start=1) if row.strip().startswith("detector:"))
+    line = next(number for number, row in enumerate(text, start=1) if row.strip() == "detector: farrington-flexible")
     assert [(str(found).split(" ", 1)[0], found.message.split(" has ")[0]) for found in warnings] == [
         (
-            f"models/injury_counts.yaml:{line}:13:",
-            'model "injury-counts": farrington-flexible needs 313 weeks, stream "injury" (sources hospital-injury-cards)',
+            f"models/injury_counts.yaml:{line}:15:",
+            'model "injury-counts-severe": farrington-flexible needs 79 4-week periods, stream "injury" (sources hospital-injury-cards)',
         )
     ]
     assert warnings[0].message.endswith("(since 2021-01-01): nothing is judged yet")
