@@ -13,7 +13,7 @@ if [ -z "$data" ]; then
     if [ -n "$as_of" ]; then $riskwatch run daily --as-of "$as_of"; else $riskwatch run daily --from 2025-12-03 --every week; fi
 else
     $riskwatch --profile real --data "$data" check
-    for day in ${as_of:-2014-12-31 2015-11-30 2019-12-31 2020-11-30 2022-07-31 2025-08-10}; do
+    for day in ${as_of:-2014-12-31 2015-10-31 2020-06-28 2020-10-26 2022-07-31 2025-08-10}; do
         $riskwatch --profile real --data "$data" run daily --as-of "$day"
     done
 fi
