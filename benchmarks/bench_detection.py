@@ -174,9 +174,10 @@ def curves(pooled, outbreak, path):
 
     figure, axes = plt.subplots(1, 3, figsize=(12, 4.2), sharex=True, constrained_layout=True)
     rates = np.geomspace(0.001, 0.1, 25)
-    for label, pair in pooled.items():
+    for number, (label, pair) in enumerate(pooled.items()):
         frame = at_equal_rates(*pair, outbreak, rates)
-        style = {"linestyle": ":", "color": "0.4"} if label.startswith("known") else {}
+        # Ten colours, then the same ones dashed.
+        style = {"linestyle": ":", "color": "0.4"} if label.startswith("known") else {"linestyle": "-" if number < 10 else "--"}
         width = 2.6 if label in {"sequential-nb", REFERENCE} else 1.2
         for axis, name in zip(axes, ("POD", "first", "sensitivity"), strict=True):
             # A method whose p-values come in few steps cannot reach the lowest rates.
