@@ -1,10 +1,12 @@
 #!/bin/sh
-# Installs what the tests need from Debian where it is absent: a PostgreSQL server, and Chromium with
-# poppler-utils to print digests and count their pages. Says so and goes on where it may not install.
+# Installs what the tests need from Debian where it is absent: a PostgreSQL server, and Chromium with poppler-utils
+# and a font to print digests and count their pages. Says so and goes on where it may not install.
 set -u
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; elif command -v sudo >/dev/null 2>&1; then sudo -n "$@"; else return 1; fi; }
 need=""
 command -v chromium >/dev/null 2>&1 || need="$need chromium"
+# Digests are set in Arial where no Chinese font is there: this one has its widths, and the tests count printed pages.
+dpkg -s fonts-liberation >/dev/null 2>&1 || need="$need fonts-liberation"
 command -v pdfinfo >/dev/null 2>&1 || need="$need poppler-utils"
 if ! command -v postgres >/dev/null 2>&1 && ! ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; then need="$need postgresql"; fi
 [ -z "$need" ] && exit 0
