@@ -70,7 +70,8 @@ def main():
     if options.write:
         head = (
             "# Alarms where there is nothing to find\n\n"
-            f"`python benchmarks/calibration.py --series {options.series} --write`. Weekly counts of seven years without any outbreak, Poisson (phi 1) or negative "
+            f"`python benchmarks/calibration.py --series {options.series} --write`. "
+            "Weekly counts of seven years without any outbreak, Poisson (phi 1) or negative "
             "binomial (variance = phi x mean); season: a factor exp(0.6 cos); trend: 15 % a year. Share of all cells whose p-value lies "
             "at or below the level; refused cells count as quiet. "
             f"{options.series:,} series, {JUDGED} weeks each: standard error about "
