@@ -44,8 +44,8 @@ class Definitions:
         By name.
     dimensions : tuple of DimensionFile
         Files of the trees in force.
-    grading, actions, hazards, holidays : mapping
-        Content of the file of that name in ``config/``, checked; empty where the project has none.
+    catalogues : mapping of str to mapping
+        Content of ``config/<kind>.yaml`` by kind (``rooms.CATALOGUES``, and holidays), checked; see :meth:`catalogue`.
     hashes : mapping of str to str
         sha256 of what each definition says once inherited (``models.injury-counts``): layout and comments do not change it.
     files : mapping of str to str
@@ -69,14 +69,15 @@ class Definitions:
     all_models: Mapping[str, ModelDefinition]
     all_centres: Mapping[str, Centre]
     all_dimensions: tuple[DimensionFile, ...]
-    grading: Mapping[Any, Any]
-    actions: Mapping[Any, Any]
-    hazards: Mapping[Any, Any]
-    holidays: Mapping[Any, Any]
+    catalogues: Mapping[str, Mapping[Any, Any]]
     hashes: Mapping[str, str]
     files: Mapping[str, str]
     drafts: Mapping[YamlPath, Draft] = dataclasses.field(repr=False)
     environ: Mapping[str, str] = dataclasses.field(repr=False)
+
+    def catalogue(self, kind: str) -> Mapping[Any, Any]:
+        """Return the content of ``config/<kind>.yaml``; empty where the project has none."""
+        return self.catalogues.get(kind, {})
 
     @property
     def data(self) -> Path:

@@ -252,7 +252,6 @@ def _definitions(
 ) -> Definitions:
     profile = settings.value.profile
     named = list(content.named())
-    plain = {kind: draft.data for kind, draft in content.plain.items()}
     return Definitions(
         root=files.root,
         profile=profile,
@@ -267,10 +266,7 @@ def _definitions(
         all_models={name: entry.value for name, entry in content.models.items()},
         all_centres={name: entry.value for name, entry in content.centres.items()},
         all_dimensions=tuple(entry.value for entry in content.dimensions),
-        grading=plain.get("grading", {}),
-        actions=plain.get("actions", {}),
-        hazards=plain.get("hazards", {}),
-        holidays=plain.get("holidays", {}),
+        catalogues={kind: draft.data for kind, draft in content.plain.items()},
         hashes={".".join(map(str, path)): sha256 for path, _, sha256 in named},
         files={name: files.documents[name].sha256 for name in sorted(files.documents)},
         drafts={path: draft for path, draft, _ in named},

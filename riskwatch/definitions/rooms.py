@@ -21,8 +21,12 @@ from riskwatch.errors import DimensionError
 
 __all__ = ["CATALOGUES", "Complaint", "Detectors", "TreeFacts", "built_trees", "catalogue_type", "detectors", "resolve", "tree_facts"]
 
-CATALOGUES = {"grading": "GradingRules", "actions": "ActionCatalogue", "hazards": "HazardCatalogue"}
-"""Kind of file in ``config/`` -> class in :mod:`riskwatch.assessment.rules` that checks it."""
+CATALOGUES = {
+    "grading": "riskwatch.assessment.rules:GradingRules",
+    "actions": "riskwatch.assessment.rules:ActionCatalogue",
+    "hazards": "riskwatch.assessment.rules:HazardCatalogue",
+}
+"""Kind of file in ``config/`` -> module and class that checks it. A new kind is one line here."""
 
 Complaint = tuple[int, str, str]
 
@@ -63,8 +67,9 @@ def detectors() -> Detectors:
 
 
 def catalogue_type(name: str) -> type[BaseModel]:
-    """Return ``GradingRules``, ``ActionCatalogue`` or ``HazardCatalogue``."""
-    found: type[BaseModel] = _room("riskwatch.assessment.rules", name)
+    """Return the class written as ``module:Class``."""
+    module, _, attribute = name.partition(":")
+    found: type[BaseModel] = _room(module, attribute)
     return found
 
 

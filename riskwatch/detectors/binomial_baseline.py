@@ -18,13 +18,13 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import optimize, special
 
-from riskwatch.detectors import beta_binomial
 from riskwatch.detectors.baselines import frequency_of
 from riskwatch.detectors.parameters import check, fingerprint, parameter
 from riskwatch.detectors.signals import REASONS, Signals
 from riskwatch.detectors.support import empty_signals, positions_of
 from riskwatch.errors import DetectorError
 from riskwatch.panel import Panel
+from riskwatch.rates import beta_binomial
 
 __all__ = ["BinomialBaseline", "Prior", "estimate_correlation", "estimate_prior", "predictive"]
 

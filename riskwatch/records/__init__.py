@@ -7,11 +7,13 @@ from riskwatch.records.parse import Parsed, parse
 from riskwatch.records.rules import RULES
 from riskwatch.records.schema import schema_for
 from riskwatch.records.source import CodeRuleLike, KnownAtLike, SourceLike
-from riskwatch.records.streams import COMMON, EXTERNAL_NOTICE, INJURY, SPOT_CHECK, STREAMS, Field, Stream
+from riskwatch.records.streams import COMMON, ENTERPRISE_CREDIT, EXTERNAL_NOTICE, INDICATOR, INJURY, SPOT_CHECK, STREAMS, Field, Stream
 
 __all__ = [
     "COMMON",
+    "ENTERPRISE_CREDIT",
     "EXTERNAL_NOTICE",
+    "INDICATOR",
     "INJURY",
     "RULES",
     "SPOT_CHECK",

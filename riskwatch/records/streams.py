@@ -10,7 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["COMMON", "EXTERNAL_NOTICE", "INJURY", "SPOT_CHECK", "STREAMS", "Field", "Stream"]
+__all__ = [
+    "COMMON",
+    "ENTERPRISE_CREDIT",
+    "EXTERNAL_NOTICE",
+    "INDICATOR",
+    "INJURY",
+    "SPOT_CHECK",
+    "STREAMS",
+    "Field",
+    "Stream",
+]
 
 Kind = Literal["text", "code", "int", "float", "date", "bool"]
 
@@ -185,4 +195,40 @@ EXTERNAL_NOTICE = Stream(
     evidence="external",
 )
 
-STREAMS: dict[str, Stream] = {stream.name: stream for stream in (SPOT_CHECK, INJURY, EXTERNAL_NOTICE)}
+# One value of one indicator, for one region and period. `event_date` is the last day of the period, so an as-of query never sees a
+# period that has not ended; a revision of a figure is a new version of the record.
+INDICATOR = Stream(
+    "indicator",
+    (
+        Field("indicator", "code", required=True, max_length=80, zh="指标代码", en="indicator code"),
+        Field("period_type", required=True, choices=("year", "half", "quarter", "month"), zh="周期", en="length of the period"),
+        Field("value", "float", required=True, minimum=-1e15, maximum=1e15, zh="数值", en="value, in the unit of the indicator"),
+        Field("numerator", "float", minimum=0, maximum=1e15, zh="分子", en="numerator, where the value is a ratio"),
+        Field("n", "float", minimum=0, maximum=1e15, zh="样本量或分母", en="sample size or denominator"),
+        Field("standard_error", "float", minimum=0, maximum=1e15, zh="标准误", en="standard error, in the unit of the indicator"),
+        Field("status", choices=("preliminary", "final", "revised"), zh="数据状态", en="status of the figure"),
+        Field("note", max_length=1000, zh="备注", en="note"),
+    ),
+    zh="质量指标",
+    en="quality indicators",
+    evidence="statistics",
+)
+
+# The class that a credit-risk scheme gave an enterprise, in force from `event_date` until the next record of the same enterprise.
+ENTERPRISE_CREDIT = Stream(
+    "enterprise_credit",
+    (
+        Field(
+            "enterprise", "code", required=True, max_length=80, personal=True, zh="企业代码", en="enterprise (credit code or source key)"
+        ),
+        Field("credit_class", required=True, choices=("A", "B", "C", "D"), zh="信用等级", en="credit class, A low risk to D high"),
+        Field("listed", "bool", zh="列入严重违法失信名单", en="on the list of serious violators"),
+        Field("authority", max_length=200, zh="评定机关", en="issuing authority"),
+        Field("valid_until", "date", zh="有效期至", en="valid until"),
+    ),
+    zh="企业信用",
+    en="enterprise credit",
+    evidence="register",
+)
+
+STREAMS: dict[str, Stream] = {stream.name: stream for stream in (SPOT_CHECK, INJURY, EXTERNAL_NOTICE, INDICATOR, ENTERPRISE_CREDIT)}

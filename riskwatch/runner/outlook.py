@@ -38,7 +38,7 @@ def outlook(definitions: Definitions, *, today: dt.date) -> tuple[list[Problem],
         Less history in the store than the detector needs (nothing is judged until it has come; without a store nothing is said), and
         holiday data that will run out within 60 days.
     """
-    calendar = HolidayCalendar.from_config(definitions.holidays)
+    calendar = HolidayCalendar.from_config(definitions.catalogue("holidays"))
     problems: list[Problem] = []
     warnings: list[Problem] = []
     begins, fresh = _stored(definitions, today)

@@ -95,10 +95,10 @@ def test_other_rooms_take_what_the_files_say():
     from riskwatch.calendar import HolidayCalendar
 
     found = load_definitions(ROOT, environ={})
-    GradingRules.model_validate(found.grading)
-    ActionCatalogue.model_validate(found.actions)
-    HazardCatalogue.model_validate(found.hazards)
-    calendar = HolidayCalendar.from_config(found.holidays)
+    GradingRules.model_validate(found.catalogue("grading"))
+    ActionCatalogue.model_validate(found.catalogue("actions"))
+    HazardCatalogue.model_validate(found.catalogue("hazards"))
+    calendar = HolidayCalendar.from_config(found.catalogue("holidays"))
     # National Day 2025 with Mid-Autumn: off until 8 October, Saturday the 11th worked in exchange.
     days = [f"2025-10-{day:02d}" for day in range(1, 13)]
     worked = [day[-2:] for day, is_worked in zip(days, calendar.is_workday(days), strict=True) if is_worked]

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from riskwatch.detectors import beta_binomial, detector
+from riskwatch.detectors import detector
 from riskwatch.detectors.binomial_baseline import Prior, effective, estimate_correlation, estimate_prior, predictive
 from riskwatch.errors import DetectorError
 from riskwatch.panel import Panel
+from riskwatch.rates import beta_binomial
 
 WEEKS = pd.period_range("2021-01-04", periods=118, freq="W-SUN")
 

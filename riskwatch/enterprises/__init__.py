@@ -1,0 +1,3 @@
+"""Enterprises: repeated failures, terms that run, credit classes proposed with rule and evidence."""
+
+from __future__ import annotations
