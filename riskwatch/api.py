@@ -32,6 +32,7 @@ from riskwatch.runner.context import RunContext, open_store
 from riskwatch.runner.detect import detect, model_panel
 from riskwatch.runner.progress import Reporter
 from riskwatch.runner.run import RunReport, run_pipeline
+from riskwatch.runner.trends import trend_lists, trends_of
 from riskwatch.sources import ADAPTERS
 from riskwatch.store import Store
 from riskwatch.store.lease import this_process
@@ -193,6 +194,24 @@ class Project:
         """Return the judgements of one model, or all, as of a day: one row per series and judged period."""
         with self.context(as_of=as_of) as ctx:
             return detect(ctx, [self.model(model).name] if model else ()).signals
+
+    def trends(self, model: str, *, by: str | None = None, as_of: Day = None) -> pd.DataFrame:
+        """Return how fast each series of a model gets worse, as of a day; see :func:`riskwatch.trends.ranking.worsening` for the columns.
+
+        Parameters
+        ----------
+        model : str
+        by : {"product", "industry", "region"}, optional
+            Series of this dimension alone; default: all series of the model.
+        as_of : date, optional
+        """
+        with self.context(as_of=as_of) as ctx:
+            return trends_of(ctx, self.model(model), by=by)
+
+    def trend_lists(self, by: str = "product", *, as_of: Day = None) -> dict[str, pd.DataFrame]:
+        """Return the "getting worse" list of a dimension for each model that ``config/trends.yaml`` names for it and that is in force."""
+        with self.context(as_of=as_of) as ctx:
+            return trend_lists(ctx, by)
 
     def warnings(self, *, as_of: Day = None, open_only: bool = True) -> pd.DataFrame:
         """Return the early warnings as they stood at the end of a day (default: the newest), most urgent first."""
