@@ -106,7 +106,7 @@ def changepoints(
     family: Family = "poisson",
     exposure: FloatArray | None = None,
     harmonics: int = 0,
-    penalty: float = 2.0,
+    penalty: float = 3.0,
     most: int = 3,
     min_length: int = 6,
     alpha: float = 0.05,

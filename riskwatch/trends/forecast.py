@@ -23,11 +23,12 @@ from riskwatch.rates import beta_binomial
 from riskwatch.trends.glm import Family
 from riskwatch.trends.level import Levels
 
-__all__ = ["Forecast", "forecast", "interval", "predicted", "probability_of_count", "probability_of_level", "widened"]
+__all__ = ["Forecast", "covered", "forecast", "interval", "predicted", "probability_of_count", "probability_of_level", "widened"]
 
 FloatArray = npt.NDArray[np.float64]
 
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(21)
+_LEAST = 0.05
 _MOST = 4.0  # a variance of the log mean beyond this (a factor of 50 either way) has moments that mean nothing
 
 
@@ -113,8 +114,12 @@ def forecast(levels: Levels, steps: npt.ArrayLike, *, exposure: FloatArray | Non
 
 
 def widened(made: Forecast, factor: FloatArray) -> Forecast:
-    """Return the forecast with standard deviations on the link's scale times ``factor``, shape (h,)."""
-    return replace(made, variance=made.variance * factor**2, level_variance=made.level_variance * factor**2)
+    """Return the forecast with standard deviations on the link's scale times ``factor``, shape (h,), at least 1.
+
+    A model that is sure of everything cannot be scaled: beyond 1, a standard deviation of 0.05 is scaled and added too.
+    """
+    more = (factor**2 - 1.0) * _LEAST**2
+    return replace(made, variance=made.variance * factor**2 + more, level_variance=made.level_variance * factor**2 + more)
 
 
 def predicted(made: Forecast) -> FloatArray:
@@ -133,6 +138,13 @@ def interval(made: Forecast, level: float) -> tuple[FloatArray, FloatArray]:
         return n - beta_binomial.quantile(tail, n, b, a), beta_binomial.quantile(tail, n, a, b)
     size, share = _negative_binomial(made)
     return np.asarray(stats.nbinom.ppf(tail, size, share)), np.asarray(stats.nbinom.ppf(1.0 - tail, size, share))
+
+
+def covered(made: Forecast, actual: FloatArray, level: float) -> npt.NDArray[np.bool_]:
+    """Tell which counts lie within the limits of :func:`interval`, without looking for the limits; shape (series, h), False for NaN."""
+    tail = (1.0 - level) / 2.0
+    with np.errstate(invalid="ignore"):
+        return np.asarray((probability_of_count(made, actual) > tail) & (1.0 - probability_of_count(made, actual + 1.0) >= tail))
 
 
 def probability_of_count(made: Forecast, threshold: FloatArray) -> FloatArray:

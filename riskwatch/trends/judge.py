@@ -16,7 +16,7 @@ from riskwatch.trends.forecast import forecast, interval, predicted, probability
 from riskwatch.trends.glm import Family
 from riskwatch.trends.level import Levels, levels
 from riskwatch.trends.pooled import pooled_trend
-from riskwatch.trends.rolling import rolling_origin, widening
+from riskwatch.trends.rolling import COLUMNS, rolling_origin, widening
 from riskwatch.trends.rules import FrequencyRules, Threshold, TrendRules
 from riskwatch.trends.slope import slopes
 
@@ -90,7 +90,7 @@ def judge(panel: Panel, rules: TrendRules, threshold: Threshold) -> Judged:
     columns |= {name: np.full(len(total), np.nan) for name in ("threshold", "probability_crossing")}
     columns |= {"n_periods": count.astype(np.int64), "total": total}
     if not chosen.size or len(panel.periods) < 2:
-        return Judged(columns, refusal, rolling_origin(panel._cut(slice(0, 0), slice(None)), shape.horizons))  # noqa: SLF001
+        return Judged(columns, refusal, pd.DataFrame(columns=COLUMNS))
     years = years_of(panel.periods)
     harmonics = shape.harmonics if years[-1] - years[0] >= rules.series.season_years - 0.1 else 0
     family: Family = "poisson" if exposure is None else "binomial"
@@ -141,7 +141,7 @@ def _slopes(work: _Work, rules: TrendRules, shape: FrequencyRules) -> dict[str, 
             np.where(long_enough, means[0], means[1]),
             step=work.step,
             pool=shape.pool,
-            max_zero_share=rules.series.max_zero_share,
+            max_zero_share=rules.series.max_zero_blocks,
             treatment=rules.series.treatment,
             level=rules.interval,
         )

@@ -1,7 +1,7 @@
 """Kalman filter and smoother of many series that share a system: one observation a period, missing ones allowed.
 
-Everything runs over (state, state, series) arrays, one period after the other, in blocks of one width (the last is filled up), so that
-a series' bits depend on no neighbour.
+Everything runs over (state, state, series) arrays, one period after the other, in blocks. There is no matrix product: transitions have one
+or two entries a row, which are added one after the other, so that a series' bits depend on no neighbour.
 
 Sources
 -------
@@ -20,7 +20,7 @@ __all__ = ["Filtered", "System", "kalman", "level_season"]
 
 FloatArray = npt.NDArray[np.float64]
 
-_WIDTH = 2048
+_WIDTH = 512  # series: their covariances stay in the cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,32 +119,24 @@ def kalman(
         rows = slice(start, min(start + _WIDTH, series))
         known = np.isfinite(y[rows])
         block = _Block(
-            _filled(np.where(known, y[rows], 0.0)),
-            _filled(np.where(known, noise[rows], 1.0), 1.0),
-            _filled(known.astype(np.float64)),
-            _filled(disturbance[rows]),
-            _filled(start_mean[rows]),
-            _filled(start_variance[rows]),
+            np.ascontiguousarray(np.where(known, y[rows], 0.0).T),
+            np.ascontiguousarray(np.where(known, noise[rows], 1.0).T),
+            np.ascontiguousarray(known.astype(np.float64).T),
+            np.ascontiguousarray(disturbance[rows].T),
+            np.ascontiguousarray(start_mean[rows].T),
+            np.ascontiguousarray(start_variance[rows].T),
         )
         found = _run(block, system, smooth=smooth)
-        count = rows.stop - start
-        out.loglike[rows], out.state[rows] = found[0][:count], found[1].T[:count]
-        out.covariance[rows] = found[2].transpose(2, 0, 1)[:count]
+        out.loglike[rows], out.state[rows] = found[0], found[1].T
+        out.covariance[rows] = found[2].transpose(2, 0, 1)
         if smooth:
-            out.signal[rows] = found[3].T[:count]
-    return out
-
-
-def _filled(values: FloatArray, rest: float = 0.0) -> FloatArray:
-    """Return values with series last and in a full block's width."""
-    out = np.full((values.shape[1], _WIDTH), rest)
-    out[:, : len(values)] = values.T
+            out.signal[rows] = found[3].T
     return out
 
 
 @dataclass(frozen=True, eq=False)
 class _Block:
-    """Inputs of a full block, series last."""
+    """Inputs of a block, series last."""
 
     y: FloatArray
     noise: FloatArray
@@ -157,12 +149,14 @@ class _Block:
 def _run(block: _Block, system: System, *, smooth: bool) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Return log likelihood, last mean, last covariance and smoothed signal, series last."""
     y, noise, known, mean = block.y, block.noise, block.known, block.mean
-    periods, size = len(y), len(mean)
+    (periods, width), size = y.shape, len(mean)
+    entries = _entries(system.transition)
+    turned = [(column, row, value) for row, column, value in entries]
     at = np.arange(size)
     looked = np.flatnonzero(system.observe).tolist()  # the observation sums these states, each with weight 1
-    covariance = np.zeros((size, size, _WIDTH))
+    covariance = np.zeros((size, size, width))
     covariance[at, at] = block.variance
-    loglike = np.zeros(_WIDTH)
+    loglike = np.zeros(width)
     kept: list[tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]] = []
     for period in range(periods):
         reach = covariance[:, looked].sum(axis=1)
@@ -175,14 +169,16 @@ def _run(block: _Block, system: System, *, smooth: bool) -> tuple[FloatArray, Fl
         mean = mean + gain * surprise
         covariance = covariance - gain[:, None] * reach[None]
         if period < periods - 1:
-            mean, covariance = _ahead(mean, covariance, system.transition)
+            mean = _applied(entries, mean)
+            half = np.ascontiguousarray(_applied(entries, covariance).transpose(1, 0, 2))
+            covariance = _applied(entries, half)
             covariance[at, at] += block.disturbance
-    signal = np.empty((periods, _WIDTH)) if smooth else np.empty((0, _WIDTH))
+    signal = np.empty((periods if smooth else 0, width))
     if smooth:
-        weight = np.zeros((size, _WIDTH))
+        weight = np.zeros((size, width))
         for period in range(periods - 1, -1, -1):
             before, spread, gain, surprise, total = kept[period]
-            carried = weight if period == periods - 1 else system.transition.T @ weight
+            carried = weight if period == periods - 1 else _applied(turned, weight)
             pulled = (known[period] * surprise) / total - (gain * carried).sum(axis=0) * known[period]
             weight = carried.copy()
             weight[looked] += pulled
@@ -190,9 +186,14 @@ def _run(block: _Block, system: System, *, smooth: bool) -> tuple[FloatArray, Fl
     return loglike, mean, covariance, signal
 
 
-def _ahead(mean: FloatArray, covariance: FloatArray, transition: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return mean and covariance a period later, without disturbance."""
-    size = len(mean)
-    half = (transition @ covariance.reshape(size, -1)).reshape(covariance.shape)
-    turned = np.ascontiguousarray(half.transpose(1, 0, 2)).reshape(size, -1)
-    return transition @ mean, (transition @ turned).reshape(covariance.shape)
+def _entries(transition: FloatArray) -> list[tuple[int, int, float]]:
+    """Return row, column and value of what is not 0."""
+    return [(int(row), int(column), float(transition[row, column])) for row, column in np.argwhere(transition)]
+
+
+def _applied(entries: list[tuple[int, int, float]], values: FloatArray) -> FloatArray:
+    """Return the matrix of these entries times ``values`` along their first axis."""
+    out = np.zeros_like(values)
+    for row, column, value in entries:
+        out[row] += values[column] if value == 1.0 else value * values[column]
+    return out

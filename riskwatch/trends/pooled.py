@@ -18,6 +18,7 @@ __all__ = ["Pooled", "block_values", "pooled_trend"]
 
 FloatArray = npt.NDArray[np.float64]
 
+_LEAST = -100.0  # a level cannot fall by more than itself
 _EXACT = 10  # blocks up to which runs are left alone and the exact distribution is used
 
 
@@ -104,7 +105,8 @@ def pooled_trend(
                 continue
             found = mann_kendall(value[rows], treatment="none" if how == "none" else treatment, level=level, exact_up_to=_EXACT)
             year = 100.0 / (length * step)
-            out.percent[rows], out.p_value[rows] = found.slope * year, found.p_value
-            out.lower[rows], out.upper[rows] = found.lower * year, found.upper * year
+            out.p_value[rows] = found.p_value
+            for target, part in ((out.percent, found.slope), (out.lower, found.lower), (out.upper, found.upper)):
+                target[rows] = np.maximum(part * year, _LEAST)
             out.blocks[rows], out.length[rows] = found.count, length
     return out

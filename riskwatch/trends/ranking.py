@@ -96,7 +96,7 @@ def worsening(panel: Panel, rules: TrendRules, *, model: str | None = None) -> p
     if judged.any():
         frame.loc[judged, "q_value"] = stats.false_discovery_control(p_value[judged])
     sure = (frame["lower"] > rules.min_percent_per_year) & (frame["q_value"] <= rules.q_listed)
-    said = np.where(sure, "worse", np.where(frame["slope_percent_per_year"] > 0, "uncertain", "falling"))
+    said = np.where(sure, "worse", np.where(frame["slope_percent_per_year"] < 0, "falling", "uncertain"))
     frame["reason"] = np.where(judged, said, np.where(found.refusal == "", "no-fit", found.refusal))
     frame.loc[~judged, "method"] = ""
     frame["_judged"] = ~judged

@@ -19,15 +19,21 @@ import pandas as pd
 from riskwatch.errors import TrendError
 from riskwatch.panel import Panel
 from riskwatch.trends.design import years_of
-from riskwatch.trends.forecast import forecast, interval, predicted, widened
+from riskwatch.trends.forecast import covered, forecast, interval, predicted, widened
 from riskwatch.trends.level import LevelSettings, levels
 
-__all__ = ["FACTORS", "rolling_origin", "widening"]
+__all__ = ["COLUMNS", "FACTORS", "rolling_origin", "widening"]
 
 FloatArray = npt.NDArray[np.float64]
 
-FACTORS = (1.0, 1.15, 1.3, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0)
+FACTORS = (1.0, 1.15, 1.3, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 6.0, 10.0)
 """Widths that are tried, in units of the model's own standard deviation on the link's scale."""
+
+COLUMNS = [
+    "horizon", "origins", "forecasts", "nominal", "coverage", "below", "above", "width", "interval_score", "mean_absolute_error",
+    "last_value_error", "factor", "coverage_widened",
+]  # fmt: skip
+_FEW = 50
 
 
 def rolling_origin(
@@ -66,7 +72,8 @@ def rolling_origin(
         One row per horizon: ``horizon``, ``origins``, ``forecasts``, ``nominal``, ``coverage`` (share within the interval), ``below``,
         ``above`` (shares beyond its limits), ``width`` (mean, in counts), ``interval_score``, ``mean_absolute_error``,
         ``last_value_error`` (the same for the mean of the newest year carried forward), ``factor`` (smallest of :data:`FACTORS` with
-        nominal coverage, the largest if none has), ``coverage_widened``. No row if no origin has enough behind it.
+        nominal coverage to within its standard error, the largest if none has it, 1 with fewer than 50 forecasts),
+        ``coverage_widened``. No row if no origin has enough behind it.
 
     Raises
     ------
@@ -90,8 +97,9 @@ def rolling_origin(
             continue
         actual, mean, naive, low, high = table[:, :5].T
         covered = table[:, 5:].mean(axis=0)
-        enough = np.flatnonzero(covered >= level)
-        chosen = int(enough[0]) if enough.size else len(FACTORS) - 1
+        # Within its own sampling error of the nominal level a coverage tells nothing; with few forecasts it never does.
+        enough = np.flatnonzero(covered >= level - np.sqrt(level * (1.0 - level) / len(table)))
+        chosen = (int(enough[0]) if enough.size else len(FACTORS) - 1) if len(table) >= _FEW else 0
         beyond = np.maximum(low - actual, 0.0) + np.maximum(actual - high, 0.0)
         rows.append({
             "horizon": int(ahead[at]),
@@ -108,13 +116,7 @@ def rolling_origin(
             "factor": FACTORS[chosen],
             "coverage_widened": float(covered[chosen]),
         })  # fmt: skip
-    return pd.DataFrame(rows, columns=_COLUMNS)
-
-
-_COLUMNS = [
-    "horizon", "origins", "forecasts", "nominal", "coverage", "below", "above", "width", "interval_score", "mean_absolute_error",
-    "last_value_error", "factor", "coverage_widened",
-]  # fmt: skip
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def widening(table: pd.DataFrame, steps: Sequence[int]) -> FloatArray:
@@ -160,14 +162,13 @@ def _one_origin(panel: Panel, end: int, ask: _Ask) -> list[FloatArray]:
     mean = predicted(made)
     naive = _last_year(y[:, past], None if exposure is None else exposure[:, past], panel.periods[:end], mean.shape[1])
     naive = naive if future is None else naive * future
-    limits = [interval(widened(made, np.full(len(ahead), factor)), ask.level) for factor in FACTORS]
+    low, high = interval(made, ask.level)
+    held = [covered(widened(made, np.full(len(ahead), factor)), actual, ask.level) for factor in FACTORS]
     out = []
     for at in range(len(ahead)):
         known = np.isfinite(actual[:, at])
-        value = actual[known, at]
-        held = [(value >= low[known, at]) & (value <= high[known, at]) for low, high in limits]
-        first = limits[0]
-        out.append(np.column_stack([value, mean[known, at], naive[known, at], first[0][known, at], first[1][known, at], *held]))
+        columns = [part[known, at] for part in (actual, mean, naive, low, high, *held)]
+        out.append(np.column_stack(columns).astype(np.float64))
     return out
 
 

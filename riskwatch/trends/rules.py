@@ -59,6 +59,7 @@ class SeriesRules(Rule):
 
     min_total: float = Field(gt=0, description="cases (failures) over all periods below which a series has no trend")
     max_zero_share: float = Field(gt=0, le=1, description="a larger share of periods without a case: Mann-Kendall on sums of periods")
+    max_zero_blocks: float = Field(gt=0, le=1, description="periods are summed until at most this share of the sums is 0")
     season_years: float = Field(ge=1, description="years of history from which a season is fitted")
     treatment: Treatment = Field(description="what Mann-Kendall does about runs of periods")
 
