@@ -73,7 +73,8 @@ def test_rare_and_short_series_are_tested_by_mann_kendall(rules):
     rare = frame[frame["method"] == "mann-kendall"]
     assert len(rare) >= 8
     assert ((y == 0).mean(axis=1)[rare["product"].astype(int)] > 0.6).all()
-    assert (rare["reason"] == "worse").mean() > 0.5
+    assert (rare["slope_percent_per_year"] > 0).all()
+    assert (rare["reason"] == "worse").sum() >= 3  # two or three cases a year leave little to be sure of
     short = worsening(Panel(rng.poisson(9, (5, 15)).astype(float), keys(map(str, range(5))), months[:15]), rules)
     assert (short["method"] == "mann-kendall").all()
     assert short["rank"].notna().all()
