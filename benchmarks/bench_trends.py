@@ -94,10 +94,10 @@ def test_levels_loop(measure, series):
 
 def study_levels():
     rng = np.random.default_rng(2)
-    print(
-        "| periods | correlation | mean | robust | quasi | newey-west | MK effective-size | MK hamed-rao | MK prewhitened | MK none | any change |"
-    )
-    print("|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
+    names = ("periods", "correlation", "mean", "robust", "quasi", "newey-west")
+    ranks = ("MK effective-size", "MK hamed-rao", "MK prewhitened", "MK none", "any change")
+    print("| " + " | ".join((*names, *ranks)) + " |")
+    print("|--:" * 11 + "|")
     for periods in (24, 36, 60, 104):
         for rho in (0.0, 0.3, 0.6):
             for mean in (2.0, 20.0):
