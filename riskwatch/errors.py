@@ -23,6 +23,7 @@ __all__ = [
     "RiskwatchError",
     "SourceError",
     "StoreError",
+    "TrendError",
 ]
 
 
@@ -125,5 +126,11 @@ class PanelError(RiskwatchError):
 
 class DetectorError(RiskwatchError):
     """A detector's parameters or inputs are out of range."""
+
+    exit_code = 2
+
+
+class TrendError(RiskwatchError):
+    """Arrays, times or parameters of a trend do not fit together or are out of range."""
 
     exit_code = 2
