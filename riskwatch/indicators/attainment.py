@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,18 +30,6 @@ TARGET_COLUMNS = [
 ]  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
-class _Outlook:
-    """Trend of each series and its chance at one year; arrays of shape (series,)."""
-
-    slope: FloatArray
-    slope_lower: FloatArray
-    slope_upper: FloatArray
-    p_value: FloatArray
-    chance: FloatArray
-    method: npt.NDArray[np.object_]
-
-
 def aim_of(target: Target, indicator: Indicator) -> float:
     """Return the figure that counts as reached: the target's, less half a unit of the last digit where the text says "="."""
     if target.value is None:
@@ -60,7 +48,7 @@ def chances(
     aim: FloatArray,
     at: float,
     indicator: Indicator,
-) -> _Outlook:
+) -> dict[str, npt.NDArray[Any]]:
     """Return trends and the chance that each series reaches its aim at one time.
 
     Parameters
@@ -75,14 +63,33 @@ def chances(
         Middle of the year in question.
     indicator : Indicator
         Direction and bounds.
+
+    Returns
+    -------
+    dict of array, shape (series,)
+        ``slope, slope_lower, slope_upper`` a year, ``slope_p``, ``chance`` and ``trend_method`` (the scale of the fit).
     """
     bounds = _trend_bounds(indicator)
-    lower = indicator.direction == "lower"
+    # On a logit or log scale a bound lies infinitely far away: a target of "all" (or none) is asked on the scale of the figure itself.
+    if bounds is not None and any(abs(end - value) <= 10.0**-indicator.decimals for end in bounds for value in aim[np.isfinite(aim)]):
+        bounds = None
     trend = values_trend(values, errors, times, np.array([at]), bounds=bounds)
-    chance = probability_reaching(trend, aim, higher_is_better=np.full(len(values), not lower))[:, 0]
+    chance = probability_reaching(trend, aim, higher_is_better=np.full(len(values), indicator.direction != "lower"))[:, 0]
     chance = np.where(np.isfinite(aim) & np.isfinite(trend.slope), chance, np.nan)
-    method = np.asarray(trend.method, dtype=object)
-    return _Outlook(trend.slope, trend.slope_lower, trend.slope_upper, trend.p_value, chance, method)
+    return {
+        "slope": trend.slope,
+        "slope_lower": trend.slope_lower,
+        "slope_upper": trend.slope_upper,
+        "slope_p": trend.p_value,
+        "chance": chance,
+        "trend_method": np.asarray(trend.method, dtype=object),
+    }
+
+
+def _blank(series: int) -> dict[str, npt.NDArray[Any]]:
+    """Return what :func:`chances` does, for series with too few values."""
+    empty: dict[str, npt.NDArray[Any]] = {key: np.full(series, np.nan) for key in ("slope", "slope_lower", "slope_upper", "slope_p", "chance")}
+    return empty | {"trend_method": np.full(series, "", dtype=object)}
 
 
 def _trend_bounds(indicator: Indicator) -> tuple[float, float] | None:
@@ -118,8 +125,8 @@ def attainment(
 
         ``aim`` is the figure that counts as reached (:func:`aim_of`). ``state``: "attained" or "missed" by the value of the target year
         (``basis`` "target-year"), "reached" or "short" by the newest value while the year lies ahead (``basis`` "newest"), "unknown",
-        "context" (kind x) or "no-figure" (kind n). ``gap`` is how far the value lies beyond the aim, negative where it falls short,
-        whichever direction is better; ``certain`` is True where the interval lies on one side of the aim, None where none is known.
+        "context" (kind x) or "no-figure" (kind n). ``gap`` is how far the value lies beyond the figure of the text, negative where it
+        falls short, whichever direction is better; ``certain`` is True where the interval lies on one side of the aim, None where none is known.
         ``now_*`` is the newest value of any year up to now. ``slope`` is per year; ``trend``: "improving", "worsening", "no-trend" or ""
         (too few). ``chance`` is the probability that the true value, as next measured, reaches the aim in ``chance_year``: the target
         year, or, where that has passed, ``outlook_years`` from the newest value. ``risk``: "at-risk", "on-track" or "".
@@ -127,119 +134,103 @@ def attainment(
     chosen = catalogue.all_targets if targets is None else dict(targets)
     places = list(dict.fromkeys(regions))
     yearly = values.loc[(values["period_type"] == "year").to_numpy()] if len(values) else values
-    rows = [
-        row
+    if not places or not chosen:
+        return pd.DataFrame(columns=TARGET_COLUMNS)
+    parts = [
+        _judge(name, target, catalogue.indicators[target.indicator], yearly, places, as_of, catalogue.methods)
         for name, target in chosen.items()
-        for row in _judge(name, target, catalogue.indicators[target.indicator], yearly, places, as_of, catalogue.methods)
     ]
-    return pd.DataFrame(rows, columns=TARGET_COLUMNS)
+    return pd.concat(parts, ignore_index=True)
 
 
 def _judge(
     name: str, target: Target, indicator: Indicator, yearly: pd.DataFrame, places: list[str], as_of: dt.date, methods: Methods
-) -> list[dict[str, object]]:
-    mine = yearly.loc[(yearly["indicator"] == target.indicator).to_numpy()]
-    mine = mine.loc[mine["region"].isin(places).to_numpy() & (pd.to_datetime(mine["event_date"]) <= pd.Timestamp(as_of)).to_numpy()]
+) -> pd.DataFrame:
+    mine = yearly.loc[(yearly["indicator"] == target.indicator).to_numpy() & yearly["region"].isin(places).to_numpy()]
+    mine = mine.loc[(pd.to_datetime(mine["event_date"]) <= pd.Timestamp(as_of)).to_numpy()]
     passed = last_day(target.year, "year") < as_of
     aim = aim_of(target, indicator)
     sign = -1.0 if indicator.direction == "lower" else 1.0
-    newest_year = int(mine["number"].max()) if len(mine) else as_of.year
-    ahead = newest_year + methods.outlook_years if passed else target.year
-    grid = {column: _grid(mine, places, column, newest_year, methods.trend_periods) for column in ("value", "lower", "upper", "error")}
-    flagged = _grid(mine.assign(out=(mine["flag"] == "out-of-bounds").astype(np.float64)), places, "out", newest_year, methods.trend_periods)
-    points = np.isfinite(grid["value"]) & ~(flagged > 0)
-    enough = points.sum(axis=1) >= methods.trend_min_points
-    times = middle(np.arange(newest_year - methods.trend_periods + 1, newest_year + 1), "year")
-    usable = np.where(points & enough[:, None], grid["value"], np.nan)
-    aims = np.full(len(places), aim if target.kind == "q" else np.nan)
-    outlook = chances(usable, grid["error"], times, aim=aims, at=ahead + 0.5, indicator=indicator) if enough.any() else None
-    rows: list[dict[str, object]] = []
-    for place, region in enumerate(places):
-        own = mine.loc[(mine["region"] == region).to_numpy()].set_index("number").sort_index()
-        now = _figures(own, int(own.index[-1])) if len(own) else None
-        then = _figures(own, target.year) if target.year in own.index else None
-        judged = (then if then is not None else now) if not passed or then is not None else None
-        basis = "" if judged is None else "target-year" if then is not None else "newest"
-        row: dict[str, object] = {
-            "target": name, "indicator": target.indicator, "domain": target.domain, "kind": target.kind, "region": region,
-            "op": target.op or "", "aim": aim, "year": target.year, "passed": passed, "basis": basis, "points": int(points[place].sum()),
-        }  # fmt: skip
-        row |= _position(judged, aim, sign, prefix="")
-        row |= {f"now_{key}": value for key, value in _position(now, aim, sign, prefix="").items() if key != "certain"}
-        row["state"] = _state(target, row, basis)
-        row |= _trend_of(outlook, place, methods, sign if indicator.direction != "none" else 0.0)
-        chance = row["chance"]
-        done = basis == "target-year"
-        if done or target.kind != "q":
-            row["chance"] = float("nan") if not passed or target.kind != "q" else chance
-        row["chance_year"] = ahead if np.isfinite(_number(row["chance"])) else None
-        row["risk"] = _risk(row, passed=passed, below=methods.at_risk_below)
-        rows.append(row)
-    return rows
+    newest = int(mine["number"].max()) if len(mine) else as_of.year
+    first = min(newest - methods.trend_periods + 1, target.year, *mine["number"].tolist())
+    years = np.arange(first, max(newest, target.year) + 1)
+    grid = {column: _grid(mine, places, mine[column].to_numpy(dtype=np.float64), years) for column in ("value", "lower", "upper", "error")}
+    sound = _grid(mine, places, (mine["flag"] != "out-of-bounds").to_numpy(dtype=np.float64), years) == 1.0
+
+    known = np.isfinite(grid["value"])
+    last = np.where(known.any(axis=1), known.shape[1] - 1 - known[:, ::-1].argmax(axis=1), -1)
+    there = known[:, target.year - first]
+    basis = np.where(there, "target-year", np.where((last >= 0) & (not passed), "newest", "")).astype(object)
+    judged = _position(grid, np.where(there, target.year - first, np.where(basis == "newest", last, -1)), years, target, aim, sign)
+    now = _position(grid, last, years, target, aim, sign)
+
+    recent = years > newest - methods.trend_periods
+    use = known & sound & recent
+    points = use.sum(axis=1)
+    enough = points >= methods.trend_min_points
+    ahead = newest + methods.outlook_years if passed else target.year
+    # The figure of a target year that has not ended is there already: nothing is left to chance.
+    open_ = np.where(there & (not passed), np.nan, aim) if target.kind == "q" else np.full(len(places), np.nan)
+    columns = recent & (years <= newest)
+    usable = np.where(use, grid["value"], np.nan)[:, columns]
+    outlook = _blank(len(places))
+    if enough.any():
+        found = chances(
+            usable[enough], grid["error"][enough][:, columns], middle(years[columns], "year"), aim=open_[enough], at=ahead + 0.5, indicator=indicator
+        )
+        for key, column in found.items():
+            outlook[key][enough] = column
+    slope, chance = (np.asarray(outlook[key], np.float64) for key in ("slope", "chance"))
+    drawn = np.isfinite(slope)
+    clear = drawn & (np.asarray(outlook["slope_p"], np.float64) < 1.0 - methods.level) & (indicator.direction != "none")
+    table = {
+        "target": name,
+        "indicator": target.indicator,
+        "domain": target.domain,
+        "kind": target.kind,
+        "region": places,
+        "op": target.op or "",
+        "aim": aim,
+        "year": target.year,
+        "passed": passed,
+        "state": _states(target, np.round(sign * (judged["value"] - aim), 9), basis),
+        "basis": basis,
+        **judged,
+        **{f"now_{key}": column for key, column in now.items() if key != "certain"},
+        **outlook,
+        "trend": np.where(clear, np.where(sign * slope > 0, "improving", "worsening"), np.where(drawn, "no-trend", "")),
+        "points": points,
+        "chance_year": np.where(np.isfinite(chance), float(ahead), np.nan),
+        "risk": np.where(np.isfinite(chance) & (not passed), np.where(chance < methods.at_risk_below, "at-risk", "on-track"), ""),
+    }
+    return pd.DataFrame(table)[TARGET_COLUMNS]
 
 
-def _grid(mine: pd.DataFrame, places: list[str], column: str, newest: int, periods: int) -> FloatArray:
-    """Return one column as [region x year], the last ``periods`` years; NaN where missing."""
-    grid = np.full((len(places), periods), np.nan)
-    at = mine["number"].to_numpy(dtype=np.int64) - (newest - periods + 1)
+def _grid(mine: pd.DataFrame, places: list[str], column: FloatArray, years: npt.NDArray[np.int64]) -> FloatArray:
+    """Return one column as [region x year]; NaN where missing."""
+    grid = np.full((len(places), len(years)), np.nan)
     row = mine["region"].map({region: number for number, region in enumerate(places)}).to_numpy(dtype=np.int64)
-    inside = at >= 0
-    grid[row[inside], at[inside]] = mine[column].to_numpy(dtype=np.float64)[inside]
+    grid[row, mine["number"].to_numpy(dtype=np.int64) - years[0]] = column
     return grid
 
 
-def _figures(own: pd.DataFrame, number: int) -> dict[str, object]:
-    found = own.loc[number]
-    return {"period": str(found["period"]), **{name: float(found[name]) for name in ("value", "lower", "upper")}}
+def _position(
+    grid: Mapping[str, FloatArray], at: npt.NDArray[np.int64], years: npt.NDArray[np.int64], target: Target, aim: float, sign: float
+) -> dict[str, npt.NDArray[Any]]:
+    """Return period, value, interval and gap at one year of each region (-1: none); ``certain`` where all of it lies on one side."""
+    row = np.arange(len(at))
+    value, lower, upper = (np.where(at >= 0, grid[name][row, at], np.nan) for name in ("value", "lower", "upper"))
+    near, far = (lower, upper) if sign > 0 else (upper, lower)
+    sure = (sign * (near - aim) >= 0) | (sign * (far - aim) < 0)
+    certain = np.where(np.isfinite(lower + upper + aim), sure, None)
+    period = np.array([str(years[place]) if place >= 0 else "" for place in at.tolist()], dtype=object)
+    # A gap of the last bit is none.
+    gap = np.round(sign * (value - (np.nan if target.value is None else target.value)), 9)
+    return {"period": period, "value": value, "lower": lower, "upper": upper, "gap": gap, "certain": certain}
 
 
-def _position(figures: dict[str, object] | None, aim: float, sign: float, *, prefix: str) -> dict[str, object]:
-    """Return value, interval and gap; ``certain`` where the whole interval lies on one side of the aim."""
-    nothing: dict[str, object] = {"period": "", "value": np.nan, "lower": np.nan, "upper": np.nan}
-    shown = nothing if figures is None else figures
-    value, lower, upper = (_number(shown[name]) for name in ("value", "lower", "upper"))
-    certain = bool(lower >= aim or upper < aim) if np.isfinite(lower + upper + aim) else None
-    if certain is not None and sign < 0:
-        certain = bool(upper <= aim or lower > aim)
-    return {**shown, "gap": sign * (value - aim), "certain": certain}
-
-
-def _state(target: Target, row: Mapping[str, object], basis: str) -> str:
-    if target.kind == "x":
-        return "context"
-    if target.kind == "n":
-        return "no-figure"
-    gap = _number(row["gap"])
-    if not np.isfinite(gap):
-        return "unknown"
-    if basis == "target-year":
-        return "attained" if gap >= 0 else "missed"
-    return "reached" if gap >= 0 else "short"
-
-
-def _trend_of(outlook: _Outlook | None, place: int, methods: Methods, sign: float) -> dict[str, object]:
-    if outlook is None or not np.isfinite(outlook.slope[place]):
-        blank = dict.fromkeys(("slope", "slope_lower", "slope_upper", "slope_p", "chance"), float("nan"))
-        return {**blank, "trend": "", "trend_method": ""}
-    slope, p_value = float(outlook.slope[place]), float(outlook.p_value[place])
-    clear = p_value < 1.0 - methods.level and sign != 0.0
-    return {
-        "slope": slope,
-        "slope_lower": float(outlook.slope_lower[place]),
-        "slope_upper": float(outlook.slope_upper[place]),
-        "slope_p": p_value,
-        "trend": ("improving" if sign * slope > 0 else "worsening") if clear else "no-trend",
-        "trend_method": str(outlook.method[place]),
-        "chance": float(outlook.chance[place]),
-    }
-
-
-def _risk(row: Mapping[str, object], *, passed: bool, below: float) -> str:
-    chance = _number(row["chance"])
-    if passed or not np.isfinite(chance):
-        return ""
-    return "at-risk" if chance < below else "on-track"
-
-
-def _number(value: object) -> float:
-    return float(value) if isinstance(value, (int, float, np.floating, np.integer)) else float("nan")
+def _states(target: Target, beyond: FloatArray, basis: npt.NDArray[np.object_]) -> npt.NDArray[Any] | str:
+    if target.kind != "q":
+        return "context" if target.kind == "x" else "no-figure"
+    done = basis == "target-year"
+    return np.where(np.isnan(beyond), "unknown", np.where(beyond >= 0, np.where(done, "attained", "reached"), np.where(done, "missed", "short")))

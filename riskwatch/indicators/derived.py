@@ -65,14 +65,16 @@ def derive(
     """
     kept, total, counted = _counts(records, form, as_of)
     dates = pd.to_datetime(kept[form.dated_by])
-    region = kept["region"].astype("object").where(kept["region"].notna(), "").to_numpy()
+    codes, at = np.unique(kept["region"].astype("object").where(kept["region"].notna(), "").to_numpy().astype(str), return_inverse=True)
+    inside = {place: np.isin(codes, sorted(below))[at] for place, below in regions.items()}
     frames = []
     for kind in periods:
         number = numbers(dates, pd.Series(kind, index=kept.index, dtype="object"))
-        ended = np.array([last_day(value, kind) < as_of for value in np.unique(number).tolist()], dtype=np.bool_)
-        whole = np.isin(number, np.unique(number)[ended]) & (number >= first_year * PER_YEAR[kind])
-        for place, codes in regions.items():
-            here = whole & np.isin(region, sorted(codes))
+        present = np.unique(number)
+        ended = present[[last_day(value, kind) < as_of for value in present.tolist()]]
+        whole = np.isin(number, ended) & (number >= first_year * PER_YEAR[kind])
+        for place, within in inside.items():
+            here = whole & within
             if here.any():
                 frames.append(_sums(number[here], total[here], counted[here]).assign(region=place, period_type=kind))
     if not frames:
@@ -86,7 +88,7 @@ def derive(
 
 def _counts(records: pd.DataFrame, form: Derived, as_of: dt.date) -> tuple[pd.DataFrame, FloatArray, FloatArray]:
     """Return the records that count, with what each adds to the denominator and to the numerator."""
-    keep = records[form.dated_by].notna().to_numpy(dtype=np.bool_)
+    keep = np.array(records[form.dated_by].notna(), dtype=np.bool_)
     for name, allowed in form.where.items():
         keep &= _is_one_of(records[name], allowed)
     for name in form.present:
