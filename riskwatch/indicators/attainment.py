@@ -154,8 +154,14 @@ def _judge(
     newest = int(mine["number"].max()) if len(mine) else as_of.year
     first = min(newest - methods.trend_periods + 1, target.year, *mine["number"].tolist())
     years = np.arange(first, max(newest, target.year) + 1)
-    grid = {column: _grid(mine, places, mine[column].to_numpy(dtype=np.float64), years) for column in ("value", "lower", "upper", "error")}
-    sound = _grid(mine, places, (mine["flag"] != "out-of-bounds").to_numpy(dtype=np.float64), years) == 1.0
+    order = {region: number for number, region in enumerate(places)}
+    cells = ([order[region] for region in mine["region"]], mine["number"].to_numpy(dtype=np.int64) - first)
+    grid = {name: np.full((len(places), len(years)), np.nan) for name in ("value", "lower", "upper", "error")}
+    sound = np.ones((len(places), len(years)), dtype=np.bool_)
+    if len(mine):
+        for column in grid:
+            grid[column][cells] = mine[column].to_numpy(dtype=np.float64)
+        sound[cells] = (mine["flag"] != "out-of-bounds").to_numpy(dtype=np.bool_)
 
     known = np.isfinite(grid["value"])
     last = np.where(known.any(axis=1), known.shape[1] - 1 - known[:, ::-1].argmax(axis=1), -1)
@@ -204,14 +210,6 @@ def _judge(
         "risk": np.where(np.isfinite(chance) & (not passed), np.where(chance < methods.at_risk_below, "at-risk", "on-track"), ""),
     }
     return pd.DataFrame(table)[TARGET_COLUMNS]
-
-
-def _grid(mine: pd.DataFrame, places: list[str], column: FloatArray, years: npt.NDArray[np.int64]) -> FloatArray:
-    """Return one column as [region x year]; NaN where missing."""
-    grid = np.full((len(places), len(years)), np.nan)
-    row = mine["region"].map({region: number for number, region in enumerate(places)}).to_numpy(dtype=np.int64)
-    grid[row, mine["number"].to_numpy(dtype=np.int64) - years[0]] = column
-    return grid
 
 
 def _position(

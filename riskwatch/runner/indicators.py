@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from riskwatch.digest.indicators import IndicatorInputs
 from riskwatch.errors import ProjectError
 from riskwatch.indicators.attainment import attainment
 from riskwatch.indicators.comparison import NATION
@@ -20,7 +21,7 @@ from riskwatch.indicators.rules import IndicatorCatalogue
 from riskwatch.indicators.values import RECORD_COLUMNS, prepare
 from riskwatch.runner.context import RunContext
 
-__all__ = ["IndicatorReport", "catalogue_of", "explain_number", "indicator_report", "labelled_targets", "with_targets"]
+__all__ = ["IndicatorReport", "catalogue_of", "explain_number", "indicator_inputs", "indicator_report", "labelled_targets", "with_targets"]
 
 _READ = [*RECORD_COLUMNS, "source", "known_at"]
 
@@ -131,6 +132,17 @@ def _codes_within(ctx: RunContext, regions: Sequence[str]) -> Mapping[str, Colle
             yield from below(child)
 
     return {region: set(below(region)) if region in tree else {region} for region in regions}
+
+
+def indicator_inputs(ctx: RunContext) -> IndicatorInputs | None:
+    """Return what digests say about indicators; None where the project has none, or no record of one is known on the day.
+
+    Figures that are worked out from this system's own records are left out: what they rest on stands in the digest already.
+    """
+    if catalogue_of(ctx) is None or not ctx.store.count_records("indicator", ctx.as_of):
+        return None
+    report = indicator_report(ctx, derived=False)
+    return IndicatorInputs(report.overview, report.targets, report.catalogue)
 
 
 def with_targets(report: IndicatorReport) -> pd.DataFrame:
