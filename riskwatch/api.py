@@ -227,7 +227,8 @@ class Project:
         Returns
         -------
         DataFrame
-            ``indicators.attainment.TARGET_COLUMNS``, ``asked`` (the figure of the text), ``label_zh``, ``label_en``, ``unit``, ``decimals``.
+            ``indicators.attainment.TARGET_COLUMNS``, ``asked`` (the figure of the text), ``label_zh``, ``label_en``, ``unit`` and
+            ``decimals``.
 
         Raises
         ------
@@ -238,7 +239,7 @@ class Project:
         return _of_domain(labelled_targets(report), report, domain)
 
     def explain_indicator(self, name: str, *, region: str | None = None, as_of: Day = None) -> dict[str, Any]:
-        """Trace one indicator or target: formula, inputs, method, and where each rule stands (:func:`runner.indicators.explain_number`)."""
+        """Trace one indicator or target: formula, inputs, method, file:line (:func:`runner.indicators.explain_number`)."""
         with self.context(as_of=as_of) as ctx:
             return explain_number(ctx, name, region=region or "")
 

@@ -102,6 +102,7 @@ def simulate_indicators(world: World, seed: int, start: dt.date, end: dt.date, *
     """
     provinces = list(dict.fromkeys(world.counties["province"]))
     people = world.counties.groupby("prefecture")["population"].sum()
+    years = range(start.year - _YEARS_BEFORE, end.year + 1)
     rows: list[dict[str, object]] = []
     for profile in _PROFILES:
         for region in ([nation] if nation and profile.nation else []) + provinces + (sorted(people.index) if profile.local else []):
@@ -109,7 +110,7 @@ def simulate_indicators(world: World, seed: int, start: dt.date, end: dt.date, *
             rng = random_stream(seed, "indicators", profile.code, str(region))
             offset = float(rng.normal(0.0, profile.spread)) if region in people.index else 0.0
             stops = _LOST[1] if (profile.code, region) == (_LOST[0], max(people.index)) else None
-            rows += _series(profile, str(region), (size, offset, region == nation), range(start.year - _YEARS_BEFORE, end.year + 1), rng, stops)
+            rows += _series(profile, _Place(str(region), size, offset, region == nation, stops), years, rng)
     frame = pd.DataFrame(rows, columns=list(INDICATOR_COLUMNS))
     for name in ("event_date", "known_on"):
         frame[name] = pd.to_datetime(frame[name]).astype("datetime64[s]")
@@ -117,27 +118,36 @@ def simulate_indicators(world: World, seed: int, start: dt.date, end: dt.date, *
     return frame.sort_values(["known_on", "record_key"], kind="stable", ignore_index=True)
 
 
-def _series(
-    profile: _Profile, region: str, place: tuple[float, float, bool], years: range, rng: np.random.Generator, stops: int | None
-) -> Iterator[dict[str, object]]:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A region: its size against the province, how far it lies from it, and the year in which its survey stops."""
+
+    region: str
+    size: float
+    offset: float
+    national: bool
+    stops: int | None
+
+
+def _series(profile: _Profile, place: _Place, years: range, rng: np.random.Generator) -> Iterator[dict[str, object]]:
     """Yield the rows of one indicator and region, quarters before the year that they make up."""
-    size, offset, national = place
-    level, slope = profile.nation if national and profile.nation else (profile.level, profile.slope)
+    stops = place.stops
+    level, slope = profile.nation if place.national and profile.nation else (profile.level, profile.slope)
     wobble = 0.0
     for year in years:
         # Good and bad years come in runs.
         wobble = 0.4 * wobble + float(rng.normal(0.0, profile.wobble))
-        truth = float(np.clip(level + slope * (year - FIRST_YEAR_LEVELS) + offset + wobble, profile.low, profile.high))
-        draws = [_draw(profile, truth, size, rng, parts=4) for _ in range(4)] if profile.quarterly else []
+        truth = float(np.clip(level + slope * (year - FIRST_YEAR_LEVELS) + place.offset + wobble, profile.low, profile.high))
+        draws = [_draw(profile, truth, place.size, rng, parts=4) for _ in range(4)] if profile.quarterly else []
         if stops is not None and year >= stops:
             draws = draws[:2] if year == stops else []
         for number, draw in enumerate(draws):
             end = dt.date(year + (number == 3), (3 * number + 4 - 1) % 12 + 1, 1) - dt.timedelta(days=1)
-            yield from _versions(profile, region, "quarter", f"{year}Q{number + 1}", end, draw)
+            yield from _versions(profile, place.region, f"{year}Q{number + 1}", end, draw)
         if stops is not None and year >= stops:
             continue
-        whole = _whole(draws) if draws else _draw(profile, truth, size, rng, parts=1)
-        yield from _versions(profile, region, "year", f"{year}", dt.date(year, 12, 31), whole)
+        whole = _whole(draws) if draws else _draw(profile, truth, place.size, rng, parts=1)
+        yield from _versions(profile, place.region, f"{year}", dt.date(year, 12, 31), whole)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +189,8 @@ def _whole(draws: list[_Figure]) -> _Figure:
     return _Figure(sum(item.value for item in draws) / 4.0, sum(item.early for item in draws) / 4.0, error=error)
 
 
-def _versions(profile: _Profile, region: str, kind: str, period: str, end: dt.date, figure: _Figure) -> Iterator[dict[str, object]]:
+def _versions(profile: _Profile, region: str, period: str, end: dt.date, figure: _Figure) -> Iterator[dict[str, object]]:
+    kind = "quarter" if "Q" in period else "year"
     for version, (status, delay) in enumerate(zip(("preliminary", "final"), _DELAYS[kind], strict=True), start=1):
         first = version == 1
         value = figure.early if first else figure.value

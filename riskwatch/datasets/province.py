@@ -74,8 +74,8 @@ class SimulatedProvince:
     def write(self, folder: str | Path, *, formats: Formats = "mixed") -> list[Path]:
         """Write the files that the demonstration's sources read, and the truth beside them.
 
-        ``folder/demo/{spot_checks,injuries,notices,indicators}`` hold what centres would receive; ``folder/demo_truth`` holds ``ledger.csv``,
-        ``malformed.csv`` and ``hospital_gaps.csv``, which no source reads.
+        ``folder/demo/{spot_checks,injuries,notices,indicators}`` hold what centres would receive; ``folder/demo_truth`` holds
+        ``ledger.csv``, ``malformed.csv`` and ``hospital_gaps.csv``, which no source reads.
 
         Parameters
         ----------

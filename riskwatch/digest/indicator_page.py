@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from riskwatch.digest.blocks import Block, Cell, Para, Table
 from riskwatch.digest.model import Digest, IndicatorLine
-from riskwatch.digest.numbers import percent
+from riskwatch.digest.numbers import chance
 from riskwatch.digest.sentences import Speaker
 
 __all__ = ["indicators"]
@@ -71,5 +71,7 @@ def _beside(line: IndicatorLine, say: Speaker) -> str:
 def _target(line: IndicatorLine, say: Speaker) -> str:
     if line.asked is None or line.target_year is None:
         return "–"
-    asked = say.t("indicators.asked", target=line.target, year=str(line.target_year), op=_OPS.get(line.op, line.op), asked=f"{line.asked:g}")
-    return asked + (say.t("indicators.chance", chance=percent(line.chance, 1.0)) if line.chance is not None else "")
+    asked = say.t(
+        "indicators.asked", target=line.target, year=str(line.target_year), op=_OPS.get(line.op, line.op), asked=f"{line.asked:g}"
+    )
+    return asked + (say.t("indicators.chance", chance=chance(line.chance)) if line.chance is not None else "")

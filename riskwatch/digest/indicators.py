@@ -59,7 +59,9 @@ def indicator_section(inputs: IndicatorInputs, *, as_of: dt.date, namer: Namer, 
         return None
     targets = [row for row in inputs.targets.to_dict("records") if row["region"] in {str(item["region"]) for item in own}]
     at_risk = {(str(row["indicator"]), str(row["region"])): row for row in targets if row["risk"] == "at-risk"}
-    inside = [row for row in frame.to_dict("records") if row["region"] != NATION and namer.relation(str(row["region"]), jurisdiction) == "inside"]
+    inside = [
+        row for row in frame.to_dict("records") if row["region"] != NATION and namer.relation(str(row["region"]), jurisdiction) == "inside"
+    ]
     lost = [row for row in inside if row["lost"]]
     since = pd.Timestamp(as_of) - pd.Timedelta(days=methods.recent_days)
     found: list[tuple[Why, Row]] = [
@@ -75,7 +77,10 @@ def indicator_section(inputs: IndicatorInputs, *, as_of: dt.date, namer: Namer, 
     for why, row in found:
         chosen.setdefault((str(row["indicator"]), str(row["region"])), (why, row))
     wider = _wider(frame, namer, jurisdiction)
-    lines = [_line(why, row, inputs.catalogue, at_risk.get(key), wider, namer, jurisdiction) for key, (why, row) in chosen.items()]
+    lines = [
+        _line(why, row, inputs.catalogue, at_risk.get(key), wider=wider, namer=namer, jurisdiction=jurisdiction)
+        for key, (why, row) in chosen.items()
+    ]
     scored = [row for row in targets if row["kind"] == "q" and row["state"] != "unknown"]
     return IndicatorSection(
         lines=tuple(lines[: methods.digest_lines]),
@@ -91,7 +96,11 @@ def indicator_section(inputs: IndicatorInputs, *, as_of: dt.date, namer: Namer, 
 
 def _wider(frame: pd.DataFrame, namer: Namer, jurisdiction: str) -> dict[tuple[str, str, str], tuple[str, float]]:
     """Return region and value of the nearest wider region, the nation aside, by indicator, length of period and period."""
-    around = [str(code) for code in frame["region"].unique() if code not in {NATION, jurisdiction} and namer.relation(str(code), jurisdiction) == "wider"]
+    around = [
+        str(code)
+        for code in frame["region"].unique()
+        if code not in {NATION, jurisdiction} and namer.relation(str(code), jurisdiction) == "wider"
+    ]
     nearest = min(around, key=lambda code: (namer.distance(code, jurisdiction) or 0, code), default=None)
     rows = frame.loc[(frame["region"] == nearest).to_numpy()] if nearest is not None else frame.iloc[:0]
     return {
@@ -105,6 +114,7 @@ def _line(
     row: Row,
     catalogue: IndicatorCatalogue,
     risk: Row | None,
+    *,
     wider: Mapping[tuple[str, str, str], tuple[str, float]],
     namer: Namer,
     jurisdiction: str,

@@ -55,7 +55,9 @@ TEXT: dict[str, str] = {
     "indicators.chance": ", chance {chance}",
     "indicators.missing": "none since {period}",
     "indicators.none": "Nothing of note has changed within {days} days.",
-    "indicators.summary": "{indicators} indicators; {scored} targets could be judged, {met} met; {at_risk} at risk; figures stopped for {lost}.",
+    "indicators.summary": (
+        "{indicators} indicators; {scored} targets could be judged, {met} met; {at_risk} at risk; figures stopped for {lost}."
+    ),
     "indicators.more": "{n} more are not listed.",
     # 1
     "counts": "{new}\u00a0new, {raised}\u00a0worsened, {eased}\u00a0eased, {recovered}\u00a0recovered, {open}\u00a0open",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -88,7 +89,9 @@ def chances(
 
 def _blank(series: int) -> dict[str, npt.NDArray[Any]]:
     """Return what :func:`chances` does, for series with too few values."""
-    empty: dict[str, npt.NDArray[Any]] = {key: np.full(series, np.nan) for key in ("slope", "slope_lower", "slope_upper", "slope_p", "chance")}
+    empty: dict[str, npt.NDArray[Any]] = {
+        key: np.full(series, np.nan) for key in ("slope", "slope_lower", "slope_upper", "slope_p", "chance")
+    }
     return empty | {"trend_method": np.full(series, "", dtype=object)}
 
 
@@ -101,7 +104,12 @@ def _trend_bounds(indicator: Indicator) -> tuple[float, float] | None:
 
 
 def attainment(
-    values: pd.DataFrame, catalogue: IndicatorCatalogue, *, as_of: dt.date, regions: Iterable[str], targets: Mapping[str, Target] | None = None
+    values: pd.DataFrame,
+    catalogue: IndicatorCatalogue,
+    *,
+    as_of: dt.date,
+    regions: Iterable[str],
+    targets: Mapping[str, Target] | None = None,
 ) -> pd.DataFrame:
     """Judge every target in every region.
 
@@ -126,75 +134,102 @@ def attainment(
         ``aim`` is the figure that counts as reached (:func:`aim_of`). ``state``: "attained" or "missed" by the value of the target year
         (``basis`` "target-year"), "reached" or "short" by the newest value while the year lies ahead (``basis`` "newest"), "unknown",
         "context" (kind x) or "no-figure" (kind n). ``gap`` is how far the value lies beyond the figure of the text, negative where it
-        falls short, whichever direction is better; ``certain`` is True where the interval lies on one side of the aim, None where none is known.
-        ``now_*`` is the newest value of any year up to now. ``slope`` is per year; ``trend``: "improving", "worsening", "no-trend" or ""
+        falls short, whichever direction is better; ``certain`` is True where the interval lies on one side of the aim, None without one.
+         ``now_*`` is the newest value of any year up to now. ``slope`` is per year; ``trend``: "improving", "worsening", "no-trend" or ""
         (too few). ``chance`` is the probability that the true value, as next measured, reaches the aim in ``chance_year``: the target
-        year, or, where that has passed, ``outlook_years`` from the newest value. ``risk``: "at-risk", "on-track" or "".
+        year, or, where that has passed, ``outlook_years`` after the day. ``risk``: "at-risk", "on-track", "lost" (the figures have
+        stopped: no chance is given) or "".
     """
     chosen = catalogue.all_targets if targets is None else dict(targets)
     places = list(dict.fromkeys(regions))
     yearly = values.loc[(values["period_type"] == "year").to_numpy()] if len(values) else values
     if not places or not chosen:
         return pd.DataFrame(columns=TARGET_COLUMNS)
-    parts = [
-        _judge(name, target, catalogue.indicators[target.indicator], yearly, places, as_of, catalogue.methods)
-        for name, target in chosen.items()
-    ]
+    parts = [_judge(name, target, yearly, places, catalogue=catalogue, as_of=as_of) for name, target in chosen.items()]
     return pd.concat(parts, ignore_index=True)
 
 
+@dataclass(frozen=True, eq=False)
+class _Grid:
+    """Yearly figures of one indicator, arrays of shape (region, year); NaN where missing. ``sound``: within the indicator's bounds."""
+
+    regions: list[str]
+    years: npt.NDArray[np.int64]
+    value: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+    error: FloatArray
+    sound: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame, regions: list[str], *, first: int, last: int) -> _Grid:
+        """Lay out the rows of one indicator; the years reach from ``first`` to ``last`` at least."""
+        numbers = rows["number"].to_numpy(dtype=np.int64)
+        years = np.arange(min(first, *numbers.tolist()), max(last, *numbers.tolist()) + 1)
+        order = {region: number for number, region in enumerate(regions)}
+        cells = (np.array([order[region] for region in rows["region"]], dtype=np.int64), numbers - years[0])
+
+        def grid(column: npt.NDArray[Any]) -> FloatArray:
+            laid = np.full((len(regions), len(years)), np.nan)
+            laid[cells] = column
+            return laid
+
+        columns = [grid(rows[name].to_numpy(dtype=np.float64)) for name in ("value", "lower", "upper", "error")]
+        return cls(regions, years, *columns, grid((rows["flag"] != "out-of-bounds").to_numpy(dtype=np.float64)) == 1.0)
+
+    @property
+    def last(self) -> npt.NDArray[np.int64]:
+        """Column of each region's newest figure, -1 for none."""
+        known = np.isfinite(self.value)
+        return np.where(known.any(axis=1), known.shape[1] - 1 - known[:, ::-1].argmax(axis=1), -1)
+
+    def at(self, place: npt.NDArray[np.int64], target: Target, aim: float, sign: float) -> dict[str, npt.NDArray[Any]]:
+        """Return period, value, interval and gap at one column of each region; ``certain`` where all of it lies on one side of the aim."""
+        row = np.arange(len(place))
+        value, lower, upper = (np.where(place >= 0, part[row, place], np.nan) for part in (self.value, self.lower, self.upper))
+        near, far = (lower, upper) if sign > 0 else (upper, lower)
+        sure = (sign * (near - aim) >= 0) | (sign * (far - aim) < 0)
+        period = np.array([str(self.years[column]) if column >= 0 else "" for column in place.tolist()], dtype=object)
+        # A gap of the last bit is none.
+        gap = np.round(sign * (value - (np.nan if target.value is None else target.value)), 9)
+        certain = np.where(np.isfinite(lower + upper + aim), sure, None)
+        return {"period": period, "value": value, "lower": lower, "upper": upper, "gap": gap, "certain": certain}
+
+
 def _judge(
-    name: str, target: Target, indicator: Indicator, yearly: pd.DataFrame, places: list[str], as_of: dt.date, methods: Methods
+    name: str, target: Target, yearly: pd.DataFrame, regions: list[str], *, catalogue: IndicatorCatalogue, as_of: dt.date
 ) -> pd.DataFrame:
-    mine = yearly.loc[(yearly["indicator"] == target.indicator).to_numpy() & yearly["region"].isin(places).to_numpy()]
+    indicator, methods = catalogue.indicators[target.indicator], catalogue.methods
+    mine = yearly.loc[(yearly["indicator"] == target.indicator).to_numpy() & yearly["region"].isin(regions).to_numpy()]
     mine = mine.loc[(pd.to_datetime(mine["event_date"]) <= pd.Timestamp(as_of)).to_numpy()]
     passed = last_day(target.year, "year") < as_of
-    aim = aim_of(target, indicator)
-    sign = -1.0 if indicator.direction == "lower" else 1.0
-    newest = int(mine["number"].max()) if len(mine) else as_of.year
-    first = min(newest - methods.trend_periods + 1, target.year, *mine["number"].tolist())
-    years = np.arange(first, max(newest, target.year) + 1)
-    order = {region: number for number, region in enumerate(places)}
-    cells = ([order[region] for region in mine["region"]], mine["number"].to_numpy(dtype=np.int64) - first)
-    grid = {name: np.full((len(places), len(years)), np.nan) for name in ("value", "lower", "upper", "error")}
-    sound = np.ones((len(places), len(years)), dtype=np.bool_)
-    if len(mine):
-        for column in grid:
-            grid[column][cells] = mine[column].to_numpy(dtype=np.float64)
-        sound[cells] = (mine["flag"] != "out-of-bounds").to_numpy(dtype=np.bool_)
-
-    known = np.isfinite(grid["value"])
-    last = np.where(known.any(axis=1), known.shape[1] - 1 - known[:, ::-1].argmax(axis=1), -1)
-    there = known[:, target.year - first]
+    aim, sign = aim_of(target, indicator), -1.0 if indicator.direction == "lower" else 1.0
+    grid = _Grid.of(mine, regions, first=min(target.year, as_of.year), last=max(target.year, as_of.year))
+    last, due = grid.last, int(target.year - grid.years[0])
+    there = np.isfinite(grid.value[:, due])
     basis = np.where(there, "target-year", np.where((last >= 0) & (not passed), "newest", "")).astype(object)
-    judged = _position(grid, np.where(there, target.year - first, np.where(basis == "newest", last, -1)), years, target, aim, sign)
-    now = _position(grid, last, years, target, aim, sign)
+    judged = grid.at(np.where(there, due, np.where(basis == "newest", last, -1)), target, aim, sign)
+    now = grid.at(last, target, aim, sign)
 
-    recent = years > newest - methods.trend_periods
-    use = known & sound & recent
-    points = use.sum(axis=1)
-    enough = points >= methods.trend_min_points
-    ahead = newest + methods.outlook_years if passed else target.year
-    # The figure of a target year that has not ended is there already: nothing is left to chance.
-    open_ = np.where(there & (not passed), np.nan, aim) if target.kind == "q" else np.full(len(places), np.nan)
-    columns = recent & (years <= newest)
-    usable = np.where(use, grid["value"], np.nan)[:, columns]
-    outlook = _blank(len(places))
-    if enough.any():
-        found = chances(
-            usable[enough], grid["error"][enough][:, columns], middle(years[columns], "year"), aim=open_[enough], at=ahead + 0.5, indicator=indicator
-        )
-        for key, column in found.items():
-            outlook[key][enough] = column
-    slope, chance = (np.asarray(outlook[key], np.float64) for key in ("slope", "chance"))
+    gone = [
+        column >= 0 and (as_of - last_day(int(grid.years[column]) + 1, "year")).days > methods.lost_after["year"]
+        for column in last.tolist()
+    ]
+    lost = np.array(gone, dtype=np.bool_)
+    ahead = as_of.year + methods.outlook_years if passed else target.year
+    # No chance where the figure of the target year is there already; nor where figures have stopped: silence must not look on track.
+    asked = np.where((there & (not passed)) | lost, np.nan, aim if target.kind == "q" else np.nan)
+    outlook, points = _outlook(grid, asked, ahead, indicator, methods)
+    slope, chance = outlook["slope"], outlook["chance"]
     drawn = np.isfinite(slope)
-    clear = drawn & (np.asarray(outlook["slope_p"], np.float64) < 1.0 - methods.level) & (indicator.direction != "none")
+    clear = drawn & (outlook["slope_p"] < 1.0 - methods.level) & (indicator.direction != "none")
+    risk = np.where(np.isfinite(chance), np.where(chance < methods.at_risk_below, "at-risk", "on-track"), "")
     table = {
         "target": name,
         "indicator": target.indicator,
         "domain": target.domain,
         "kind": target.kind,
-        "region": places,
+        "region": regions,
         "op": target.op or "",
         "aim": aim,
         "year": target.year,
@@ -207,28 +242,34 @@ def _judge(
         "trend": np.where(clear, np.where(sign * slope > 0, "improving", "worsening"), np.where(drawn, "no-trend", "")),
         "points": points,
         "chance_year": np.where(np.isfinite(chance), float(ahead), np.nan),
-        "risk": np.where(np.isfinite(chance) & (not passed), np.where(chance < methods.at_risk_below, "at-risk", "on-track"), ""),
+        "risk": "" if passed or target.kind != "q" else np.where(lost, "lost", risk),
     }
     return pd.DataFrame(table)[TARGET_COLUMNS]
 
 
-def _position(
-    grid: Mapping[str, FloatArray], at: npt.NDArray[np.int64], years: npt.NDArray[np.int64], target: Target, aim: float, sign: float
-) -> dict[str, npt.NDArray[Any]]:
-    """Return period, value, interval and gap at one year of each region (-1: none); ``certain`` where all of it lies on one side."""
-    row = np.arange(len(at))
-    value, lower, upper = (np.where(at >= 0, grid[name][row, at], np.nan) for name in ("value", "lower", "upper"))
-    near, far = (lower, upper) if sign > 0 else (upper, lower)
-    sure = (sign * (near - aim) >= 0) | (sign * (far - aim) < 0)
-    certain = np.where(np.isfinite(lower + upper + aim), sure, None)
-    period = np.array([str(years[place]) if place >= 0 else "" for place in at.tolist()], dtype=object)
-    # A gap of the last bit is none.
-    gap = np.round(sign * (value - (np.nan if target.value is None else target.value)), 9)
-    return {"period": period, "value": value, "lower": lower, "upper": upper, "gap": gap, "certain": certain}
+def _outlook(
+    grid: _Grid, asked: FloatArray, ahead: int, indicator: Indicator, methods: Methods
+) -> tuple[dict[str, npt.NDArray[Any]], npt.NDArray[np.int64]]:
+    """Return :func:`chances` of every region, from the last years of its own figures, and how many figures there were."""
+    newest = grid.years[grid.last][:, None]
+    use = np.isfinite(grid.value) & grid.sound & (grid.years > newest - methods.trend_periods)
+    points = use.sum(axis=1)
+    enough = points >= methods.trend_min_points
+    outlook = _blank(len(points))
+    if enough.any():
+        span = use[enough].any(axis=0)
+        values = np.where(use, grid.value, np.nan)[enough][:, span]
+        errors = np.where(use, grid.error, np.nan)[enough][:, span]
+        times = middle(grid.years[span], "year")
+        for key, column in chances(values, errors, times, aim=asked[enough], at=ahead + 0.5, indicator=indicator).items():
+            outlook[key][enough] = column
+    return outlook, points
 
 
 def _states(target: Target, beyond: FloatArray, basis: npt.NDArray[np.object_]) -> npt.NDArray[Any] | str:
     if target.kind != "q":
         return "context" if target.kind == "x" else "no-figure"
     done = basis == "target-year"
-    return np.where(np.isnan(beyond), "unknown", np.where(beyond >= 0, np.where(done, "attained", "reached"), np.where(done, "missed", "short")))
+    return np.where(
+        np.isnan(beyond), "unknown", np.where(beyond >= 0, np.where(done, "attained", "reached"), np.where(done, "missed", "short"))
+    )

@@ -11,6 +11,7 @@ Newcombe (1998), Statistics in Medicine 17(8), 873-890 (method 10); Zou & Donner
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,7 @@ import pandas as pd
 from riskwatch.indicators.periods import PER_YEAR
 from riskwatch.indicators.rules import Indicator
 
-__all__ = ["NATION", "compare", "difference", "verdicts"]
+__all__ = ["NATION", "Estimate", "compare", "difference", "verdicts"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -27,12 +28,19 @@ NATION = "CN"
 _SERIES = ["indicator", "region", "period_type"]
 
 
-def difference(
-    a: FloatArray, a_lower: FloatArray, a_upper: FloatArray, b: FloatArray, b_lower: FloatArray, b_upper: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return ``a - b`` and its interval from the intervals of two independent estimates; NaN where one has none."""
-    gap = a - b
-    return gap, gap - np.hypot(a - a_lower, b_upper - b), gap + np.hypot(a_upper - a, b - b_lower)
+class Estimate(NamedTuple):
+    """Values with their intervals; arrays of one shape."""
+
+    value: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+
+
+def difference(a: Estimate, b: Estimate) -> Estimate:
+    """Return ``a - b`` with its interval from the intervals of two independent estimates; NaN where one has none."""
+    gap = a.value - b.value
+    lower = gap - np.hypot(a.value - a.lower, b.upper - b.value)
+    return Estimate(gap, lower, gap + np.hypot(a.upper - a.value, b.value - b.lower))
 
 
 def verdicts(change: FloatArray, lower: FloatArray, upper: FloatArray) -> npt.NDArray[np.object_]:
@@ -50,8 +58,9 @@ def verdicts(change: FloatArray, lower: FloatArray, upper: FloatArray) -> npt.ND
 def _against(values: pd.DataFrame, other: pd.DataFrame, keys: list[str], prefix: str) -> pd.DataFrame:
     """Return difference, limits and verdict of each row of ``values`` against the matching row of ``other``."""
     match = values[keys].merge(other[[*keys, "value", "lower", "upper", "period"]], on=keys, how="left")
-    a, b = ([frame[name].to_numpy(dtype=np.float64) for name in ("value", "lower", "upper")] for frame in (values, match))
-    change, low, high = difference(a[0], a[1], a[2], b[0], b[1], b[2])
+    columns_of = ("value", "lower", "upper")
+    a, b = (Estimate(*(frame[name].to_numpy(dtype=np.float64) for name in columns_of)) for frame in (values, match))
+    change, low, high = difference(a, b)
     columns = {prefix: change, f"{prefix}_lower": low, f"{prefix}_upper": high, f"{prefix}_verdict": verdicts(change, low, high)}
     return pd.DataFrame({f"{prefix}_base": match["value"].to_numpy(dtype=np.float64), **columns}, index=values.index)
 
@@ -86,7 +95,9 @@ def compare(values: pd.DataFrame, indicators: Mapping[str, Indicator]) -> pd.Dat
     nation = (frame["region"] == NATION).to_numpy()
     beside.loc[nation, ["national_base", "national", "national_lower", "national_upper"]] = np.nan
     beside.loc[nation, "national_verdict"] = ""
-    place = frame[["indicator", "period_type", "number"]].merge(source, on=["indicator", "period_type", "number"], how="left")["national_source"]
+    place = frame[["indicator", "period_type", "number"]].merge(source, on=["indicator", "period_type", "number"], how="left")[
+        "national_source"
+    ]
     beside["national_source"] = np.where(np.isfinite(beside["national_base"].to_numpy(dtype=np.float64)), place.fillna("").to_numpy(), "")
     return pd.concat([*parts, beside], axis=1)
 

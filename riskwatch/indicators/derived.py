@@ -80,7 +80,9 @@ def derive(
     if not frames:
         return pd.DataFrame(columns=[*RECORD_COLUMNS, "source", "known_at"])
     found = pd.concat(frames, ignore_index=True)
-    found["event_date"] = pd.to_datetime([last_day(number, kind) for number, kind in zip(found["number"], found["period_type"], strict=True)])
+    found["event_date"] = pd.to_datetime(
+        [last_day(number, kind) for number, kind in zip(found["number"], found["period_type"], strict=True)]
+    )
     found["value"] = form.scale * found["numerator"] / found["n"]
     found = found.assign(indicator=code, standard_error=np.nan, status="", source=DERIVED_SOURCE, known_at=pd.Timestamp(as_of))
     return found[[*RECORD_COLUMNS, "source", "known_at"]].sort_values(["region", "period_type", "event_date"], ignore_index=True)

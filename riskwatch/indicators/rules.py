@@ -14,7 +14,8 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from riskwatch.indicators.forms import Derived, Form
 from riskwatch.indicators.rulebase import Basis, Rule, Text
-from riskwatch.records.streams import INDICATOR, STREAMS, Field as StreamField
+from riskwatch.records.streams import INDICATOR, STREAMS
+from riskwatch.records.streams import Field as StreamField
 
 __all__ = [
     "DOMAINS",
@@ -165,7 +166,9 @@ class ScorecardRules(Rule):
     min_inspected: int = Field(ge=1, description="fewer samples than this: too little sampled, whatever the rate")
     warning_z: float = Field(gt=0, description="beyond this many standard deviations a region is outside the warning limits")
     alarm_z: float = Field(gt=0, description="beyond this it is outside the action limits")
-    winsorise: float = Field(ge=0, lt=0.5, description="share of regions at each end whose z is pulled in before over-dispersion is estimated")
+    winsorise: float = Field(
+        ge=0, lt=0.5, description="share of regions at each end whose z is pulled in before over-dispersion is estimated"
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> ScorecardRules:
@@ -211,7 +214,7 @@ class IndicatorCatalogue(Rule):
             found.append(((), f"{name} is the number of a target of the document"))
         if indicator is None:
             return [*found, (("indicator",), _unknown(target.indicator, self.indicators))]
-        if target.domain != indicator.domain and indicator.domain != "macro":
+        if indicator.domain not in {target.domain, "macro"}:
             found.append((("domain",), f"{target.domain} is not the domain of {target.indicator}, which is {indicator.domain}"))
         against = {"higher": "<=", "lower": ">="}.get(indicator.direction)
         if target.op is not None and target.op == against:
@@ -278,7 +281,8 @@ def _derived_problems(form: Derived) -> list[tuple[tuple[str, ...], str]]:
 def _located(title: str, problems: list[tuple[tuple[str | int, ...], str]]) -> ValidationError:
     """Return an error whose findings stand at their own places, so that a check names the line of each."""
     details: list[InitErrorDetails] = [
-        {"type": PydanticCustomError("value_error", "{text}", {"text": message}), "loc": path, "input": _NOTHING} for path, message in problems
+        {"type": PydanticCustomError("value_error", "{text}", {"text": message}), "loc": path, "input": _NOTHING}
+        for path, message in problems
     ]
     return ValidationError.from_exception_data(title, details)
 

@@ -2,7 +2,8 @@
 
 Sources
 -------
-Score interval: Wilson (1927), J. Amer. Statist. Assoc. 22(158), 209-212. Exact interval: Clopper & Pearson (1934), Biometrika 26(4), 404-413.
+Score interval: Wilson (1927), J. Amer. Statist. Assoc. 22(158), 209-212.
+Exact interval: Clopper & Pearson (1934), Biometrika 26(4), 404-413.
 """
 
 from __future__ import annotations
@@ -135,7 +136,10 @@ def _with_interval(group: pd.DataFrame, indicator: Indicator, methods: Methods, 
     value, n, stated = (group[name].to_numpy(dtype=np.float64) for name in ("value", "n", "standard_error"))
     lower, upper = np.full(len(group), np.nan), np.full(len(group), np.nan)
     method = np.full(len(group), "none", dtype=object)
-    bounds = [-np.inf if indicator.bounds[0] is None else indicator.bounds[0], np.inf if indicator.bounds[1] is None else indicator.bounds[1]]
+    bounds = [
+        -np.inf if indicator.bounds[0] is None else indicator.bounds[0],
+        np.inf if indicator.bounds[1] is None else indicator.bounds[1],
+    ]
     outside = (value < bounds[0]) | (value > bounds[1])
     given = group["numerator"].to_numpy(dtype=np.float64)
     counted = np.zeros(len(group), dtype=np.bool_)

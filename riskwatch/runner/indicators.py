@@ -247,7 +247,12 @@ def _figure(ctx: RunContext, row: Mapping[Any, Any], series: pd.DataFrame, catal
         inputs = {"stream": "indicator", "source": row["source"], "records": len(own), "n": _plain_value(row["n"]),
                   "newest_known": own["known_at"].max().date().isoformat()}  # fmt: skip
     bands = {key: band.label.model_dump() for key in definition.bands if (band := band_of(float(row["value"]), catalogue.bands[key]))}
-    return {**_plain(row), "inputs": inputs, "bands": bands, "history": [_plain(item) for item in own[["period", "value", "lower", "upper", "status"]].to_dict("records")]}
+    return {
+        **_plain(row),
+        "inputs": inputs,
+        "bands": bands,
+        "history": [_plain(item) for item in own[["period", "value", "lower", "upper", "status"]].to_dict("records")],
+    }
 
 
 def _newest(ctx: RunContext, stream: str) -> str | None:

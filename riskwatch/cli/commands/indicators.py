@@ -13,6 +13,7 @@ import typer
 from riskwatch.cli.app import app
 from riskwatch.cli.commands.common import AsOf, Json, day, open_project
 from riskwatch.cli.output import print_json, print_table
+from riskwatch.digest.numbers import chance
 
 
 class Domain(StrEnum):
@@ -31,11 +32,13 @@ def indicators(
     domain: Annotated[Domain | None, typer.Option(help="Only this domain.")] = None,
     region: Annotated[str | None, typer.Option(help="Region code; default: the first centre's. 'all' for every region.")] = None,
     targets: Annotated[bool, typer.Option("--targets", help="One line for each target instead: attained, gap, trend, chance.")] = False,
-    explain: Annotated[str | None, typer.Option(metavar="ID", help="Trace one indicator or target: formula, inputs, method, file:line.")] = None,
+    explain: Annotated[
+        str | None, typer.Option(metavar="ID", help="Trace one indicator or target: formula, inputs, method, file:line.")
+    ] = None,
     as_of: AsOf = None,
     as_json: Json = False,
 ) -> None:
-    """List quality indicators: newest value with its interval, change on last year (同比) and on the period before (环比), the nation, targets.
+    """List quality indicators: newest value with interval, change on last year (同比) and on the period before (环比), nation, targets.
 
     How to read it: a value is printed with the interval that its kind of figure allows (binomial from n, or the stated standard error);
     "no interval" means that nobody said how sure it is. A change whose interval holds zero is called unchanged, however large it looks.
@@ -102,18 +105,30 @@ def _change(row: Mapping[Any, Any], name: str, decimals: int) -> str:
 def _indicator_rows(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     columns = ["indicator", "name", "region", "period", "value", "unit", "on last year", "on period before", "to the nation", "target",
                "gap", "chance", "notes"]  # fmt: skip
-    rows = []
-    for row in frame.to_dict("records"):
-        decimals = int(row["decimals"])
-        notes = [word for word, holds in (("derived", row["derived"]), ("lost since " + str(row["missing_since"]), row["lost"]),
-                                          (str(row["status"]), row["status"] == "preliminary"), (str(row["flag"]), row["flag"])) if holds]  # fmt: skip
-        chance = f"{100 * row['chance']:.0f}% by {int(row['chance_year'])}" if _known(row["chance"]) else ""
-        rows.append([
-            str(row["indicator"]), str(row["label_zh"]), str(row["region"]), str(row["period"]), _with_interval(row, decimals), str(row["unit"]),
-            _change(row, "year", decimals), _change(row, "previous", decimals), _change(row, "national", decimals), str(row["target"]) if _known(row["target"]) else "",
-            _number(row["gap"], decimals, signed=True), chance, ", ".join(notes),
-        ])  # fmt: skip
-    return columns, rows
+    return columns, [_indicator_row(row) for row in frame.to_dict("records")]
+
+
+def _indicator_row(row: Mapping[Any, Any]) -> list[str]:
+    decimals = int(row["decimals"])
+    reasons = (
+        ("derived", row["derived"]),
+        (f"lost since {row['missing_since']}", row["lost"]),
+        ("preliminary", row["status"] == "preliminary"),
+        (str(row["flag"]), row["flag"]),
+    )
+    return [
+        str(row["indicator"]),
+        str(row["label_zh"]),
+        str(row["region"]),
+        str(row["period"]),
+        _with_interval(row, decimals),
+        str(row["unit"]),
+        *(_change(row, name, decimals) for name in ("year", "previous", "national")),
+        str(row["target"]) if _known(row["target"]) else "",
+        _number(row["gap"], decimals, signed=True),
+        f"{chance(row['chance'])} in {int(row['chance_year'])}" if _known(row["chance"]) else "",
+        ", ".join(word for word, holds in reasons if holds),
+    ]
 
 
 def _target_rows(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
@@ -124,11 +139,11 @@ def _target_rows(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
         asked = f"{row['op']} {row['asked']:g} {row['unit']}" if _known(row["asked"]) else "no figure"
         state = str(row["state"]) + (", target year passed" if row["passed"] else "")
         trend = "" if not _known(row["slope"]) else f"{row['slope']:+.{decimals + 1}f} ({row['trend']})"
-        chance = f"{100 * row['chance']:.0f}% in {int(row['chance_year'])}" if _known(row["chance"]) else ""
+        odds = f"{chance(row['chance'])} in {int(row['chance_year'])}" if _known(row["chance"]) else ""
         now = f"{row['now_value']:.{decimals}f} ({row['now_period']})" if _known(row["now_value"]) else "no value"
         value = f"{_with_interval(row, decimals)} ({row['period']})" if _known(row["value"]) else ""
         rows.append([str(row["target"]), str(row["label_zh"]), str(row["region"]), asked, str(row["year"]), state, value,
-                     _number(row["gap"], decimals, signed=True), now, trend, chance])  # fmt: skip
+                     _number(row["gap"], decimals, signed=True), now, trend, odds])  # fmt: skip
     return columns, rows
 
 
@@ -147,26 +162,39 @@ def _story(story: Mapping[str, Any]) -> Iterator[str]:
         if target["note"]:
             yield f"            {target['note']['en']}"
     methods = story["methods"]
-    yield f"method      interval at {methods['level']:g} ({methods['where']}); changes by combining intervals (MOVER); trend of yearly values"
+    yield f"method      intervals at {methods['level']:g} ({methods['where']})"
+    yield "            changes by combining intervals (MOVER); trends of yearly figures"
     if not story["figures"]:
         yield "figures     none known on that day"
     for figure in story["figures"]:
         yield from _figure_lines(figure, int(definition["decimals"]), str(definition["unit"]["en"]))
     for row in story["attainment"]:
-        chance = f"; chance {100 * row['chance']:.0f}% in {int(row['chance_year'])} (trend {row['trend_method']}, {row['points']} years)" if row["chance"] is not None else ""
+        odds = (
+            f"; chance {chance(row['chance'])} in {int(row['chance_year'])} (trend {row['trend_method']}, {row['points']} years)"
+            if row["chance"] is not None
+            else ""
+        )
         passed = "; target year passed" if row["passed"] else ""
-        yield f"judged      {row['target']} in {row['region']}: {row['state']}{passed}{chance}"
+        yield f"judged      {row['target']} in {row['region']}: {row['state']}{passed}{odds}"
 
 
 def _figure_lines(figure: Mapping[str, Any], decimals: int, unit: str) -> Iterator[str]:
     inputs = figure["inputs"]
-    yield f"figure      {figure['region']} {figure['period']}: {_with_interval(figure, decimals)} {unit}; {figure['status'] or 'worked out here'}"
-    counts = [f"{inputs['records']:,} records" if inputs["records"] is not None else "", f"n {inputs['n']:,.0f}" if inputs["n"] is not None else ""]
-    yield f"  made from {inputs['stream']} ({inputs['source']}): {', '.join(part for part in counts if part)}; newest known {inputs['newest_known']}"
+    status = figure["status"] or "worked out here"
+    yield f"figure      {figure['region']} {figure['period']}: {_with_interval(figure, decimals)} {unit}; {status}"
+    counts = [
+        f"{inputs['records']:,} records" if inputs["records"] is not None else "",
+        f"n {inputs['n']:,.0f}" if inputs["n"] is not None else "",
+    ]
+    yield f"  made from {inputs['stream']} ({inputs['source']}): {', '.join(counts)}; newest known {inputs['newest_known']}"
     yield f"  interval  {figure['method']}"
     for name, label in (("year", "on last year"), ("previous", "on the period before"), ("national", "to the nation")):
         if figure[name] is not None:
-            limits = f" [{figure[f'{name}_lower']:+.{decimals}f}, {figure[f'{name}_upper']:+.{decimals}f}]" if figure[f"{name}_lower"] is not None else ""
+            limits = (
+                f" [{figure[f'{name}_lower']:+.{decimals}f}, {figure[f'{name}_upper']:+.{decimals}f}]"
+                if figure[f"{name}_lower"] is not None
+                else ""
+            )
             source = f" ({figure['national_source']})" if name == "national" else ""
             yield f"  {label}: {figure[name]:+.{decimals}f}{limits}, {figure[f'{name}_verdict']}{source}"
     for scheme, label in figure["bands"].items():
