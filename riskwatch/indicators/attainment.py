@@ -135,7 +135,7 @@ def attainment(
         (``basis`` "target-year"), "reached" or "short" by the newest value while the year lies ahead (``basis`` "newest"), "unknown",
         "context" (kind x) or "no-figure" (kind n). ``gap`` is how far the value lies beyond the figure of the text, negative where it
         falls short, whichever direction is better; ``certain`` is True where the interval lies on one side of the aim, None without one.
-         ``now_*`` is the newest value of any year up to now. ``slope`` is per year; ``trend``: "improving", "worsening", "no-trend" or ""
+        ``now_*`` is the newest value of any year up to now. ``slope`` is per year; ``trend``: "improving", "worsening", "no-trend" or ""
         (too few). ``chance`` is the probability that the true value, as next measured, reaches the aim in ``chance_year``: the target
         year, or, where that has passed, ``outlook_years`` after the day. ``risk``: "at-risk", "on-track", "lost" (the figures have
         stopped: no chance is given) or "".
@@ -165,7 +165,7 @@ class _Grid:
     def of(cls, rows: pd.DataFrame, regions: list[str], *, first: int, last: int) -> _Grid:
         """Lay out the rows of one indicator; the years reach from ``first`` to ``last`` at least."""
         numbers = rows["number"].to_numpy(dtype=np.int64)
-        years = np.arange(min(first, *numbers.tolist()), max(last, *numbers.tolist()) + 1)
+        years = np.arange(min([first, *numbers.tolist()]), max([last, *numbers.tolist()]) + 1)
         order = {region: number for number, region in enumerate(regions)}
         cells = (np.array([order[region] for region in rows["region"]], dtype=np.int64), numbers - years[0])
 
@@ -174,8 +174,9 @@ class _Grid:
             laid[cells] = column
             return laid
 
-        columns = [grid(rows[name].to_numpy(dtype=np.float64)) for name in ("value", "lower", "upper", "error")]
-        return cls(regions, years, *columns, grid((rows["flag"] != "out-of-bounds").to_numpy(dtype=np.float64)) == 1.0)
+        value, lower, upper, error = (grid(rows[name].to_numpy(dtype=np.float64)) for name in ("value", "lower", "upper", "error"))
+        sound = grid((rows["flag"] != "out-of-bounds").to_numpy(dtype=np.float64)) == 1.0
+        return cls(regions, years, value, lower, upper, error, sound)
 
     @property
     def last(self) -> npt.NDArray[np.int64]:
@@ -192,7 +193,8 @@ class _Grid:
         period = np.array([str(self.years[column]) if column >= 0 else "" for column in place.tolist()], dtype=object)
         # A gap of the last bit is none.
         gap = np.round(sign * (value - (np.nan if target.value is None else target.value)), 9)
-        certain = np.where(np.isfinite(lower + upper + aim), sure, None)
+        certain = sure.astype(object)
+        certain[~np.isfinite(lower + upper + aim)] = None
         return {"period": period, "value": value, "lower": lower, "upper": upper, "gap": gap, "certain": certain}
 
 

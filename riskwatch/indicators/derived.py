@@ -103,11 +103,11 @@ def _counts(records: pd.DataFrame, form: Derived, as_of: dt.date) -> tuple[pd.Da
         # A term that still runs is neither kept nor missed.
         keep &= (term < pd.Timestamp(as_of)).to_numpy(dtype=np.bool_)
     kept = records.loc[keep].reset_index(drop=True)
-    total = np.ones(len(kept)) if form.denominator is None else kept[form.denominator].astype(np.float64).fillna(0.0).to_numpy()
+    total = np.ones(len(kept)) if form.denominator is None else _filled(kept[form.denominator])
     if form.numerator.less is not None:
-        counted = total - kept[form.numerator.less].astype(np.float64).fillna(0.0).to_numpy()
+        counted: FloatArray = total - _filled(kept[form.numerator.less])
     elif form.numerator.sum is not None:
-        counted = kept[form.numerator.sum].astype(np.float64).fillna(0.0).to_numpy()
+        counted = _filled(kept[form.numerator.sum])
     elif within is not None:
         done = pd.to_datetime(kept[within.until]) <= pd.to_datetime(kept[within.since]) + pd.Timedelta(days=within.days)
         counted = np.where(done.to_numpy(dtype=np.bool_), total, 0.0)
@@ -116,7 +116,11 @@ def _counts(records: pd.DataFrame, form: Derived, as_of: dt.date) -> tuple[pd.Da
         for name, allowed in form.numerator.where.items():
             hit &= _is_one_of(kept[name], allowed)
         counted = np.where(hit, total, 0.0)
-    return kept, np.asarray(total, np.float64), np.asarray(counted, np.float64)
+    return kept, total, counted
+
+
+def _filled(column: pd.Series) -> FloatArray:
+    return np.asarray(column.astype(np.float64).fillna(0.0).to_numpy(), dtype=np.float64)
 
 
 def _is_one_of(column: pd.Series, allowed: Collection[str]) -> BoolArray:

@@ -269,9 +269,9 @@ def _derived_problems(form: Derived) -> list[tuple[tuple[str, ...], str]]:
             wrong = [value for value in allowed if field is not None and field.choices and value not in field.choices]
             if wrong:
                 found.append(((*path, name), f"{name} cannot be {', '.join(wrong)}"))
-    for key, name in (("sum", form.numerator.sum), ("less", form.numerator.less), ("denominator", form.denominator)):
-        if name is not None:
-            need(("denominator",) if key == "denominator" else ("numerator", key), name, ("int", "float"))
+    for key, summed in (("sum", form.numerator.sum), ("less", form.numerator.less), ("denominator", form.denominator)):
+        if summed is not None:
+            need(("denominator",) if key == "denominator" else ("numerator", key), summed, ("int", "float"))
     if form.numerator.within is not None:
         need(("numerator", "within", "since"), form.numerator.within.since, ("date",))
         need(("numerator", "within", "until"), form.numerator.within.until, ("date",))

@@ -16,6 +16,7 @@ Spiegelhalter (2005), Statistics in Medicine 24(8), 1185-1202 (funnel plots); Sp
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -153,8 +154,8 @@ def scorecard(
         columns = [name for name in frame.columns if name in SCORECARD_COLUMNS]
         table = table.merge(frame[columns].astype({"region": "object"}), on="region", how="left")
     table = table.merge(_counts(targets), on="region", how="left").fillna({"targets_scored": 0, "targets_met": 0, "targets_at_risk": 0})
-    parts = [table[name].astype(np.float64).to_numpy() for name in ("rate", "rate_lower", "rate_upper", "inspected")]
-    z, centre, _ = funnel(*parts, level=level, winsorise=rules.winsorise)
+    rate, lower, upper, inspected = (table[name].to_numpy(dtype=np.float64) for name in ("rate", "rate_lower", "rate_upper", "inspected"))
+    z, centre, _ = funnel(rate, lower, upper, inspected, level=level, winsorise=rules.winsorise)
     table["centre"], table["z"] = centre, z
     judged = [_judge(row, rules) for row in table.to_dict("records")]
     table["position"] = [position for position, _ in judged]
@@ -177,7 +178,7 @@ def _counts(targets: pd.DataFrame) -> pd.DataFrame:
     return frame.groupby("region", as_index=False).sum()
 
 
-def _judge(row: dict[str, float], rules: ScorecardRules) -> tuple[str, list[str]]:
+def _judge(row: Mapping[Hashable, float], rules: ScorecardRules) -> tuple[str, list[str]]:
     """Return position and flags of one region."""
     flags = []
     z, share, inspected = float(row["z"]), float(row["coverage"]), float(row["inspected"])

@@ -160,8 +160,9 @@ def labelled_targets(report: IndicatorReport) -> pd.DataFrame:
     """Return the targets with their labels, the unit, and the figure of the text."""
     frame = _labelled(report.targets, report.catalogue)
     known = report.catalogue.all_targets
+    figures = [known[name].value for name in frame["target"]]
     return frame.assign(
-        asked=[known[name].value for name in frame["target"]],
+        asked=[float("nan") if figure is None else figure for figure in figures],
         label_zh=[known[name].label.zh for name in frame["target"]],
         label_en=[known[name].label.en for name in frame["target"]],
     )
@@ -245,7 +246,7 @@ def _figure(ctx: RunContext, row: Mapping[Any, Any], series: pd.DataFrame, catal
                   "newest_known": _newest(ctx, stream)}  # fmt: skip
     else:
         inputs = {"stream": "indicator", "source": row["source"], "records": len(own), "n": _plain_value(row["n"]),
-                  "newest_known": own["known_at"].max().date().isoformat()}  # fmt: skip
+                  "newest_known": f"{own['known_at'].max():%Y-%m-%d}"}  # fmt: skip
     bands = {key: band.label.model_dump() for key in definition.bands if (band := band_of(float(row["value"]), catalogue.bands[key]))}
     return {
         **_plain(row),
@@ -259,7 +260,7 @@ def _newest(ctx: RunContext, stream: str) -> str | None:
     sources = {name for name, source in ctx.definitions.sources.items() if source.stream == stream}
     fresh = ctx.store.freshness(ctx.as_of)
     days = fresh.loc[fresh["source"].isin(sources).to_numpy(), "newest_known"].dropna()
-    return None if days.empty else str(pd.Timestamp(days.max()).date())
+    return None if days.empty else f"{days.max():%Y-%m-%d}"
 
 
 def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
@@ -268,8 +269,8 @@ def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
 
 def _plain_value(value: Any) -> Any:
     """Return ``value`` as JSON knows it: no NaN, no numpy, days as text."""
-    if isinstance(value, (pd.Timestamp, dt.date)):
-        return None if pd.isna(value) else str(pd.Timestamp(value).date())
+    if isinstance(value, dt.date):
+        return value.strftime("%Y-%m-%d")
     if isinstance(value, (bool, np.bool_)):
         return bool(value)
     if isinstance(value, (float, np.floating)):
