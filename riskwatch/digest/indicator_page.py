@@ -21,7 +21,7 @@ def indicators(digest: Digest, say: Speaker) -> list[Block]:
     blocks: list[Block] = []
     if section.lines:
         rows = tuple(tuple(Cell(text) for text in _row(line, say)) for line in section.lines)
-        blocks.append(Table(tuple(t(f"indicators.{name}") for name in _COLUMNS), rows, "lllllll", (9, 19, 12, 18, 11, 15, 16)))
+        blocks.append(Table(tuple(t(f"indicators.{name}") for name in _COLUMNS), rows, "lllllll", (9, 28, 9, 18, 9, 12, 15)))
     counts = t(
         "indicators.summary",
         indicators=section.indicators,
@@ -45,7 +45,9 @@ def _row(line: IndicatorLine, say: Speaker) -> tuple[str, ...]:
     else:
         limits = {"lower": f"{line.lower:.{digits}f}", "upper": f"{line.upper:.{digits}f}"}
         shown = t("indicators.interval", value=value, unit=say.of(line.unit), **limits)
-    place = f"{say.of(line.place.name)} {line.period}" + (t("indicators.preliminary") if line.preliminary else "")
+    # The reader's own region goes without saying.
+    place = "" if line.place.code == say.home else f"{say.of(line.place.name)} "
+    place += line.period + (t("indicators.preliminary") if line.preliminary else "")
     return (t(f"indicators.why.{line.why}"), say.of(line.name), place, shown, _change(line, say), _beside(line, say), _target(line, say))
 
 

@@ -88,7 +88,7 @@ def indicator_section(inputs: IndicatorInputs, *, as_of: dt.date, namer: Namer, 
         recent_days=methods.recent_days,
         indicators=len({str(row["indicator"]) for row in own}),
         targets_scored=len(scored),
-        targets_met=sum(row["state"] in {"attained", "reached"} for row in scored),
+        targets_met=sum(row["state"] in {"attained", "reached"} and row["risk"] != "lost" for row in scored),
         targets_at_risk=sum(row["risk"] == "at-risk" for row in targets),
         lost=len({(str(row["indicator"]), str(row["region"])) for row in lost}),
     )

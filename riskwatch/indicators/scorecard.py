@@ -171,7 +171,8 @@ def _counts(targets: pd.DataFrame) -> pd.DataFrame:
         {
             "region": scored["region"].astype("object"),
             "targets_scored": 1,
-            "targets_met": scored["state"].isin(["attained", "reached"]).astype(np.int64),
+            # A figure that has stopped coming stands for nothing any more.
+            "targets_met": (scored["state"].isin(["attained", "reached"]) & (scored["risk"] != "lost")).astype(np.int64),
             "targets_at_risk": (scored["risk"] == "at-risk").astype(np.int64),
         }
     )

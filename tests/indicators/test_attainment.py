@@ -66,7 +66,7 @@ def test_a_target_ahead_has_a_chance_and_a_lower_is_better_one_too(catalogue):
     rows = [
         *years("quality-loss-rate", "220000", [1.9, 1.8, 1.7, 1.6, 1.5, 1.4], se=0.02),
         *years("quality-loss-rate", "220100", [1.9, 1.9, 1.9, 1.9, 1.9, 1.9], se=0.02),
-        *years("quality-loss-rate", "220200", [1.9, 1.6, 1.1]),
+        *years("quality-loss-rate", "220200", [1.9, 1.6, 1.3]),
     ]
     found = judge(catalogue, rows, regions=("220000", "220100", "220200")).loc["D2"]
     assert found["state"].tolist() == ["short", "short", "short"]
@@ -163,7 +163,9 @@ def test_chances_are_calibrated_on_simulated_truths(catalogue, kind, wobble, err
     aim = truth[:, known - 1] + rng.normal(0.0, 2.0, series)
     times = np.arange(2018, 2018 + known) + 0.5
     indicator = catalogue.indicators["customer-satisfaction"]
-    found = chances(measured[:, :known], np.full((series, known), error), times, aim=aim, at=2018 + known + ahead - 0.5, indicator=indicator)
+    found = chances(
+        measured[:, :known], np.full((series, known), error), times, aim=aim, at=2018 + known + ahead - 0.5, indicator=indicator
+    )
     chance, reached = found["chance"], measured[:, -1] >= aim
     assert np.isfinite(chance).all()
     assert abs(chance.mean() - reached.mean()) < 0.03

@@ -135,7 +135,9 @@ def test_overview_has_the_newest_of_each_series(catalogue):
         assert bool(later.loc[("waste-treatment", "220000"), "lost"]) is lost
 
 
-@pytest.mark.parametrize(("value", "names"), [(59, (None, None)), (74.99, ("none", "60–75")), (80, ("initial", "80–95")), (95, ("strong", "95–100"))])
+@pytest.mark.parametrize(
+    ("value", "names"), [(59, (None, None)), (74.99, ("none", "60–75")), (80, ("initial", "80–95")), (95, ("strong", "95–100"))]
+)
 def test_both_schemes_of_bands(catalogue, value, names):
     found = [band_of(value, catalogue.bands[key]) for key in ("competitiveness-2011", "competitiveness-2009")]
     assert tuple(band.label.en if band else None for band in found) == names

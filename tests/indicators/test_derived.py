@@ -17,7 +17,11 @@ REGIONS = {"220000": {"220000", "220100", "220102", "220200"}, "220100": {"22010
 
 def sample(day, region, *, inspected=1, failed=0, selection="random", verdict="pass", **more):
     blank = {"recheck_of": None, "recheck_result": None, "recheck_on": None, "ordered_on": None, "rectified_on": None}
-    return {"event_date": day, "region": region, "inspected": inspected, "failed": failed, "selection": selection, "verdict": verdict} | blank | more
+    return (
+        {"event_date": day, "region": region, "inspected": inspected, "failed": failed, "selection": selection, "verdict": verdict}
+        | blank
+        | more
+    )
 
 
 def work_out(catalogue, code, *samples, periods=("quarter",), as_of=AS_OF, first_year=2023, order=None):

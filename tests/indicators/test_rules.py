@@ -179,7 +179,9 @@ def test_what_is_wrong_is_named_with_its_place(path, value, message):
 
 def test_the_check_names_the_line(project):
     text = (ROOT / "config" / "indicators.yaml").read_text(encoding="utf-8")
-    wrong = text.replace("indicator: sewage-treatment", "indicator: sewage-treatmnt").replace("    op: \">=\"\n    value: 85\n", "    op: \"<=\"\n    value: 85\n", 1)
+    wrong = text.replace("indicator: sewage-treatment", "indicator: sewage-treatmnt").replace(
+        '    op: ">="\n    value: 85\n', '    op: "<="\n    value: 85\n', 1
+    )
     (project / "config" / "indicators.yaml").write_text(wrong, encoding="utf-8")
     lines = wrong.split("\n")
     found = [(problem.file, lines[problem.line - 1].strip()) for problem in check(project)]

@@ -27,9 +27,7 @@ def coverage(shares, regions=REGIONS):
 
 
 def closure(regions=REGIONS):
-    return pd.DataFrame(
-        {"region": regions, "orders": 12, "due": 10, "closed_in_time": 9, "share": 0.9, "lower": 0.6, "upper": 0.98}
-    )
+    return pd.DataFrame({"region": regions, "orders": 12, "due": 10, "closed_in_time": 9, "share": 0.9, "lower": 0.6, "upper": 0.98})
 
 
 def targets(rows):
@@ -64,7 +62,9 @@ def test_a_high_rate_counts_even_where_little_was_sampled(catalogue):
 
 def test_what_is_unknown_is_said(catalogue):
     known = rates([60] * 8 + [2], [1000] * 8 + [20.0])
-    found = scorecard(known.iloc[1:], coverage([0.9] * 9).iloc[:-2], closure().iloc[:3], NONE, rules=catalogue.scorecard).set_index("region")
+    found = scorecard(known.iloc[1:], coverage([0.9] * 9).iloc[:-2], closure().iloc[:3], NONE, rules=catalogue.scorecard).set_index(
+        "region"
+    )
     assert found.loc[REGIONS[0], "flags"] == "no-rate"
     assert found.loc[REGIONS[0], "position"] == ""
     assert found.loc[REGIONS[-1], "flags"] == "few-samples;coverage-unknown;closure-unknown"
@@ -79,13 +79,14 @@ def test_targets_are_counted_apart(catalogue):
             (REGIONS[0], "q", "missed", ""),
             (REGIONS[0], "q", "short", "at-risk"),
             (REGIONS[0], "q", "reached", "on-track"),
+            (REGIONS[0], "q", "reached", "lost"),
             (REGIONS[0], "q", "unknown", ""),
             (REGIONS[0], "x", "context", ""),
             (REGIONS[0], "n", "no-figure", ""),
         ]
     )
     found = scorecard(rates([60] * 9, [1000] * 9), coverage([0.9] * 9), closure(), judged, rules=catalogue.scorecard)
-    assert found.loc[0, ["targets_scored", "targets_met", "targets_at_risk"]].tolist() == [4, 2, 1]
+    assert found.loc[0, ["targets_scored", "targets_met", "targets_at_risk"]].tolist() == [5, 2, 1]
     assert found.loc[1, ["targets_scored", "targets_met"]].tolist() == [0, 0]
     assert list(found.columns) == SCORECARD_COLUMNS
     # Parts stand side by side: no column blends them, and regions come in the order of their codes.

@@ -133,7 +133,9 @@ def test_a_design_effect_widens_the_interval(catalogue):
 @given(st.permutations(range(12)))
 def test_order_of_rows_does_not_matter(order):
     known = shipped()
-    rows = years("customer-satisfaction", "220000", [70, 71, 72, 73, 74, 75], se=1.0) + years("waste-treatment", "220100", [1, 2, 3, 4, 5, 6])
+    rows = years("customer-satisfaction", "220000", [70, 71, 72, 73, 74, 75], se=1.0) + years(
+        "waste-treatment", "220100", [1, 2, 3, 4, 5, 6]
+    )
     expected = prepare(frame(*rows), known.indicators, known.methods)
     found = prepare(frame(*(rows[place] for place in order)), known.indicators, known.methods)
     pd.testing.assert_frame_equal(found, expected)
