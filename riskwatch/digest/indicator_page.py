@@ -20,7 +20,7 @@ def indicators(digest: Digest, say: Speaker) -> list[Block]:
         return []
     blocks: list[Block] = []
     if section.lines:
-        rows = tuple(tuple(Cell(text) for text in _row(line, say)) for line in section.lines)
+        rows = tuple(tuple(Cell(text) for text in _row(line, say, digest.header.region.code)) for line in section.lines)
         blocks.append(Table(tuple(t(f"indicators.{name}") for name in _COLUMNS), rows, "lllllll", (9, 28, 9, 18, 9, 12, 15)))
     counts = t(
         "indicators.summary",
@@ -37,7 +37,7 @@ def indicators(digest: Digest, say: Speaker) -> list[Block]:
     return blocks
 
 
-def _row(line: IndicatorLine, say: Speaker) -> tuple[str, ...]:
+def _row(line: IndicatorLine, say: Speaker, home: str) -> tuple[str, ...]:
     t, digits = say.t, line.decimals
     value = f"{line.value:.{digits}f}"
     if line.lower is None or line.upper is None:
@@ -46,7 +46,7 @@ def _row(line: IndicatorLine, say: Speaker) -> tuple[str, ...]:
         limits = {"lower": f"{line.lower:.{digits}f}", "upper": f"{line.upper:.{digits}f}"}
         shown = t("indicators.interval", value=value, unit=say.of(line.unit), **limits)
     # The reader's own region goes without saying.
-    place = "" if line.place.code == say.home else f"{say.of(line.place.name)} "
+    place = "" if line.place.code == home else f"{say.of(line.place.name)} "
     place += line.period + (t("indicators.preliminary") if line.preliminary else "")
     return (t(f"indicators.why.{line.why}"), say.of(line.name), place, shown, _change(line, say), _beside(line, say), _target(line, say))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 
 import numpy as np
 import pandas as pd
@@ -137,7 +138,7 @@ def test_an_easier_target_or_better_values_never_lower_the_chance(catalogue):
             return chances(given, errors, times, aim=np.full(200, aim), at=2027.5, indicator=indicator)["chance"]
 
         harder = [chance(values, middle + up * step * spread) for step in (-2, -1, 0, 1, 2)]
-        assert all((later <= before + 1e-12).all() for before, later in zip(harder[:-1], harder[1:], strict=True))
+        assert all((later <= before + 1e-12).all() for before, later in itertools.pairwise(harder))
         # All values better by the same amount (on a scale far from its ends).
         better = chance(values + up * 0.5 * spread, middle)
         assert (better >= harder[2] - 0.02).all()
@@ -170,7 +171,7 @@ def test_chances_are_calibrated_on_simulated_truths(catalogue, kind, wobble, err
     assert np.isfinite(chance).all()
     assert abs(chance.mean() - reached.mean()) < 0.03
     edges = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in itertools.pairwise(edges):
         inside = (chance >= low) & (chance <= high)
         assert inside.sum() > 150
         # A straight line through a random walk is not the truth: a little wider there.
