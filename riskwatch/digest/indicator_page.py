@@ -1,15 +1,14 @@
-"""The section of quality indicators on the page: one small table and one line of counts."""
+"""The section of quality indicators on the page: a few sentences and one line of counts."""
 
 from __future__ import annotations
 
-from riskwatch.digest.blocks import Block, Cell, Para, Table
+from riskwatch.digest.blocks import Block, Bullets, Para
 from riskwatch.digest.model import Digest, IndicatorLine
 from riskwatch.digest.numbers import chance
 from riskwatch.digest.sentences import Speaker
 
 __all__ = ["indicators"]
 
-_COLUMNS = ("why", "name", "period", "value", "year", "beside", "target")
 _OPS = {">=": "≥", "<=": "≤", "=": "="}
 
 
@@ -18,10 +17,8 @@ def indicators(digest: Digest, say: Speaker) -> list[Block]:
     t, section = say.t, digest.indicators
     if section is None:
         return []
-    blocks: list[Block] = []
-    if section.lines:
-        rows = tuple(tuple(Cell(text) for text in _row(line, say, digest.header.region.code)) for line in section.lines)
-        blocks.append(Table(tuple(t(f"indicators.{name}") for name in _COLUMNS), rows, "lllllll", (9, 28, 9, 18, 9, 12, 15)))
+    home = digest.header.region.code
+    lines = tuple(Para(say.opening(_sentence(line, say, home))) for line in section.lines)
     counts = t(
         "indicators.summary",
         indicators=section.indicators,
@@ -30,50 +27,62 @@ def indicators(digest: Digest, say: Speaker) -> list[Block]:
         at_risk=section.targets_at_risk,
         lost=section.lost,
     )
-    gap = "" if say.language == "zh" else " "
-    parts = [] if section.lines else [t("indicators.none", days=section.recent_days)]
+    parts = [] if lines else [t("indicators.none", days=section.recent_days)]
     parts += [t("indicators.more", n=section.more)] if section.more else []
-    blocks.append(Para(gap.join([*parts, counts]), "muted"))
-    return blocks
+    summary = Para(("" if say.language == "zh" else " ").join([*parts, counts]), "muted")
+    return [Bullets(lines), summary] if lines else [summary]
 
 
-def _row(line: IndicatorLine, say: Speaker, home: str) -> tuple[str, ...]:
-    t, digits = say.t, line.decimals
-    value = f"{line.value:.{digits}f}"
-    if line.lower is None or line.upper is None:
-        shown = t("indicators.no_interval", value=value, unit=say.of(line.unit))
-    else:
-        limits = {"lower": f"{line.lower:.{digits}f}", "upper": f"{line.upper:.{digits}f}"}
-        shown = t("indicators.interval", value=value, unit=say.of(line.unit), **limits)
+def _sentence(line: IndicatorLine, say: Speaker, home: str) -> str:
+    t = say.t
     # The reader's own region goes without saying.
     place = "" if line.place.code == home else f"{say.of(line.place.name)} "
-    place += line.period + (t("indicators.preliminary") if line.preliminary else "")
-    return (t(f"indicators.why.{line.why}"), say.of(line.name), place, shown, _change(line, say), _beside(line, say), _target(line, say))
+    return t(
+        "indicators.line",
+        why=t(f"indicators.why.{line.why}"),
+        colon=t("colon"),
+        name=say.of(line.name),
+        period=place + line.period + (t("indicators.preliminary") if line.preliminary else ""),
+        value=_value(line, say),
+        rest=_change(line, say) + _beside(line, say) + _target(line, say),
+    )
+
+
+def _value(line: IndicatorLine, say: Speaker) -> str:
+    value, unit = f"{line.value:.{line.decimals}f}", say.of(line.unit)
+    if line.lower is None or line.upper is None:
+        return say.t("indicators.no_interval", value=value, unit=unit)
+    limits = {"lower": f"{line.lower:.{line.decimals}f}", "upper": f"{line.upper:.{line.decimals}f}"}
+    return say.t("indicators.interval", value=value, unit=unit, **limits)
 
 
 def _change(line: IndicatorLine, say: Speaker) -> str:
     if line.missing_since:
         return say.t("indicators.missing", period=line.missing_since)
     if line.year is None:
-        return "–"
-    change = f"{line.year:+.{line.decimals}f}"
-    return say.t("indicators.unchanged", change=change) if line.year_verdict == "unchanged" else change
+        return ""
+    same = line.year_verdict == "unchanged"
+    return say.t("indicators.year_same" if same else "indicators.year", change=f"{line.year:+.{line.decimals}f}")
 
 
 def _beside(line: IndicatorLine, say: Speaker) -> str:
-    t, parts = say.t, []
+    t, text = say.t, ""
     if line.national is not None:
         alike = line.national_verdict == "unchanged"
-        parts.append(t("indicators.national", change=t("indicators.same") if alike else f"{line.national:+.{line.decimals}f}"))
+        change = "" if alike else f"{line.national:+.{line.decimals}f}"
+        text += (
+            t("indicators.alike", name=t("indicators.nation"))
+            if alike
+            else t("indicators.beside", name=t("indicators.nation"), change=change)
+        )
     if line.wider is not None and line.wider_name is not None:
-        parts.append(t("indicators.wider", name=say.of(line.wider_name), change=f"{line.wider:+.{line.decimals}f}"))
-    return t("sep").join(parts) or "–"
+        text += t("indicators.beside", name=say.of(line.wider_name), change=f"{line.wider:+.{line.decimals}f}")
+    return text
 
 
 def _target(line: IndicatorLine, say: Speaker) -> str:
     if line.asked is None or line.target_year is None:
-        return "–"
-    asked = say.t(
-        "indicators.asked", target=line.target, year=str(line.target_year), op=_OPS.get(line.op, line.op), asked=f"{line.asked:g}"
-    )
-    return asked + (say.t("indicators.chance", chance=chance(line.chance)) if line.chance is not None else "")
+        return ""
+    asked = {"op": _OPS.get(line.op, line.op), "asked": f"{line.asked:g}", "year": str(line.target_year)}
+    text = say.t("indicators.asked", target=line.target, **asked)
+    return text + (say.t("indicators.chance", chance=chance(line.chance)) if line.chance is not None else "")
