@@ -1,8 +1,8 @@
-"""The section of quality indicators on the page: a few sentences and one line of counts."""
+"""The section of quality indicators on the page: a few sentences and the counts."""
 
 from __future__ import annotations
 
-from riskwatch.digest.blocks import Block, Bullets, Para
+from riskwatch.digest.blocks import Block, Para
 from riskwatch.digest.model import Digest, IndicatorLine
 from riskwatch.digest.numbers import chance
 from riskwatch.digest.sentences import Speaker
@@ -18,7 +18,9 @@ def indicators(digest: Digest, say: Speaker) -> list[Block]:
     if section is None:
         return []
     home = digest.header.region.code
-    lines = tuple(Para(say.opening(_sentence(line, say, home))) for line in section.lines)
+    # One paragraph: a list would push an ordinary day's signatures onto a third page.
+    parts = [say.opening(_sentence(line, say, home)) for line in section.lines] or [t("indicators.none", days=section.recent_days)]
+    parts += [t("indicators.more", n=section.more)] if section.more else []
     counts = t(
         "indicators.summary",
         indicators=section.indicators,
@@ -27,10 +29,7 @@ def indicators(digest: Digest, say: Speaker) -> list[Block]:
         at_risk=section.targets_at_risk,
         lost=section.lost,
     )
-    parts = [] if lines else [t("indicators.none", days=section.recent_days)]
-    parts += [t("indicators.more", n=section.more)] if section.more else []
-    summary = Para(("" if say.language == "zh" else " ").join([*parts, counts]), "muted")
-    return [Bullets(lines), summary] if lines else [summary]
+    return [Para(("" if say.language == "zh" else " ").join([*parts, counts]))]
 
 
 def _sentence(line: IndicatorLine, say: Speaker, home: str) -> str:
@@ -66,15 +65,11 @@ def _change(line: IndicatorLine, say: Speaker) -> str:
 
 
 def _beside(line: IndicatorLine, say: Speaker) -> str:
-    t, text = say.t, ""
-    if line.national is not None:
-        alike = line.national_verdict == "unchanged"
-        change = "" if alike else f"{line.national:+.{line.decimals}f}"
-        text += (
-            t("indicators.alike", name=t("indicators.nation"))
-            if alike
-            else t("indicators.beside", name=t("indicators.nation"), change=change)
-        )
+    t, nation, text = say.t, say.t("indicators.nation"), ""
+    if line.national is not None and line.national_verdict == "unchanged":
+        text = t("indicators.alike", name=nation)
+    elif line.national is not None:
+        text = t("indicators.beside", name=nation, change=f"{line.national:+.{line.decimals}f}")
     if line.wider is not None and line.wider_name is not None:
         text += t("indicators.beside", name=say.of(line.wider_name), change=f"{line.wider:+.{line.decimals}f}")
     return text

@@ -68,21 +68,21 @@ def test_only_what_is_to_be_told_and_what_asks_for_something_first(build):
         ("worse", "quality-loss-rate"),
         ("at-risk", "customer-satisfaction"),
         ("lost", "engineering-satisfaction"),
-        ("better", "consumer-service-satisfaction"),
     ]
     risk = section.lines[1]
     assert (risk.target, risk.asked, risk.target_year, risk.period) == ("D4", 80.0, 2026, "2024")
     assert risk.chance < 0.2
     assert (risk.national, risk.wider, risk.wider_name.en) == (-4.0, -2.0, "Jilin")
     assert section.lines[2].missing_since == "2022"
-    assert (section.more, section.targets_at_risk, section.lost) == (0, 1, 1)
+    # The better one is counted, not printed; what did not change, and what is no news any more, is neither.
+    assert (section.more, section.targets_at_risk, section.lost) == (1, 1, 1)
 
 
 def test_no_more_lines_than_the_rules_allow(build):
     rows = fallen("220100")
     section = build(indicators=inputs(*rows)).indicators
-    assert (len(section.lines), section.more) == (4, 3)
-    assert "另有 3 项未列出" in render_markdown(build(indicators=inputs(*rows)), "zh")
+    assert (len(section.lines), section.more) == (3, 4)
+    assert "另有 4 项未列出" in render_markdown(build(indicators=inputs(*rows)), "zh")
 
 
 def test_a_day_without_news_says_so_in_one_line(build):
@@ -140,9 +140,17 @@ def test_no_text_of_a_record_passes(build):
 
 @pytest.mark.parametrize(("centre", "language"), [(CHANGCHUN, "zh"), (PROVINCE, "en")])
 def test_an_ordinary_day_with_a_full_section_prints_on_two_pages(build, tmp_path, centre, language):
-    rows = fallen(centre.region)
+    flat = {
+        "manufacturing-pass-rate": 93.62,
+        "quality-loss-rate": 1.9,
+        "customer-satisfaction": 77.8,
+        "producer-service-satisfaction": 77.6,
+    }
+    rows = [row for code, value in flat.items() for row in years(code, centre.region, [value] * 6, se=0.4)]
+    rows += [row for code in flat for row in years(code, "CN", [flat[code]] * 6, se=0.1)]
     digest = build(centre, indicators=inputs(*rows))
-    assert len(digest.indicators.lines) == 4
+    assert {line.why for line in digest.indicators.lines} == {"at-risk"}
+    assert len(digest.indicators.lines) == 3
     assert printed_pages(render_html(digest, language), tmp_path) <= 2
 
 
