@@ -58,17 +58,16 @@ def _value(line: IndicatorLine, say: Speaker) -> str:
 def _change(line: IndicatorLine, say: Speaker) -> str:
     if line.missing_since:
         return say.t("indicators.missing", period=line.missing_since)
-    if line.year is None:
-        return ""
     same = line.year_verdict == "unchanged"
+    # Of a target at risk the chance is what counts: that nothing moved is left unsaid, as is being like the nation.
+    if line.year is None or (same and line.why == "at-risk"):
+        return ""
     return say.t("indicators.year_same" if same else "indicators.year", change=f"{line.year:+.{line.decimals}f}")
 
 
 def _beside(line: IndicatorLine, say: Speaker) -> str:
     t, nation, text = say.t, say.t("indicators.nation"), ""
-    if line.national is not None and line.national_verdict == "unchanged":
-        text = t("indicators.alike", name=nation)
-    elif line.national is not None:
+    if line.national is not None and line.national_verdict != "unchanged":
         text = t("indicators.beside", name=nation, change=f"{line.national:+.{line.decimals}f}")
     if line.wider is not None and line.wider_name is not None:
         text += t("indicators.beside", name=say.of(line.wider_name), change=f"{line.wider:+.{line.decimals}f}")

@@ -45,14 +45,11 @@ TEXT: dict[str, str] = {
     "indicators.year_same": ", unchanged on last year ({change})",
     "indicators.missing": ", none since {period}",
     "indicators.beside": "; {change} to {name}",
-    "indicators.alike": "; like {name}",
     "indicators.nation": "the nation",
     "indicators.asked": "; target {target} ({op} {asked} in {year})",
     "indicators.chance": ", chance {chance}",
     "indicators.none": "Nothing of note has changed within {days} days.",
-    "indicators.summary": (
-        "{indicators} indicators; {scored} targets could be judged, {met} met; {at_risk} at risk; figures stopped for {lost}."
-    ),
+    "indicators.summary": "{indicators} indicators; targets judged {scored}, met {met}, at risk {at_risk}; series stopped {lost}.",
     "indicators.more": "{n} more are not listed.",
     # 1
     "counts": "{new}\u00a0new, {raised}\u00a0worsened, {eased}\u00a0eased, {recovered}\u00a0recovered, {open}\u00a0open",

@@ -45,7 +45,6 @@ TEXT: dict[str, str] = {
     "indicators.year_same": "，同比持平（{change}）",
     "indicators.missing": "，自 {period} 起无数据",
     "indicators.beside": "；与{name}比 {change}",
-    "indicators.alike": "；与{name}相当",
     "indicators.nation": "全国",
     "indicators.asked": "；目标 {target}（{year} 年 {op} {asked}）",
     "indicators.chance": "，可能性 {chance}",

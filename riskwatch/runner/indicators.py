@@ -106,7 +106,7 @@ def _places(ctx: RunContext, records: pd.DataFrame) -> list[str]:
 
 def _derived(ctx: RunContext, catalogue: IndicatorCatalogue, regions: Sequence[str]) -> Iterator[pd.DataFrame]:
     """Yield the figures of every derived indicator; each stream is read once."""
-    forms = {code: item.form for code, item in catalogue.indicators.items() if isinstance(item.form, Derived)}
+    forms = {code: item.form for code, item in catalogue.indicators.items() if isinstance(item.form, Derived) and regions}
     within = _codes_within(ctx, regions)
     for stream in sorted({form.stream for form in forms.values()}):
         mine = {code: form for code, form in forms.items() if form.stream == stream}
@@ -247,7 +247,11 @@ def _figure(ctx: RunContext, row: Mapping[Any, Any], series: pd.DataFrame, catal
     else:
         inputs = {"stream": "indicator", "source": row["source"], "records": len(own), "n": _plain_value(row["n"]),
                   "newest_known": f"{own['known_at'].max():%Y-%m-%d}"}  # fmt: skip
-    bands = {key: band.label.model_dump() for key in definition.bands if (band := band_of(float(row["value"]), catalogue.bands[key]))}
+    bands = {}
+    for key in definition.bands:
+        band = band_of(float(row["value"]), catalogue.bands[key])
+        if band is not None:
+            bands[key] = {**band.label.model_dump(), "verified": catalogue.bands[key].basis.verified}
     return {
         **_plain(row),
         "inputs": inputs,

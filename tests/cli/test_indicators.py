@@ -112,8 +112,7 @@ def test_explain_traces_a_number_to_its_inputs_and_to_the_line(pulled_project: P
     for part in parts:
         assert part in plain
     bands = cli("indicators", "--explain", "manufacturing-competitiveness", project=pulled_project).out
-    assert "(competitiveness-2011)" in bands
-    assert "not verified" in bands
+    assert "(competitiveness-2011, not verified)" in bands
     derived = cli("indicators", "--explain", "rectified-in-time", "--json", project=pulled_project).json
     assert {item["inputs"]["stream"] for item in derived["figures"]} == {"spot_check"}
     target = cli("indicators", "--explain", "P4", project=pulled_project).out
@@ -145,8 +144,5 @@ def test_the_daily_run_tells_of_indicators_in_every_digest(pulled_project: Path)
     digests = {path.name.split(".")[0]: json.loads(path.read_text(encoding="utf-8")) for path in report.digests if path.suffix == ".json"}
     assert all(digest["indicators"] is not None for digest in digests.values())
     province = digests["jilin-province"]["indicators"]
-    assert len(province["lines"]) <= 3
-    assert [(line["code"], line["place"]["code"]) for line in province["lines"] if line["why"] == "lost"] == [
-        ("customer-satisfaction", "222400")
-    ]
-    assert {line["target"] for line in province["lines"] if line["why"] == "at-risk"} <= {"D1", "D2", "D3", "D4"}
+    assert [line["why"] for line in province["lines"]] == ["at-risk"] * 3
+    assert (province["lost"], province["targets_at_risk"], province["more"]) == (1, 4, 2)

@@ -198,7 +198,7 @@ def _figure_lines(figure: Mapping[str, Any], decimals: int, unit: str) -> Iterat
             source = f" ({figure['national_source']})" if name == "national" else ""
             yield f"  {label}: {figure[name]:+.{decimals}f}{limits}, {figure[f'{name}_verdict']}{source}"
     for scheme, label in figure["bands"].items():
-        yield f"  band      {label['zh']} / {label['en']} ({scheme})"
+        yield f"  band      {label['zh']} / {label['en']} ({scheme}{'' if label['verified'] else ', not verified'})"
 
 
 def _basis(source: str, verified: bool) -> str:
