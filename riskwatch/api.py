@@ -13,7 +13,7 @@ import dataclasses
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -30,6 +30,7 @@ from riskwatch.panel import Panel
 from riskwatch.project import find_project
 from riskwatch.runner.context import RunContext, open_store
 from riskwatch.runner.detect import detect, model_panel
+from riskwatch.runner.indicators import IndicatorReport, explain_number, indicator_report, labelled_targets, with_targets
 from riskwatch.runner.progress import Reporter
 from riskwatch.runner.run import RunReport, run_pipeline
 from riskwatch.runner.trends import trend_lists, trends_of
@@ -213,6 +214,58 @@ class Project:
         with self.context(as_of=as_of) as ctx:
             return trend_lists(ctx, by)
 
+    def indicators(self, *, region: str | None = None, domain: str | None = None, as_of: Day = None) -> pd.DataFrame:
+        """Return the newest value of each quality indicator with its comparisons, as known on a day.
+
+        Parameters
+        ----------
+        region : str, optional
+            Region code; default: all regions of the centres and of the records.
+        domain : {"macro", "product", "engineering", "service", "environment"}, optional
+        as_of : date or str, optional
+
+        Returns
+        -------
+        DataFrame
+            ``indicators.overview.OVERVIEW_COLUMNS``, ``label_zh``, ``label_en``, ``unit``, ``decimals``, and of the scored target that is
+            due next, else of the newest: ``target``, ``target_state``, ``gap``, ``chance``, ``chance_year``, ``risk`` (yearly rows).
+
+        Raises
+        ------
+        ProjectError
+            If there is no ``config/indicators.yaml``, or the region or domain is unknown.
+        """
+        report = self._indicator_report(region, as_of)
+        return _of_domain(with_targets(report), report, domain)
+
+    def targets(self, *, region: str | None = None, domain: str | None = None, as_of: Day = None) -> pd.DataFrame:
+        """Return every target in every region: attained or not, gap, trend, chance.
+
+        Parameters are those of :meth:`indicators`.
+
+        Returns
+        -------
+        DataFrame
+            ``indicators.attainment.TARGET_COLUMNS``, ``asked`` (the figure of the text), ``label_zh``, ``label_en``, ``unit`` and
+            ``decimals``.
+
+        Raises
+        ------
+        ProjectError
+            If there is no ``config/indicators.yaml``, or the region or domain is unknown.
+        """
+        report = self._indicator_report(region, as_of)
+        return _of_domain(labelled_targets(report), report, domain)
+
+    def explain_indicator(self, name: str, *, region: str | None = None, as_of: Day = None) -> dict[str, Any]:
+        """Trace one indicator or target: formula, inputs, method, file:line (:func:`runner.indicators.explain_number`)."""
+        with self.context(as_of=as_of) as ctx:
+            return explain_number(ctx, name, region=region or "")
+
+    def _indicator_report(self, region: str | None, as_of: Day) -> IndicatorReport:
+        with self.context(as_of=as_of) as ctx:
+            return indicator_report(ctx, regions=(region,) if region else ())
+
     def warnings(self, *, as_of: Day = None, open_only: bool = True) -> pd.DataFrame:
         """Return the early warnings as they stood at the end of a day (default: the newest), most urgent first."""
         day = None if as_of is None else self.day(as_of)
@@ -252,6 +305,15 @@ def _named(known: Mapping[str, T], kind: str, name: str) -> T:
     if name not in known:
         raise ProjectError(f'no {kind} "{name}" in force', hint=f"{kind}s in force: {', '.join(known) or 'none'}")
     return known[name]
+
+
+def _of_domain(frame: pd.DataFrame, report: IndicatorReport, domain: str | None) -> pd.DataFrame:
+    if domain is None:
+        return frame
+    known = report.catalogue.domains
+    if domain not in known:
+        raise ProjectError(f'indicators: no domain "{domain}"', hint=f"domains: {', '.join(known)}")
+    return frame.loc[(frame["domain"] == domain).to_numpy()].reset_index(drop=True)
 
 
 def _clock() -> dt.datetime:

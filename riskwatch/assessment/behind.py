@@ -74,7 +74,8 @@ class RecordBase:
     Parameters
     ----------
     records : mapping of str to pandas.DataFrame
-        Stream -> rows known on the as-of day with event dates in the recent window.
+        Stream -> rows known on the as-of day with event dates in the recent window; streams that :data:`NUMERATOR` does not name are
+        left aside.
     items : pandas.DataFrame
         Test items: ``record_key``, ``item``, ``verdict`` and, where sources may share keys, ``source``.
     paths : mapping of str to TreePaths
@@ -89,7 +90,9 @@ class RecordBase:
         self._dates: dict[str, npt.NDArray[np.datetime64]] = {}
         self._counts: dict[str, npt.NDArray[np.float64]] = {}
         for stream, frame in sorted(records.items()):
-            self._add(stream, frame)
+            # Figures of indicators and classes of enterprises are about no product: they are neither evidence nor part of a count.
+            if stream in NUMERATOR:
+                self._add(stream, frame)
         self.items = items
         self._sample_of_item = self._join(items)
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from riskwatch.errors import DimensionError
 
-__all__ = ["World", "build_world", "load_code_list", "load_test_items"]
+__all__ = ["World", "build_world", "load_code_list", "load_test_items", "nation_of"]
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -167,3 +167,10 @@ def build_world(products: pd.DataFrame | None = None, regions: pd.DataFrame | No
         raise DimensionError("simulate_province: products must have at least one leaf, found none")
     counties = _counties(regions)
     return World(leaves, counties, float(counties["population"].sum()) / REFERENCE_POPULATION)
+
+
+def nation_of(regions: pd.DataFrame | None, world: World) -> str:
+    """Return the region above the first province, "" where the list has none."""
+    regions = load_code_list("regions") if regions is None else regions
+    above = dict(zip(regions["code"], regions["parent"], strict=True))
+    return str(above.get(world.counties["province"].iloc[0]) or "")

@@ -78,6 +78,20 @@ HEADERS: dict[str, dict[str, tuple[str, str]]] = {
         "origin": ("原产地", "原产地代码"),
         "notices": ("通报数", "通报数"),
     },
+    "indicator": {
+        "record_key": ("记录编号", "记录编号"),
+        "indicator": ("指标代码", "指标代码"),
+        "period_type": ("周期", "统计周期"),
+        "event_date": ("期末日期", "期末日期"),
+        "region": ("地区代码", "地区代码"),
+        "value": ("数值", "指标值"),
+        "numerator": ("分子", "分子"),
+        "n": ("样本量", "样本量"),
+        "standard_error": ("标准误", "标准误"),
+        "status": ("数据状态", "数据状态"),
+        "note": ("备注", "备注"),
+        "known_on": ("发布日期", "发布日期"),
+    },
 }
 
 # Canonical value -> word on file until the end of 2022, word since then.
@@ -117,6 +131,8 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
         "left": ("自行离院", "自行离院"),
         "other": ("其他", "其他"),
     },
+    "period_type": {"year": ("年", "年度"), "quarter": ("季", "季度")},
+    "status": {"preliminary": ("初步", "初步数"), "final": ("最终", "最终核实数")},
 }
 LATER_WORDS_FROM = 2023
 

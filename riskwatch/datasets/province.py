@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,18 +11,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from riskwatch.datasets.codelists import build_world
+from riskwatch.datasets.codelists import build_world, nation_of
 from riskwatch.datasets.enterprises import build_enterprises
 from riskwatch.datasets.hazard_list import default_hazards
 from riskwatch.datasets.hazards import Hazard, check_hazards
 from riskwatch.datasets.hospitals import build_hospitals
+from riskwatch.datasets.indicators import simulate_indicators
 from riskwatch.datasets.injuries import simulate_injuries
 from riskwatch.datasets.malformed import plan_malformed
 from riskwatch.datasets.notices import simulate_notices
 from riskwatch.datasets.rhythm import DayAxis
 from riskwatch.datasets.scene import Scene
 from riskwatch.datasets.spot_checks import simulate_spot_checks
-from riskwatch.datasets.writing import FORMATS, Files, Formats, write_stream
+from riskwatch.datasets.writing import FORMATS, Files, Formats, write_indicators, write_stream
 from riskwatch.errors import RiskwatchError
 
 __all__ = ["LEDGER_COLUMNS", "SimulatedProvince", "simulate_province"]
@@ -52,6 +54,8 @@ class SimulatedProvince:
         ``stream, position, kind, field, value, expect``: rows that the written files hold besides, wrong on purpose.
     hospitals, hospital_gaps : DataFrame
         Sentinel hospitals, and when they were silent.
+    indicators : DataFrame
+        Figures of quality indicators, ``indicators.INDICATOR_COLUMNS``; numbers are text, as they are published.
     """
 
     seed: int
@@ -65,12 +69,13 @@ class SimulatedProvince:
     malformed: pd.DataFrame
     hospitals: pd.DataFrame
     hospital_gaps: pd.DataFrame
+    indicators: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
 
     def write(self, folder: str | Path, *, formats: Formats = "mixed") -> list[Path]:
         """Write the files that the demonstration's sources read, and the truth beside them.
 
-        ``folder/demo/{spot_checks,injuries,notices}`` hold what centres would receive; ``folder/demo_truth`` holds ``ledger.csv``,
-        ``malformed.csv`` and ``hospital_gaps.csv``, which no source reads.
+        ``folder/demo/{spot_checks,injuries,notices,indicators}`` hold what centres would receive; ``folder/demo_truth`` holds
+        ``ledger.csv``, ``malformed.csv`` and ``hospital_gaps.csv``, which no source reads.
 
         Parameters
         ----------
@@ -100,6 +105,7 @@ class SimulatedProvince:
                 ("external_notice", self.notices, None),
             )
         ]
+        write_indicators(files, self.indicators)
         truth = Files(Path(folder) / "demo_truth")
         truth.write("ledger", self.ledger, "utf-8")
         truth.write("malformed", pd.concat(located, ignore_index=True), "utf-8")
@@ -240,4 +246,5 @@ def simulate_province(
         plan_malformed({"spot_check": samples, "injury": cards}, seed, malformed),
         table,
         places.gaps,
+        indicators=simulate_indicators(world, seed, start, end, nation=nation_of(regions, world)),
     )

@@ -21,7 +21,7 @@ from riskwatch.datasets.malformed import TRUNCATED
 from riskwatch.datasets.native import HEADERS, LATER_WORDS_FROM, to_native
 from riskwatch.datasets.rhythm import random_stream
 
-__all__ = ["FORMATS", "Files", "write_stream"]
+__all__ = ["FORMATS", "Files", "write_indicators", "write_stream"]
 
 Formats = Literal["mixed", "plain"]
 FORMATS: tuple[str, ...] = ("mixed", "plain")
@@ -202,3 +202,9 @@ def _old_code_file(files: Files, good: pd.DataFrame, folder: str, later: int) ->
         quarter = sum(path.name.startswith(name) for path in files.paths) + 1
         files.write(f"{folder}/{name}-{_OLD_CODE_YEAR}Q{quarter}", good[own].assign(**{header: old}), "utf-8")
     return good[~own]
+
+
+def write_indicators(files: Files, frame: pd.DataFrame) -> None:
+    """Write the figures of quality indicators, one file for each year of publication."""
+    for year, part in frame.groupby(frame["known_on"].dt.year) if len(frame) else ():
+        files.write(f"indicators/{year}", to_native(part, "indicator", int(year)), "utf-8")

@@ -26,6 +26,7 @@ CATALOGUES = {
     "actions": "riskwatch.assessment.rules:ActionCatalogue",
     "hazards": "riskwatch.assessment.rules:HazardCatalogue",
     "trends": "riskwatch.trends.rules:TrendRules",
+    "indicators": "riskwatch.indicators.rules:IndicatorCatalogue",
 }
 """Kind of file in ``config/`` -> module and class that checks it. A new kind is one line here."""
 

@@ -166,7 +166,8 @@ def _check_known_at(draft: Draft, source: SourceDefinition, fields: Mapping[str,
     name = source.known_at.field
     if name is not None and source.known_at.event_date_plus_days is not None:
         collector.add(draft, ("known_at",), "known_at: give field or event_date_plus_days, not both")
-    if name is None:
+    # A raw header that is listed under `ignore` is known to the author: it dates the rows without being a field.
+    if name is None or name in source.ignore:
         return
     field = fields.get(name)
     if field is None:

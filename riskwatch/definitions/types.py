@@ -164,7 +164,7 @@ class CodeRule(Definition):
 class KnownAt(Definition):
     """When a record became known: a field of the row, the event date plus a delay, or its arrival here."""
 
-    field: str | None = Field(None, description="date field of the row")
+    field: str | None = Field(None, description="date field of the row, or a raw date header that is listed under ignore")
     event_date_plus_days: int | None = Field(None, ge=0, description="fixed delay after the event date, in days")
 
 

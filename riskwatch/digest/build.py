@@ -12,6 +12,7 @@ from riskwatch.assessment.types import Action, Assessment
 from riskwatch.digest.board import calibration, cases, data_quality, incidents, systemic
 from riskwatch.digest.cards import SeriesKey, bilingual, card, compact, grade_name
 from riskwatch.digest.focus import check_signals, coverage, in_jurisdiction, movers
+from riskwatch.digest.indicators import IndicatorInputs, indicator_section
 from riskwatch.digest.inputs import CentreLike, EventLike, Labels, QualityReport, Recent, Trees, WarningLike
 from riskwatch.digest.model import (
     GRADES,
@@ -56,6 +57,7 @@ def build_digest(
     status: Literal["proposed", "reviewed"] = "proposed",
     simulated: bool = False,
     full_cards: int = FULL_CARDS,
+    indicators: IndicatorInputs | None = None,
 ) -> Digest:
     """Build the digest of one centre and day; it holds both languages.
 
@@ -97,6 +99,8 @@ def build_digest(
     full_cards : int
         New or raised III warnings get a full card as long as there are fewer than this; I and II always do. The others, and IV,
         become rows; none is dropped.
+    indicators : IndicatorInputs, optional
+        Quality indicators as they stand on the day; the section is left out without them.
 
     Returns
     -------
@@ -177,6 +181,7 @@ def build_digest(
             contact=None if centre.contact is None else bilingual({"zh": centre.contact.zh, "en": centre.contact.en}),
             reviewers=max((labels.reviewers.get(item.grade, 1) for item in cards), default=1),
         ),
+        indicators=None if indicators is None else indicator_section(indicators, as_of=as_of, namer=namer, jurisdiction=jurisdiction),
     )
 
 

@@ -34,6 +34,8 @@ __all__ = [
     "GradeName",
     "Header",
     "Incidents",
+    "IndicatorLine",
+    "IndicatorSection",
     "LawLine",
     "Measure",
     "Mover",
@@ -408,6 +410,48 @@ class Calibration(Part):
     days_to_warning_n: int
 
 
+class IndicatorLine(Part):
+    """One quality indicator of which there is something to say: it changed, its target is at risk, or its figures have stopped."""
+
+    why: Literal["worse", "better", "changed", "at-risk", "lost"]
+    code: str
+    name: Text
+    place: Place
+    period: str
+    preliminary: bool
+    unit: Text
+    decimals: int
+    value: float
+    lower: float | None
+    upper: float | None
+    # Difference to the same period of last year, to the nation and to the wider region that publishes the figure; null: unknown.
+    year: float | None
+    year_verdict: str
+    national: float | None
+    national_verdict: str
+    wider: float | None
+    wider_name: Text | None
+    target: str
+    op: str
+    asked: float | None
+    target_year: int | None
+    chance: float | None
+    missing_since: str
+
+
+class IndicatorSection(Part):
+    """宏观质量指标: at most a few lines; ``more`` counts those left out."""
+
+    lines: tuple[IndicatorLine, ...]
+    more: int
+    recent_days: int
+    indicators: int
+    targets_scored: int
+    targets_met: int
+    targets_at_risk: int
+    lost: int
+
+
 class SignOff(Part):
     """联系人与签批: the duty desk, never a personal name; ``reviewers`` is how many signatures are needed."""
 
@@ -432,6 +476,8 @@ class Digest(Part):
     coverage: Coverage
     calibration: Calibration
     sign_off: SignOff
+    # None where there are no indicator records, and in digests stored before there were any.
+    indicators: IndicatorSection | None = None
 
 
 Incidents.model_rebuild()

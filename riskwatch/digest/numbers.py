@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 
-__all__ = ["amount", "date", "one_in", "pair", "percent", "probability", "ratio", "significant"]
+__all__ = ["amount", "chance", "date", "one_in", "pair", "percent", "probability", "ratio", "significant"]
 
 
 def significant(value: float | None, digits: int = 6) -> float | None:
@@ -65,6 +65,11 @@ def one_in(value: float) -> str:
     inverse = 1 / value
     magnitude = 10 ** (math.floor(math.log10(inverse)) - 1)
     return f"1/{round(inverse / magnitude) * magnitude:,.0f}"
+
+
+def chance(value: float) -> str:
+    """Return a probability as a whole percentage; never 0% or 100%, which no forecast is."""
+    return "<1%" if value < 0.01 else ">99%" if value > 0.99 else f"{100 * value:.0f}%"
 
 
 def date(value: dt.date | None) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from riskwatch.digest import sections
 from riskwatch.digest.blocks import Block, Bullets, CardBlock, Cell, Page, Para, Section, Table
+from riskwatch.digest.indicator_page import indicators
 from riskwatch.digest.model import GRADES, Digest, WarningCard
 from riskwatch.digest.numbers import amount, date, pair
 from riskwatch.digest.sentences import Speaker
@@ -34,6 +35,7 @@ def lay_out(digest: Digest, language: str) -> Page:
         ("external", sections.external),
         ("quality", sections.quality),
         ("calibration", sections.calibration),
+        *((("indicators", indicators),) if digest.indicators is not None else ()),
         ("sign_off", sections.sign_off),
     )
     return Page(

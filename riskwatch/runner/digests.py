@@ -27,6 +27,7 @@ from riskwatch.errors import ProjectError
 from riskwatch.lifecycle import EarlyWarning, WarningEvent
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.detect import SERIES, Detection
+from riskwatch.runner.indicators import indicator_inputs
 
 __all__ = ["DIGEST_LANGUAGE", "DigestInputs", "build_digests", "render_files", "render_stored"]
 
@@ -83,6 +84,7 @@ def build_digests(ctx: RunContext, inputs: DigestInputs) -> list[Digest]:
         ),
     }
     known = [source.newest_known for source in inputs.quality.sources if source.newest_known is not None]
+    indicators = indicator_inputs(ctx)
     digests = []
     with ctx.reporter.task("digest", total=len(ctx.definitions.centres)) as task:
         for centre in ctx.definitions.centres.values():
@@ -104,6 +106,7 @@ def build_digests(ctx: RunContext, inputs: DigestInputs) -> list[Digest]:
                     open_actions=inputs.open_actions,
                     fdr=ctx.grading.confidence.q_weak,
                     simulated=ctx.definitions.settings.simulated,
+                    indicators=indicators,
                 )
             )
             task.advance()

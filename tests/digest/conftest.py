@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import re
+import shutil
+import subprocess
 from types import SimpleNamespace
 
 import numpy as np
@@ -612,6 +615,34 @@ def make(centre=CHANGCHUN, **changes):
         "open_actions": {"W2025-0096": (dataclasses.replace(action("talk"), due_on=dt.date(2025, 12, 26)),)},
     }
     return build_digest(**{**arguments, **changes})
+
+
+def printed_pages(html, folder):
+    """Return on how many A4 pages a browser prints ``html``."""
+    chromium, pdfinfo = shutil.which("chromium"), shutil.which("pdfinfo")
+    if chromium is None or pdfinfo is None:
+        pytest.skip("chromium and pdfinfo are needed to count printed pages")
+    page, pdf = folder / "digest.html", folder / "digest.pdf"
+    page.write_text(html, encoding="utf-8")
+    options = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+    ]
+    profile = f"--user-data-dir={folder / 'profile'}"
+    done = subprocess.run(
+        [chromium, *options, "--no-first-run", profile, "--no-pdf-header-footer", f"--print-to-pdf={pdf}", str(page)],
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    assert pdf.exists(), done.stderr.decode(errors="replace")[-800:]
+    told = subprocess.run([pdfinfo, str(pdf)], capture_output=True, text=True, check=True).stdout
+    assert "A4" in told
+    return int(re.search(r"^Pages:\s+(\d+)", told, re.MULTILINE).group(1))
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,6 @@ import base64
 import html as html_module
 import json
 import re
-import shutil
-import subprocess
 from html.parser import HTMLParser
 
 import pytest
@@ -17,6 +15,7 @@ from riskwatch.digest.numbers import amount, percent
 from riskwatch.digest.render import css_string, markdown_text
 from riskwatch.digest.sentences import ink_on
 from riskwatch.errors import RiskwatchError
+from tests.digest.conftest import printed_pages
 
 BAD_NAMES = (
     "<script>alert(1)</script>",
@@ -206,28 +205,4 @@ def test_unknown_language_is_named(ordinary):
 
 @pytest.mark.parametrize(("centre", "language"), [("CHANGCHUN", "zh"), ("PROVINCE", "en")])
 def test_an_ordinary_day_prints_on_two_pages(build, tmp_path, centre, language):
-    chromium, pdfinfo = shutil.which("chromium"), shutil.which("pdfinfo")
-    if chromium is None or pdfinfo is None:
-        pytest.skip("chromium and pdfinfo are needed to count printed pages")
-    page, pdf = tmp_path / "digest.html", tmp_path / "digest.pdf"
-    page.write_text(render_html(build(build.__globals__[centre]), language), encoding="utf-8")
-    options = [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-    ]
-    folder = f"--user-data-dir={tmp_path / 'profile'}"
-    done = subprocess.run(
-        [chromium, *options, "--no-first-run", folder, "--no-pdf-header-footer", f"--print-to-pdf={pdf}", str(page)],
-        capture_output=True,
-        timeout=120,
-        check=False,
-    )
-    assert pdf.exists(), done.stderr.decode(errors="replace")[-800:]
-    told = subprocess.run([pdfinfo, str(pdf)], capture_output=True, text=True, check=True).stdout
-    pages = int(re.search(r"^Pages:\s+(\d+)", told, re.MULTILINE).group(1))
-    assert pages <= 2
-    assert "A4" in told
+    assert printed_pages(render_html(build(build.__globals__[centre]), language), tmp_path) <= 2
