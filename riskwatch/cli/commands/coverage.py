@@ -64,6 +64,7 @@ def coverage(
     Examples: riskwatch coverage; riskwatch coverage --by region; riskwatch coverage --region 220100 --window 90 --json
     """
     from riskwatch.coverage import by_product, by_region, summarise  # noqa: PLC0415
+    from riskwatch.coverage.gaps import CHANNEL  # noqa: PLC0415
     from riskwatch.errors import DimensionError  # noqa: PLC0415
     from riskwatch.runner.coverage import watched_cells  # noqa: PLC0415
 
@@ -76,6 +77,9 @@ def coverage(
     if found.unknown:
         sys.stderr.write(f"catalogue {found.catalogue.version}: unknown product codes left out: {', '.join(found.unknown)}\n")
     chosen = level or found.level
+    known = sorted(set(found.frame["level"]) - {CHANNEL})
+    if known and chosen not in known:
+        raise typer.BadParameter(f"--level takes one of {', '.join(known)}, got {chosen!r}")
     frame = found.frame if not region else found.frame[tree.is_within(found.frame["region"].to_numpy(dtype=object), region)]
     if by is not None:
         table = by_product(frame, level=chosen) if by is By.PRODUCT else by_region(frame, tree, level=chosen)
