@@ -33,6 +33,7 @@ def test_sections_follow_the_brief(ordinary):
         "coverage",
         "calibration",
         "sign_off",
+        "catalogue",
     ]
 
 
