@@ -29,6 +29,7 @@ from riskwatch.errors import ProjectError
 from riskwatch.lifecycle import EarlyWarning
 from riskwatch.panel import Panel
 from riskwatch.project import find_project
+from riskwatch.runner.anomalies import Kind, anomaly_frame
 from riskwatch.runner.context import RunContext, open_store
 from riskwatch.runner.coverage import sampling_plan, watched_cells
 from riskwatch.runner.detect import detect, model_panel
@@ -216,6 +217,14 @@ class Project:
         """Return where the next ``samples`` tell most (``riskwatch.coverage.advisor.PLAN``)."""
         with self.context(as_of=as_of) as ctx:
             return sampling_plan(ctx, samples=samples, objective=objective, mixture=mixture)
+
+    def anomalies(self, kind: Kind = "product-region", *, as_of: Day = None) -> pd.DataFrame:
+        """Return how unusual each product in each region, or each enterprise, is as a whole (``riskwatch.anomalies.table.FRAME``).
+
+        They support a concern and never grade one. Rows of enterprises hold their codes: for internal use.
+        """
+        with self.context(as_of=as_of) as ctx:
+            return anomaly_frame(ctx, kind)
 
     def _warning_row(self, warning: EarlyWarning) -> dict[str, object]:
         subject = warning.subject

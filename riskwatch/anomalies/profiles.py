@@ -177,7 +177,12 @@ def product_region_profile(
         at = cell["check"][row]
         safe = failed["safety_item"].fillna(value=False).to_numpy(dtype=bool)
         safe_x, all_x = _sum(at, safe, size), _sum(at, np.ones(len(at)), size)
-        columns.append((Feature("mix", "不合格项目构成偏离", "unusual mix of failed items", 1), _mix(at, stratum, failed["item"].astype("object"), size, k)))
+        columns.append(
+            (
+                Feature("mix", "不合格项目构成偏离", "unusual mix of failed items", 1),
+                _mix(at, stratum, failed["item"].astype("object"), size, k),
+            )
+        )
         columns.append(
             (
                 Feature("safety", "安全项目占比", "share of safety items", 1),
@@ -187,7 +192,7 @@ def product_region_profile(
     else:
         absent["mix"] = absent["safety"] = ("无不合格项目数据", "no failed items are known")
     if len(hurt):
-        columns += _injury_features(hurt, cell["injury"], older["injury"], stratum, people, k)
+        columns += _injury_features(hurt, cell["injury"], older["injury"], stratum=stratum, people=people, k=k)
     else:
         absent["injury"] = absent["severe"] = absent["injury_trend"] = ("无伤害监测数据", "no injuries are known")
     size_of = np.log1p(n) + np.log1p(sums["persons"].to_numpy(dtype=np.float64))
@@ -219,7 +224,7 @@ def _shares(tree: Tree, keys: pd.DataFrame, counted: pd.DataFrame, absent: dict[
 
 
 def _injury_features(
-    hurt: pd.DataFrame, cell: Ints, older: npt.NDArray[np.bool_], stratum: Ints, people: Floats, k: float
+    hurt: pd.DataFrame, cell: Ints, older: npt.NDArray[np.bool_], *, stratum: Ints, people: Floats, k: float
 ) -> list[tuple[Feature, Floats]]:
     size = stratum.size
     persons = hurt["persons"].to_numpy(dtype=np.float64)
@@ -243,7 +248,8 @@ def enterprise_profile(
 ) -> Profile:
     """Return the profile of every producer with enough samples.
 
-    For internal use: the keys hold ``row`` (a number without meaning) and ``enterprise`` (code or source key, as recorded); names are never read.
+    For internal use: the keys hold ``row`` (a number without meaning) and ``enterprise`` (code or source key, as recorded); names are
+    never read.
 
     Parameters
     ----------
@@ -275,7 +281,10 @@ def enterprise_profile(
     size = len(kept)
     keys = pd.DataFrame({"row": np.arange(1, size + 1), "enterprise": np.asarray(kept, dtype=object)})
     inspected, failed = (checks[name].to_numpy(dtype=np.float64) for name in ("inspected", "failed"))
-    again = checks["selection"].astype("object").isin(["follow-up"]).to_numpy() | (checks["check_type"].astype("object") == "recheck").to_numpy()
+    again = (
+        checks["selection"].astype("object").isin(["follow-up"]).to_numpy()
+        | (checks["check_type"].astype("object") == "recheck").to_numpy()
+    )
     # What a firm's rate would be if its products failed as everybody's do.
     product, _ = pd.factorize(checks["product"].astype("object").fillna(""), sort=True)
     usual = (np.bincount(product, weights=failed) + 0.5) / (np.bincount(product, weights=inspected) + 10.0) if product.size else np.empty(0)
@@ -298,9 +307,15 @@ def enterprise_profile(
     r, r_x = _sum(cell, inspected * again, size), _sum(cell, failed * again, size)
     variety = [_variety(cell, checks[name].astype("object").fillna("").astype(str), inspected, size) for name in ("product", "region")]
     columns: list[tuple[Feature, Floats]] = [
-        (Feature("failure", "不合格率（与同类产品比）", "failure rate against its products'", 1), np.asarray(_share(x, n, base, k) - special.logit(np.clip(base, 1e-4, 1 - 1e-4)))),
+        (
+            Feature("failure", "不合格率（与同类产品比）", "failure rate against its products'", 1),
+            np.asarray(_share(x, n, base, k) - special.logit(np.clip(base, 1e-4, 1 - 1e-4))),
+        ),
         (Feature("repeat", "反复不合格", "repeated failures", 1), np.sqrt(bad_halves) - np.sqrt(chance)),
-        (Feature("recheck", "复查不合格", "failed rechecks", 1), np.where(r > 0, _share(r_x, r, np.full(size, r_x.sum() / max(r.sum(), 1.0)), k), np.nan)),
+        (
+            Feature("recheck", "复查不合格", "failed rechecks", 1),
+            np.where(r > 0, _share(r_x, r, np.full(size, r_x.sum() / max(r.sum(), 1.0)), k), np.nan),
+        ),
         (
             Feature("trend", "不合格率走势", "trend of the failure rate", 1),
             np.where((n_old > 0) & (n - n_old > 0), _share(x - x_old, n - n_old, base, k) - _share(x_old, n_old, base, k), np.nan),
@@ -314,8 +329,18 @@ def enterprise_profile(
         at = cell[row]
         safe = bad["safety_item"].fillna(value=False).to_numpy(dtype=bool)
         safe_x, all_x = _sum(at, safe, size), _sum(at, np.ones(len(at)), size)
-        columns.append((Feature("mix", "不合格项目构成偏离", "unusual mix of failed items", 1), _mix(at, stratum, bad["item"].astype("object"), size, k)))
-        columns.append((Feature("safety", "安全项目占比", "share of safety items", 1), np.where(all_x > 0, _share(safe_x, all_x, _own(safe_x, all_x, stratum), k), np.nan)))
+        columns.append(
+            (
+                Feature("mix", "不合格项目构成偏离", "unusual mix of failed items", 1),
+                _mix(at, stratum, bad["item"].astype("object"), size, k),
+            )
+        )
+        columns.append(
+            (
+                Feature("safety", "安全项目占比", "share of safety items", 1),
+                np.where(all_x > 0, _share(safe_x, all_x, _own(safe_x, all_x, stratum), k), np.nan),
+            )
+        )
     else:
         absent["mix"] = absent["safety"] = ("无不合格项目数据", "no failed items are known")
     return make_profile("enterprise", keys, columns, stratum=stratum, size=n + r, absent=absent)
@@ -334,7 +359,7 @@ def _categories(tree: Tree, codes: pd.Series) -> npt.NDArray[np.object_]:
     """Return the parent of each product code; the code itself at the top or where it is unknown."""
     category = pd.Categorical(codes)
     above = [(tree.parent_of(str(code)) or str(code)) if code in tree else str(code) for code in category.categories]
-    return np.array([*above, ""], dtype=object)[category.codes]
+    return np.asarray(np.array([*above, ""], dtype=object)[category.codes], dtype=object)
 
 
 def _main(cell: Ints, category: npt.NDArray[np.object_], inspected: Floats, size: int) -> Ints:

@@ -5,8 +5,8 @@ covariance determinant (Rousseeuw and Van Driessen 1999), whose square over the 
 root (Wilson and Hilferty 1931). Each is standardised by its own null distribution, and **the combined score is their mean**.
 
 The null distribution comes from data sets in which every feature was permuted on its own within blocks of rows that rest on about as much
-data, each fitted anew: all single values stay, and which are missing; what goes together is lost. A small p-value therefore says that the *combination* is unusual; single extreme values are the
-detectors' task.
+data, each fitted anew: all single values stay, and which are missing; what goes together is lost. A small p-value therefore says that the
+*combination* is unusual; single extreme values are the detectors' task.
 """
 
 from __future__ import annotations
@@ -160,8 +160,8 @@ def score(profile: Profile, rules: AnomalyRules) -> Scores:
         score=whole(total),
         forest=whole(standard[0]),
         distance=whole(standard[1]),
-        p_value=whole(p_value),
-        q_value=whole(np.asarray(false_discovery_control(p_value))),
+        p_value=whole(np.asarray(p_value, dtype=np.float64)),
+        q_value=whole(np.asarray(false_discovery_control(p_value), dtype=np.float64)),
         drop=whole(drop),
         judged=judged,
     )

@@ -33,15 +33,15 @@ def anomalies(profile: Profile, rules: AnomalyRules) -> pd.DataFrame:
     """
     found = score(profile, rules)
     kept = np.flatnonzero(found.judged)
-    drivers = [_drivers(profile, found, row, rules.drivers) for row in kept]
+    drivers = [_drivers(profile, found, row, rules.drivers) for row in kept.tolist()]
     keys = profile.keys.iloc[kept].reset_index(drop=True)
     out = pd.DataFrame(
         {
             "kind": profile.kind,
-            "product": keys["product"] if "product" in keys else "",
-            "region": keys["region"] if "region" in keys else "",
-            "row": keys["row"] if "row" in keys else pd.Series(pd.NA, index=keys.index, dtype="Int64"),
-            "enterprise": keys["enterprise"] if "enterprise" in keys else "",
+            "product": keys.get("product", ""),
+            "region": keys.get("region", ""),
+            "row": keys.get("row", pd.Series(pd.NA, index=keys.index, dtype="Int64")),
+            "enterprise": keys.get("enterprise", ""),
             "score": found.score[kept],
             "p_value": found.p_value[kept],
             "q_value": found.q_value[kept],

@@ -93,8 +93,8 @@ def advise(
     priors: pd.DataFrame,
     trees: Mapping[str, Tree],
     catalogue: CatalogueVersion,
-    rules: AdviceRules,
     *,
+    rules: AdviceRules,
     samples: int,
     objective: Objective,
     as_of: dt.date,
@@ -152,7 +152,7 @@ def advise(
     lower = allocate(first, reserve, upper=asked)
     gains = value.mixed(part, samples, lower, upper) if objective == "mixture" else first
     n = allocate(gains, samples, lower=lower, upper=upper)
-    plan = _table(cells, value, gains, n, np.minimum(n, short), trees, catalogue)
+    plan = _table(cells, value, gains, n=n, minimum=np.minimum(n, short), trees=trees, catalogue=catalogue)
     plan.attrs["unmet_minimum"] = int(np.maximum(short - n, 0).sum())
     plan.attrs["unplaced"] = samples - int(n.sum())
     return plan
@@ -168,7 +168,14 @@ def _shortfall(cells: pd.DataFrame, frame: pd.DataFrame, level: str) -> Ints:
 
 
 def _table(
-    cells: pd.DataFrame, value: Worth, gains: Floats, n: Ints, minimum: Ints, trees: Mapping[str, Tree], catalogue: CatalogueVersion
+    cells: pd.DataFrame,
+    value: Worth,
+    gains: Floats,
+    *,
+    n: Ints,
+    minimum: Ints,
+    trees: Mapping[str, Tree],
+    catalogue: CatalogueVersion,
 ) -> pd.DataFrame:
     """Write the chosen cells as a plan."""
     products, regions = trees["product"], trees["region"]

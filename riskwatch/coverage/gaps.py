@@ -87,7 +87,7 @@ def coverage(
         chosen = regions_at(regions, level, catalogue.jurisdiction, as_of)
         entries = np.array([number for number in known if level in catalogue.entries[number].minimum], dtype=np.int64)
         if entries.size and chosen.codes.size:
-            parts.append(_level(hits, catalogue, rules, regions, chosen, entries, level=level, days=days, as_of=as_of))
+            parts.append(_level(hits, catalogue, rules, tree=regions, regions=chosen, entries=entries, level=level, days=days, as_of=as_of))
     channels = [(number, channel) for number in known for channel in catalogue.entries[number].channels]
     if channels:
         parts.append(_channels(hits, catalogue, regions, channels, days=days, as_of=as_of))
@@ -110,10 +110,10 @@ def _level(
     hits: Hits,
     catalogue: CatalogueVersion,
     rules: CoverageRules,
+    *,
     tree: Tree,
     regions: Regions,
     entries: Ints,
-    *,
     level: str,
     days: int,
     as_of: dt.date,
@@ -128,7 +128,7 @@ def _level(
     cell = np.where(used, entry * size[1] + place, -1)
     minimum = np.array([catalogue.entries[one].minimum[level] for one in entries])
     counted = _count(hits, catalogue, cell, size[0] * size[1], as_of)
-    higher = _higher(hits, tree, regions, entry, rules.higher_checks.get(level, ()), size)
+    higher = _higher(hits, tree, regions, entry, checks=rules.higher_checks.get(level, ()), size=size)
     keys = {
         "level": level,
         "product": np.repeat([catalogue.entries[one].product for one in entries], size[1]).astype(object),
@@ -136,7 +136,9 @@ def _level(
         "channel": "",
         "population": np.tile(regions.population, size[0]),
     }
-    return _finish(keys, np.repeat(entries, size[1]), np.repeat(minimum, size[1]), counted, higher, catalogue, days=days, as_of=as_of)
+    return _finish(
+        keys, np.repeat(entries, size[1]), np.repeat(minimum, size[1]), counted, higher=higher, catalogue=catalogue, days=days, as_of=as_of
+    )
 
 
 def _channels(
@@ -163,7 +165,7 @@ def _channels(
         "channel": np.array([name for _, name in channels], dtype=object),
         "population": np.full(len(channels), np.nan),
     }
-    return _finish(keys, entries, minimum, counted, np.zeros(len(channels), np.int64), catalogue, days=days, as_of=as_of)
+    return _finish(keys, entries, minimum, counted, higher=np.zeros(len(channels), np.int64), catalogue=catalogue, days=days, as_of=as_of)
 
 
 def _count(hits: Hits, catalogue: CatalogueVersion, cell: Ints, cells: int, as_of: dt.date) -> dict[str, npt.NDArray[np.generic]]:
@@ -195,7 +197,7 @@ def _count(hits: Hits, catalogue: CatalogueVersion, cell: Ints, cells: int, as_o
     }
 
 
-def _higher(hits: Hits, tree: Tree, regions: Regions, entry: Ints, checks: Sequence[str], size: tuple[int, int]) -> Ints:
+def _higher(hits: Hits, tree: Tree, regions: Regions, entry: Ints, *, checks: Sequence[str], size: tuple[int, int]) -> Ints:
     """Return, by cell, the samples that higher levels took of the product in the region above the cell's."""
     parents = [tree.parent_of(str(code)) for code in regions.codes]
     out = np.zeros(size, dtype=np.int64)
@@ -217,9 +219,9 @@ def _finish(
     entry: Ints,
     minimum: Floats,
     counted: Mapping[str, npt.NDArray[np.generic]],
+    *,
     higher: Ints,
     catalogue: CatalogueVersion,
-    *,
     days: int,
     as_of: dt.date,
 ) -> pd.DataFrame:
@@ -255,7 +257,7 @@ def _note(state: str, samples: int, plan: float, higher: int, *, off_season: boo
         en.append(f"{samples} samples of {plan:g} planned")
     if state != "sampled" and higher:
         zh.append(f"上级已在上一级区域抽查 {higher} 批，下级不得重复抽查（产品质量法第十五条）")
-        en.append(f"higher levels took {higher} samples in the region above, and lower levels may not repeat them (Product Quality Law art. 15)")
+        en.append(f"higher levels took {higher} samples in the region above; lower ones may not repeat them (Product Quality Law art. 15)")
     if off_season:
         zh.append("样本均不在重点季节")
         en.append("no sample in the season that matters")

@@ -94,7 +94,7 @@ class CoverageRules(Part):
     window_days: int = Field(365, ge=7, le=3660, description="days before the as-of day that are looked at, that day included")
     levels: tuple[str, ...] = Field(("county", "prefecture"), min_length=1, description="levels of the region tree that cells lie on")
     comparison: tuple[str, ...] = Field(("random",), min_length=1, description="ways of selection whose rates may be compared")
-    repeats: tuple[str, ...] = Field(("recheck", "follow-up"), description="check types that look again at a known failure: no new coverage")
+    repeats: tuple[str, ...] = Field(("recheck", "follow-up"), description="check types that test a known failure again: no new coverage")
     higher_checks: dict[str, tuple[str, ...]] = Field(
         {"county": ("national", "provincial", "prefecture"), "prefecture": ("national", "provincial")},
         description="level -> check types of higher levels, which bar that level from sampling the same again (产品质量法 art. 15)",

@@ -128,7 +128,7 @@ def sampling_plan(ctx: RunContext, *, samples: int, objective: Objective, mixtur
         priors,
         ctx.trees,
         version,
-        rules.advice,
+        rules=rules.advice,
         samples=samples,
         objective=objective,
         mixture=mixture,

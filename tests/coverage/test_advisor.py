@@ -146,7 +146,7 @@ def test_old_samples_fade_and_only_comparison_samples_count(trees, rules, catalo
 
 def test_a_missing_prior_is_named(trees, rules, catalogue):
     cells = cell_counts(province(), trees, catalogue, as_of=AS_OF, coverage=rules.coverage, advice=rules.advice)
-    with pytest.raises(RecordError, match="not so for .*P0201"):
+    with pytest.raises(RecordError, match=r"not so for .*P0201"):
         posteriors(cells, pd.DataFrame({"product": ["P0101"], "rate": [0.1], "strength": [5.0]}))
 
 
@@ -158,7 +158,7 @@ def plan_of(records, trees, rules, catalogue, *, samples=150, objective="mixture
     cells = cell_counts(records, trees, catalogue, as_of=AS_OF, coverage=rules.coverage, advice=advice)
     frame = coverage(records, trees, catalogue, as_of=AS_OF, rules=rules.coverage)
     priors = priors_by_moments(cells, trees["product"], strength=advice.strength)
-    return advise(cells, frame, priors, trees, catalogue, advice, samples=samples, objective=objective, as_of=AS_OF)
+    return advise(cells, frame, priors, trees, catalogue, rules=advice, samples=samples, objective=objective, as_of=AS_OF)
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
@@ -234,7 +234,7 @@ def test_the_advice_beats_a_proportional_plan_on_a_simulated_truth(trees, rules,
         proportional = rng.multinomial(300, share)
         numbers = {"proportional": proportional}
         for objective in ("hazard", "information"):
-            plan = advise(cells, frame, priors, trees, catalogue, advice, samples=300, objective=objective, as_of=AS_OF)
+            plan = advise(cells, frame, priors, trees, catalogue, rules=advice, samples=300, objective=objective, as_of=AS_OF)
             keyed = plan.set_index(["product", "region"])["n"]
             numbers[objective] = keyed.reindex(pd.MultiIndex.from_frame(cells[["product", "region"]])).fillna(0).to_numpy().astype(int)
         a, b = posteriors(cells, priors)

@@ -15,9 +15,7 @@ from tests.coverage.conftest import AS_OF, checks, province
 
 
 def cell(frame, product, region, level="county", channel=""):
-    found = frame[
-        (frame["level"] == level) & (frame["product"] == product) & (frame["region"] == region) & (frame["channel"] == channel)
-    ]
+    found = frame[(frame["level"] == level) & (frame["product"] == product) & (frame["region"] == region) & (frame["channel"] == channel)]
     assert len(found) == 1
     return found.iloc[0]
 

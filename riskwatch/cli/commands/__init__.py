@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from riskwatch.cli.commands import coverage, project, quarantine, run, warnings
+from riskwatch.cli.commands import anomalies, coverage, project, quarantine, run, warnings
 
-__all__ = ["coverage", "project", "quarantine", "run", "warnings"]
+__all__ = ["anomalies", "coverage", "project", "quarantine", "run", "warnings"]

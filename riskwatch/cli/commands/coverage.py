@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import pandas as pd
 import typer
 
 from riskwatch.cli.app import app
 from riskwatch.cli.commands.common import AsOf, Json, day, open_project
-from riskwatch.cli.output import print_json, print_table
+from riskwatch.cli.output import plain_rows, print_json, print_table
 
 SHOWN = 15
 
@@ -32,17 +32,8 @@ class Aim(StrEnum):
     MIXTURE = "mixture"
 
 
-def _records(frame: pd.DataFrame) -> list[dict[str, object]]:
-    """Return rows for JSON: days as text, missing values as null."""
-    plain = frame.copy()
-    for name in plain.select_dtypes("datetime").columns:
-        plain[name] = plain[name].dt.strftime("%Y-%m-%d")
-    rows = plain.astype(object).where(plain.notna(), None).to_dict("records")
-    return [{str(key): value for key, value in row.items()} for row in rows]
-
-
 def _percent(value: float) -> str:
-    return "–" if pd.isna(value) else f"{100 * value:.1f}%"
+    return "–" if math.isnan(value) else f"{100 * value:.1f}%"
 
 
 @app.command()
@@ -87,7 +78,7 @@ def coverage(
         table.insert(1, "name_zh", [names.name(code, "zh") for code in table[by.value]])
         table.insert(2, "name_en", [names.name(code, "en") for code in table[by.value]])
         if as_json:
-            print_json(_records(table))
+            print_json(plain_rows(table))
             return
         shares = ["share", "lower", "population_share", "weight_share"]
         table[shares] = table[shares].map(_percent)
@@ -104,7 +95,7 @@ def coverage(
         top=SHOWN,
     )
     if as_json:
-        print_json({"summary": summary, "unknown_codes": found.unknown, "cells": _records(frame)})
+        print_json({"summary": summary, "unknown_codes": found.unknown, "cells": plain_rows(frame)})
         return
     if summary is None:
         sys.stdout.write("no cell of the catalogue lies in this profile's trees\n")
@@ -167,10 +158,23 @@ def advise_command(
         write_table(table, out, sheet="plan")
         sys.stdout.write(f"{int(plan['n'].sum())} samples in {len(plan)} cells: {out}\n")
     elif as_json:
-        print_json({"objective": objective.value, "samples": samples, "unmet_minimum": unmet, "unplaced": unplaced, "plan": _records(plan)})
+        print_json(
+            {"objective": objective.value, "samples": samples, "unmet_minimum": unmet, "unplaced": unplaced, "plan": plain_rows(plan)}
+        )
         return
     else:
-        columns = ["product", "product_zh", "product_en", "region", "region_zh", "region_en", "n", "minimum", "expected_failures", "reason_zh"]
+        columns = [
+            "product",
+            "product_zh",
+            "product_en",
+            "region",
+            "region_zh",
+            "region_en",
+            "n",
+            "minimum",
+            "expected_failures",
+            "reason_zh",
+        ]
         shown = plan[columns].assign(expected_failures=plan["expected_failures"].map("{:.2f}".format))
         print_table(columns, shown.to_numpy().tolist())
     if unmet:
