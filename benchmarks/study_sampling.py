@@ -1,6 +1,6 @@
 """What a plan of the advisor finds and learns on a simulated truth, against a plan of the same size by population.
 
-Run from the project's folder: ``python benchmarks/study_sampling.py``. Rates are drawn by product and region; the plans see the samples, never
+python benchmarks/study_sampling.py: rates are drawn by product and region; the plans see the samples, never
 the truth.
 """
 
