@@ -21,6 +21,7 @@ import pandas as pd
 from riskwatch.assessment import Grade
 from riskwatch.assessment.rules import ActionCatalogue, GradingRules, HazardCatalogue
 from riskwatch.calendar import HolidayCalendar
+from riskwatch.coverage.advisor import Objective
 from riskwatch.definitions import Definitions, load_definitions
 from riskwatch.definitions.types import Centre, ModelDefinition, PipelineDefinition, SourceDefinition
 from riskwatch.dimensions import Tree, load_trees
@@ -28,7 +29,9 @@ from riskwatch.errors import ProjectError
 from riskwatch.lifecycle import EarlyWarning
 from riskwatch.panel import Panel
 from riskwatch.project import find_project
+from riskwatch.runner.anomalies import Kind, anomaly_frame
 from riskwatch.runner.context import RunContext, open_store
+from riskwatch.runner.coverage import sampling_plan, watched_cells
 from riskwatch.runner.detect import detect, model_panel
 from riskwatch.runner.indicators import IndicatorReport, explain_number, indicator_report, labelled_targets, with_targets
 from riskwatch.runner.progress import Reporter
@@ -274,6 +277,26 @@ class Project:
         kept = [warning for warning in stored if not open_only or (warning.state != "recovered" and warning.grade >= Grade.IV)]
         kept.sort(key=lambda warning: (-warning.grade, warning.subject, warning.warning_id))
         return pd.DataFrame([self._warning_row(warning) for warning in kept], columns=WARNING_COLUMNS)
+
+    def coverage(self, *, as_of: Day = None, window_days: int | None = None) -> pd.DataFrame:
+        """Return what of the key-product catalogue was sampled, thin or a gap, one row per cell (``riskwatch.coverage.gaps.FRAME``)."""
+        with self.context(as_of=as_of) as ctx:
+            return watched_cells(ctx, window_days=window_days).frame
+
+    def sampling_plan(
+        self, samples: int, *, objective: Objective = "mixture", mixture: float | None = None, as_of: Day = None
+    ) -> pd.DataFrame:
+        """Return where the next ``samples`` tell most (``riskwatch.coverage.advisor.PLAN``)."""
+        with self.context(as_of=as_of) as ctx:
+            return sampling_plan(ctx, samples=samples, objective=objective, mixture=mixture)
+
+    def anomalies(self, kind: Kind = "product-region", *, as_of: Day = None) -> pd.DataFrame:
+        """Return how unusual each product in each region, or each enterprise, is as a whole (``riskwatch.anomalies.table.FRAME``).
+
+        They support a concern and never grade one. Rows of enterprises hold their codes: for internal use.
+        """
+        with self.context(as_of=as_of) as ctx:
+            return anomaly_frame(ctx, kind)
 
     def _warning_row(self, warning: EarlyWarning) -> dict[str, object]:
         subject = warning.subject

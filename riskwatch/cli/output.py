@@ -11,13 +11,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 
+import pandas as pd
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from riskwatch.runner.progress import Reporter
 
-__all__ = ["console", "errors", "print_json", "print_table", "reporter"]
+__all__ = ["console", "errors", "plain_rows", "print_json", "print_table", "reporter"]
 
 console = Console(soft_wrap=True)
 errors = Console(stderr=True, soft_wrap=True)
@@ -38,6 +39,15 @@ def _plain(value: object) -> object:
 def print_json(value: object) -> None:
     """Print ``value`` as JSON on standard output, Chinese unescaped."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=_plain) + "\n")
+
+
+def plain_rows(frame: pd.DataFrame) -> list[dict[str, object]]:
+    """Return the rows of a frame for JSON: days as text, missing values as null."""
+    plain = frame.copy()
+    for name in plain.select_dtypes("datetime").columns:
+        plain[name] = plain[name].dt.strftime("%Y-%m-%d")
+    rows = plain.astype(object).where(plain.notna(), None).to_dict("records")
+    return [{str(key): value for key, value in row.items()} for row in rows]
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> None:

@@ -27,6 +27,8 @@ CATALOGUES = {
     "hazards": "riskwatch.assessment.rules:HazardCatalogue",
     "trends": "riskwatch.trends.rules:TrendRules",
     "indicators": "riskwatch.indicators.rules:IndicatorCatalogue",
+    "catalogue": "riskwatch.coverage.rules:CatalogueFile",
+    "anomalies": "riskwatch.anomalies.rules:AnomalyRules",
 }
 """Kind of file in ``config/`` -> module and class that checks it. A new kind is one line here."""
 

@@ -9,8 +9,10 @@ from typing import Literal
 import pandas as pd
 
 from riskwatch.assessment.types import Action, Assessment
+from riskwatch.coverage import CoverageSummary
 from riskwatch.digest.board import calibration, cases, data_quality, incidents, systemic
 from riskwatch.digest.cards import SeriesKey, bilingual, card, compact, grade_name
+from riskwatch.digest.catalogue import catalogue_coverage
 from riskwatch.digest.focus import check_signals, coverage, in_jurisdiction, movers
 from riskwatch.digest.indicators import IndicatorInputs, indicator_section
 from riskwatch.digest.inputs import CentreLike, EventLike, Labels, QualityReport, Recent, Trees, WarningLike
@@ -54,6 +56,7 @@ def build_digest(
     data_cutoff: dt.date | None = None,
     open_actions: Mapping[str, Sequence[Action]] | None = None,
     fdr: float | None = None,
+    catalogue: CoverageSummary | None = None,
     status: Literal["proposed", "reviewed"] = "proposed",
     simulated: bool = False,
     full_cards: int = FULL_CARDS,
@@ -92,6 +95,8 @@ def build_digest(
         assessment are used for new and raised warnings, and none for the others (today's due dates would slide from day to day).
     fdr : float, optional
         False-discovery level of the run, for the number of false alarms to expect.
+    catalogue : CoverageSummary, optional
+        Coverage of the key-product catalogue within the jurisdiction; left out, the section says nothing of it.
     status : {"proposed", "reviewed"}
         建议 until a person has confirmed it.
     simulated : bool
@@ -176,6 +181,7 @@ def build_digest(
         external=recent.external,
         quality=data_quality(quality, visible, labels, namer, jurisdiction),
         coverage=coverage(visible, records=recent.records or windowed, heard=heard, expected_sources=expected, fdr=fdr),
+        catalogue=catalogue_coverage(catalogue, namer, jurisdiction),
         calibration=calibration(day, namer, jurisdiction),
         sign_off=SignOff(
             contact=None if centre.contact is None else bilingual({"zh": centre.contact.zh, "en": centre.contact.en}),

@@ -19,6 +19,8 @@ __all__ = [
     "Calibration",
     "Case",
     "CaseBoard",
+    "CatalogueCoverage",
+    "CatalogueGap",
     "Change",
     "Chart",
     "ChartPoint",
@@ -398,6 +400,32 @@ class Coverage(Part):
     expected_false: float | None
 
 
+class CatalogueGap(Part):
+    """One key product that was not sampled at all in one region of the jurisdiction."""
+
+    product: str
+    product_name: Text
+    place: Place
+    weight: float
+    # Samples that higher levels took of the product in the region above.
+    higher_level: int
+
+
+class CatalogueCoverage(Part):
+    """重点监管产品目录: how much of it was sampled in the jurisdiction. A gap has no rate and is no sign of safety."""
+
+    version: str
+    verified: bool
+    window_days: int
+    level: str
+    cells: int
+    covered: int
+    thin: int
+    gaps: int
+    population_share: float | None
+    top: tuple[CatalogueGap, ...]
+
+
 class Calibration(Part):
     """昨日校准: what became of past warnings, as far as the store knows."""
 
@@ -478,6 +506,8 @@ class Digest(Part):
     sign_off: SignOff
     # None where there are no indicator records, and in digests stored before there were any.
     indicators: IndicatorSection | None = None
+    # None: no catalogue was in force, or none of it lies in the jurisdiction (and in digests stored before there was one).
+    catalogue: CatalogueCoverage | None = None
 
 
 Incidents.model_rebuild()

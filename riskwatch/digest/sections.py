@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from riskwatch.digest.blocks import Block, Bullets, Cell, Notice, Para, Table
+from riskwatch.digest.catalogue import catalogue_line
 from riskwatch.digest.model import Case, Digest, Mover, SourceLine, Text
 from riskwatch.digest.numbers import amount, date, percent, probability, ratio
 from riskwatch.digest.sentences import Speaker
@@ -211,7 +212,8 @@ def quality(digest: Digest, say: Speaker) -> list[Block]:
             + t(
                 "coverage.chance", below=amount(proof.below_chance_level), level=proof.chance_level, chance=amount(proof.expected_by_chance)
             )
-        )
+        ),
+        *catalogue_line(digest, say),
     ]
     troubled = [source for source in quality.sources if source.state in {"failed", "silent", "late"}]
     if troubled:

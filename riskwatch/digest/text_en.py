@@ -285,6 +285,16 @@ TEXT: dict[str, str] = {
     ),
     "coverage.false": ", {kept} of them kept at a false-discovery rate of {fdr} (at most {n} false on average)",
     "coverage.chance": "{below} tests had p<{level}; chance alone would give at most about {chance}.",
+    "catalogue": (
+        "Key-product catalogue{doubt}, last {days:day|days}: {covered} of {cells:cell|cells} (product x {level}) were sampled "
+        "({share}{people}), {thin} below plan, {gaps} not at all; a gap has no failure rate and is no sign of safety."
+    ),
+    "catalogue.people": ", by population {share}",
+    "catalogue.unverified": " (entries not verified)",
+    "catalogue.top": "Heaviest gaps: {gaps}.",
+    "catalogue.gap": "{product} ({place})",
+    "catalogue.level.county": "county",
+    "catalogue.level.prefecture": "prefecture",
     # 9
     "calibration.none": "{issued:warning|warnings} raised so far; no closures yet, so no share of confirmed ones can be given.",
     "calibration.closed": (

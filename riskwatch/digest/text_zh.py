@@ -282,6 +282,16 @@ TEXT: dict[str, str] = {
     ),
     "coverage.false": "，按错误发现率 {fdr} 控制后保留 {kept} 次，其中平均误报不超过 {n} 次",
     "coverage.chance": "p<{level} 的检验有 {below} 次，仅凭随机波动预计至多约 {chance} 次。",
+    "catalogue": (
+        "重点产品目录{doubt}近 {days} 天：{cells} 个“产品×{level}”单元中 {covered} 个有样本（{share}{people}），"
+        "{thin} 个不足，{gaps} 个空白；空白没有不合格率，不等于安全。"
+    ),
+    "catalogue.people": "，按人口 {share}",
+    "catalogue.unverified": "（条目未核实）",
+    "catalogue.top": "较重空白：{gaps}。",
+    "catalogue.gap": "{product}（{place}）",
+    "catalogue.level.county": "县区",
+    "catalogue.level.prefecture": "市州",
     # 九
     "calibration.none": "累计提出预警 {issued} 条，尚无人工结案，暂不能计算证实率。",
     "calibration.closed": "累计提出预警 {issued} 条：证实 {confirmed} 条，排除 {refuted} 条，其余未结案；证实占已结案 {share}（n={n}）。",

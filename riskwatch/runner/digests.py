@@ -26,6 +26,7 @@ from riskwatch.digest import (
 from riskwatch.errors import ProjectError
 from riskwatch.lifecycle import EarlyWarning, WarningEvent
 from riskwatch.runner.context import RunContext
+from riskwatch.runner.coverage import centre_summaries
 from riskwatch.runner.detect import SERIES, Detection
 from riskwatch.runner.indicators import indicator_inputs
 
@@ -85,6 +86,7 @@ def build_digests(ctx: RunContext, inputs: DigestInputs) -> list[Digest]:
     }
     known = [source.newest_known for source in inputs.quality.sources if source.newest_known is not None]
     indicators = indicator_inputs(ctx)
+    catalogue = centre_summaries(ctx)
     digests = []
     with ctx.reporter.task("digest", total=len(ctx.definitions.centres)) as task:
         for centre in ctx.definitions.centres.values():
@@ -105,6 +107,7 @@ def build_digests(ctx: RunContext, inputs: DigestInputs) -> list[Digest]:
                     data_cutoff=min(max(known), ctx.as_of) if known else ctx.as_of,
                     open_actions=inputs.open_actions,
                     fdr=ctx.grading.confidence.q_weak,
+                    catalogue=catalogue.get(centre.name),
                     simulated=ctx.definitions.settings.simulated,
                     indicators=indicators,
                 )

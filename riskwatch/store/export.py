@@ -41,7 +41,7 @@ def _is_number(text: str) -> bool:
     )
 
 
-def write_table(frame: pd.DataFrame, path: Path) -> None:
+def write_table(frame: pd.DataFrame, path: Path, *, sheet: str = "quarantine") -> None:
     """Write a frame to ``.csv`` (UTF-8 with a mark that Excel knows) or ``.xlsx``, every cell through :func:`safe_cell`.
 
     Raises
@@ -59,10 +59,10 @@ def write_table(frame: pd.DataFrame, path: Path) -> None:
                 writer.writerows(rows)
         elif path.suffix.lower() == ".xlsx":
             book = Workbook(write_only=True)
-            sheet = book.create_sheet("quarantine")
-            sheet.append(header)
+            page = book.create_sheet(sheet)
+            page.append(header)
             for row in rows:
-                sheet.append(row)
+                page.append(row)
             book.save(path)
         else:
             raise StoreError(

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from riskwatch.assessment.types import Action, Assessment, Evidence, Grade, Scope, Step, Subject
+from riskwatch.coverage import CoverageSummary, GapLine
 from riskwatch.digest import FirmCounts, Labels, QualityReport, Recent, RecordClock, SourceHealth, Text, Trees, build_digest
 from riskwatch.digest.cards import series_key
 from riskwatch.digest.model import ExternalSignal
@@ -588,6 +589,34 @@ RECENT = Recent(
 )
 
 
+def _gap(product, zh, en, region, weight):
+    named = {language: REGIONS.name(region, language) for language in ("zh", "en")}
+    return GapLine(product, {"zh": zh, "en": en}, region, named, weight, 2.0, 11, {"zh": "属监测空白", "en": "a gap"})
+
+
+CATALOGUE = CoverageSummary(
+    region="220100",
+    as_of=AS_OF,
+    window_days=365,
+    catalogue="list-2025",
+    verified=False,
+    level="county",
+    cells=264,
+    covered=240,
+    thin=14,
+    gaps=24,
+    share=240 / 264,
+    plan_share=226 / 264,
+    population_share=0.934,
+    top=(
+        _gap("P0302", "电动自行车用锂离子电池", "lithium batteries for electric bicycles", "220184", 4.0),
+        _gap("P0407", "民用取暖炉具", "domestic solid-fuel stoves", "220102", 3.0),
+        _gap("P0104", "磁力玩具", "magnetic toys", "220281", 3.0),
+        _gap("P0502", "学生服", "school uniforms", "220104", 2.0),
+    ),
+)
+
+
 def make(centre=CHANGCHUN, **changes):
     """Build the digest of the ordinary day; ``changes`` replace arguments."""
     day = province_day()
@@ -611,6 +640,7 @@ def make(centre=CHANGCHUN, **changes):
         "trees": TREES,
         "data_cutoff": dt.date(2025, 12, 30),
         "fdr": 0.05,
+        "catalogue": CATALOGUE,
         "simulated": True,
         "open_actions": {"W2025-0096": (dataclasses.replace(action("talk"), due_on=dt.date(2025, 12, 26)),)},
     }

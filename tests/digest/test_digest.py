@@ -34,6 +34,7 @@ def test_sections_follow_the_brief(ordinary):
         "calibration",
         "sign_off",
         "indicators",
+        "catalogue",
     ]
 
 

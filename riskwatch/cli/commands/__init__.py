@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from riskwatch.cli.commands import indicators, project, quarantine, run, trends, warnings
+from riskwatch.cli.commands import anomalies, coverage, indicators, project, quarantine, run, trends, warnings
 
-__all__ = ["indicators", "project", "quarantine", "run", "trends", "warnings"]
+__all__ = ["anomalies", "coverage", "indicators", "project", "quarantine", "run", "trends", "warnings"]
