@@ -4,6 +4,8 @@ The font is Noto Sans SC Regular (SIL Open Font Licence) from the package ``pylo
 Every figure is a pure function of a frame; :func:`to_png` turns it into bytes.
 """
 
+from matplotlib.figure import Figure
+
 from riskwatch.plots.base import ALARM, BAR, DPI, INK, LIMIT, LINE, cjk_font, to_png
 from riskwatch.plots.bullet import bullet_figure
 from riskwatch.plots.forecast import forecast_figure
@@ -19,6 +21,7 @@ __all__ = [
     "ALARM",
     "BAR",
     "DPI",
+    "Figure",
     "INK",
     "LIMIT",
     "LINE",

@@ -20,8 +20,8 @@ from matplotlib.text import Text
 from riskwatch.errors import RiskwatchError
 
 __all__ = [
-    "ALARM", "BAR", "DPI", "GRID", "INK", "LIMIT", "LINE", "PALE", "FloatArray", "bare", "canvas", "check", "cjk_font", "column", "dress",
-    "legend", "spread", "to_png",
+    "ALARM", "BAR", "DPI", "GRID", "INK", "LIMIT", "LINE", "PALE", "FloatArray", "bare", "canvas", "check", "cjk_font", "column", "display_width",
+    "dress", "legend", "spread", "to_png",
 ]  # fmt: skip
 
 FloatArray = npt.NDArray[np.float64]
@@ -60,6 +60,11 @@ def column(frame: pd.DataFrame, name: str) -> FloatArray:
     if name not in frame:
         return np.full(len(frame), np.nan)
     return pd.to_numeric(frame[name], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def display_width(text: str) -> int:
+    """Return about how many half-width columns a text takes: two for a Chinese character."""
+    return sum(2 if ord(char) > 0x2E7F else 1 for char in text)
 
 
 def canvas(width: float, height: float) -> Figure:

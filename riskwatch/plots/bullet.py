@@ -8,8 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from riskwatch.plots.base import ALARM, BAR, INK, LINE, PALE, bare, canvas, check, cjk_font, column, legend
-from riskwatch.plots.intervals import _width
+from riskwatch.plots.base import ALARM, BAR, INK, LINE, PALE, bare, canvas, check, cjk_font, column, display_width, legend
 
 __all__ = ["bullet_figure"]
 
@@ -20,7 +19,7 @@ _WORDS = {
 
 
 def bullet_figure(frame: pd.DataFrame, *, language: str = "zh", width: float = 6.4) -> Figure:
-    """Draw each indicator as a bar from the low end of its own scale, with its interval and its target.
+    """Draw each indicator on its own scale with its interval and its target: a bar where the scale starts at zero, else a point.
 
     Parameters
     ----------
@@ -40,7 +39,7 @@ def bullet_figure(frame: pd.DataFrame, *, language: str = "zh", width: float = 6
     count = len(frame)
     height = 0.38 + 0.30 * count
     figure = canvas(width, height)
-    left = min(0.36, 0.02 + 0.0125 * max(_width(str(label)) for label in frame["label"]))
+    left = min(0.36, 0.02 + 0.0125 * max(display_width(str(label)) for label in frame["label"]))
     value, lower, upper, target = (column(frame, name) for name in ("value", "lower", "upper", "target"))
     down = frame["lower_is_better"].to_numpy(dtype=bool) if "lower_is_better" in frame else np.zeros(count, dtype=bool)
     units = frame["unit"].astype(str).tolist() if "unit" in frame else [""] * count
@@ -53,9 +52,14 @@ def bullet_figure(frame: pd.DataFrame, *, language: str = "zh", width: float = 6
         stop = high + 0.15 * max(high - start, 1e-9)
         met = not np.isfinite(target[place]) or (value[place] <= target[place] if down[place] else value[place] >= target[place])
         axes.barh([0], [stop - start], left=start, height=0.9, color=PALE, linewidth=0)
-        axes.barh([0], [value[place] - start], left=start, height=0.44, color=LINE if met else ALARM, alpha=0.8, linewidth=0)
+        colour = LINE if met else ALARM
+        if start == 0:
+            axes.barh([0], [value[place]], height=0.44, color=colour, alpha=0.8, linewidth=0)
         if np.isfinite(lower[place]) and np.isfinite(upper[place]):
             axes.plot([lower[place], upper[place]], [0, 0], color=INK, linewidth=1.0)
+        if start != 0:
+            # The length of a bar that does not start at zero says nothing: a point does not pretend.
+            axes.plot([value[place]], [0], "o", color=colour, markersize=5)
         if np.isfinite(target[place]):
             axes.plot([target[place], target[place]], [-0.42, 0.42], color="black", linewidth=1.8, solid_capstyle="butt")
         axes.set_xlim(start, stop)
@@ -65,7 +69,6 @@ def bullet_figure(frame: pd.DataFrame, *, language: str = "zh", width: float = 6
         told = f"{value[place]:g}{units[place]}"
         told += f" / {target[place]:g}{units[place]}" if np.isfinite(target[place]) else f" ({words['none']})"
         axes.text(1.01, 0.5, told, transform=axes.transAxes, ha="left", va="center", fontproperties=cjk_font(6.5), color=INK)
-        axes.text(0.002, 0.06, f"{start:.3g}", transform=axes.transAxes, ha="left", va="bottom", fontproperties=cjk_font(4.5), color="#777777")
     head = figure.add_axes((left, 1 - 0.30 / height, 0.80 - left, 0.05 / height))
     bare(head)
     legend(

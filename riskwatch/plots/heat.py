@@ -8,8 +8,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from riskwatch.plots.base import INK, canvas, check, cjk_font, legend
-from riskwatch.plots.intervals import _width
+from riskwatch.plots.base import INK, canvas, check, cjk_font, display_width, legend
 
 __all__ = ["coverage_figure"]
 
@@ -41,7 +40,7 @@ def coverage_figure(cells: pd.DataFrame, *, language: str = "zh", width: float =
     rows, columns = values.shape
     height = 1.05 + 0.2 * rows
     figure = canvas(width, height)
-    left = min(0.34, 0.02 + 0.0125 * max(_width(str(label)) for label in cells.index))
+    left = min(0.34, 0.02 + 0.0125 * max(display_width(str(label)) for label in cells.index))
     axes = figure.add_axes((left, 0.62 / height, 0.98 - left, 1 - 0.90 / height))
     classes = np.digitize(np.where(gap, 0, values), _BOUNDS) - 1
     shown = np.ma.masked_where(gap, classes)

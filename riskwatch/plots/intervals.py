@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from riskwatch.plots.base import ALARM, BAR, INK, LINE, canvas, check, cjk_font, column, dress, legend
+from riskwatch.plots.base import ALARM, BAR, INK, LINE, canvas, check, cjk_font, column, display_width, dress, legend
 
 __all__ = ["interval_figure"]
 
@@ -54,7 +54,7 @@ def interval_figure(
     count = len(frame)
     height = 0.62 + 0.165 * count
     figure = canvas(width, height)
-    left = min(0.30, 0.02 + 0.0125 * max(_width(str(label)) for label in frame["label"]))
+    left = min(0.30, 0.02 + 0.0125 * max(display_width(str(label)) for label in frame["label"]))
     axes = figure.add_axes((left, 0.36 / height, 0.93 - left, 1 - 0.60 / height))
     rate, lower, upper, raw = (scale * column(frame, name) for name in ("rate", "lower", "upper", "raw"))
     small = frame["small"].to_numpy(dtype=bool) if "small" in frame else np.zeros(count, dtype=bool)
@@ -94,8 +94,3 @@ def interval_figure(
         handles.append(Line2D([], [], color=INK, linestyle=":", linewidth=0.7, label=f"{words['reference']} {line:.1f}{unit}"))
     legend(axes, handles, columns=5, anchor=(0.0 if left < 0.12 else -0.1, 1.01))
     return figure
-
-
-def _width(text: str) -> int:
-    """Return about how many half-width columns a text takes."""
-    return sum(2 if ord(char) > 0x2E7F else 1 for char in text)

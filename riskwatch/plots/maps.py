@@ -14,9 +14,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path
+from matplotlib.patheffects import withStroke
 
 from riskwatch.errors import RiskwatchError
-from riskwatch.plots.base import INK, FloatArray, bare, canvas, cjk_font
+from riskwatch.plots.base import INK, FloatArray, bare, canvas, cjk_font, display_width
 
 __all__ = ["class_bounds", "map_figure"]
 
@@ -113,10 +114,13 @@ def map_figure(
         _fill(axes, rings, shown.get(code), bounds, colours, few=code in small)
     for line in lines:
         axes.plot(line[:, 0], line[:, 1], color=INK, linewidth=0.9, solid_capstyle="round")
+    # A name is written where it has room; the tables name the rest.
+    inch = map_width / (1.04 * (east - west))
     for code, rings in shapes if labels else ():
-        name = (labels or {}).get(code)
+        name = (labels or {}).get(code, "")
         if name:
-            _write(axes, name, rings, dark=code in shown and shown[code] >= bounds[-2] and len(bounds) > 3)
+            dark = code in shown and colours[_class(shown[code], bounds, colours)] in _ORANGES[3:]
+            _write(axes, name, rings, room=inch, dark=dark)
     axes.set_aspect(stretch)
     axes.set_xlim(west - 0.02 * (east - west), east + 0.02 * (east - west))
     axes.set_ylim(south - 0.02 * (north - south), north + 0.02 * (north - south))
@@ -153,15 +157,22 @@ def _fill(axes: Axes, rings: list[FloatArray], value: float | None, bounds: Floa
     if value is None:
         axes.add_patch(PathPatch(path, facecolor="white", edgecolor="#9aa3ad", hatch="//////", linewidth=0))
     else:
-        place = int(np.clip(np.searchsorted(bounds, value, side="right") - 1, 0, len(colours) - 1))
+        place = _class(value, bounds, colours)
         axes.add_patch(PathPatch(path, facecolor=colours[place], edgecolor="#555555", hatch="...." if few else None, linewidth=0))
     axes.add_patch(PathPatch(path, facecolor="none", edgecolor="#777777", linewidth=0.4))
 
 
-def _write(axes: Axes, name: str, rings: list[FloatArray], *, dark: bool) -> None:
-    largest = max(rings, key=_area)
-    x, y = _middle(largest)
-    axes.text(x, y, name, ha="center", va="center", fontproperties=cjk_font(5.5), color="white" if dark else INK)
+def _class(value: float, bounds: FloatArray, colours: list[str]) -> int:
+    return int(np.clip(np.searchsorted(bounds, value, side="right") - 1, 0, len(colours) - 1))
+
+
+def _write(axes: Axes, name: str, rings: list[FloatArray], *, room: float, dark: bool) -> None:
+    x, y, wide = _middle(max(rings, key=_area))
+    if wide * room < display_width(name) * 5.5 / 72 / 2 * 1.05:
+        return
+    text = axes.text(x, y, name, ha="center", va="center", fontproperties=cjk_font(5.5), color="white" if dark else INK)
+    if not dark:
+        text.set_path_effects([withStroke(linewidth=1.4, foreground="white", alpha=0.8)])
 
 
 def _area(ring: FloatArray) -> float:
@@ -169,8 +180,8 @@ def _area(ring: FloatArray) -> float:
     return abs(float(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y))) / 2
 
 
-def _middle(ring: FloatArray) -> tuple[float, float]:
-    """Return the middle of the longest stretch inside the ring at the height of its centroid: always within the polygon."""
+def _middle(ring: FloatArray) -> tuple[float, float, float]:
+    """Return the middle of the longest stretch inside the ring at the height of its centroid, always within it, and its length."""
     x, y = ring[:, 0], ring[:, 1]
     after_x, after_y = np.roll(x, -1), np.roll(y, -1)
     cross = x * after_y - after_x * y
@@ -178,12 +189,12 @@ def _middle(ring: FloatArray) -> tuple[float, float]:
     height = float(((y + after_y) * cross).sum() / (3 * total)) if total else float(y.mean())
     crossing = (y <= height) != (after_y <= height)
     if not crossing.any():
-        return float(x.mean()), height
+        return float(x.mean()), height, 0.0
     run = (height - y[crossing]) / (after_y[crossing] - y[crossing])
     cuts = np.sort(x[crossing] + run * (after_x[crossing] - x[crossing]))
     widths = cuts[1::2] - cuts[: len(cuts) // 2 * 2 : 2]
     best = int(np.argmax(widths))
-    return float(cuts[2 * best] + widths[best] / 2), height
+    return float(cuts[2 * best] + widths[best] / 2), height, float(widths[best])
 
 
 def _explain(

@@ -8,8 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from riskwatch.plots.base import ALARM, BAR, INK, canvas, check, column, dress, legend
-from riskwatch.plots.intervals import _width
+from riskwatch.plots.base import ALARM, BAR, INK, canvas, check, column, display_width, dress, legend
 
 __all__ = ["mix_figure"]
 
@@ -41,7 +40,7 @@ def mix_figure(frame: pd.DataFrame, *, language: str = "zh", width: float = 6.4)
     count = len(frame)
     height = 0.62 + 0.25 * count
     figure = canvas(width, height)
-    left = min(0.30, 0.02 + 0.0125 * max(_width(str(label)) for label in frame["label"]))
+    left = min(0.30, 0.02 + 0.0125 * max(display_width(str(label)) for label in frame["label"]))
     axes = figure.add_axes((left, 0.36 / height, 0.97 - left, 1 - 0.60 / height))
     raw, change, mix, low, high = (100 * column(frame, name) for name in ("raw_change", "change", "mix", "change_lower", "change_upper"))
     y = np.arange(count)[::-1].astype(np.float64)
