@@ -44,7 +44,7 @@ def write(writer: Writer) -> None:
         if rows.empty:
             continue
         writer.part(zh, en)
-        _table(writer, source, rows, known, both(zh[3:], en))
+        _table(writer, source, rows, known, both(f"{zh[3:]}的措施", f"Measures: {en.lower()}"))
 
 
 def _table(writer: Writer, source: Input, rows: pd.DataFrame, known: pd.DataFrame, title: Text) -> None:

@@ -117,7 +117,7 @@ def _funnel(writer: Writer) -> None:
                             method=both("不合格批次 ÷ 抽查批次", "failed over inspected samples"),
                         ),
                         writer.figure(row["inspected"], "count", both(f"{name.zh}抽查批次", f"samples of {name.en}"), source),
-                        writer.figure(row["z_adjusted"], "plain", both(f"{name.zh}调整后 z 值", f"adjusted z of {name.en}"), source),
+                        writer.figure(row["z_adjusted"], "ratio", both(f"{name.zh}调整后 z 值", f"adjusted z of {name.en}"), source),
                     ),
                 )
             )  # fmt: skip
