@@ -54,6 +54,9 @@ def _lines(report: Report, trace: Trace, row: str, language: str) -> Iterator[st
         return Text(zh=zh, en=en).of(language)
 
     yield f"{trace.id}  {trace.what.of(language)}"
+    is_interval = set(trace.values) == {"lower", "upper"}
+    if is_interval:
+        yield f"  {say('印出', 'printed')}      {trace.text}"
     if not trace.values:
         exact = say("已隐去或缺失", "suppressed or missing") if trace.value is None else repr(trace.value)
         yield f"  {say('印出', 'printed')}      {trace.text}   ({say('未取整', 'before rounding')}: {exact})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Literal, assert_never
 
-from riskwatch.digest.numbers import amount, probability, ratio
+from riskwatch.digest.numbers import amount, probability
 
 __all__ = ["KINDS", "Kind", "interval", "printed", "unit_of"]
 
@@ -48,7 +48,7 @@ def printed(value: float | None, kind: Kind, *, small: int = 5, unit: str = "") 
         case "points":
             return _signed(100 * value, 1 if abs(value) >= 0.001 else 2)
         case "ratio":
-            return ratio(value)
+            return f"{value:.2f}" if abs(value) < 10 else f"{value:,.0f}"
         case "yearly":
             return f"{_signed(value, 1)}%"
         case "probability":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -21,6 +22,8 @@ from riskwatch.reports.model import Block, Note, Paragraph, Picture, Report, Run
 from riskwatch.reports.wording import check_language, meta, refs, section_title, trace_rows, word
 
 __all__ = ["render_pdf"]
+
+_LONG = re.compile(r"[\w./|:-]{18,}", re.ASCII)
 
 
 def render_pdf(report: Report, language: str) -> bytes:
@@ -55,7 +58,7 @@ def render_pdf(report: Report, language: str) -> bytes:
             "title": word("traces", language),
             "note": word("traces_note", language),
             "head": [word(key, language) for key in ("id", "what", "printed", "method", "records")],
-            "rows": trace_rows(report.traces, language),
+            "rows": [[_breakable(text) for text in row] for row in trace_rows(report.traces, language)],
         },
     }
     day = dt.datetime.combine(header.issued, dt.time(), tzinfo=dt.UTC)
@@ -92,9 +95,14 @@ def _block(block: Block, language: str, images: list[bytes]) -> dict[str, Any]:
         "columns": [
             {"head": column.head.of(language), "align": column.align, "trace": column.trace, "width": column.width} for column in block.columns
         ],
-        "rows": [[cell.text.of(language) for cell in row] for row in block.rows],
+        "rows": [[_breakable(cell.text.of(language)) for cell in row] for row in block.rows],
         "note": _line(block.note.of(language)) if block.note is not None else None,
     }
+
+
+def _breakable(text: str) -> str:
+    """Return ``text`` with places to break within long dotted names: typst would let them run into the next column."""
+    return _LONG.sub(lambda found: re.sub(r"([._/|:])", "\\1\u200b", found.group(0)), text)
 
 
 def _line(runs: tuple[Run, ...]) -> dict[str, Any]:

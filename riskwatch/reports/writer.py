@@ -205,8 +205,20 @@ class Writer:
         if isinstance(source, Input) and len(source.frame):
             return source
         reason = source.reason if isinstance(source, Missing) else both("本期没有符合条件的记录", "no record of this period meets the condition")
-        self.note("{what}：本期缺失。原因：{why}。", "{what}: missing in this report. Reason: {why}.", tone="missing", what=both(zh, en), why=reason)
+        self.note("{what}：本期缺失。原因：{why}。", "{what}: missing in this report. Reason: {why}.", tone="missing", what=both(zh, en[:1].upper() + en[1:]), why=reason)
         return None
+
+    def skip(self, parts: Sequence[tuple[Input | Missing, str, str]]) -> bool:
+        """Say in one note that all parts are missing, and return True; False, and nothing said, if any is there."""
+        if any(isinstance(source, Input) and len(source.frame) for source, _, _ in parts):
+            return False
+        reasons = [source.reason if isinstance(source, Missing) else both("本期没有符合条件的记录", "no record meets the condition") for source, _, _ in parts]
+        zh = "；".join(dict.fromkeys(reason.zh for reason in reasons))
+        en = "; ".join(dict.fromkeys(reason.en for reason in reasons))
+        listed = ", ".join(name for _, _, name in parts)
+        names = both("、".join(name for _, name, _ in parts), listed[:1].upper() + listed[1:])
+        self.note("{what}：本期缺失。原因：{why}。", "{what}: missing in this report. Reason: {why}.", tone="missing", what=names, why=both(zh, en))
+        return True
 
     def table(
         self, title: Text, columns: Sequence[Words | Numbers], keys: Sequence[str], source: Input, *, note: Line | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 
 import pandas as pd
@@ -96,8 +97,7 @@ def _overall(scope: Scope, found: pd.DataFrame) -> dict[str, Input | Missing]:
     compared: dict[str, ReportPeriod] = {"before": before(scope.period), "last-year": year_before(scope.period)}
     periods = {"now": _random(found)}
     for name, period in compared.items():
-        last = _same_part(scope, period)
-        periods[name] = _random(scope.records("spot_check", _CHECK, period.first, last))
+        periods[name] = _random(scope.compared("spot_check", _CHECK, period))
     frame = overall_frame(periods, level=scope.rules.interval)
     if frame.empty:
         return {"overall": Missing(Text(zh="本期没有随机抽样记录", en="there are no random samples in the period"))}
@@ -105,9 +105,9 @@ def _overall(scope: Scope, found: pd.DataFrame) -> dict[str, Input | Missing]:
     origin = Origin(
         room="riskwatch.reports.counting.overall_frame",
         method=Text(
-            zh=f"随机抽样不合格批次 ÷ 抽查批次，{level} Wilson 区间；变化为两率之差，{level} Newcombe 区间；未计入同一企业多批次的相关",
+            zh=f"随机抽样不合格批次 ÷ 抽查批次，{level} Wilson 区间；变化为两率之差，{level} Newcombe 区间；对照期按同样的滞后取数；未计入同一企业多批次的相关",
             en=f"failed over inspected random samples, {level} Wilson interval; changes are differences of two rates, {level} Newcombe interval;"
-            " samples of one producer are taken as independent",
+            " past periods as known when as old; samples of one producer are taken as independent",
         ),
         stream="spot_check",
         records=len(periods["now"]),
@@ -116,13 +116,6 @@ def _overall(scope: Scope, found: pd.DataFrame) -> dict[str, Input | Missing]:
         **_span(scope),
     )
     return {"overall": Input(frame, origin)}
-
-
-def _same_part(scope: Scope, period: ReportPeriod) -> dt.date:
-    """Return the last day of a past period to compare with: as much of it as has passed of the present one."""
-    if scope.ctx.as_of >= scope.period.last:
-        return period.last
-    return min(period.last, period.first + (scope.ctx.as_of - scope.period.first))
 
 
 def _cells(scope: Scope, found: pd.DataFrame) -> dict[str, Input | Missing]:
@@ -148,8 +141,8 @@ def injuries(scope: Scope) -> dict[str, Input | Missing]:
     """Return persons injured by product category against the same period of last year."""
     past = year_before(scope.period)
     both = [
-        scope.records("injury", ("product", "persons"), first, last)
-        for first, last in ((scope.period.first, scope.period.last), (past.first, _same_part(scope, past)))
+        scope.records("injury", ("product", "persons"), scope.period.first, scope.period.last),
+        scope.compared("injury", ("product", "persons"), past),
     ]
     if both[0].empty:
         return {"injuries": _none("injury", "本期", "in the period")}
@@ -166,9 +159,9 @@ def injuries(scope: Scope) -> dict[str, Input | Missing]:
     origin = Origin(
         room="riskwatch.reports.counting.injury_frame",
         method=Text(
-            zh=f"按涉及产品1的大类合计人数；与上年同期之比，{level} 精确区间（两个泊松计数）；未校正监测医院数",
+            zh=f"按涉及产品1的大类合计人数；与上年同期之比，{level} 精确区间（两个泊松计数）；上年同期按同样的滞后取数；未校正监测医院数",
             en=f"persons by category of the first product; ratio to last year's with {level} exact interval of two Poisson counts; the number of"
-            " hospitals is not allowed for",
+            " hospitals is not allowed for; last year as known when as old",
         ),
         stream="injury",
         records=len(both[0]),
@@ -186,10 +179,10 @@ def injuries(scope: Scope) -> dict[str, Input | Missing]:
 def notices(scope: Scope) -> dict[str, Input | Missing]:
     """Return external notices by system against last year; they belong to no region."""
     past = year_before(scope.period)
-    store, as_of = scope.ctx.store, scope.ctx.as_of
+    everywhere = dataclasses.replace(scope, region="")
     both = [
-        store.read_records("external_notice", ["system", "notices"], as_of, since=first, until=last)
-        for first, last in ((scope.period.first, scope.period.last), (past.first, _same_part(scope, past)))
+        everywhere.records("external_notice", ("system", "notices"), scope.period.first, scope.period.last),
+        everywhere.compared("external_notice", ("system", "notices"), past),
     ]
     if both[0].empty:
         return {"notices": _none("external_notice", "本期", "in the period")}

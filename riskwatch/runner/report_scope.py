@@ -43,7 +43,26 @@ class Scope:
     def records(self, stream: str, columns: Sequence[str], first: dt.date, last: dt.date) -> pd.DataFrame:
         """Return records of the jurisdiction whose event lies within some days, as known on the as-of day."""
         names = list(dict.fromkeys([*columns, "region"]))
-        found = self.ctx.store.read_records(stream, names, self.ctx.as_of, since=first, until=last)
+        return self._within(self.ctx.store.read_records(stream, names, self.ctx.as_of, since=first, until=last))
+
+    def compared(self, stream: str, columns: Sequence[str], period: ReportPeriod) -> pd.DataFrame:
+        """Return records of a past period as they were known when it was as old as the present one is now.
+
+        Results arrive for weeks after the event: compared with a past period that is complete, the present one would always look small.
+        Where nothing was known at that age (the store was filled later), the records are those known today. A period that has not ended is
+        compared with as much of the past one.
+        """
+        age = self.ctx.as_of - self.period.last
+        names = list(dict.fromkeys([*columns, "region"]))
+        last = period.last if age >= dt.timedelta(0) else min(period.last, period.first + (self.ctx.as_of - self.period.first))
+        then = period.last + age if age >= dt.timedelta(0) else last
+        for day in (then, self.ctx.as_of):
+            found = self.ctx.store.read_records(stream, names, day, since=period.first, until=last)
+            if len(found):
+                break
+        return self._within(found)
+
+    def _within(self, found: pd.DataFrame) -> pd.DataFrame:
         tree = self.ctx.trees.get("region")
         if self.region and tree is not None and len(found):
             found = found[tree.is_within(found["region"], self.region)]

@@ -115,8 +115,9 @@ def calendar(scope: Scope) -> dict[str, Input | Missing]:
     for entry in content.get("holidays") or ():
         day = entry["date"] if isinstance(entry["date"], dt.date) else dt.date.fromisoformat(str(entry["date"]))
         name = entry.get("name")
-        if name and after.first <= day <= after.last:
-            zh, en = _words(name)
+        zh, en = _words(name)
+        # Days off in exchange or in lieu belong to a holiday that is named already.
+        if zh and not zh.endswith(("调休", "补休")) and after.first <= day <= after.last:
             rows.append((day, "holiday", zh, en))
     rows = sorted({(zh, en): (day, kind, zh, en) for day, kind, zh, en in sorted(rows, reverse=True)}.values())
     for year, start in sorted((content.get("spring_festival") or {}).items()):

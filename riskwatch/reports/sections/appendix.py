@@ -7,6 +7,7 @@ import dataclasses
 import pandas as pd
 
 from riskwatch.reports.inputs import Input, Origin
+from riskwatch.reports.sections.overall import strata_table
 from riskwatch.reports.sections.rates import CHART_ROWS
 from riskwatch.reports.writer import Words, Writer, both
 
@@ -67,7 +68,10 @@ def write(writer: Writer) -> None:
         [f"{place + 1}" for place in range(len(parameters))],
         present[0][1] if present else _RULES,
     )
-    writer.part("（三）版本与口径", "Versions and conventions")
+    if isinstance(inputs.strata, Input) and len(inputs.strata.frame):
+        writer.part("（三）附表", "Longer tables")
+        strata_table(writer, inputs.strata, inputs.strata.frame, both("分层不合格率（含领域）", "Failure rates by stratum and channel"))
+    writer.part("（四）版本与口径" if isinstance(inputs.strata, Input) and len(inputs.strata.frame) else "（三）版本与口径", "Versions and conventions")
     writer.say(
         "程序版本 {version}；定义与代码表指纹 {definitions}；报告规则 {rules}；数据截至 {as_of}。",
         "Program {version}; fingerprint of definitions and code lists {definitions}; report rules {rules}; data as of {as_of}.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from riskwatch.reports.inputs import Input
-from riskwatch.reports.sections.helpers import enumerate_names, grade_word
+from riskwatch.reports.sections.helpers import grade_word
 from riskwatch.reports.sections.systemic import ORDER, SCOPES
 from riskwatch.reports.writer import Writer, both
 
@@ -69,10 +69,11 @@ def _case(writer: Writer, source: Input, number: int, row: dict[str, object]) ->
     if isinstance(actions, Input) and len(actions.frame):
         own = actions.frame[actions.frame["warning_id"] == row["warning_id"]].drop_duplicates("measure_zh").head(3)
         if len(own):
-            writer.say(
-                "建议：{list}。", "Proposed: {list}.",
-                list=enumerate_names([both(f"{one.measure_zh}（{one.owner_zh}）", f"{one.measure_en} ({one.owner_en})") for one in own.itertuples()], 3),
-            )  # fmt: skip
+            told = both(
+                "；".join(f"{one.owner_zh}——{one.measure_zh}" for one in own.itertuples()),
+                "; ".join(f"{one.owner_en}: {one.measure_en}" for one in own.itertuples()),
+            )
+            writer.say("建议：{list}。", "Proposed: {list}.", list=told)
 
 
 def _number(value: object) -> float | None:

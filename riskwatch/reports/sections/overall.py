@@ -5,12 +5,13 @@ from __future__ import annotations
 import pandas as pd
 
 from riskwatch import plots
+from riskwatch.reports.counting import strata_frame
 from riskwatch.reports.inputs import Input
 from riskwatch.reports.model import Text
 from riskwatch.reports.sections.helpers import floats, say_list
 from riskwatch.reports.writer import Numbers, Words, Writer, both
 
-__all__ = ["write"]
+__all__ = ["strata_table", "write"]
 
 CHECKS = {
     "national": ("国抽", "national"), "provincial": ("省抽", "provincial"), "prefecture": ("市抽", "prefecture"), "county": ("县抽", "county"),
@@ -133,12 +134,20 @@ def _strata(writer: Writer) -> None:
         " them does not say that quality is worse.",
         entries, "{name} {0}（n={1}）", "{name} {0} (n={1})",
     )  # fmt: skip
+    narrow = frame[["check_type", "selection", "inspected", "failed"]].assign(channel="")
+    strata_table(writer, source, strata_frame(narrow, level=writer.inputs.rules.interval), both("分层不合格率", "Failure rates by stratum"))
+
+
+def strata_table(writer: Writer, source: Input, strata: pd.DataFrame, title: Text) -> None:
+    """Write a table of strata; the channel has a column where there is more than one."""
+    frame = strata.sort_values(["selection", "check_type", "channel"], ignore_index=True)
+    channels = [Words(both("领域", "channel"), [word(CHANNELS, code) for code in frame["channel"]], 1.3)] if frame["channel"].nunique() > 1 else []
     writer.table(
-        both("分层不合格率", "Failure rates by stratum"),
+        title,
         [
             Words(both("抽样方式", "selection"), [word(SELECTIONS, code) for code in frame["selection"]], 1.3),
             Words(both("抽查类型", "check"), [word(CHECKS, code) for code in frame["check_type"]], 1.3),
-            Words(both("领域", "channel"), [word(CHANNELS, code) for code in frame["channel"]], 1.3),
+            *channels,
             Numbers(both("抽查批次", "samples"), floats(frame, "inspected").tolist(), "count"),
             Numbers(both("不合格", "failed"), floats(frame, "failed").tolist(), "count"),
             Numbers(both("不合格率", "failure rate"), floats(frame, "rate").tolist(), "share"),

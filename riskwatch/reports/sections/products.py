@@ -17,6 +17,13 @@ PRODUCT = both("产品", "product")
 def write(writer: Writer) -> None:
     """Write the products."""
     inputs = writer.inputs
+    parts = (
+        (inputs.rates_product, "产品不合格率", "failure rates"), (inputs.change_product, "同比变化", "changes over a year"),
+        (inputs.trends, "趋势", "trends"), (inputs.items, "不合格项目", "failing test items"),
+        (inputs.standard_effect, "标准变化的影响", "effect of changed standards"),
+    )  # fmt: skip
+    if writer.skip(parts):
+        return
     writer.part("（一）不合格率较高的产品", "Products with high failure rates")
     rates(writer, "product", inputs.rates_product, PRODUCT, both("产品", "products"))
     writer.part("（二）同比变化", "Changes over a year")

@@ -66,7 +66,7 @@ def _table(writer: Writer, source: Input, rows: pd.DataFrame, known: pd.DataFram
     writer.table(
         title,
         [
-            Words(both("最高级别", "highest level"), [grade_word(writer, group[3]) for group in shown], 1.3),
+            Words(both("最高级别", "highest level"), [grade_word(writer, group[3]) for group in shown], 1.8),
             Words(both("措施", "measure"), [both(str(group[4]["measure_zh"].iloc[0]), str(group[4]["measure_en"].iloc[0])) for group in shown], 3.2),
             Words(both("对象", "subjects"), subjects, 3.0),
             Words(both("责任单位", "owner"), owners, 2.2),

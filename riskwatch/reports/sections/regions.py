@@ -21,6 +21,13 @@ REGION = both("地区", "region")
 def write(writer: Writer) -> None:
     """Write the regions."""
     inputs = writer.inputs
+    parts = (
+        (inputs.rates_region, "地区不合格率", "failure rates"), (inputs.funnel, "漏斗图", "funnel plot"),
+        (inputs.change_region, "同比变化", "changes over a year"), (inputs.trends, "趋势", "trends"),
+        (inputs.coverage_region, "覆盖率", "coverage"), (inputs.closure, "处置闭环", "closure"),
+    )  # fmt: skip
+    if writer.skip(parts):
+        return
     writer.part("（一）公平比较", "A fair comparison")
     frame = rates(writer, "region", inputs.rates_region, REGION, both("地区", "regions"))
     if frame is not None:

@@ -42,9 +42,10 @@ def _sources(writer: Writer) -> None:
     heard = int(frame["state"].isin(["on-time"]).sum())
     writer.say(
         "本报告依据 {n} 个来源、截至 {as_of} 已知的记录；本期内 {records} 条。{heard} 个来源按时报送。"
-        "抽查结果在抽样之后才公布，期末附近的记录可能尚未到齐。",
+        "抽查结果在抽样之后才公布，期末附近的记录可能尚未到齐，因此对照期也按同样的滞后取数。",
         "The report rests on {n} sources, read as known on {as_of}; {records} records fall within the period. {heard} sources report on time. Spot"
-        " checks are published some time after sampling: records close to the end of the period may still arrive.",
+        " checks are published some time after sampling: records close to the end of the period may still arrive, so past periods are read as they were"
+        " known when as old.",
         n=writer.count_of(len(frame), both("数据来源数", "number of sources"), source), as_of=writer.inputs.as_of.isoformat(),
         records=writer.figure(float(floats(frame, "in_period").sum()), "count", both("本期记录数", "records within the period"), source),
         heard=writer.count_of(heard, both("按时报送的来源数", "sources on time"), source),
@@ -92,10 +93,17 @@ def _coverage(writer: Writer) -> None:
     )
     values = wide.to_numpy(dtype=np.float64)
     covered, total = int((values > 0).sum()), values.size
+    whole = covered == total
     writer.say(
-        "产品大类与地区组成 {total} 个格，本期抽查到 {covered} 个（{share}）。未抽到不等于没有问题：依法不得重复抽查，空白格需在下期计划中说明或补上。",
-        "Products by regions make {total} cells; {covered} of them ({share}) were sampled. Not sampled does not mean sound: checks of a higher level"
-        " exclude others by law, and each gap should be explained or filled in the next plan.",
+        "产品大类与地区组成 {total} 个格，本期抽查到 {covered} 个（{share}）。"
+        + ("大类均有抽查，不等于每个产品都抽到。" if whole else "未抽到不等于没有问题：依法不得重复抽查，空白格需在下期计划中说明或补上。"),
+        "Product categories by regions make {total} cells; {covered} of them ({share}) were sampled. "
+        + (
+            "Every category was sampled everywhere, which does not mean that every product was."
+            if whole
+            else "Not sampled does not mean sound: checks of a higher level exclude others by law, and each gap should be explained or filled in the"
+            " next plan."
+        ),
         total=writer.figure(float(total), "count", both("格数", "cells"), cells, method=both("产品大类数 × 地区数", "categories times regions")),
         covered=writer.figure(float(covered), "count", both("已抽查格数", "cells sampled"), cells, method=both("抽查批次大于零的格", "cells with samples")),
         share=writer.figure(covered / total, "share", both("覆盖率", "coverage"), cells, method=both("已抽查格数 ÷ 格数", "cells sampled over cells")),
