@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
 import json
 from pathlib import Path
 
@@ -40,6 +41,7 @@ def origin(room="riskwatch.rates.shrink", stream="spot_check", **more):
     )  # fmt: skip
 
 
+@functools.lru_cache(maxsize=1)
 def trees():
     files = [
         DimensionFile(dimension=name, path=f"config/dimensions/{file}.csv")
@@ -71,8 +73,8 @@ def change(codes, rng):
     )
 
 
-def frames(seed=7):
-    """Return every frame, by input."""
+@functools.lru_cache(maxsize=4)
+def _frames(seed):
     rng = np.random.default_rng(seed)
     _, found = trees()
     products = [str(code) for code in found["product"].codes if str(found["product"].level_of(str(code))) == "product"][:30]
@@ -170,14 +172,23 @@ def frames(seed=7):
     return made
 
 
+def frames(seed=7):
+    """Return every frame, by input, for the test to change."""
+    return {name: frame.copy() for name, frame in _frames(seed).items()}
+
+
+@functools.lru_cache(maxsize=1)
+def outlines():
+    return tuple(
+        Geometry(level, tuple(json.loads((ROOT / "config/geo" / file).read_text(encoding="utf-8"))["features"]), "adcode")
+        for level, file in (("county", "jilin_counties.geojson"), ("prefecture", "jilin_prefectures.geojson"))
+    )
+
+
 def make_inputs(seed=7, *, without=(), only=None, **changes):
     """Return inputs with every part but those named."""
     made = {name: Input(frame, origin(stream="injury" if name == "injuries" else "spot_check")) for name, frame in frames(seed).items()}
     kept = {name: value for name, value in made.items() if name not in without and (only is None or name in only)}
-    geometry = tuple(
-        Geometry(level, tuple(json.loads((ROOT / "config/geo" / file).read_text(encoding="utf-8"))["features"]), "adcode")
-        for level, file in (("county", "jilin_counties.geojson"), ("prefecture", "jilin_prefectures.geojson"))
-    )
     base = ReportInputs(
         period=ReportPeriod("2025Q4", "quarter", dt.date(2025, 10, 1), dt.date(2025, 12, 31), text("2025年第四季度", "the fourth quarter of 2025")),
         region="220000",
@@ -193,7 +204,7 @@ def make_inputs(seed=7, *, without=(), only=None, **changes):
         indicator_names={"P1": text("产品质量安全达标率", "conformity of product safety"), "MQI": text("质量竞争力指数", "quality competitiveness index"), "LOSS": text("质量损失率", "quality loss rate")},
         indicator_units={"P1": "%", "LOSS": "%"},
         indicator_lower_is_better=frozenset({"LOSS"}),
-        geometries=geometry,
+        geometries=outlines(),
         **kept,
     )  # fmt: skip
     return dataclasses.replace(base, **changes)
