@@ -20,9 +20,26 @@ from matplotlib.text import Text
 from riskwatch.errors import RiskwatchError
 
 __all__ = [
-    "ALARM", "BAR", "DPI", "GRID", "INK", "LIMIT", "LINE", "PALE", "FloatArray", "bare", "canvas", "check", "cjk_font", "column", "display_width",
-    "dress", "legend", "spread", "to_png",
-]  # fmt: skip
+    "ALARM",
+    "BAR",
+    "DPI",
+    "GRID",
+    "INK",
+    "LIMIT",
+    "LINE",
+    "PALE",
+    "FloatArray",
+    "bare",
+    "canvas",
+    "check",
+    "cjk_font",
+    "column",
+    "display_width",
+    "dress",
+    "legend",
+    "spread",
+    "to_png",
+]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -102,9 +119,18 @@ def bare(axes: Axes) -> None:
 def legend(axes: Axes, handles: Sequence[object], *, columns: int = 4, anchor: tuple[float, float] = (0.0, 1.01)) -> None:
     """Put a frameless legend above ``axes``."""
     axes.legend(
-        handles=list(handles), prop=cjk_font(6.5), loc="lower left", bbox_to_anchor=anchor, ncols=columns, frameon=False,
-        borderpad=0, borderaxespad=0, handlelength=1.8, columnspacing=1.2, handletextpad=0.5,
-    )  # fmt: skip
+        handles=list(handles),
+        prop=cjk_font(6.5),
+        loc="lower left",
+        bbox_to_anchor=anchor,
+        ncols=columns,
+        frameon=False,
+        borderpad=0,
+        borderaxespad=0,
+        handlelength=1.8,
+        columnspacing=1.2,
+        handletextpad=0.5,
+    )
 
 
 def spread(places: FloatArray, gap: float) -> FloatArray:

@@ -65,7 +65,16 @@ def bullet_figure(frame: pd.DataFrame, *, language: str = "zh", width: float = 6
         axes.set_xlim(start, stop)
         axes.set_ylim(-0.5, 0.5)
         bare(axes)
-        axes.text(-0.015, 0.5, str(frame["label"].iloc[place]), transform=axes.transAxes, ha="right", va="center", fontproperties=cjk_font(6.5), color=INK)
+        axes.text(
+            -0.015,
+            0.5,
+            str(frame["label"].iloc[place]),
+            transform=axes.transAxes,
+            ha="right",
+            va="center",
+            fontproperties=cjk_font(6.5),
+            color=INK,
+        )
         told = f"{value[place]:g}{units[place]}"
         told += f" / {target[place]:g}{units[place]}" if np.isfinite(target[place]) else f" ({words['none']})"
         axes.text(1.01, 0.5, told, transform=axes.transAxes, ha="left", va="center", fontproperties=cjk_font(6.5), color=INK)

@@ -17,11 +17,25 @@ from riskwatch.plots.base import ALARM, INK, LIMIT, LINE, FloatArray, canvas, ch
 __all__ = ["binomial_limits", "funnel_figure"]
 
 _WORDS = {
-    "zh": {"x": "抽查批次", "y": "不合格率", "mean": "总体", "two": "95% 界限", "three": "99.8% 界限", "wide": "计入过度离散的 99.8% 界限",
-           "out": "超出界限"},
-    "en": {"x": "samples inspected", "y": "failure rate", "mean": "overall", "two": "95% limits", "three": "99.8% limits",
-           "wide": "99.8% limits allowing for overdispersion", "out": "beyond the limits"},
-}  # fmt: skip
+    "zh": {
+        "x": "抽查批次",
+        "y": "不合格率",
+        "mean": "总体",
+        "two": "95% 界限",
+        "three": "99.8% 界限",
+        "wide": "计入过度离散的 99.8% 界限",
+        "out": "超出界限",
+    },
+    "en": {
+        "x": "samples inspected",
+        "y": "failure rate",
+        "mean": "overall",
+        "two": "95% limits",
+        "three": "99.8% limits",
+        "wide": "99.8% limits allowing for overdispersion",
+        "out": "beyond the limits",
+    },
+}
 
 
 def binomial_limits(size: FloatArray, centre: float, probability: float) -> FloatArray:
@@ -108,9 +122,13 @@ def funnel_figure(frame: pd.DataFrame, *, centre: float, language: str = "zh", w
         heights = spread(rate[some], top * 0.055)
         for place, up in zip(some.tolist(), heights.tolist(), strict=True):
             axes.annotate(
-                str(frame["label"].iloc[place]), (float(size[place]), float(rate[place])), xytext=(float(size[place]) + top_size * 0.012, up),
-                fontproperties=cjk_font(6.5), color=ALARM, va="center",
-            )  # fmt: skip
+                str(frame["label"].iloc[place]),
+                (float(size[place]), float(rate[place])),
+                xytext=(float(size[place]) + top_size * 0.012, up),
+                fontproperties=cjk_font(6.5),
+                color=ALARM,
+                va="center",
+            )
     handles = [
         Line2D([], [], color=INK, linewidth=0.7, label=f"{words['mean']} {100 * centre:.1f}%"),
         Line2D([], [], color=LIMIT, linewidth=0.8, label=words["two"]),

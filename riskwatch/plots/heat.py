@@ -50,7 +50,12 @@ def coverage_figure(cells: pd.DataFrame, *, language: str = "zh", width: float =
     for row, place in zip(*np.nonzero(~gap), strict=True):
         colour = "white" if classes[row, place] >= 3 else INK
         axes.text(place, row, f"{values[row, place]:,.0f}", ha="center", va="center", fontproperties=cjk_font(5.5), color=colour)
-    axes.set_xticks(np.arange(columns), [str(label) for label in cells.columns], rotation=30 if columns > 6 else 0, ha="right" if columns > 6 else "center")
+    axes.set_xticks(
+        np.arange(columns),
+        [str(label) for label in cells.columns],
+        rotation=30 if columns > 6 else 0,
+        ha="right" if columns > 6 else "center",
+    )
     axes.set_yticks(np.arange(rows), [str(label) for label in cells.index])
     for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
         label.set_fontproperties(cjk_font(6.5))

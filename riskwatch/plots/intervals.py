@@ -13,9 +13,14 @@ __all__ = ["interval_figure"]
 
 _WORDS = {
     "zh": {"rate": "收缩后的率与区间", "raw": "原始率", "worse": "区间整体高于参照", "reference": "参照", "small": "样本少，仅供参考"},
-    "en": {"rate": "shrunken rate and interval", "raw": "raw rate", "worse": "interval wholly above the reference",
-           "reference": "reference", "small": "few samples: for information"},
-}  # fmt: skip
+    "en": {
+        "rate": "shrunken rate and interval",
+        "raw": "raw rate",
+        "worse": "interval wholly above the reference",
+        "reference": "reference",
+        "small": "few samples: for information",
+    },
+}
 
 
 def interval_figure(
@@ -80,7 +85,9 @@ def interval_figure(
     axes.tick_params(axis="y", length=0)
     if "n" in frame:
         for place, number in zip(y.tolist(), column(frame, "n").tolist(), strict=True):
-            axes.text(1.005, place, f"n={number:,.0f}", transform=axes.get_yaxis_transform(), fontproperties=cjk_font(6.0), color=INK, va="center")
+            axes.text(
+                1.005, place, f"n={number:,.0f}", transform=axes.get_yaxis_transform(), fontproperties=cjk_font(6.0), color=INK, va="center"
+            )
     handles = [Line2D([], [], color=LINE, marker="o", markersize=3.6, linewidth=1.4, label=words["rate"])]
     if np.isfinite(raw).any():
         handles.append(

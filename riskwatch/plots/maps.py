@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, PathPatch
@@ -109,7 +108,11 @@ def map_figure(
     shown = {code: scale * value for code, value in values.items() if value is not None and np.isfinite(value)}
     drawn = np.array([shown[code] for code, _ in shapes if code in shown], dtype=np.float64)
     bounds = class_bounds(drawn) if drawn.size else np.array([0.0, 1.0])
-    colours = [_ORANGES[place] for place in np.linspace(0, len(_ORANGES) - 1, len(bounds) - 1).round().astype(int)] if len(bounds) > 2 else [_ORANGES[1]]
+    colours = (
+        [_ORANGES[place] for place in np.linspace(0, len(_ORANGES) - 1, len(bounds) - 1).round().astype(int)]
+        if len(bounds) > 2
+        else [_ORANGES[1]]
+    )
     for code, rings in shapes:
         _fill(axes, rings, shown.get(code), bounds, colours, few=code in small)
     for line in lines:
@@ -125,7 +128,16 @@ def map_figure(
     axes.set_xlim(west - 0.02 * (east - west), east + 0.02 * (east - west))
     axes.set_ylim(south - 0.02 * (north - south), north + 0.02 * (north - south))
     bare(axes)
-    _explain(figure, bounds, colours, words, title=title, unit=unit, few=small_n if small else 0, gaps=any(code not in shown for code, _ in shapes))
+    _explain(
+        figure,
+        bounds,
+        colours,
+        words,
+        title=title,
+        unit=unit,
+        few=small_n if small else 0,
+        gaps=any(code not in shown for code, _ in shapes),
+    )
     if note:
         figure.text(0.01, 0.06 / height, note, fontproperties=cjk_font(5.5), color="#555555", va="bottom")
     return figure
@@ -210,7 +222,15 @@ def _explain(
     if gaps:
         handles.append(Patch(facecolor="white", edgecolor="#9aa3ad", hatch="//////", linewidth=0, label=words["none"]))
     legend = figure.legend(
-        handles=handles, prop=cjk_font(6.5), loc="lower left", bbox_to_anchor=(0.735, 0.08), frameon=False, title=title or None,
-        alignment="left", handlelength=1.6, handleheight=1.1, labelspacing=0.45,
-    )  # fmt: skip
+        handles=handles,
+        prop=cjk_font(6.5),
+        loc="lower left",
+        bbox_to_anchor=(0.735, 0.08),
+        frameon=False,
+        title=title or None,
+        alignment="left",
+        handlelength=1.6,
+        handleheight=1.1,
+        labelspacing=0.45,
+    )
     legend.get_title().set_fontproperties(cjk_font(7.0))

@@ -14,9 +14,14 @@ __all__ = ["mix_figure"]
 
 _WORDS = {
     "zh": {"change": "同口径变化", "mix": "抽样结构变化", "raw": "原始变化", "interval": "同口径变化的区间", "axis": "百分点"},
-    "en": {"change": "like-for-like change", "mix": "change of what was sampled", "raw": "raw change",
-           "interval": "interval of the like-for-like change", "axis": "percentage points"},
-}  # fmt: skip
+    "en": {
+        "change": "like-for-like change",
+        "mix": "change of what was sampled",
+        "raw": "raw change",
+        "interval": "interval of the like-for-like change",
+        "axis": "percentage points",
+    },
+}
 
 
 def mix_figure(frame: pd.DataFrame, *, language: str = "zh", width: float = 6.4) -> Figure:

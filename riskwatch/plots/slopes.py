@@ -48,16 +48,25 @@ def slope_figure(frame: pd.DataFrame, *, language: str = "zh", unit: str = "%", 
     low, high = float(np.nanmin([before, now])), float(np.nanmax([before, now]))
     tall = max(high - low, 1e-9)
     gap = tall * 0.155 / (height - 0.5) * 1.12
-    axes.set_ylim(min(low - 0.06 * tall, float(np.nanmean([before, now])) - gap * len(frame) / 2), max(high + 0.06 * tall, float(np.nanmean([before, now])) + gap * len(frame) / 2))
+    axes.set_ylim(
+        min(low - 0.06 * tall, float(np.nanmean([before, now])) - gap * len(frame) / 2),
+        max(high + 0.06 * tall, float(np.nanmean([before, now])) + gap * len(frame) / 2),
+    )
     axes.set_xlim(0, 1)
     for side, values, align, sign in ((0, before, "right", -1), (1, now, "left", 1)):
         for place, up in enumerate(spread(values, gap).tolist()):
             text = f"{values[place]:.1f}{unit}" if side == 0 else f"{values[place]:.1f}{unit}  {frame['label'].iloc[place]}"
             axes.annotate(
-                text, (side, float(values[place])), xytext=(side + sign * 0.09, up), fontproperties=cjk_font(6.5), va="center",
-                ha="right" if align == "right" else "left", color=ALARM if worse[place] else INK, annotation_clip=False,
+                text,
+                (side, float(values[place])),
+                xytext=(side + sign * 0.09, up),
+                fontproperties=cjk_font(6.5),
+                va="center",
+                ha="right" if align == "right" else "left",
+                color=ALARM if worse[place] else INK,
+                annotation_clip=False,
                 arrowprops={"arrowstyle": "-", "linewidth": 0.4, "color": BAR, "shrinkA": 1, "shrinkB": 1},
-            )  # fmt: skip
+            )
     axes.set_yticks([])
     axes.set_xticks([0, 1], [words["before"], words["now"]])
     axes.xaxis.tick_top()

@@ -1,4 +1,4 @@
-"""What the report counts itself: pass rates by stratum, differences of two rates, ratios of two counts. Pure functions of arrays and frames.
+"""What the report counts itself: pass rates by stratum, differences of two rates, ratios of two counts.
 
 Sources: Wilson (1927) for one proportion; Newcombe (1998), Statistics in Medicine 17, 873-890, method 10 for a difference of two;
 Clopper and Pearson (1934) applied to x out of x + y for the ratio of two Poisson counts.
@@ -149,7 +149,20 @@ def overall_frame(periods: dict[str, pd.DataFrame], *, level: float = 0.95) -> p
         first = (x, n) if first is None else first
         producers = records["producer"].dropna().nunique()
         rows.append((name, n, x, float(producers), x / n, float(low[0]), float(high[0]), np.nan, *gap, np.nan))
-    columns = ["period", "inspected", "failed", "producers", "rate", "lower", "upper", "standardised", "change", "change_lower", "change_upper", "mix"]
+    columns = [
+        "period",
+        "inspected",
+        "failed",
+        "producers",
+        "rate",
+        "lower",
+        "upper",
+        "standardised",
+        "change",
+        "change_lower",
+        "change_upper",
+        "mix",
+    ]
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -72,7 +72,13 @@ def _prepare(document: Document, report: Report, language: str) -> None:
     page.page_width, page.page_height = Mm(210), Mm(297)
     page.left_margin = page.right_margin = Mm(18)
     page.top_margin, page.bottom_margin = Mm(20), Mm(18)
-    for name, size, colour in (("Normal", 10, None), ("Heading 1", 14, NAVY), ("Heading 2", 11.5, NAVY), ("List Bullet", 10, None), ("Title", 20, NAVY)):
+    for name, size, colour in (
+        ("Normal", 10, None),
+        ("Heading 1", 14, NAVY),
+        ("Heading 2", 11.5, NAVY),
+        ("List Bullet", 10, None),
+        ("Title", 20, NAVY),
+    ):
         style: Any = document.styles[name]
         style.font.name, style.font.size = LATIN, Pt(size)
         fonts = style.element.get_or_add_rPr().get_or_add_rFonts()
@@ -201,14 +207,21 @@ def _table(document: Document, block: Table, language: str) -> None:
     size = 8.0 if len(block.columns) <= 8 else 7.0
     heads = [(column.head.of(language), column.trace) for column in block.columns]
     rows = [[cell.text.of(language) for cell in row] for row in block.rows]
-    _grid(document, heads, rows, [column.width for column in block.columns], [column.align for column in block.columns], size)
+    _grid(
+        document,
+        heads,
+        rows,
+        widths=[column.width for column in block.columns],
+        aligns=[column.align for column in block.columns],
+        size=size,
+    )
     note = document.add_paragraph()
     if block.note is not None:
         _runs(note, block.note.of(language), 8, RGBColor(0x55, 0x55, 0x55))
 
 
 def _grid(
-    document: Document, heads: list[tuple[str, str]], rows: list[list[str]], widths: list[float], aligns: list[str], size: float
+    document: Document, heads: list[tuple[str, str]], rows: list[list[str]], *, widths: list[float], aligns: list[str], size: float
 ) -> None:
     """Add a table: fixed widths, its first row repeated on every page, no row broken over two pages."""
     table = document.add_table(rows=1 + len(rows), cols=len(heads))
@@ -248,7 +261,14 @@ def _traces(document: Document, report: Report, language: str) -> None:
     document.add_heading(word("traces", language), level=1)
     document.add_paragraph(word("traces_note", language))
     heads = [(word(key, language), "") for key in ("id", "what", "printed", "method", "records")]
-    _grid(document, heads, [list(row) for row in trace_rows(report.traces, language)], [1.15, 3.0, 1.2, 3.6, 2.6], ["left"] * 5, 6.5)
+    _grid(
+        document,
+        heads,
+        [list(row) for row in trace_rows(report.traces, language)],
+        widths=[1.15, 3.0, 1.2, 3.6, 2.6],
+        aligns=["left"] * 5,
+        size=6.5,
+    )
 
 
 def _same_bytes(content: bytes, day: dt.date) -> bytes:

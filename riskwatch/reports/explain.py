@@ -27,7 +27,11 @@ def find_trace(report: Report, identity: str) -> Trace:
     near = get_close_matches(wanted, known, n=3, cutoff=0.5)
     raise ProjectError(
         f"report --explain: no number {identity!r} in the report of {report.header.period}",
-        hint=f"did you mean {', '.join(near)}?" if near else f"ids run from {known[0]} to {known[-1]}" if known else "the report has no numbers",
+        hint=f"did you mean {', '.join(near)}?"
+        if near
+        else f"ids run from {known[0]} to {known[-1]}"
+        if known
+        else "the report has no numbers",
     )
 
 
@@ -87,6 +91,7 @@ def _printed_cells(report: Report, identity: str, language: str) -> dict[str, tu
             for place, column in enumerate(block.columns):
                 if column.trace == identity:
                     return {
-                        key: (row[0].text.of(language), row[place].text.of(language)) for key, row in zip(block.keys, block.rows, strict=True)
+                        key: (row[0].text.of(language), row[place].text.of(language))
+                        for key, row in zip(block.keys, block.rows, strict=True)
                     }
     return {}

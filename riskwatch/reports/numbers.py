@@ -78,6 +78,13 @@ def interval(lower: float | None, upper: float | None, kind: Kind, *, unit: str 
 def unit_of(kind: Kind, unit: str = "") -> str:
     """Return the unit that a trace of this kind states."""
     return {
-        "share": "%", "points": "percentage points", "yearly": "% per year", "probability": "probability", "days": "days", "persons": "persons",
-        "ratio": "ratio", "q": "false-discovery rate", "count": "count",
-    }.get(kind, unit)  # fmt: skip
+        "share": "%",
+        "points": "percentage points",
+        "yearly": "% per year",
+        "probability": "probability",
+        "days": "days",
+        "persons": "persons",
+        "ratio": "ratio",
+        "q": "false-discovery rate",
+        "count": "count",
+    }.get(kind, unit)

@@ -71,7 +71,9 @@ def render_pdf(report: Report, language: str) -> bytes:
             timestamp=day,
         )
     except typst.TypstError as error:
-        raise RiskwatchError(f"report PDF: typst refused: {error.message}", hint="please report this: no data should make it fail") from error
+        raise RiskwatchError(
+            f"report PDF: typst refused: {error.message}", hint="please report this: no data should make it fail"
+        ) from error
     if not isinstance(made, bytes):
         raise RiskwatchError(f"report PDF: typst must return one document, got {type(made).__name__}")
     return made
@@ -87,13 +89,18 @@ def _block(block: Block, language: str, images: list[bytes]) -> dict[str, Any]:
             raise RiskwatchError(f"report: pictures must be drawn for {language}, got {', '.join(sorted(block.png))}")
         images.append(block.png[language])
         return {
-            "kind": "picture", "image": len(images) - 1, "alt": block.alt.of(language), "width": block.width, **_line(block.caption.of(language)),
-        }  # fmt: skip
+            "kind": "picture",
+            "image": len(images) - 1,
+            "alt": block.alt.of(language),
+            "width": block.width,
+            **_line(block.caption.of(language)),
+        }
     return {
         "kind": "table",
         "title": block.title.of(language),
         "columns": [
-            {"head": column.head.of(language), "align": column.align, "trace": column.trace, "width": column.width} for column in block.columns
+            {"head": column.head.of(language), "align": column.align, "trace": column.trace, "width": column.width}
+            for column in block.columns
         ],
         "rows": [[_breakable(cell.text.of(language)) for cell in row] for row in block.rows],
         "note": _line(block.note.of(language)) if block.note is not None else None,

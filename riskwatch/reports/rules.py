@@ -11,13 +11,35 @@ from riskwatch.assessment.rulebase import Basis, Rule, Share, Text
 __all__ = ["SECTIONS", "Outline", "PeriodRules", "ReportRules", "SmallNumbers"]
 
 SectionName = Literal[
-    "summary", "sources", "overall", "products", "industries", "regions", "systemic", "cases", "handling", "indicators", "outlook",
-    "proposals", "appendix",
-]  # fmt: skip
+    "summary",
+    "sources",
+    "overall",
+    "products",
+    "industries",
+    "regions",
+    "systemic",
+    "cases",
+    "handling",
+    "indicators",
+    "outlook",
+    "proposals",
+    "appendix",
+]
 SECTIONS: tuple[SectionName, ...] = (
-    "summary", "sources", "overall", "products", "industries", "regions", "systemic", "cases", "handling", "indicators", "outlook",
-    "proposals", "appendix",
-)  # fmt: skip
+    "summary",
+    "sources",
+    "overall",
+    "products",
+    "industries",
+    "regions",
+    "systemic",
+    "cases",
+    "handling",
+    "indicators",
+    "outlook",
+    "proposals",
+    "appendix",
+)
 
 
 class SmallNumbers(Rule):
@@ -57,7 +79,9 @@ class ReportRules(Rule):
     periods: dict[Literal["month", "quarter", "year"], PeriodRules]
     small: SmallNumbers
     interval: float = Field(0.95, gt=0, lt=1, description="coverage of the intervals that this report computes itself")
-    q_value: float = Field(0.05, gt=0, lt=1, description="changes, trends and anomalies below this false-discovery rate are named in the text")
+    q_value: float = Field(
+        0.05, gt=0, lt=1, description="changes, trends and anomalies below this false-discovery rate are named in the text"
+    )
     rows: int = Field(12, ge=3, le=100, description="rows of a table in the body; the longer tables stand in the appendix")
     cases: int = Field(4, ge=0, le=20, description="typical cases that are told")
     map_note: Text = Field(description="stands under every map: what the map may be used for")

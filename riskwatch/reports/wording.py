@@ -20,8 +20,10 @@ _WORDS = {
     "to": Text(zh="至", en="to"),
     "traces": Text(zh="数字来源清单", en="Where each number comes from"),
     "traces_note": Text(
-        zh="编号如 R4.2-07 指第 4 节第（二）部分第 7 个数字；表列编号列于表头，单元格以“编号/行键”引用。riskwatch report --explain 编号 给出完整来源。",
-        en="An id such as R4.2-07 is the seventh number of part 2 of section 4; ids of table columns stand in the heads, a cell is cited as id/row key."
+        zh="编号如 R4.2-07 指第 4 节第（二）部分第 7 个数字；表列编号列于表头，单元格以“编号/行键”引用。riskwatch report"
+        " --explain 编号 给出完整来源。",
+        en="An id such as R4.2-07 is the seventh number of part 2 of section 4; ids of table columns stand in the heads, a cell"
+        " is cited as id/row key."
         " riskwatch report --explain ID gives the whole story.",
     ),
     "id": Text(zh="编号", en="id"),
@@ -95,7 +97,9 @@ def trace_rows(traces: tuple[Trace, ...], language: str) -> list[tuple[str, str,
     """Return the list of traces: id, what, as printed, method, records and function."""
     rows = []
     for trace in traces:
-        printed = f"{word('column', language)} {trace.text}" if trace.values and trace.value is None and not _is_interval(trace) else trace.text
+        printed = (
+            f"{word('column', language)} {trace.text}" if trace.values and trace.value is None and not _is_interval(trace) else trace.text
+        )
         records = f"{trace.records:,} {trace.stream}".strip() + f"; {trace.room}"
         rows.append((trace.id, trace.what.of(language), printed, trace.method.of(language), records))
     return rows

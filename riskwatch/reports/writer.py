@@ -147,7 +147,9 @@ class Writer:
         text = interval(value, upper, kind, unit=unit) if is_interval else printed(value, kind, small=small, unit=unit)
         kept = None if is_interval or text.startswith("<") or not _finite(value) else float(value or 0.0)
         ends = {"lower": _value(value), "upper": _value(upper)} if is_interval else {}
-        identity = self._enter(what, kept, text, ends, unit_of(kind, unit), source.origin, method, records)
+        identity = self._enter(
+            what, kept, text, values=ends, unit=unit_of(kind, unit), origin=source.origin, method=method, records=records
+        )
         return Figure(text, identity, kept)
 
     def count_of(self, value: int, what: Text, source: Input) -> Figure:
@@ -159,6 +161,7 @@ class Writer:
         what: Text,
         value: float | None,
         text: str,
+        *,
         values: Mapping[str, float | None],
         unit: str,
         origin: Origin,
@@ -204,20 +207,37 @@ class Writer:
         """Return the input, or None after saying that the part is missing and why; an empty frame counts as missing."""
         if isinstance(source, Input) and len(source.frame):
             return source
-        reason = source.reason if isinstance(source, Missing) else both("本期没有符合条件的记录", "no record of this period meets the condition")
-        self.note("{what}：本期缺失。原因：{why}。", "{what}: missing in this report. Reason: {why}.", tone="missing", what=both(zh, en[:1].upper() + en[1:]), why=reason)
+        reason = (
+            source.reason if isinstance(source, Missing) else both("本期没有符合条件的记录", "no record of this period meets the condition")
+        )
+        self.note(
+            "{what}：本期缺失。原因：{why}。",
+            "{what}: missing in this report. Reason: {why}.",
+            tone="missing",
+            what=both(zh, en[:1].upper() + en[1:]),
+            why=reason,
+        )
         return None
 
     def skip(self, parts: Sequence[tuple[Input | Missing, str, str]]) -> bool:
         """Say in one note that all parts are missing, and return True; False, and nothing said, if any is there."""
         if any(isinstance(source, Input) and len(source.frame) for source, _, _ in parts):
             return False
-        reasons = [source.reason if isinstance(source, Missing) else both("本期没有符合条件的记录", "no record meets the condition") for source, _, _ in parts]
+        reasons = [
+            source.reason if isinstance(source, Missing) else both("本期没有符合条件的记录", "no record meets the condition")
+            for source, _, _ in parts
+        ]
         zh = "；".join(dict.fromkeys(reason.zh for reason in reasons))
         en = "; ".join(dict.fromkeys(reason.en for reason in reasons))
         listed = ", ".join(name for _, _, name in parts)
         names = both("、".join(name for _, name, _ in parts), listed[:1].upper() + listed[1:])
-        self.note("{what}：本期缺失。原因：{why}。", "{what}: missing in this report. Reason: {why}.", tone="missing", what=names, why=both(zh, en))
+        self.note(
+            "{what}：本期缺失。原因：{why}。",
+            "{what}: missing in this report. Reason: {why}.",
+            tone="missing",
+            what=names,
+            why=both(zh, en),
+        )
         return True
 
     def table(
@@ -234,7 +254,9 @@ class Writer:
                 continue
             units = column.units or [""] * len(column.values)
             if column.upper is not None:
-                texts = [interval(low, high, column.kind, unit=unit) for low, high, unit in zip(column.values, column.upper, units, strict=True)]
+                texts = [
+                    interval(low, high, column.kind, unit=unit) for low, high, unit in zip(column.values, column.upper, units, strict=True)
+                ]
                 values: dict[str, float | None] = {}
                 for key, low, high in zip(keys, column.values, column.upper, strict=True):
                     values[f"{key}.lower"], values[f"{key}.upper"] = _value(low), _value(high)
@@ -244,7 +266,9 @@ class Writer:
                 told = [None if text.startswith("<") else _value(value) for text, value in zip(texts, column.values, strict=True)]
                 values = dict(zip(keys, told, strict=True))
             what = both(f"{title.zh}：{column.head.zh}", f"{title.en}: {column.head.en}")
-            identity = self._enter(what, None, f"{len(texts)}", values, unit_of(column.kind), source.origin, column.method)
+            identity = self._enter(
+                what, None, f"{len(texts)}", values=values, unit=unit_of(column.kind), origin=source.origin, method=column.method
+            )
             heads.append(Column(head=column.head, align="right", unit=unit_of(column.kind), trace=identity, width=column.width))
             cells.append([Cell(text=both(text, text), value=value) for text, value in zip(texts, told, strict=True)])
         rows = tuple(zip(*cells, strict=True))

@@ -44,19 +44,29 @@ def sources(scope: Scope) -> dict[str, Input | Missing]:
         counts.update({str(name): int(number) for name, number in found["source"].astype(str).value_counts().items()})
     rows = [
         (
-            name, source.label.zh, source.label.en, source.stream, int(known["records"].get(name, 0)), counts.get(name, 0),
-            pd.to_datetime(entry.newest_event), pd.to_datetime(entry.newest_known), entry.state, entry.quarantine_open,
+            name,
+            source.label.zh,
+            source.label.en,
+            source.stream,
+            int(known["records"].get(name, 0)),
+            counts.get(name, 0),
+            pd.to_datetime(entry.newest_event),
+            pd.to_datetime(entry.newest_known),
+            entry.state,
+            entry.quarantine_open,
         )
         for name, source in ctx.definitions.sources.items()
         if (entry := health.get(name)) is not None
-    ]  # fmt: skip
+    ]
     columns = ["source", "name_zh", "name_en", "stream", "records", "in_period", "newest_event", "newest_known", "state", "quarantine"]
     if not rows:
         return {"sources": Missing(Text(zh="没有在用的数据来源", en="no source is in force"))}
     frame = pd.DataFrame(rows, columns=columns)
     origin = Origin(
         room="riskwatch.runner.report_records.sources",
-        method=Text(zh="按来源计数；状态按最新发生日与应报周期比较", en="counts by source; state by the newest event against what is expected"),
+        method=Text(
+            zh="按来源计数；状态按最新发生日与应报周期比较", en="counts by source; state by the newest event against what is expected"
+        ),
         stream="all",
         records=int(frame["in_period"].sum()),
         filters={"region": scope.region or "all"},
@@ -80,10 +90,14 @@ def spot_checks(scope: Scope) -> dict[str, Input | Missing]:
             Origin(
                 room="riskwatch.reports.counting.strata_frame",
                 method=Text(zh=f"不合格批次 ÷ 抽查批次；{level} Wilson 区间", en=f"failed over inspected samples; {level} Wilson interval"),
-                stream="spot_check", records=len(found), filters={"region": scope.region or "all"}, parameters=parameters, **_span(scope),
+                stream="spot_check",
+                records=len(found),
+                filters={"region": scope.region or "all"},
+                parameters=parameters,
+                **_span(scope),
             ),
         )
-    }  # fmt: skip
+    }
     made |= _overall(scope, found)
     made |= _cells(scope, found)
     return made
@@ -105,8 +119,10 @@ def _overall(scope: Scope, found: pd.DataFrame) -> dict[str, Input | Missing]:
     origin = Origin(
         room="riskwatch.reports.counting.overall_frame",
         method=Text(
-            zh=f"随机抽样不合格批次 ÷ 抽查批次，{level} Wilson 区间；变化为两率之差，{level} Newcombe 区间；对照期按同样的滞后取数；未计入同一企业多批次的相关",
-            en=f"failed over inspected random samples, {level} Wilson interval; changes are differences of two rates, {level} Newcombe interval;"
+            zh=f"随机抽样不合格批次 ÷ 抽查批次，{level} Wilson 区间；变化为两率之差，{level} Newcombe 区间；"
+            "对照期按同样的滞后取数；未计入同一企业多批次的相关",
+            en=f"failed over inspected random samples, {level} Wilson interval; changes are differences of two rates, {level}"
+            " Newcombe interval;"
             " past periods as known when as old; samples of one producer are taken as independent",
         ),
         stream="spot_check",
@@ -121,14 +137,20 @@ def _overall(scope: Scope, found: pd.DataFrame) -> dict[str, Input | Missing]:
 def _cells(scope: Scope, found: pd.DataFrame) -> dict[str, Input | Missing]:
     products = scope.rolled_up("product", found["product"])
     regions = scope.rolled_up("region", found["region"], below=scope.region)
-    frame = pd.DataFrame({"product": products.to_numpy(), "region": regions.to_numpy(), "samples": found["inspected"].to_numpy(dtype="float64")})
+    frame = pd.DataFrame(
+        {"product": products.to_numpy(), "region": regions.to_numpy(), "samples": found["inspected"].to_numpy(dtype="float64")}
+    )
     frame = frame[(frame["product"] != "") & (frame["region"] != "")]
     cells = frame.groupby(["product", "region"], sort=True, as_index=False)["samples"].sum()
     if cells.empty:
-        return {"coverage_cells": Missing(Text(zh="抽查记录没有可用的产品或地区代码", en="the records have no usable product or region codes"))}
+        return {
+            "coverage_cells": Missing(Text(zh="抽查记录没有可用的产品或地区代码", en="the records have no usable product or region codes"))
+        }
     origin = Origin(
         room="riskwatch.runner.report_records.spot_checks",
-        method=Text(zh="按产品大类与地区合计抽查批次（各种抽样方式）", en="samples summed by product category and region, whatever the selection"),
+        method=Text(
+            zh="按产品大类与地区合计抽查批次（各种抽样方式）", en="samples summed by product category and region, whatever the selection"
+        ),
         stream="spot_check",
         records=len(found),
         filters={"region": scope.region or "all"},
@@ -153,14 +175,17 @@ def injuries(scope: Scope) -> dict[str, Input | Missing]:
     frame = injury_frame(
         everything.loc["now"] if "now" in everything.index else everything.iloc[:0],
         everything.loc["past"] if "past" in everything.index else everything.iloc[:0],
-        level=scope.rules.interval, min_cases=small.estimate_min_cases, max_cv=small.max_cv,
-    )  # fmt: skip
+        level=scope.rules.interval,
+        min_cases=small.estimate_min_cases,
+        max_cv=small.max_cv,
+    )
     level = _level(scope)
     origin = Origin(
         room="riskwatch.reports.counting.injury_frame",
         method=Text(
             zh=f"按涉及产品1的大类合计人数；与上年同期之比，{level} 精确区间（两个泊松计数）；上年同期按同样的滞后取数；未校正监测医院数",
-            en=f"persons by category of the first product; ratio to last year's with {level} exact interval of two Poisson counts; the number of"
+            en=f"persons by category of the first product; ratio to last year's with {level} exact interval of two Poisson"
+            " counts; the number of"
             " hospitals is not allowed for; last year as known when as old",
         ),
         stream="injury",

@@ -85,7 +85,7 @@ class Scope:
             return text
         for level in _levels_below(tree, below):
             up = pd.Series(tree.ancestor_at(text.to_numpy(dtype=object), level), index=codes.index)
-            if up[up != ""].nunique() > 1:
+            if len(set(up) - {""}) > 1:
                 return up
         return text
 

@@ -42,7 +42,8 @@ def warnings(scope: Scope) -> dict[str, Input | Missing]:
     ids = {warning.warning_id for warning in here}
     events = [event.payload for event in store.read_events(since=scope.period.first, until=day) if event.warning_id in ids]
     changes = pd.DataFrame(
-        [(one["warning_id"], one["as_of"], one["kind"], one["grade_before"], one["grade_after"]) for one in events], columns=list(COLUMNS["events"])
+        [(one["warning_id"], one["as_of"], one["kind"], one["grade_before"], one["grade_after"]) for one in events],
+        columns=list(COLUMNS["events"]),
     )
     measures = pd.DataFrame(
         [_measure(warning_id, action) for warning_id, actions in sorted(_actions(scope, live).items()) for action in actions],
@@ -51,25 +52,61 @@ def warnings(scope: Scope) -> dict[str, Input | Missing]:
     measures["due_on"] = pd.to_datetime(measures["due_on"])
     filters = {"region": scope.region or "all", "state": "not recovered", "day": day.isoformat()}
     methods = {
-        "warnings": ("riskwatch.lifecycle", "期末在控预警（级别为建议）", "warnings open at the end of the period (levels are proposals)", frame),
+        "warnings": (
+            "riskwatch.lifecycle",
+            "期末在控预警（级别为建议）",
+            "warnings open at the end of the period (levels are proposals)",
+            frame,
+        ),
         "events": ("riskwatch.lifecycle", "本期内预警变动", "changes of warnings within the period", changes),
-        "actions": ("riskwatch.assessment.actions", "按处置规则对在控预警提出的措施", "measures proposed for open warnings by the rules of handling", measures),
-    }  # fmt: skip
+        "actions": (
+            "riskwatch.assessment.actions",
+            "按处置规则对在控预警提出的措施",
+            "measures proposed for open warnings by the rules of handling",
+            measures,
+        ),
+    }
     return {
-        name: Input(content, Origin(room=room, method=Text(zh=zh, en=en), stream="warnings", records=len(content), filters=filters, first=scope.period.first, last=day))
+        name: Input(
+            content,
+            Origin(
+                room=room,
+                method=Text(zh=zh, en=en),
+                stream="warnings",
+                records=len(content),
+                filters=filters,
+                first=scope.period.first,
+                last=day,
+            ),
+        )
         for name, (room, zh, en, content) in methods.items()
-    }  # fmt: skip
+    }
 
 
 def _row(warning: EarlyWarning) -> tuple[Any, ...]:
     lead = warning.summary.get("lead") or {}
     exposure = lead.get("exposure")
     return (
-        warning.warning_id, warning.grade.name, warning.state, warning.scope.value, warning.subject.kind, warning.subject.code,
-        warning.subject.region, warning.hazard, warning.first_seen, warning.last_changed, lead.get("observed"), exposure, lead.get("expected"),
-        lead.get("lower"), lead.get("upper"), lead.get("model", ""), lead.get("period_start"), lead.get("period_end"),
+        warning.warning_id,
+        warning.grade.name,
+        warning.state,
+        warning.scope.value,
+        warning.subject.kind,
+        warning.subject.code,
+        warning.subject.region,
+        warning.hazard,
+        warning.first_seen,
+        warning.last_changed,
+        lead.get("observed"),
+        exposure,
+        lead.get("expected"),
+        lead.get("lower"),
+        lead.get("upper"),
+        lead.get("model", ""),
+        lead.get("period_start"),
+        lead.get("period_end"),
         lead.get("observed") if lead and exposure is None else None,
-    )  # fmt: skip
+    )
 
 
 def _actions(scope: Scope, live: Sequence[EarlyWarning]) -> dict[str, Sequence[Action]]:
@@ -98,9 +135,18 @@ def _measure(warning_id: str, action: Action) -> tuple[Any, ...]:
     zh, en = (f"{law[0]} 第{article}条", f"{law[1]} {article}") if article else law
     verified = all(bool(one.get("verified")) for one in action.legal_basis)
     return (
-        warning_id, action.object, action.stage, action.measure["zh"], action.measure["en"], action.owner["zh"], action.owner["en"],
-        action.due_on, zh, en, verified,
-    )  # fmt: skip
+        warning_id,
+        action.object,
+        action.stage,
+        action.measure["zh"],
+        action.measure["en"],
+        action.owner["zh"],
+        action.owner["en"],
+        action.due_on,
+        zh,
+        en,
+        verified,
+    )
 
 
 def _words(value: object) -> tuple[str, str]:
@@ -123,7 +169,14 @@ def calendar(scope: Scope) -> dict[str, Input | Missing]:
     for year, start in sorted((content.get("spring_festival") or {}).items()):
         day = start if isinstance(start, dt.date) else dt.date.fromisoformat(str(start))
         if after.first <= day <= after.last and int(year) == day.year:
-            rows.append((day, "season", "春节（农历正月初一）前后抽样与就诊减少，数字须对照农历同期", "Spring Festival: less sampling and fewer visits; compare with the same lunar weeks"))
+            rows.append(
+                (
+                    day,
+                    "season",
+                    "春节（农历正月初一）前后抽样与就诊减少，数字须对照农历同期",
+                    "Spring Festival: less sampling and fewer visits; compare with the same lunar weeks",
+                )
+            )
     if not rows:
         return {"outlook": Missing(Text(zh="节假日表中没有下期的日期", en="the calendar of holidays has no date in the next period"))}
     frame = pd.DataFrame(sorted(rows), columns=["date", "kind", "name_zh", "name_en"])

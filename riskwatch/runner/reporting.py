@@ -96,7 +96,9 @@ def build_inputs(ctx: RunContext, period: ReportPeriod, region: str = "") -> Rep
         rules=rules,
         project=Text(zh=settings.name.zh, en=settings.name.en),
         version=__version__,
-        definitions=hashlib.sha256("\n".join(f"{key} {value}" for key, value in sorted(ctx.definitions.hashes.items())).encode()).hexdigest()[:16],
+        definitions=hashlib.sha256(
+            "\n".join(f"{key} {value}" for key, value in sorted(ctx.definitions.hashes.items())).encode()
+        ).hexdigest()[:16],
         simulated=settings.simulated,
         grades=levels,
         hazards={name: Text(zh=hazard.label.zh, en=hazard.label.en) for name, hazard in ctx.hazards.classes.items()},

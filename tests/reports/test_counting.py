@@ -15,7 +15,12 @@ from riskwatch.reports.counting import count_ratio, difference, injury_frame, no
 # R 4.x: stats::prop.test(x, n, correct = FALSE)$conf.int, which is Wilson's score interval.
 @pytest.mark.parametrize(
     ("x", "n", "low", "high"),
-    [(0, 10, 0.0, 0.27753280), (5, 50, 0.0434757649, 0.2136023144), (81, 263, 0.255288520, 0.366209577), (15, 148, 0.0623863995, 0.1604872417)],
+    [
+        (0, 10, 0.0, 0.27753280),
+        (5, 50, 0.0434757649, 0.2136023144),
+        (81, 263, 0.255288520, 0.366209577),
+        (15, 148, 0.0623863995, 0.1604872417),
+    ],
 )
 def test_wilson_is_that_of_prop_test(x, n, low, high):
     lower, upper = wilson(np.array([float(x)]), np.array([float(n)]))

@@ -129,15 +129,22 @@ def renamed(name):
 
 
 def hostile(name):
-    made = make_inputs(only=("items", "anomalies", "notices", "warnings", "actions", "injuries", "gaps", "coverage_cells", "rates_region", "closure"))
+    made = make_inputs(
+        only=("items", "anomalies", "notices", "warnings", "actions", "injuries", "gaps", "coverage_cells", "rates_region", "closure")
+    )
     items = made.items.frame.assign(item=[name, name + "2", name + "3"])
     anomalies = made.anomalies.frame.assign(drivers_zh=name, drivers_en=name)
     notices = made.notices.frame.assign(system=[name, name + "x"])
     bad = renamed(name)
     return dataclasses.replace(
-        made, trees=Trees(product=bad, industry=bad, region=bad), geometries=(), rules=rules(rows=3), items=Input(items, origin()), anomalies=Input(anomalies, origin()),
+        made,
+        trees=Trees(product=bad, industry=bad, region=bad),
+        geometries=(),
+        rules=rules(rows=3),
+        items=Input(items, origin()),
+        anomalies=Input(anomalies, origin()),
         notices=Input(notices, origin()),
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(scope="module")
@@ -187,7 +194,11 @@ def test_docx_is_made_for_readers(report):
     assert len(described) == xml.count("<wp:inline")
     styles = zipfile.ZipFile(io.BytesIO(content)).read("word/styles.xml").decode()
     assert 'w:eastAsia="SimSun"' in styles
-    footer = "".join(zipfile.ZipFile(io.BytesIO(content)).read(name).decode() for name in zipfile.ZipFile(io.BytesIO(content)).namelist() if "footer" in name)
+    footer = "".join(
+        zipfile.ZipFile(io.BytesIO(content)).read(name).decode()
+        for name in zipfile.ZipFile(io.BytesIO(content)).namelist()
+        if "footer" in name
+    )
     assert "PAGE" in footer
     assert "NUMPAGES" in footer
 
@@ -227,12 +238,26 @@ def test_a_language_that_was_not_drawn_is_named():
 @pytest.mark.parametrize(
     ("value", "kind", "text"),
     [
-        (0.0712, "share", "7.1%"), (0.00042, "share", "0.042%"), (0.0, "share", "0.0%"), (0.0127, "points", "+1.3"), (-0.0127, "points", "−1.3"),
-        (0.0, "points", "0.00"), (3, "persons", "<5"), (0, "persons", "0"), (5, "persons", "5"), (1234, "count", "1,234"), (None, "count", "–"),
-        (float("nan"), "ratio", "–"), (1.234, "ratio", "1.23"), (0.999, "probability", ">99%"), (0.5, "probability", "50%"), (0.0003, "q", "<0.001"),
-        (94.85, "plain", "94.85"), (float("inf"), "ratio", "–"),
+        (0.0712, "share", "7.1%"),
+        (0.00042, "share", "0.042%"),
+        (0.0, "share", "0.0%"),
+        (0.0127, "points", "+1.3"),
+        (-0.0127, "points", "−1.3"),
+        (0.0, "points", "0.00"),
+        (3, "persons", "<5"),
+        (0, "persons", "0"),
+        (5, "persons", "5"),
+        (1234, "count", "1,234"),
+        (None, "count", "–"),
+        (float("nan"), "ratio", "–"),
+        (1.234, "ratio", "1.23"),
+        (0.999, "probability", ">99%"),
+        (0.5, "probability", "50%"),
+        (0.0003, "q", "<0.001"),
+        (94.85, "plain", "94.85"),
+        (float("inf"), "ratio", "–"),
     ],
-)  # fmt: skip
+)
 def test_numbers_are_printed_one_way(value, kind, text):
     assert printed(value, kind) == text
 

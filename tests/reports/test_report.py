@@ -101,7 +101,7 @@ def test_a_cell_can_be_followed_too(report):
 
 
 def test_an_unknown_number_names_the_nearest(report):
-    with pytest.raises(ProjectError, match="no number 'R3.1-99'") as caught:
+    with pytest.raises(ProjectError, match=r"no number 'R3\.1-99'") as caught:
         find_trace(report, "R3.1-99")
     assert "did you mean R3.1-" in caught.value.hint
 
@@ -160,7 +160,9 @@ def test_row_order_of_the_frames_changes_nothing(report):
     # Order says something in these: the first row is the present period, and categories of warnings are listed as given.
     kept = {"overall", "sources", "enterprises", "standard_effect", "warnings", "actions", "indicators", "injuries"}
     shuffled = {
-        name: Input(getattr(made, name).frame.sample(frac=1, random_state=4), getattr(made, name).origin) for name in INPUTS if name not in kept
+        name: Input(getattr(made, name).frame.sample(frac=1, random_state=4), getattr(made, name).origin)
+        for name in INPUTS
+        if name not in kept
     }
     again = build_report(dataclasses.replace(made, **shuffled), languages=())
     assert len(again.traces) == len(report.traces)

@@ -73,6 +73,8 @@ def report(
         made = make_report(ctx, wanted, region, languages=languages)
         paths = write_report(ctx, made, languages=languages, formats=formats, folder=out)
     if as_json:
-        print_json({"period": made.header.period, "region": region, "as_of": made.header.as_of, "numbers": len(made.traces), "files": paths})
+        print_json(
+            {"period": made.header.period, "region": region, "as_of": made.header.as_of, "numbers": len(made.traces), "files": paths}
+        )
     else:
         sys.stdout.write("".join(f"{path}\n" for path in paths))

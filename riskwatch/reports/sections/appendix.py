@@ -16,23 +16,44 @@ __all__ = ["write"]
 # The table of parameters has no numbers to trace; a report without a single input still states its own rules.
 _RULES = Input(pd.DataFrame(), Origin(room="riskwatch.reports.rules", method=both("配置", "configuration")))
 NAMES = {
-    "sources": ("数据来源", "sources"), "strata": ("分层不合格率", "strata"), "overall": ("总体", "overall"),
-    "rates_region": ("地区不合格率", "rates by region"), "rates_product": ("产品不合格率", "rates by product"),
-    "rates_industry": ("行业不合格率", "rates by industry"), "change_region": ("地区变化", "changes by region"),
-    "change_product": ("产品变化", "changes by product"), "change_industry": ("行业变化", "changes by industry"), "funnel": ("漏斗图", "funnel"),
-    "items": ("不合格项目", "items"), "standard_effect": ("标准变化", "standards"), "enterprises": ("企业", "enterprises"),
-    "closure": ("闭环", "closure"), "coverage_region": ("地区覆盖", "coverage by region"), "coverage_product": ("产品覆盖", "coverage by product"),
-    "coverage_cells": ("覆盖格", "coverage cells"), "gaps": ("空白", "gaps"), "trends": ("趋势", "trends"), "trend_series": ("走势", "series"),
-    "anomalies": ("异常", "anomalies"), "indicators": ("宏观指标", "indicators"), "laboratories": ("检验机构", "laboratories"),
-    "injuries": ("伤害", "injuries"), "notices": ("通报", "notices"), "warnings": ("预警", "warnings"), "events": ("预警变动", "changes of warnings"),
-    "actions": ("措施", "measures"), "outlook": ("下期节点", "dates ahead"),
-}  # fmt: skip
+    "sources": ("数据来源", "sources"),
+    "strata": ("分层不合格率", "strata"),
+    "overall": ("总体", "overall"),
+    "rates_region": ("地区不合格率", "rates by region"),
+    "rates_product": ("产品不合格率", "rates by product"),
+    "rates_industry": ("行业不合格率", "rates by industry"),
+    "change_region": ("地区变化", "changes by region"),
+    "change_product": ("产品变化", "changes by product"),
+    "change_industry": ("行业变化", "changes by industry"),
+    "funnel": ("漏斗图", "funnel"),
+    "items": ("不合格项目", "items"),
+    "standard_effect": ("标准变化", "standards"),
+    "enterprises": ("企业", "enterprises"),
+    "closure": ("闭环", "closure"),
+    "coverage_region": ("地区覆盖", "coverage by region"),
+    "coverage_product": ("产品覆盖", "coverage by product"),
+    "coverage_cells": ("覆盖格", "coverage cells"),
+    "gaps": ("空白", "gaps"),
+    "trends": ("趋势", "trends"),
+    "trend_series": ("走势", "series"),
+    "anomalies": ("异常", "anomalies"),
+    "indicators": ("宏观指标", "indicators"),
+    "laboratories": ("检验机构", "laboratories"),
+    "injuries": ("伤害", "injuries"),
+    "notices": ("通报", "notices"),
+    "warnings": ("预警", "warnings"),
+    "events": ("预警变动", "changes of warnings"),
+    "actions": ("措施", "measures"),
+    "outlook": ("下期节点", "dates ahead"),
+}
 
 
 def write(writer: Writer) -> None:
     """Write methods, parameters and versions."""
     inputs = writer.inputs
-    present = [(entry.name, getattr(inputs, entry.name)) for entry in dataclasses.fields(inputs) if isinstance(getattr(inputs, entry.name), Input)]
+    present = [
+        (entry.name, getattr(inputs, entry.name)) for entry in dataclasses.fields(inputs) if isinstance(getattr(inputs, entry.name), Input)
+    ]
     writer.part("（一）方法", "Methods")
     if present:
         origins = [source.origin for _, source in present]
@@ -41,12 +62,19 @@ def write(writer: Writer) -> None:
             [
                 Words(both("部分", "part"), [both(*NAMES[name]) for name, _ in present], 1.3),
                 Words(both("方法", "method"), [origin.method for origin in origins], 4.4),
-                Words(both("记录", "records"), [both(f"{origin.records:,} {origin.stream}".strip(), f"{origin.records:,} {origin.stream}".strip()) for origin in origins], 1.5),
+                Words(
+                    both("记录", "records"),
+                    [
+                        both(f"{origin.records:,} {origin.stream}".strip(), f"{origin.records:,} {origin.stream}".strip())
+                        for origin in origins
+                    ],
+                    1.5,
+                ),
                 Words(both("计算者", "computed by"), [both(origin.room, origin.room) for origin in origins], 2.6),
             ],
             [name for name, _ in present],
             present[0][1],
-        )  # fmt: skip
+        )
     parameters = sorted({(path, value) for _, source in present for path, value in source.origin.parameters.items()})
     rules = inputs.rules
     parameters += [
@@ -71,16 +99,23 @@ def write(writer: Writer) -> None:
     if isinstance(inputs.strata, Input) and len(inputs.strata.frame):
         writer.part("（三）附表", "Longer tables")
         strata_table(writer, inputs.strata, inputs.strata.frame, both("分层不合格率（含领域）", "Failure rates by stratum and channel"))
-    writer.part("（四）版本与口径" if isinstance(inputs.strata, Input) and len(inputs.strata.frame) else "（三）版本与口径", "Versions and conventions")
+    writer.part(
+        "（四）版本与口径" if isinstance(inputs.strata, Input) and len(inputs.strata.frame) else "（三）版本与口径",
+        "Versions and conventions",
+    )
     writer.say(
         "程序版本 {version}；定义与代码表指纹 {definitions}；报告规则 {rules}；数据截至 {as_of}。",
         "Program {version}; fingerprint of definitions and code lists {definitions}; report rules {rules}; data as of {as_of}.",
-        version=inputs.version or "–", definitions=inputs.definitions or "–", rules=rules.version, as_of=inputs.as_of.isoformat(),
+        version=inputs.version or "–",
+        definitions=inputs.definitions or "–",
+        rules=rules.version,
+        as_of=inputs.as_of.isoformat(),
     )
     writer.say(
         "率的区间置信水平见各方法；区间整体高于（或低于）参照才称为“明显”。每个数字旁的编号可用 riskwatch report --explain 编号 查到来源；"
         "表中数字以“列编号/行键”引用。图中区间图至多列 {rows} 行。",
-        "The coverage of intervals is stated with each method; “clear” means that the whole interval lies on one side. The id beside a number is looked up with"
+        "The coverage of intervals is stated with each method; “clear” means that the whole interval lies on one side. The id"
+        " beside a number is looked up with"
         " riskwatch report --explain ID; a number in a table is cited as column id/row key. Interval plots show at most {rows} rows.",
         rows=str(CHART_ROWS),
     )

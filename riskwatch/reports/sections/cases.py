@@ -24,7 +24,9 @@ def write(writer: Writer) -> None:
     chosen = ranked[~ranked["bare"]].drop_duplicates(["kind", "code"]).head(writer.inputs.rules.cases)
     if chosen.empty:
         writer.note(
-            "在控预警均由单起事件触发，没有可讲述的统计案例。", "All open warnings rest on single events: there is no statistical case to tell.", tone="info"
+            "在控预警均由单起事件触发，没有可讲述的统计案例。",
+            "All open warnings rest on single events: there is no statistical case to tell.",
+            tone="info",
         )
         return
     writer.note(
@@ -49,22 +51,32 @@ def _case(writer: Writer, source: Input, number: int, row: dict[str, object]) ->
         "end": str(row["period_end"])[:10],
     }
     observed_f = writer.figure(observed, "persons" if kind == "persons" else "count", both("观测数", "observed"), source)
-    expected_f = writer.figure(expected, "count", both("预期数", "expected"), source, method=both("模型给出的预期", "expected by the model"))
+    expected_f = writer.figure(
+        expected, "count", both("预期数", "expected"), source, method=both("模型给出的预期", "expected by the model")
+    )
     if rate:
         exposure = _number(row["exposure"])
         writer.say(
-            "{start} 至 {end}，抽查 {n} 批次，不合格 {observed} 批次，按以往水平预期 {expected} 批次；建议级别 {grade}，范围 {scope}，首次发现于 {first}。",
-            "From {start} to {end} {observed} of {n} samples failed where {expected} were expected from the past; proposed level {grade}, scope {scope},"
+            "{start} 至 {end}，抽查 {n} 批次，不合格 {observed} 批次，按以往水平预期 {expected} 批次；建议级别 {grade}，范围"
+            " {scope}，首次发现于 {first}。",
+            "From {start} to {end} {observed} of {n} samples failed where {expected} were expected from the past; proposed level"
+            " {grade}, scope {scope},"
             " first seen on {first}.",
-            n=writer.figure(exposure, "count", both("抽查批次", "samples"), source), observed=observed_f, expected=expected_f, **fields,
-        )  # fmt: skip
+            n=writer.figure(exposure, "count", both("抽查批次", "samples"), source),
+            observed=observed_f,
+            expected=expected_f,
+            **fields,
+        )
     else:
         writer.say(
             "{start} 至 {end}，监测到 {observed} 例，按以往水平预期 {expected} 例；建议级别 {grade}，范围 {scope}，首次发现于 {first}。",
-            "From {start} to {end} {observed} cases were seen where {expected} were expected from the past; proposed level {grade}, scope {scope}, first seen"
+            "From {start} to {end} {observed} cases were seen where {expected} were expected from the past; proposed level"
+            " {grade}, scope {scope}, first seen"
             " on {first}.",
-            observed=observed_f, expected=expected_f, **fields,
-        )  # fmt: skip
+            observed=observed_f,
+            expected=expected_f,
+            **fields,
+        )
     actions = writer.inputs.actions
     if isinstance(actions, Input) and len(actions.frame):
         own = actions.frame[actions.frame["warning_id"] == row["warning_id"]].drop_duplicates("measure_zh").head(3)

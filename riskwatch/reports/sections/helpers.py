@@ -47,11 +47,21 @@ def enumerate_names(texts: Sequence[Text], most: int = 6) -> Text:
     return both(zh, en)
 
 
-def say_list(writer: Writer, zh: str, en: str, entries: Sequence[Listed], pattern_zh: str, pattern_en: str, **fields: Figure | Text | str) -> None:
-    """Add one sentence that lists names with their figures: ``{list}`` in the frame, ``{0}``, ``{1}`` … in the pattern of one entry.
+def say_list(writer: Writer, zh: str, en: str, entries: Sequence[Listed], *pattern: str, **fields: Figure | Text | str) -> None:
+    """Add one sentence that lists names with their figures.
 
-    The name is ``{name}`` in the pattern.
+    Parameters
+    ----------
+    writer : Writer
+    zh, en : str
+        The sentence, with ``{list}`` where the entries stand.
+    entries : sequence of (Text, sequence of Figure)
+    *pattern : str
+        One entry in Chinese and in English: ``{name}``, and ``{0}``, ``{1}`` … for its figures.
+    **fields
+        Other fields of the sentence.
     """
+    pattern_zh, pattern_en = pattern
     parts_zh, parts_en = [], []
     given: dict[str, Figure | Text | str] = dict(fields)
     for place, (name, figures) in enumerate(entries):

@@ -11,11 +11,16 @@ from riskwatch.reports.writer import Numbers, Words, Writer, both
 __all__ = ["write"]
 
 KINDS = {
-    "product": ("产品", "product"), "industry": ("行业", "industry"), "region": ("地区", "region"),
-}  # fmt: skip
+    "product": ("产品", "product"),
+    "industry": ("行业", "industry"),
+    "region": ("地区", "region"),
+}
 EVENTS = {
-    "holiday": ("节假日", "holiday"), "campaign": ("专项活动", "campaign"), "season": ("季节", "season"), "standard": ("标准实施", "standard in force"),
-}  # fmt: skip
+    "holiday": ("节假日", "holiday"),
+    "campaign": ("专项活动", "campaign"),
+    "season": ("季节", "season"),
+    "standard": ("标准实施", "standard in force"),
+}
 
 
 def write(writer: Writer) -> None:
@@ -36,9 +41,10 @@ def _forecasts(writer: Writer) -> None:
     likely = frame[floats(frame, "probability") >= 0.8].sort_values(["probability", "code"], ascending=[False, True])
     writer.say(
         "按现有趋势，下期不合格率很可能（概率不低于 80%）高于现水平的有 {n} 项。预测只延伸过去，不计入未知的变化。",
-        "By the present trends {n} are likely (a probability of 80% or more) to be worse in the next period than now. A forecast only extends the past.",
+        "By the present trends {n} are likely (a probability of 80% or more) to be worse in the next period than now. A forecast"
+        " only extends the past.",
         n=writer.count_of(len(likely), both("很可能变差的项数", "series likely to be worse"), source),
-    )  # fmt: skip
+    )
     shown = (likely if len(likely) else frame.sort_values(["probability", "code"], ascending=[False, True])).head(writer.inputs.rules.rows)
     writer.table(
         both("下期预测", "Forecasts of the next period"),
@@ -62,9 +68,13 @@ def _calendar(writer: Writer) -> None:
     frame = source.frame.sort_values(["date", "name_en"], ignore_index=True)
     for row in frame.itertuples():
         writer.say(
-            "{date}　{kind}：{name}", "{date}  {kind}: {name}", style="bullet", date=str(pd.Timestamp(row.date).date()),
-            kind=both(*EVENTS.get(str(row.kind), (str(row.kind),) * 2)), name=both(str(row.name_zh), str(row.name_en)),
-        )  # fmt: skip
+            "{date}　{kind}：{name}",
+            "{date}  {kind}: {name}",
+            style="bullet",
+            date=str(pd.Timestamp(row.date).date()),
+            kind=both(*EVENTS.get(str(row.kind), (str(row.kind),) * 2)),
+            name=both(str(row.name_zh), str(row.name_en)),
+        )
 
 
 def _watch(writer: Writer) -> None:
@@ -90,6 +100,9 @@ def _watch(writer: Writer) -> None:
     for (kind, code), why in ordered:
         unique = list(dict.fromkeys(why))
         writer.say(
-            "{name}（{why}）", "{name} ({why})", style="bullet", name=writer.name(kind, code),
+            "{name}（{why}）",
+            "{name} ({why})",
+            style="bullet",
+            name=writer.name(kind, code),
             why=enumerate_names([both(*one) for one in unique]),
-        )  # fmt: skip
+        )

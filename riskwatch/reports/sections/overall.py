@@ -14,15 +14,29 @@ from riskwatch.reports.writer import Numbers, Words, Writer, both
 __all__ = ["strata_table", "write"]
 
 CHECKS = {
-    "national": ("国抽", "national"), "provincial": ("省抽", "provincial"), "prefecture": ("市抽", "prefecture"), "county": ("县抽", "county"),
-    "special": ("专项", "special"), "follow-up": ("跟踪抽查", "follow-up"), "risk-monitoring": ("风险监测", "risk monitoring"),
-    "recheck": ("复查", "recheck"), "enforcement": ("执法", "enforcement"),
-}  # fmt: skip
-SELECTIONS = {"random": ("随机", "random"), "targeted": ("定向", "targeted"), "follow-up": ("跟踪", "follow-up"), "complaint-led": ("投诉举报", "complaint-led")}
+    "national": ("国抽", "national"),
+    "provincial": ("省抽", "provincial"),
+    "prefecture": ("市抽", "prefecture"),
+    "county": ("县抽", "county"),
+    "special": ("专项", "special"),
+    "follow-up": ("跟踪抽查", "follow-up"),
+    "risk-monitoring": ("风险监测", "risk monitoring"),
+    "recheck": ("复查", "recheck"),
+    "enforcement": ("执法", "enforcement"),
+}
+SELECTIONS = {
+    "random": ("随机", "random"),
+    "targeted": ("定向", "targeted"),
+    "follow-up": ("跟踪", "follow-up"),
+    "complaint-led": ("投诉举报", "complaint-led"),
+}
 CHANNELS = {
-    "production": ("生产", "production"), "distribution": ("流通", "distribution"), "online": ("网络", "online"), "catering": ("餐饮", "catering"),
+    "production": ("生产", "production"),
+    "distribution": ("流通", "distribution"),
+    "online": ("网络", "online"),
+    "catering": ("餐饮", "catering"),
     "import-export": ("进出口", "import-export"),
-}  # fmt: skip
+}
 PERIODS = {"now": ("本期", "this period"), "before": ("上期", "last period"), "last-year": ("上年同期", "same period last year")}
 
 
@@ -52,20 +66,21 @@ def _overall(writer: Writer) -> None:
     now = frame.iloc[0]
     writer.say(
         "只有随机抽样的结果可用于比较水平。{period}随机抽查 {n} 批次，涉及生产企业 {firms} 家，不合格率 {rate}（区间 {span}）。",
-        "Only random samples say something about the level. In {period} {n} random samples from {firms} producers gave a failure rate of {rate}"
+        "Only random samples say something about the level. In {period} {n} random samples from {firms} producers gave a failure"
+        " rate of {rate}"
         " (interval {span}).",
         period=writer.inputs.period.name,
         n=writer.figure(now["inspected"], "count", both("本期随机抽查批次", "random samples of the period"), source),
         firms=writer.figure(now["producers"], "count", both("涉及生产企业数", "producers concerned"), source),
         rate=writer.figure(now["rate"], "share", both("不合格率", "failure rate"), source),
-        span=writer.figure(now["lower"], "share", both("不合格率区间", "interval of the failure rate"), source, upper=now["upper"], is_interval=True),
-    )  # fmt: skip
+        span=writer.figure(
+            now["lower"], "share", both("不合格率区间", "interval of the failure rate"), source, upper=now["upper"], is_interval=True
+        ),
+    )
     for key, zh, en in (("last-year", "同比", "Year on year"), ("before", "环比", "Against the period before")):
         rows = frame[frame["period"].astype(str) == key]
         if rows.empty or pd.isna(rows["change"].iloc[0]):
-            writer.note(
-                f"{zh}：没有可比时期的记录。", f"{en}: no records of the period to compare with.", tone="missing"
-            )
+            writer.note(f"{zh}：没有可比时期的记录。", f"{en}: no records of the period to compare with.", tone="missing")
             continue
         _change(writer, source, rows.iloc[0], zh, en)
     shown = frame.assign(period=frame["period"].astype(str))
@@ -78,7 +93,13 @@ def _overall(writer: Writer) -> None:
         Numbers(both("区间", "interval"), floats(shown, "lower").tolist(), "share", upper=floats(shown, "upper").tolist(), width=1.4),
         Numbers(both("标准化率", "standardised"), floats(shown, "standardised").tolist(), "share"),
         Numbers(both("本期与之相比（百分点）", "this period against it (points)"), floats(shown, "change").tolist(), "points", width=1.6),
-        Numbers(both("变化区间", "interval"), floats(shown, "change_lower").tolist(), "points", upper=floats(shown, "change_upper").tolist(), width=1.6),
+        Numbers(
+            both("变化区间", "interval"),
+            floats(shown, "change_lower").tolist(),
+            "points",
+            upper=floats(shown, "change_upper").tolist(),
+            width=1.6,
+        ),
         Numbers(both("其中抽样结构", "of it mix"), floats(shown, "mix").tolist(), "points"),
     ]
     kept = [column for column in columns if isinstance(column, Words) or pd.Series(column.values, dtype="float64").notna().any()]
@@ -87,7 +108,11 @@ def _overall(writer: Writer) -> None:
 
 def _change(writer: Writer, source: Input, row: pd.Series, zh: str, en: str) -> None:  # type: ignore[type-arg] # a row of mixed types
     clear = row["change_lower"] > 0 or row["change_upper"] < 0
-    verdict = both("变化明显，不是抽样波动所能解释", "more than chance") if clear else both("区间含零，不能判断为升或降", "the interval contains zero: neither a rise nor a fall is shown")
+    verdict = (
+        both("变化明显，不是抽样波动所能解释", "more than chance")
+        if clear
+        else both("区间含零，不能判断为升或降", "the interval contains zero: neither a rise nor a fall is shown")
+    )
     mixed = pd.notna(row["mix"])
     writer.say(
         f"{zh}变化 {{change}} 个百分点（区间 {{span}}；对照期 {{rate}}，n={{n}}）：{{verdict}}。"
@@ -99,12 +124,21 @@ def _change(writer: Writer, source: Input, row: pd.Series, zh: str, en: str) -> 
             else " The part of the mix has not been separated: some of the change may come from what was sampled."
         ),
         change=writer.figure(row["change"], "points", both(f"不合格率{zh}变化", f"change of the failure rate, {en.lower()}"), source),
-        span=writer.figure(row["change_lower"], "points", both(f"{zh}变化区间", f"interval of the change, {en.lower()}"), source, upper=row["change_upper"], is_interval=True),
+        span=writer.figure(
+            row["change_lower"],
+            "points",
+            both(f"{zh}变化区间", f"interval of the change, {en.lower()}"),
+            source,
+            upper=row["change_upper"],
+            is_interval=True,
+        ),
         rate=writer.figure(row["rate"], "share", both(f"{zh}对照期不合格率", f"failure rate then, {en.lower()}"), source),
         n=writer.figure(row["inspected"], "count", both(f"{zh}对照期批次", f"samples then, {en.lower()}"), source),
-        mix=writer.figure(row["mix"], "points", both(f"{zh}变化中抽样结构部分", f"part of the change from the mix, {en.lower()}"), source) if mixed else "",
+        mix=writer.figure(row["mix"], "points", both(f"{zh}变化中抽样结构部分", f"part of the change from the mix, {en.lower()}"), source)
+        if mixed
+        else "",
         verdict=verdict,
-    )  # fmt: skip
+    )
 
 
 def _strata(writer: Writer) -> None:
@@ -121,19 +155,27 @@ def _strata(writer: Writer) -> None:
                 (
                     name,
                     (
-                        writer.figure(row["failed"] / row["inspected"], "share", both(f"{name.zh}抽样不合格率", f"failure rate, {name.en}"), source,
-                                      method=both("该抽样方式不合格批次 ÷ 抽查批次", "failed over inspected samples of this selection")),
+                        writer.figure(
+                            row["failed"] / row["inspected"],
+                            "share",
+                            both(f"{name.zh}抽样不合格率", f"failure rate, {name.en}"),
+                            source,
+                            method=both("该抽样方式不合格批次 ÷ 抽查批次", "failed over inspected samples of this selection"),
+                        ),
                         writer.figure(row["inspected"], "count", both(f"{name.zh}抽样批次", f"samples, {name.en}"), source),
                     ),
                 )
-            )  # fmt: skip
+            )
     say_list(
         writer,
         "各抽样方式的不合格率（不可合并）：{list}。定向、跟踪和投诉举报抽样本来就选可疑对象，其率高不说明总体变差。",
-        "Failure rates by selection (never to be pooled): {list}. Targeted, follow-up and complaint-led samples look for the suspect: a high rate among"
+        "Failure rates by selection (never to be pooled): {list}. Targeted, follow-up and complaint-led samples look for the"
+        " suspect: a high rate among"
         " them does not say that quality is worse.",
-        entries, "{name} {0}（n={1}）", "{name} {0} (n={1})",
-    )  # fmt: skip
+        entries,
+        "{name} {0}（n={1}）",
+        "{name} {0} (n={1})",
+    )
     narrow = frame[["check_type", "selection", "inspected", "failed"]].assign(channel="")
     strata_table(writer, source, strata_frame(narrow, level=writer.inputs.rules.interval), both("分层不合格率", "Failure rates by stratum"))
 
@@ -141,7 +183,9 @@ def _strata(writer: Writer) -> None:
 def strata_table(writer: Writer, source: Input, strata: pd.DataFrame, title: Text) -> None:
     """Write a table of strata; the channel has a column where there is more than one."""
     frame = strata.sort_values(["selection", "check_type", "channel"], ignore_index=True)
-    channels = [Words(both("领域", "channel"), [word(CHANNELS, code) for code in frame["channel"]], 1.3)] if frame["channel"].nunique() > 1 else []
+    channels = (
+        [Words(both("领域", "channel"), [word(CHANNELS, code) for code in frame["channel"]], 1.3)] if len(set(frame["channel"])) > 1 else []
+    )
     writer.table(
         title,
         [
@@ -180,7 +224,9 @@ def _injuries(writer: Writer) -> None:
     if source is None:
         return
     rules = writer.inputs.rules.small
-    frame = source.frame.assign(code=source.frame["code"].astype(str)).sort_values(["count", "code"], ascending=[False, True], ignore_index=True)
+    frame = source.frame.assign(code=source.frame["code"].astype(str)).sort_values(
+        ["count", "code"], ascending=[False, True], ignore_index=True
+    )
     count, past = floats(frame, "count"), floats(frame, "last_year")
     total, before = float(count.sum()), float(past.sum())
     rising = frame[floats(frame, "lower") > 1].sort_values(["lower", "code"], ascending=[False, True])
@@ -189,10 +235,12 @@ def _injuries(writer: Writer) -> None:
     if rising.empty:
         writer.say(
             "监测到产品伤害 {n} 人（上年同期 {m} 人），各类均无明确增加。监测医院数量未作校正，不能直接当作发生率。",
-            "{n} persons injured (last year {m}); no category shows a clear increase. The number of reporting hospitals is not allowed for: this is no"
+            "{n} persons injured (last year {m}); no category shows a clear increase. The number of reporting hospitals is not"
+            " allowed for: this is no"
             " incidence.",
-            n=total_f, m=before_f,
-        )  # fmt: skip
+            n=total_f,
+            m=before_f,
+        )
     else:
         entries = []
         for row in rising.head(4).to_dict("records"):
@@ -204,20 +252,28 @@ def _injuries(writer: Writer) -> None:
                         writer.figure(row["count"], "persons", both(f"{name.zh}伤害人数", f"persons injured by {name.en}"), source),
                         writer.figure(row["ratio"], "ratio", both(f"{name.zh}与上年同期之比", f"{name.en}: ratio to last year"), source),
                         writer.figure(
-                            row["lower"], "ratio", both(f"{name.zh}之比区间", f"interval of the ratio, {name.en}"), source,
-                            upper=row["upper"], is_interval=True,
+                            row["lower"],
+                            "ratio",
+                            both(f"{name.zh}之比区间", f"interval of the ratio, {name.en}"),
+                            source,
+                            upper=row["upper"],
+                            is_interval=True,
                         ),
                     ),
                 )
-            )  # fmt: skip
+            )
         say_list(
             writer,
             "监测到产品伤害 {n} 人（上年同期 {m} 人）。明确增加的：{list}。监测医院数量未作校正，不能直接当作发生率。",
-            "{n} persons injured (last year {m}). Clearly above last year: {list}. The number of reporting hospitals is not allowed for: this is no"
+            "{n} persons injured (last year {m}). Clearly above last year: {list}. The number of reporting hospitals is not"
+            " allowed for: this is no"
             " incidence.",
-            entries, "{name} {0} 人，为上年的 {1} 倍（区间 {2}）", "{name} {0} persons, {1} times last year (interval {2})",
-            n=total_f, m=before_f,
-        )  # fmt: skip
+            entries,
+            "{name} {0} 人，为上年的 {1} 倍（区间 {2}）",
+            "{name} {0} persons, {1} times last year (interval {2})",
+            n=total_f,
+            m=before_f,
+        )
     writer.table(
         both("产品伤害（按产品大类）", "Injuries by product category"),
         [
@@ -231,10 +287,13 @@ def _injuries(writer: Writer) -> None:
         source,
         note=writer.line(
             "少于 {few} 人的格不印出数字；两期合计少于 {cases} 人，或变异系数超过 {cv}，不计算比值。",
-            "Counts below {few} are not printed; no ratio on fewer than {cases} persons in both periods together, or with a coefficient of variation above {cv}.",
-            few=str(rules.persons), cases=str(rules.estimate_min_cases), cv=f"{100 * rules.max_cv:.0f}%",
+            "Counts below {few} are not printed; no ratio on fewer than {cases} persons in both periods together, or with a"
+            " coefficient of variation above {cv}.",
+            few=str(rules.persons),
+            cases=str(rules.estimate_min_cases),
+            cv=f"{100 * rules.max_cv:.0f}%",
         ),
-    )  # fmt: skip
+    )
 
 
 def _notices(writer: Writer) -> None:
@@ -243,10 +302,11 @@ def _notices(writer: Writer) -> None:
         return
     frame = source.frame.sort_values(["notices", "system"], ascending=[False, True], ignore_index=True)
     writer.say(
-        "本期收到外部通报 {n} 件，上年同期 {m} 件。", "{n} external notices in the period, {m} in the same period of last year.",
+        "本期收到外部通报 {n} 件，上年同期 {m} 件。",
+        "{n} external notices in the period, {m} in the same period of last year.",
         n=writer.figure(float(floats(frame, "notices").sum()), "count", both("本期外部通报数", "notices in the period"), source),
         m=writer.figure(float(floats(frame, "last_year").sum()), "count", both("上年同期通报数", "notices last year"), source),
-    )  # fmt: skip
+    )
     writer.table(
         both("外部通报（按系统）", "Notices by system"),
         [

@@ -18,10 +18,12 @@ def write(writer: Writer) -> None:
     """Write the products."""
     inputs = writer.inputs
     parts = (
-        (inputs.rates_product, "产品不合格率", "failure rates"), (inputs.change_product, "同比变化", "changes over a year"),
-        (inputs.trends, "趋势", "trends"), (inputs.items, "不合格项目", "failing test items"),
+        (inputs.rates_product, "产品不合格率", "failure rates"),
+        (inputs.change_product, "同比变化", "changes over a year"),
+        (inputs.trends, "趋势", "trends"),
+        (inputs.items, "不合格项目", "failing test items"),
         (inputs.standard_effect, "标准变化的影响", "effect of changed standards"),
-    )  # fmt: skip
+    )
     if writer.skip(parts):
         return
     writer.part("（一）不合格率较高的产品", "Products with high failure rates")
@@ -49,7 +51,9 @@ def _items(writer: Writer) -> None:
                 name,
                 (
                     writer.figure(row["failing"], "count", both(f"{row['item']}不合格批次", f"samples failing {row['item']}"), source),
-                    writer.figure(row["share"], "share", both(f"{row['item']}占不合格样品的比例", f"share of failed samples: {row['item']}"), source),
+                    writer.figure(
+                        row["share"], "share", both(f"{row['item']}占不合格样品的比例", f"share of failed samples: {row['item']}"), source
+                    ),
                     writer.figure(row["products"], "count", both(f"{row['item']}涉及产品数", f"products failing {row['item']}"), source),
                 ),
             )
@@ -58,15 +62,17 @@ def _items(writer: Writer) -> None:
         writer,
         "不合格最多的项目：{list}。一个样品可有几项不合格，各项之和大于不合格批次。",
         "The items failed most: {list}. A sample may fail several, so items add up to more than the failed samples.",
-        entries, "{name} {0} 批次（占不合格样品 {1}，涉及 {2} 个产品）", "{name} {0} samples ({1} of the failed, {2} products)",
-    )  # fmt: skip
+        entries,
+        "{name} {0} 批次（占不合格样品 {1}，涉及 {2} 个产品）",
+        "{name} {0} samples ({1} of the failed, {2} products)",
+    )
     fresh = frame[frame["new"].fillna(value=False).astype(bool)]
     if len(fresh):
         writer.say(
             "其中 {n} 项为本期新出现的不合格项目，宜先核实检验方法，再查原因。",
             "{n} of them are new in this period: check the test method first, then look for the cause.",
             n=writer.count_of(len(fresh), both("新出现的不合格项目数", "new failing items"), source),
-        )  # fmt: skip
+        )
     hazards = writer.inputs.hazards
     writer.table(
         both("不合格项目", "Failing test items"),
@@ -91,11 +97,12 @@ def _standards(writer: Writer) -> None:
     failed, passed = floats(frame, "failed_new"), floats(frame, "would_pass_old")
     writer.say(
         "按新标准不合格的 {n} 批次中，{m} 批次按旧限值本可合格：这部分上升是标准加严所致，不是质量变差，但企业需限期达标。",
-        "Of {n} samples that fail a new limit, {m} would have passed the old one: that part of a rise is the stricter standard and no fall of quality,"
+        "Of {n} samples that fail a new limit, {m} would have passed the old one: that part of a rise is the stricter standard"
+        " and no fall of quality,"
         " though the makers must comply.",
         n=writer.figure(float(failed.sum()), "count", both("按新标准不合格批次", "samples failing new limits"), source),
         m=writer.figure(float(passed.sum()), "count", both("按旧限值合格批次", "of them passing the old limit"), source),
-    )  # fmt: skip
+    )
     writer.table(
         both("标准变化的影响", "Effect of changed standards"),
         [

@@ -33,12 +33,14 @@ def write(writer: Writer) -> None:
     known = warnings.frame.set_index("warning_id")
     frame = source.frame[source.frame["warning_id"].isin(known.index)]
     writer.say(
-        "以下 {n} 项措施由 {m} 条在控预警按处置规则提出，均为建议，须经负责人批准；时限从建议级别提出或确认之日起算，“–”表示起算事件尚未发生。",
-        "The {n} measures below follow from {m} open warnings by the rules of handling. All are proposals that a responsible person approves; clocks run from"
+        "以下 {n} 项措施由 {m} 条在控预警按处置规则提出，均为建议，须经负责人批准；时限从建议级别提出或确认之日起算，"
+        "“–”表示起算事件尚未发生。",
+        "The {n} measures below follow from {m} open warnings by the rules of handling. All are proposals that a responsible"
+        " person approves; clocks run from"
         " the day the level was proposed or confirmed, and “–” means that the start has not happened yet.",
         n=writer.count_of(len(frame), both("建议措施数", "proposed measures"), source),
         m=writer.count_of(frame["warning_id"].nunique(), both("提出措施的预警数", "warnings with measures"), source),
-    )  # fmt: skip
+    )
     for key, zh, en in OBJECTS:
         rows = frame[frame["object"] == key]
         if rows.empty:
@@ -67,7 +69,11 @@ def _table(writer: Writer, source: Input, rows: pd.DataFrame, known: pd.DataFram
         title,
         [
             Words(both("最高级别", "highest level"), [grade_word(writer, group[3]) for group in shown], 1.8),
-            Words(both("措施", "measure"), [both(str(group[4]["measure_zh"].iloc[0]), str(group[4]["measure_en"].iloc[0])) for group in shown], 3.2),
+            Words(
+                both("措施", "measure"),
+                [both(str(group[4]["measure_zh"].iloc[0]), str(group[4]["measure_en"].iloc[0])) for group in shown],
+                3.2,
+            ),
             Words(both("对象", "subjects"), subjects, 3.0),
             Words(both("责任单位", "owner"), owners, 2.2),
             Words(both("最早时限", "first due"), [_due(group[1]) for group in shown], 1.3),
@@ -78,7 +84,7 @@ def _table(writer: Writer, source: Input, rows: pd.DataFrame, known: pd.DataFram
         note=writer.line("“◐”表示条文尚未核对原文。", "“◐” marks provisions whose text has not been checked.")
         if not rows["verified"].fillna(value=True).astype(bool).all()
         else None,
-    )  # fmt: skip
+    )
 
 
 def _offices(pairs: pd.DataFrame) -> Text:

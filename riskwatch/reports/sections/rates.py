@@ -33,12 +33,17 @@ def rates(writer: Writer, kind: str, source: Input | Missing, what: Text, unit_w
     small = floats(frame, "inspected") < rules.small.min_inspected
     overall = overall_rate(frame)
     reference = writer.figure(
-        overall, "share", both("该口径总体不合格率", "overall failure rate of these samples"), found,
+        overall,
+        "share",
+        both("该口径总体不合格率", "overall failure rate of these samples"),
+        found,
         method=both("不合格批次合计 ÷ 抽查批次合计", "failed samples over samples inspected, all units together"),
-    )  # fmt: skip
+    )
     total = writer.figure(float(floats(frame, "inspected").sum()), "count", both("抽查批次", "samples inspected"), found)
     above = frame[(floats(frame, "lower") > (overall or 0.0)) & ~small]
-    number = writer.count_of(len(above), both(f"区间整体高于总体的{what.zh}数", f"{what.en}s whose interval lies wholly above the overall rate"), found)
+    number = writer.count_of(
+        len(above), both(f"区间整体高于总体的{what.zh}数", f"{what.en}s whose interval lies wholly above the overall rate"), found
+    )
     units = writer.count_of(len(frame), both(f"{what.zh}数", f"number of {what.en}s"), found)
     if len(above):
         entries = []
@@ -48,41 +53,71 @@ def rates(writer: Writer, kind: str, source: Input | Missing, what: Text, unit_w
                 (
                     name,
                     (
-                        writer.figure(row.rate, "share", both(f"{name.zh}不合格率（收缩后）", f"failure rate of {name.en}, shrunken"), found),
-                        writer.figure(row.lower, "share", both(f"{name.zh}区间", f"interval of {name.en}"), found, upper=row.upper, is_interval=True),
+                        writer.figure(
+                            row.rate, "share", both(f"{name.zh}不合格率（收缩后）", f"failure rate of {name.en}, shrunken"), found
+                        ),
+                        writer.figure(
+                            row.lower, "share", both(f"{name.zh}区间", f"interval of {name.en}"), found, upper=row.upper, is_interval=True
+                        ),
                         writer.figure(row.inspected, "count", both(f"{name.zh}抽查批次", f"samples of {name.en}"), found),
                     ),
                 )
             )
         say_list(
             writer,
-            "本期按同一口径抽查 {total} 批次，总体不合格率 {overall}。{units} 个{what}中，{number} 个的区间整体高于总体，按把握从大到小为：{list}。",
-            "{total} samples on the same basis gave an overall failure rate of {overall}. Of {units} {units_word}, {number} lie wholly above it,"
+            "本期按同一口径抽查 {total} 批次，总体不合格率 {overall}。{units} 个{what}中，{number} 个的区间整体高于总体，"
+            "按把握从大到小为：{list}。",
+            "{total} samples on the same basis gave an overall failure rate of {overall}. Of {units} {units_word}, {number} lie"
+            " wholly above it,"
             " the most certain first: {list}.",
-            entries, "{name} {0}（区间 {1}，n={2}）", "{name} {0} (interval {1}, n={2})",
-            total=total, overall=reference, units=units, number=number, what=what, units_word=unit_words,
-        )  # fmt: skip
+            entries,
+            "{name} {0}（区间 {1}，n={2}）",
+            "{name} {0} (interval {1}, n={2})",
+            total=total,
+            overall=reference,
+            units=units,
+            number=number,
+            what=what,
+            units_word=unit_words,
+        )
     else:
         writer.say(
-            "本期按同一口径抽查 {total} 批次，总体不合格率 {overall}。{units} 个{what}中没有一个的区间整体高于总体：现有样本不足以说明哪一个更差，不应据此排名。",
-            "{total} samples on the same basis gave an overall failure rate of {overall}. None of the {units} {units_word} lies wholly above it: the"
+            "本期按同一口径抽查 {total} 批次，总体不合格率 {overall}。{units} 个{what}中没有一个的区间整体高于总体："
+            "现有样本不足以说明哪一个更差，不应据此排名。",
+            "{total} samples on the same basis gave an overall failure rate of {overall}. None of the {units} {units_word} lies"
+            " wholly above it: the"
             " samples do not show that any is worse than the rest, and they should not be ranked.",
-            total=total, overall=reference, units=units, what=what, units_word=unit_words,
-        )  # fmt: skip
+            total=total,
+            overall=reference,
+            units=units,
+            what=what,
+            units_word=unit_words,
+        )
     if small.any():
         writer.say(
             "{few} 个{what}抽查不足 {least} 批次，其率仅供参考，不参与排序；0 个不合格不等于不合格率为零。",
-            "{few} {units_word} have fewer than {least} samples: their rates are for information and not ranked; no failure found is not a rate of"
+            "{few} {units_word} have fewer than {least} samples: their rates are for information and not ranked; no failure"
+            " found is not a rate of"
             " zero.",
             few=writer.count_of(int(small.sum()), both(f"样本不足的{what.zh}数", f"{what.en}s with few samples"), found),
-            least=str(rules.small.min_inspected), what=what, units_word=unit_words,
-        )  # fmt: skip
-    _chart(writer, kind, frame, small, overall, what)
+            least=str(rules.small.min_inspected),
+            what=what,
+            units_word=unit_words,
+        )
+    _chart(writer, kind, frame, small=small, overall=overall, what=what)
     _table(writer, kind, frame.head(rules.rows), found, what)
     return frame
 
 
-def _chart(writer: Writer, kind: str, frame: pd.DataFrame, small: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], overall: float | None, what: Text) -> None:
+def _chart(
+    writer: Writer,
+    kind: str,
+    frame: pd.DataFrame,
+    *,
+    small: np.ndarray[tuple[int, ...], np.dtype[np.bool_]],
+    overall: float | None,
+    what: Text,
+) -> None:
     shown = frame.head(CHART_ROWS)
     names = names_of(writer, kind, shown["code"].tolist())
 
@@ -131,7 +166,8 @@ def _table(writer: Writer, kind: str, frame: pd.DataFrame, source: Input, what: 
         source,
         note=writer.line(
             "“借力”指收缩后的率有多少来自整体而非本单位样本；样本越少，借力越多。",
-            "“borrowed” is how much of the shrunken rate comes from the whole and not from the unit's own samples: the fewer samples, the more.",
+            "“borrowed” is how much of the shrunken rate comes from the whole and not from the unit's own samples: the fewer"
+            " samples, the more.",
         ),
     )
 
@@ -161,21 +197,28 @@ def changes(writer: Writer, kind: str, source: Input | Missing, what: Text) -> N
                     (
                         writer.figure(row.change, "points", both(f"{name.zh}同口径变化", f"like-for-like change of {name.en}"), found),
                         writer.figure(
-                            row.change_lower, "points", both(f"{name.zh}变化区间", f"interval of that change, {name.en}"), found,
-                            upper=row.change_upper, is_interval=True,
+                            row.change_lower,
+                            "points",
+                            both(f"{name.zh}变化区间", f"interval of that change, {name.en}"),
+                            found,
+                            upper=row.change_upper,
+                            is_interval=True,
                         ),
                         writer.figure(row.raw_change, "points", both(f"{name.zh}原始变化", f"raw change of {name.en}"), found),
                     ),
                 )
-            )  # fmt: skip
+            )
         say_list(
             writer,
             "与上年同期相比，同口径变化明显的有 {number} 个（百分点）：{list}。原始变化与同口径变化之差来自抽样结构，不是质量的变化。",
-            "Against the same period of last year {number} changed clearly, like for like (percentage points): {list}. What the raw change has beyond"
+            "Against the same period of last year {number} changed clearly, like for like (percentage points): {list}. What the"
+            " raw change has beyond"
             " that comes from what was sampled, and is no change of quality.",
-            entries, "{name} {0}（区间 {1}；原始 {2}）", "{name} {0} (interval {1}; raw {2})",
+            entries,
+            "{name} {0}（区间 {1}；原始 {2}）",
+            "{name} {0} (interval {1}; raw {2})",
             number=writer.count_of(len(clear), both(f"同口径变化明显的{what.zh}数", f"{what.en}s with a clear change"), found),
-        )  # fmt: skip
+        )
     shown = frame.iloc[np.argsort(-np.abs(np.nan_to_num(floats(frame, "raw_change"))), kind="stable")].head(12)
     names = names_of(writer, kind, shown["code"].tolist())
 
@@ -189,9 +232,10 @@ def changes(writer: Writer, kind: str, source: Input | Missing, what: Text) -> N
         writer.line(
             "图：不合格率同比变化的分解（原始变化最大的 {n} 个{what}）。",
             "Figure: change of the failure rate over a year, like for like and by mix (the {n} largest raw changes).",
-            n=str(len(shown)), what=what,
+            n=str(len(shown)),
+            what=what,
         ),
-    )  # fmt: skip
+    )
 
 
 def worsening(writer: Writer, kind: str, what: Text) -> None:
@@ -201,18 +245,20 @@ def worsening(writer: Writer, kind: str, what: Text) -> None:
         return
     frame = found.frame[found.frame["kind"].astype(str) == kind]
     if frame.empty:
-        writer.note(
-            "没有足够长的{what}序列可供估计趋势。", "No series by {what} is long enough for a trend.", tone="missing", what=what
-        )
+        writer.note("没有足够长的{what}序列可供估计趋势。", "No series by {what} is long enough for a trend.", tone="missing", what=what)
         return
-    frame = frame.assign(code=frame["code"].astype(str)).sort_values(["slope_percent_per_year", "code"], ascending=[False, True], ignore_index=True)
+    frame = frame.assign(code=frame["code"].astype(str)).sort_values(
+        ["slope_percent_per_year", "code"], ascending=[False, True], ignore_index=True
+    )
     slope, certain = floats(frame, "slope_percent_per_year"), floats(frame, "q_value") < writer.inputs.rules.q_value
     worse = frame[(slope > 0) & certain]
     if worse.empty:
         writer.say(
-            "未发现不合格率持续上升的{what}（错误发现率低于 {q}）。", "No {what} shows a steady rise (false-discovery rate below {q}).",
-            what=what, q=f"{writer.inputs.rules.q_value:g}",
-        )  # fmt: skip
+            "未发现不合格率持续上升的{what}（错误发现率低于 {q}）。",
+            "No {what} shows a steady rise (false-discovery rate below {q}).",
+            what=what,
+            q=f"{writer.inputs.rules.q_value:g}",
+        )
     else:
         entries = []
         for row in worse.head(4).itertuples():
@@ -222,7 +268,14 @@ def worsening(writer: Writer, kind: str, what: Text) -> None:
                     name,
                     (
                         writer.figure(row.slope_percent_per_year, "yearly", both(f"{name.zh}年变化率", f"slope of {name.en}"), found),
-                        writer.figure(row.lower, "yearly", both(f"{name.zh}斜率区间", f"interval of the slope, {name.en}"), found, upper=row.upper, is_interval=True),
+                        writer.figure(
+                            row.lower,
+                            "yearly",
+                            both(f"{name.zh}斜率区间", f"interval of the slope, {name.en}"),
+                            found,
+                            upper=row.upper,
+                            is_interval=True,
+                        ),
                         writer.figure(row.level_now, "share", both(f"{name.zh}当前水平", f"level of {name.en} now"), found),
                     ),
                 )
@@ -231,9 +284,12 @@ def worsening(writer: Writer, kind: str, what: Text) -> None:
             writer,
             "持续变差的{what}有 {number} 个，建议列入下期重点：{list}。",
             "{number} are getting steadily worse and should be on the next period's list: {list}.",
-            entries, "{name} 每年 {0}（区间 {1}），现为 {2}", "{name} {0} a year (interval {1}), now {2}",
-            what=what, number=writer.count_of(len(worse), both(f"持续变差的{what.zh}数", f"{what.en}s getting steadily worse"), found),
-        )  # fmt: skip
+            entries,
+            "{name} 每年 {0}（区间 {1}），现为 {2}",
+            "{name} {0} a year (interval {1}), now {2}",
+            what=what,
+            number=writer.count_of(len(worse), both(f"持续变差的{what.zh}数", f"{what.en}s getting steadily worse"), found),
+        )
     shown = pd.concat([frame.head(9), frame.tail(5)]).drop_duplicates("code")
     now = floats(shown, "level_now")
     yearly = floats(shown, "slope_percent_per_year")

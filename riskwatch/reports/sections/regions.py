@@ -1,5 +1,7 @@
-"""6 重点地区: a fair comparison. Standardised rates with intervals, the funnel, and beside them coverage and closure: a region that
-samples little must not look good for it."""
+"""6 重点地区: a fair comparison.
+
+Standardised rates with intervals, the funnel, and beside them coverage and closure: a region that samples little must not look good for it.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +24,13 @@ def write(writer: Writer) -> None:
     """Write the regions."""
     inputs = writer.inputs
     parts = (
-        (inputs.rates_region, "地区不合格率", "failure rates"), (inputs.funnel, "漏斗图", "funnel plot"),
-        (inputs.change_region, "同比变化", "changes over a year"), (inputs.trends, "趋势", "trends"),
-        (inputs.coverage_region, "覆盖率", "coverage"), (inputs.closure, "处置闭环", "closure"),
-    )  # fmt: skip
+        (inputs.rates_region, "地区不合格率", "failure rates"),
+        (inputs.funnel, "漏斗图", "funnel plot"),
+        (inputs.change_region, "同比变化", "changes over a year"),
+        (inputs.trends, "趋势", "trends"),
+        (inputs.coverage_region, "覆盖率", "coverage"),
+        (inputs.closure, "处置闭环", "closure"),
+    )
     if writer.skip(parts):
         return
     writer.part("（一）公平比较", "A fair comparison")
@@ -33,7 +38,8 @@ def write(writer: Writer) -> None:
     if frame is not None:
         writer.note(
             "地区按抽样地统计。率高说明该地在售、在产样品中的问题多，不等于监管差；率低也可能是抽得少、抽得不准，须与覆盖率和闭环率同看。",
-            "Regions are places of sampling. A high rate says that much is wrong with what is made and sold there, not that supervision is poor; a low one"
+            "Regions are places of sampling. A high rate says that much is wrong with what is made and sold there, not that"
+            " supervision is poor; a low one"
             " may come from sampling little or in the wrong places: read it beside coverage and closure.",
         )
         _maps(writer, frame)
@@ -60,10 +66,16 @@ def _maps(writer: Writer, frame: pd.DataFrame) -> None:
 
         def draw(language: str, geometry: Geometry = geometry, names: dict[str, Text] = names, here: list[str] = here) -> plots.Figure:
             return plots.map_figure(
-                geometry.features, values, code_property=geometry.code_property, small=here, small_n=writer.inputs.rules.small.min_inspected,
-                labels={code: shorten(name.of(language), 12) for code, name in names.items()}, language=language,
-                title=both("不合格率", "failure rate").of(language), note="",
-            )  # fmt: skip
+                geometry.features,
+                values,
+                code_property=geometry.code_property,
+                small=here,
+                small_n=writer.inputs.rules.small.min_inspected,
+                labels={code: shorten(name.of(language), 12) for code, name in names.items()},
+                language=language,
+                title=both("不合格率", "failure rate").of(language),
+                note="",
+            )
 
         writer.picture(
             draw,
@@ -107,10 +119,11 @@ def _funnel(writer: Writer) -> None:
     if high.empty and low.empty:
         writer.say(
             "计入地区间的正常差异后，{n} 个地区均在 99.8% 界限之内：差异是偶然与正常波动，不宜据此通报或排名。",
-            "Allowing for the usual differences between regions, all {n} lie within the 99.8% limits: the differences are chance and usual variation, and no"
+            "Allowing for the usual differences between regions, all {n} lie within the 99.8% limits: the differences are chance"
+            " and usual variation, and no"
             " ground for criticism or ranking.",
             n=writer.count_of(len(frame), both("参与比较的地区数", "regions compared"), source),
-        )  # fmt: skip
+        )
     else:
         entries = []
         for row in high.sort_values("z_adjusted", ascending=False).head(4).to_dict("records"):
@@ -120,24 +133,30 @@ def _funnel(writer: Writer) -> None:
                     name,
                     (
                         writer.figure(
-                            row["failed"] / row["inspected"], "share", both(f"{name.zh}不合格率", f"failure rate of {name.en}"), source,
+                            row["failed"] / row["inspected"],
+                            "share",
+                            both(f"{name.zh}不合格率", f"failure rate of {name.en}"),
+                            source,
                             method=both("不合格批次 ÷ 抽查批次", "failed over inspected samples"),
                         ),
                         writer.figure(row["inspected"], "count", both(f"{name.zh}抽查批次", f"samples of {name.en}"), source),
                         writer.figure(row["z_adjusted"], "ratio", both(f"{name.zh}调整后 z 值", f"adjusted z of {name.en}"), source),
                     ),
                 )
-            )  # fmt: skip
+            )
         lows = enumerate_names([writer.name("region", code) for code in low["code"]])
         if entries:
             say_list(
                 writer,
                 "计入地区间的正常差异后，高出 99.8% 界限的地区 {n} 个：{list}。建议省局先核对抽样方案，再会商原因。",
-                "Allowing for the usual differences between regions, {n} lie above the 99.8% limits: {list}. Check their sampling plans first, then the"
+                "Allowing for the usual differences between regions, {n} lie above the 99.8% limits: {list}. Check their"
+                " sampling plans first, then the"
                 " causes.",
-                entries, "{name} {0}（n={1}，z={2}）", "{name} {0} (n={1}, z={2})",
+                entries,
+                "{name} {0}（n={1}，z={2}）",
+                "{name} {0} (n={1}, z={2})",
                 n=writer.count_of(len(high), both("高出界限的地区数", "regions above the limits"), source),
-            )  # fmt: skip
+            )
         if len(low):
             writer.say(
                 "低于界限的地区：{lows}。先看其覆盖与抽样对象，再谈经验。",
@@ -189,8 +208,10 @@ def _coverage(writer: Writer) -> None:
         writer,
         "覆盖最低的地区：{list}。这些地区的低不合格率不可作为业绩。",
         "Coverage is lowest in {list}: a low failure rate there is no achievement.",
-        entries, "{name} {0}（{1}/{2}）", "{name} {0} ({1} of {2})",
-    )  # fmt: skip
+        entries,
+        "{name} {0}（{1}/{2}）",
+        "{name} {0} ({1} of {2})",
+    )
     shown = frame.head(writer.inputs.rules.rows)
     writer.table(
         both("抽查覆盖（从低到高）", "Coverage, lowest first"),

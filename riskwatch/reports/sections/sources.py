@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from riskwatch import plots
-from riskwatch.reports.inputs import Input
 from riskwatch.reports.model import Text
 from riskwatch.reports.sections.helpers import enumerate_names, floats, shorten
 from riskwatch.reports.writer import Numbers, Words, Writer, both
@@ -14,13 +13,19 @@ from riskwatch.reports.writer import Numbers, Words, Writer, both
 __all__ = ["write"]
 
 STATES = {
-    "on-time": ("按时", "on time"), "late": ("迟报", "late"), "silent": ("无数据", "silent"), "closed": ("已停止", "closed"),
+    "on-time": ("按时", "on time"),
+    "late": ("迟报", "late"),
+    "silent": ("无数据", "silent"),
+    "closed": ("已停止", "closed"),
     "failed": ("未能读取", "could not be read"),
-}  # fmt: skip
+}
 STREAMS = {
-    "spot_check": ("监督抽查", "spot checks"), "injury": ("产品伤害", "product injuries"), "external_notice": ("外部通报", "external notices"),
-    "indicator": ("质量指标", "indicators"), "enterprise_credit": ("企业信用", "enterprise credit"),
-}  # fmt: skip
+    "spot_check": ("监督抽查", "spot checks"),
+    "injury": ("产品伤害", "product injuries"),
+    "external_notice": ("外部通报", "external notices"),
+    "indicator": ("质量指标", "indicators"),
+    "enterprise_credit": ("企业信用", "enterprise credit"),
+}
 
 
 def write(writer: Writer) -> None:
@@ -43,25 +48,30 @@ def _sources(writer: Writer) -> None:
     writer.say(
         "本报告依据 {n} 个来源、截至 {as_of} 已知的记录；本期内 {records} 条。{heard} 个来源按时报送。"
         "抽查结果在抽样之后才公布，期末附近的记录可能尚未到齐，因此对照期也按同样的滞后取数。",
-        "The report rests on {n} sources, read as known on {as_of}; {records} records fall within the period. {heard} sources report on time. Spot"
-        " checks are published some time after sampling: records close to the end of the period may still arrive, so past periods are read as they were"
+        "The report rests on {n} sources, read as known on {as_of}; {records} records fall within the period. {heard} sources"
+        " report on time. Spot"
+        " checks are published some time after sampling: records close to the end of the period may still arrive, so past"
+        " periods are read as they were"
         " known when as old.",
-        n=writer.count_of(len(frame), both("数据来源数", "number of sources"), source), as_of=writer.inputs.as_of.isoformat(),
+        n=writer.count_of(len(frame), both("数据来源数", "number of sources"), source),
+        as_of=writer.inputs.as_of.isoformat(),
         records=writer.figure(float(floats(frame, "in_period").sum()), "count", both("本期记录数", "records within the period"), source),
         heard=writer.count_of(heard, both("按时报送的来源数", "sources on time"), source),
-    )  # fmt: skip
+    )
     if writer.inputs.as_of < writer.inputs.period.last:
         writer.note(
             "本期尚未结束：数据截至 {as_of}，数字会变，不宜与完整时期比较。",
             "The period has not ended: data reach {as_of}, figures will change and should not be compared with whole periods.",
-            tone="caution", as_of=writer.inputs.as_of.isoformat(),
-        )  # fmt: skip
+            tone="caution",
+            as_of=writer.inputs.as_of.isoformat(),
+        )
     waiting = float(floats(frame, "quarantine").sum())
     if waiting:
         writer.say(
-            "{n} 行因不符合规则在隔离区待处理，未计入任何数字。", "{n} rows wait in quarantine and are part of no figure.",
+            "{n} 行因不符合规则在隔离区待处理，未计入任何数字。",
+            "{n} rows wait in quarantine and are part of no figure.",
             n=writer.figure(waiting, "count", both("隔离区待处理行数", "rows in quarantine"), source),
-        )  # fmt: skip
+        )
     writer.table(
         both("数据来源", "Sources"),
         [
@@ -101,19 +111,27 @@ def _coverage(writer: Writer) -> None:
         + (
             "Every category was sampled everywhere, which does not mean that every product was."
             if whole
-            else "Not sampled does not mean sound: checks of a higher level exclude others by law, and each gap should be explained or filled in the"
-            " next plan."
+            else "Not sampled does not mean sound: checks of a higher level exclude others by law, and each gap should be"
+            " explained or filled in the next plan."
         ),
-        total=writer.figure(float(total), "count", both("格数", "cells"), cells, method=both("产品大类数 × 地区数", "categories times regions")),
-        covered=writer.figure(float(covered), "count", both("已抽查格数", "cells sampled"), cells, method=both("抽查批次大于零的格", "cells with samples")),
-        share=writer.figure(covered / total, "share", both("覆盖率", "coverage"), cells, method=both("已抽查格数 ÷ 格数", "cells sampled over cells")),
-    )  # fmt: skip
+        total=writer.figure(
+            float(total), "count", both("格数", "cells"), cells, method=both("产品大类数 × 地区数", "categories times regions")
+        ),
+        covered=writer.figure(
+            float(covered), "count", both("已抽查格数", "cells sampled"), cells, method=both("抽查批次大于零的格", "cells with samples")
+        ),
+        share=writer.figure(
+            covered / total, "share", both("覆盖率", "coverage"), cells, method=both("已抽查格数 ÷ 格数", "cells sampled over cells")
+        ),
+    )
     rows, columns = wide.index.tolist(), wide.columns.tolist()
     products, regions = [writer.name("product", code) for code in rows], [writer.name("region", code) for code in columns]
 
     def draw(language: str) -> plots.Figure:
         shown = pd.DataFrame(
-            values, index=[shorten(name.of(language), 24) for name in products], columns=[shorten(name.of(language), 10) for name in regions]
+            values,
+            index=[shorten(name.of(language), 24) for name in products],
+            columns=[shorten(name.of(language), 10) for name in regions],
         )
         return plots.coverage_figure(shown, language=language)
 
@@ -128,12 +146,16 @@ def _gaps(writer: Writer) -> None:
     source = writer.need(writer.inputs.gaps, "抽查空白清单", "list of gaps")
     if source is None:
         return
-    frame = source.frame.sort_values(["weight", "product", "region"], ascending=[False, True, True], ignore_index=True).head(writer.inputs.rules.rows)
+    frame = source.frame.sort_values(["weight", "product", "region"], ascending=[False, True, True], ignore_index=True).head(
+        writer.inputs.rules.rows
+    )
     top = [
-        both(f"{writer.name('product', row.product).zh}（{writer.name('region', row.region).zh}）",
-             f"{writer.name('product', row.product).en} ({writer.name('region', row.region).en})")
+        both(
+            f"{writer.name('product', row.product).zh}（{writer.name('region', row.region).zh}）",
+            f"{writer.name('product', row.product).en} ({writer.name('region', row.region).en})",
+        )
         for row in frame.head(4).itertuples()
-    ]  # fmt: skip
+    ]
     writer.say("按重要程度，最应先补的空白为：{list}。", "By weight, the gaps to fill first are {list}.", list=enumerate_names(top))
     writer.table(
         both("应优先补上的空白", "Gaps to fill first"),
@@ -164,13 +186,17 @@ def _laboratories(writer: Writer) -> None:
         writer.say(
             "{n} 个检验机构（以字母代称）的检出水平与其他明显不同，例如 {name} 的检出优势为其他的 {ratio} 倍（区间 {span}，n={size}）；"
             "比较时已扣除，建议安排比对试验。",
-            "{n} laboratories (named by letters) differ clearly from the rest, for example {name}, whose odds of a failure are {ratio} times the others'"
+            "{n} laboratories (named by letters) differ clearly from the rest, for example {name}, whose odds of a failure are"
+            " {ratio} times the others'"
             " (interval {span}, n={size}); comparisons allow for it, and a ring test is advised.",
-            n=writer.count_of(len(odd), both("明显不同的检验机构数", "laboratories that differ"), source), name=str(row["laboratory"]),
+            n=writer.count_of(len(odd), both("明显不同的检验机构数", "laboratories that differ"), source),
+            name=str(row["laboratory"]),
             ratio=writer.figure(row["odds_ratio"], "ratio", both("检出优势比", "odds ratio of a laboratory"), source),
-            span=writer.figure(row["lower"], "ratio", both("优势比区间", "interval of the odds ratio"), source, upper=row["upper"], is_interval=True),
+            span=writer.figure(
+                row["lower"], "ratio", both("优势比区间", "interval of the odds ratio"), source, upper=row["upper"], is_interval=True
+            ),
             size=writer.figure(row["n"], "count", both("该机构样本数", "samples of that laboratory"), source),
-        )  # fmt: skip
+        )
     writer.table(
         both("检验机构检出水平", "Laboratories"),
         [

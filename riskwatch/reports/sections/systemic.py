@@ -11,9 +11,11 @@ from riskwatch.reports.writer import Numbers, Words, Writer, both
 __all__ = ["SCOPES", "write"]
 
 SCOPES = {
-    "isolated": ("个案", "isolated"), "regional": ("区域性", "regional"), "industry-wide": ("行业性", "industry-wide"),
+    "isolated": ("个案", "isolated"),
+    "regional": ("区域性", "regional"),
+    "industry-wide": ("行业性", "industry-wide"),
     "systemic": ("系统性", "systemic"),
-}  # fmt: skip
+}
 ORDER = {"I": 0, "II": 1, "III": 2, "IV": 3}
 MANY_PRODUCTS = 3
 
@@ -42,19 +44,21 @@ def _scopes(writer: Writer) -> None:
         systemic=writer.count_of(len(systemic), both("系统性预警数", "systemic warnings"), source),
         industry=writer.count_of(int((frame["scope"] == "industry-wide").sum()), both("行业性预警数", "industry-wide warnings"), source),
         regional=writer.count_of(int((frame["scope"] == "regional").sum()), both("区域性预警数", "regional warnings"), source),
-    )  # fmt: skip
+    )
     for hazard, rows in systemic.groupby(systemic["hazard"].astype(str), sort=True):
         if len(rows) < 2:
             continue
         words = writer.inputs.hazards.get(str(hazard), both(str(hazard) or "未知", str(hazard) or "unknown"))
         writer.say(
             "同一危害“{hazard}”同时出现在 {n} 个对象：{list}。可能有共同的原料、部件或工艺，建议召开质量分析会，由省局牵头追溯上游。",
-            "One hazard, {hazard}, shows in {n} subjects at once: {list}. A shared material, part or process is possible: call a quality analysis meeting,"
+            "One hazard, {hazard}, shows in {n} subjects at once: {list}. A shared material, part or process is possible: call a"
+            " quality analysis meeting,"
             " and let the provincial bureau trace the supply upstream.",
-            style="bullet", hazard=words,
+            style="bullet",
+            hazard=words,
             n=writer.count_of(len(rows), both(f"危害“{words.zh}”的系统性预警数", f"systemic warnings with hazard {words.en}"), source),
             list=enumerate_names([writer.name(row.kind, row.code) for row in rows.itertuples()], 8),
-        )  # fmt: skip
+        )
     if wide.empty:
         return
     shown = wide.assign(rank=wide["grade"].map(ORDER), far=wide["scope"].map({"systemic": 0, "industry-wide": 1, "regional": 2}))
@@ -87,13 +91,14 @@ def _shared(writer: Writer) -> None:
     top = shared.iloc[0]
     writer.say(
         "{n} 个项目在三个以上产品中不合格，“{item}”涉及 {products} 个产品、{failing} 批次：宜从共同的原料、供应商和标准理解入手。",
-        "{n} items fail in three products or more; {item} concerns {products} products and {failing} samples: look at shared materials, suppliers and the"
+        "{n} items fail in three products or more; {item} concerns {products} products and {failing} samples: look at shared"
+        " materials, suppliers and the"
         " reading of the standard.",
         n=writer.count_of(len(shared), both("三个以上产品共同不合格的项目数", "items failing in three products or more"), source),
         item=str(top["item"]),
         products=writer.figure(top["products"], "count", both("该项目涉及产品数", "products concerned"), source),
         failing=writer.figure(top["failing"], "count", both("该项目不合格批次", "samples failing the item"), source),
-    )  # fmt: skip
+    )
 
 
 def _anomalies(writer: Writer) -> None:
@@ -104,9 +109,11 @@ def _anomalies(writer: Writer) -> None:
     sure = frame[floats(frame, "q_value") < writer.inputs.rules.q_value]
     writer.say(
         "错误发现率低于 {q} 的异常 {n} 项。异常只说明与其他不同，原因须人工核实。",
-        "{n} anomalies lie below a false-discovery rate of {q}. An anomaly says that something is unlike the rest; the cause is for persons to find.",
-        q=f"{writer.inputs.rules.q_value:g}", n=writer.count_of(len(sure), both("异常项数", "anomalies"), source),
-    )  # fmt: skip
+        "{n} anomalies lie below a false-discovery rate of {q}. An anomaly says that something is unlike the rest; the cause is"
+        " for persons to find.",
+        q=f"{writer.inputs.rules.q_value:g}",
+        n=writer.count_of(len(sure), both("异常项数", "anomalies"), source),
+    )
     shown = (sure if len(sure) else frame).head(writer.inputs.rules.rows)
     writer.table(
         both("异常（把握从大到小）", "Anomalies, most certain first"),
