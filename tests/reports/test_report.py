@@ -107,13 +107,15 @@ def test_an_unknown_number_names_the_nearest(report):
 
 
 def test_a_missing_part_gives_its_reason_and_no_empty_heading():
-    reason = Text(zh="省级实验室未报数据", en="the provincial laboratory sent no data")
-    for name in INPUTS:
-        report = build_report(dataclasses.replace(make_inputs(), **{name: Missing(reason)}), languages=())
-        if name in {"trend_series", "coverage_product"}:  # they have no sentence of their own
-            continue
-        notes = [block.line.plain("zh") for section in report.sections for block in section.blocks if isinstance(block, Note)]
-        assert any(reason.zh in note for note in notes), name
+    reasons = {name: Text(zh=f"缘由{name}。", en=f"cause of {name}") for name in INPUTS}
+    gone = {name: Missing(reason) for name, reason in reasons.items()}
+    told = lines(build_report(dataclasses.replace(make_inputs(), **gone), languages=()), "en")
+    silent = {"trend_series", "coverage_product"}  # they have no sentence of their own: a chart more or less
+    assert {name for name, reason in reasons.items() if reason.en not in told} == silent
+    one = build_report(dataclasses.replace(make_inputs(), closure=gone["closure"], funnel=gone["funnel"]), languages=())
+    notes = [block.line.plain("zh") for section in one.sections for block in section.blocks if isinstance(block, Note) and block.tone == "missing"]
+    assert sum("缘由closure" in note for note in notes) == 2
+    assert sum("缘由funnel" in note for note in notes) == 1
 
 
 def test_with_nothing_at_all_every_section_says_so():
