@@ -61,8 +61,8 @@ def forecast_figure(
     axes.set_ylabel(axis)
     places = np.unique(np.linspace(0, len(x) - 1, min(6, len(x))).round().astype(int))
     axes.set_xticks(x[places], [pd.Timestamp(x[place]).strftime("%Y-%m") for place in places])
-    low, high = axes.get_ylim()
-    axes.set_ylim(0 if 0 <= low < 0.4 * high else low, high)
+    bottom, top = axes.get_ylim()
+    axes.set_ylim(0 if 0 <= bottom < 0.4 * top else bottom, top)
     dress(axes, grid="y")
     legend(axes, [*lines, *handles], columns=5)
     return figure

@@ -105,7 +105,7 @@ def map_figure(
     height = float(np.clip(map_width * (north - south) * stretch / (east - west), 2.2, 5.6)) + 0.3
     figure = canvas(width, height)
     axes = figure.add_axes((0.0, 0.22 / height, 0.74, 1 - 0.27 / height))
-    shown = {code: scale * value for code, value in values.items() if value is not None and np.isfinite(value)}
+    shown = {code: scale * value for code, value in values.items() if np.isfinite(value)}
     drawn = np.array([shown[code] for code, _ in shapes if code in shown], dtype=np.float64)
     bounds = class_bounds(drawn) if drawn.size else np.array([0.0, 1.0])
     colours = (

@@ -249,7 +249,7 @@ def _grid(
 
 def _fill(cell: _Cell, text: str, align: str, size: float, width: float, *, bold: bool = False) -> DocxParagraph:
     cell.width = Mm(width)
-    paragraph = cell.paragraphs[0]
+    paragraph: DocxParagraph = cell.paragraphs[0]
     paragraph.alignment = _ALIGN[align]
     paragraph.paragraph_format.space_after = Pt(0)
     run = paragraph.add_run(text)
