@@ -174,10 +174,10 @@ class Writer:
         self.traces.append(
             Trace(
                 id=identity,
-                what=what,
+                what=both(scrub(what.zh, limit=200), scrub(what.en, limit=200)),
                 value=value,
                 text=text,
-                values=dict(values),
+                values={clean(key, limit=80): number for key, number in values.items()},
                 unit=unit,
                 method=method or origin.method,
                 room=origin.room,
