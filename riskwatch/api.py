@@ -29,6 +29,7 @@ from riskwatch.errors import ProjectError
 from riskwatch.lifecycle import EarlyWarning
 from riskwatch.panel import Panel
 from riskwatch.project import find_project
+from riskwatch.reports.model import Report
 from riskwatch.runner.anomalies import Kind, anomaly_frame
 from riskwatch.runner.context import RunContext, open_store
 from riskwatch.runner.coverage import sampling_plan, watched_cells
@@ -297,6 +298,50 @@ class Project:
         """
         with self.context(as_of=as_of) as ctx:
             return anomaly_frame(ctx, kind)
+
+    def report(
+        self,
+        period: str,
+        *,
+        region: str = "",
+        languages: Sequence[str] | None = None,
+        formats: Sequence[str] | None = None,
+        out: str | Path | None = None,
+        as_of: Day = None,
+        reporter: Reporter | None = None,
+    ) -> Report:
+        """Return the report on the state of quality of a month ("2025-11"), quarter ("2025Q4") or year ("2025").
+
+        Parameters
+        ----------
+        period : str
+        region : str
+            Jurisdiction; "" for everything.
+        languages, formats : sequence of str, optional
+            Default: as ``config/report.yaml`` says.
+        out : path, optional
+            Write the report's files there; nothing is written without it.
+        as_of : date or str, optional
+            The day as which records are read; default: the project's day.
+
+        Raises
+        ------
+        CalendarError
+            If the period is not written as above.
+        AsOfError
+            If the day lies before the period.
+        """
+        from riskwatch.runner.report_period import parse_period  # noqa: PLC0415 - drawing and typesetting libraries load with it
+        from riskwatch.runner.reporting import make_report, read_rules, write_report  # noqa: PLC0415
+
+        wanted = parse_period(period)
+        with self.context(as_of=as_of, reporter=reporter) as ctx:
+            rules = read_rules(ctx)
+            chosen = tuple(languages or rules.languages)
+            made = make_report(ctx, wanted, region, languages=chosen)
+            if out is not None:
+                write_report(ctx, made, languages=chosen, formats=tuple(formats or rules.formats), folder=Path(out))
+        return made
 
     def _warning_row(self, warning: EarlyWarning) -> dict[str, object]:
         subject = warning.subject

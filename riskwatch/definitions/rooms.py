@@ -29,6 +29,7 @@ CATALOGUES = {
     "indicators": "riskwatch.indicators.rules:IndicatorCatalogue",
     "catalogue": "riskwatch.coverage.rules:CatalogueFile",
     "anomalies": "riskwatch.anomalies.rules:AnomalyRules",
+    "report": "riskwatch.reports.rules:ReportRules",
 }
 """Kind of file in ``config/`` -> module and class that checks it. A new kind is one line here."""
 

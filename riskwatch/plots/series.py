@@ -1,44 +1,27 @@
-"""Small charts that go into digests: Agg only, no pyplot state, Chinese labels without system fonts, the same bytes every time.
-
-The font is Noto Sans SC Regular (SIL Open Font Licence) from the package ``pylopdf-fonts-zh-cn``, read by path; nothing is installed.
-"""
+"""The small chart of one series that goes into digests."""
 
 from __future__ import annotations
 
-import io
-from functools import lru_cache
 from typing import Literal
 
-import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pylopdf_fonts_zh_cn
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
 
 from riskwatch.errors import RiskwatchError
+from riskwatch.plots.base import ALARM, BAR, INK, LIMIT, LINE, FloatArray, canvas, cjk_font
+from riskwatch.plots.base import column as _column
 
-__all__ = ["cjk_font", "series_figure", "to_png"]
+__all__ = ["series_figure"]
 
-FloatArray = npt.NDArray[np.float64]
-
-BAR, ALARM, LINE, LIMIT, INK = "#b8c4d0", "#b3261e", "#1f4e79", "#8a6d00", "#333333"
-DPI = 200
 _LEGEND = {
     "zh": {"observed": "观测", "expected": "预期", "upper": "上限", "alarm": "超限"},
     "en": {"observed": "observed", "expected": "expected", "upper": "limit", "alarm": "above limit"},
 }
-
-
-@lru_cache(maxsize=8)
-def cjk_font(size: float = 6.5) -> FontProperties:
-    """Return Noto Sans SC at ``size`` points, by path: neither the system's fonts nor matplotlib's global list are touched."""
-    return FontProperties(fname=str(pylopdf_fonts_zh_cn.sans_path()), size=size)
 
 
 def series_figure(
@@ -82,20 +65,13 @@ def series_figure(
         scale = np.where(exposure > 0, 100.0 / exposure, np.nan) if rate else np.ones(len(history))
     observed, expected, upper = (_column(history, name) * scale for name in ("observed", "expected", "upper"))
     alarm = history["alarm"].fillna(value=False).to_numpy(dtype=bool) if "alarm" in history else observed > upper
-    figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = canvas(width, height)
     # A fixed frame rather than a fitted one: charts stand below each other and must line up.
     left, below, above = 0.36 / width, 0.16 / height, 0.15 / height
     axes = figure.add_axes((left, below, 1 - left - 0.08 / width, 1 - below - above))
     _draw(axes, (observed, expected, upper), alarm, _LEGEND[language])
     _label(axes, pd.DatetimeIndex(history["period_start"]), percent=rate)
     return figure
-
-
-def _column(history: pd.DataFrame, name: str) -> FloatArray:
-    if name not in history:
-        return np.full(len(history), np.nan)
-    return pd.to_numeric(history[name], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def _draw(axes: Axes, lines: tuple[FloatArray, FloatArray, FloatArray], alarm: npt.NDArray[np.bool_], words: dict[str, str]) -> None:
@@ -149,11 +125,3 @@ def _label(axes: Axes, starts: pd.DatetimeIndex, *, percent: bool) -> None:
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
         axes.spines[side].set_linewidth(0.5)
-
-
-def to_png(figure: Figure) -> bytes:
-    """Return ``figure`` as PNG bytes without metadata: the same figure gives the same bytes."""
-    buffer = io.BytesIO()
-    with mpl.rc_context({"savefig.bbox": None, "hatch.linewidth": 0.6}):
-        figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
-    return buffer.getvalue()

@@ -1,0 +1,40 @@
+"""Charts and maps for digests and reports: Agg only, no pyplot state, Chinese labels without system fonts, the same bytes every time.
+
+The font is Noto Sans SC Regular (SIL Open Font Licence) from the package ``pylopdf-fonts-zh-cn``, read by path; nothing is installed.
+Every figure is a pure function of a frame; :func:`to_png` turns it into bytes.
+"""
+
+from matplotlib.figure import Figure
+
+from riskwatch.plots.base import ALARM, BAR, DPI, INK, LIMIT, LINE, cjk_font, to_png
+from riskwatch.plots.bullet import bullet_figure
+from riskwatch.plots.forecast import forecast_figure
+from riskwatch.plots.funnel import binomial_limits, funnel_figure
+from riskwatch.plots.heat import coverage_figure
+from riskwatch.plots.intervals import interval_figure
+from riskwatch.plots.maps import map_figure
+from riskwatch.plots.mix import mix_figure
+from riskwatch.plots.series import series_figure
+from riskwatch.plots.slopes import slope_figure
+
+__all__ = [
+    "ALARM",
+    "BAR",
+    "DPI",
+    "INK",
+    "LIMIT",
+    "LINE",
+    "Figure",
+    "binomial_limits",
+    "bullet_figure",
+    "cjk_font",
+    "coverage_figure",
+    "forecast_figure",
+    "funnel_figure",
+    "interval_figure",
+    "map_figure",
+    "mix_figure",
+    "series_figure",
+    "slope_figure",
+    "to_png",
+]

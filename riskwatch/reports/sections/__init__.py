@@ -1,0 +1,1 @@
+"""One writer per section of the report, in the order in which they stand."""

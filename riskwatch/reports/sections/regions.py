@@ -1,0 +1,247 @@
+"""6 重点地区: a fair comparison.
+
+Standardised rates with intervals, the funnel, and beside them coverage and closure: a region that samples little must not look good for it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from riskwatch import plots
+from riskwatch.reports.inputs import Geometry, Input
+from riskwatch.reports.model import Text
+from riskwatch.reports.sections.helpers import enumerate_names, floats, names_of, say_list, shorten
+from riskwatch.reports.sections.rates import changes, overall_rate, rates, worsening
+from riskwatch.reports.writer import Numbers, Words, Writer, both
+
+__all__ = ["write"]
+
+REGION = both("地区", "region")
+
+
+def write(writer: Writer) -> None:
+    """Write the regions."""
+    inputs = writer.inputs
+    parts = (
+        (inputs.rates_region, "地区不合格率", "failure rates"),
+        (inputs.funnel, "漏斗图", "funnel plot"),
+        (inputs.change_region, "同比变化", "changes over a year"),
+        (inputs.trends, "趋势", "trends"),
+        (inputs.coverage_region, "覆盖率", "coverage"),
+        (inputs.closure, "处置闭环", "closure"),
+    )
+    if writer.skip(parts):
+        return
+    writer.part("（一）公平比较", "A fair comparison")
+    frame = rates(writer, "region", inputs.rates_region, REGION, both("地区", "regions"))
+    if frame is not None:
+        writer.note(
+            "地区按抽样地统计。率高说明该地在售、在产样品中的问题多，不等于监管差；率低也可能是抽得少、抽得不准，须与覆盖率和闭环率同看。",
+            "Regions are places of sampling. A high rate says that much is wrong with what is made and sold there, not that"
+            " supervision is poor; a low one"
+            " may come from sampling little or in the wrong places: read it beside coverage and closure.",
+        )
+        _maps(writer, frame)
+    writer.part("（二）漏斗图：超出偶然范围的地区", "Funnel: regions beyond chance")
+    _funnel(writer)
+    writer.part("（三）同比变化与趋势", "Changes and trends")
+    changes(writer, "region", inputs.change_region, REGION)
+    worsening(writer, "region", REGION)
+    writer.part("（四）覆盖与处置闭环", "Coverage and closure")
+    _coverage(writer)
+    _closure(writer)
+
+
+def _maps(writer: Writer, frame: pd.DataFrame) -> None:
+    small = frame.loc[floats(frame, "inspected") < writer.inputs.rules.small.min_inspected, "code"].tolist()
+    values = dict(zip(frame["code"].tolist(), floats(frame, "rate").tolist(), strict=True))
+    for geometry in writer.inputs.geometries:
+        codes = _codes(geometry)
+        if not set(codes) & set(values):
+            continue
+        names = {code: writer.name("region", code) for code in codes}
+        here = [code for code in small if code in codes]
+        missing = [code for code in codes if code not in values]
+
+        def draw(language: str, geometry: Geometry = geometry, names: dict[str, Text] = names, here: list[str] = here) -> plots.Figure:
+            return plots.map_figure(
+                geometry.features,
+                values,
+                code_property=geometry.code_property,
+                small=here,
+                small_n=writer.inputs.rules.small.min_inspected,
+                labels={code: shorten(name.of(language), 12) for code, name in names.items()},
+                language=language,
+                title=both("不合格率", "failure rate").of(language),
+                note="",
+            )
+
+        writer.picture(
+            draw,
+            both(
+                f"不合格率地图；{len(missing)} 个地区无数据（斜线），{len(here)} 个样本少（点）",
+                f"map of failure rates; {len(missing)} regions without data (hatched), {len(here)} with few samples (dotted)",
+            ),
+            writer.line(
+                "图：各地区不合格率（斜线为无数据，不是低）。{note}。",
+                "Figure: failure rates by region (hatched is no data, not low). {note}.",
+                note=both(writer.inputs.rules.map_note.zh, writer.inputs.rules.map_note.en),
+            ),
+        )
+
+
+def _codes(geometry: Geometry) -> list[str]:
+    found = []
+    for feature in geometry.features:
+        properties = feature.get("properties")
+        code = properties.get(geometry.code_property) if isinstance(properties, dict) else None
+        if code:
+            found.append(str(code))
+    return found
+
+
+def _funnel(writer: Writer) -> None:
+    source = writer.need(writer.inputs.funnel, "漏斗图", "funnel plot")
+    if source is None:
+        return
+    frame = source.frame.assign(code=source.frame["code"].astype(str)).sort_values("code", ignore_index=True)
+    centre = overall_rate(frame)
+    if centre is None or not 0 < centre < 1:
+        writer.note("样品全部合格或全部不合格，漏斗图没有意义。", "All samples passed, or all failed: a funnel says nothing.", tone="info")
+        return
+    z, adjusted = floats(frame, "z"), floats(frame, "z_adjusted")
+    flagged = np.abs(adjusted) > 3.09
+    high, low = frame[flagged & (adjusted > 0)], frame[flagged & (adjusted < 0)]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        inflation = np.where(np.abs(adjusted) > 0, np.abs(z) / np.abs(adjusted), np.nan)
+    names = names_of(writer, "region", frame["code"].tolist())
+    if high.empty and low.empty:
+        writer.say(
+            "计入地区间的正常差异后，{n} 个地区均在 99.8% 界限之内：差异是偶然与正常波动，不宜据此通报或排名。",
+            "Allowing for the usual differences between regions, all {n} lie within the 99.8% limits: the differences are chance"
+            " and usual variation, and no"
+            " ground for criticism or ranking.",
+            n=writer.count_of(len(frame), both("参与比较的地区数", "regions compared"), source),
+        )
+    else:
+        entries = []
+        for row in high.sort_values("z_adjusted", ascending=False).head(4).to_dict("records"):
+            name = writer.name("region", row["code"])
+            entries.append(
+                (
+                    name,
+                    (
+                        writer.figure(
+                            row["failed"] / row["inspected"],
+                            "share",
+                            both(f"{name.zh}不合格率", f"failure rate of {name.en}"),
+                            source,
+                            method=both("不合格批次 ÷ 抽查批次", "failed over inspected samples"),
+                        ),
+                        writer.figure(row["inspected"], "count", both(f"{name.zh}抽查批次", f"samples of {name.en}"), source),
+                        writer.figure(row["z_adjusted"], "ratio", both(f"{name.zh}调整后 z 值", f"adjusted z of {name.en}"), source),
+                    ),
+                )
+            )
+        lows = enumerate_names([writer.name("region", code) for code in low["code"]])
+        if entries:
+            say_list(
+                writer,
+                "计入地区间的正常差异后，高出 99.8% 界限的地区 {n} 个：{list}。建议省局先核对抽样方案，再会商原因。",
+                "Allowing for the usual differences between regions, {n} lie above the 99.8% limits: {list}. Check their"
+                " sampling plans first, then the"
+                " causes.",
+                entries,
+                "{name} {0}（n={1}，z={2}）",
+                "{name} {0} (n={1}, z={2})",
+                n=writer.count_of(len(high), both("高出界限的地区数", "regions above the limits"), source),
+            )
+        if len(low):
+            writer.say(
+                "低于界限的地区：{lows}。先看其覆盖与抽样对象，再谈经验。",
+                "Below the limits: {lows}. Look at their coverage and at what they sample before calling it a success.",
+                lows=lows,
+            )
+
+    def draw(language: str) -> plots.Figure:
+        data = pd.DataFrame(
+            {
+                "label": [shorten(name.of(language)) for name in names],
+                "inspected": floats(frame, "inspected"),
+                "failed": floats(frame, "failed"),
+                "inflation": inflation,
+                "flagged": flagged,
+            }
+        )
+        return plots.funnel_figure(data, centre=centre, language=language)
+
+    writer.picture(
+        draw,
+        both(f"漏斗图：{len(frame)} 个地区的不合格率与抽查批次", f"funnel plot: failure rate against samples, {len(frame)} regions"),
+        writer.line(
+            "图：漏斗图。菱形为计入过度离散后仍超出 99.8% 界限的地区。",
+            "Figure: funnel plot. Diamonds lie beyond the 99.8% limits even allowing for overdispersion.",
+        ),
+    )
+
+
+def _coverage(writer: Writer) -> None:
+    source = writer.need(writer.inputs.coverage_region, "各地区覆盖率", "coverage by region")
+    if source is None:
+        return
+    frame = source.frame.assign(code=source.frame["code"].astype(str)).sort_values(["share", "code"], ignore_index=True)
+    entries = []
+    for row in frame.head(3).to_dict("records"):
+        name = writer.name("region", row["code"])
+        entries.append(
+            (
+                name,
+                (
+                    writer.figure(row["share"], "share", both(f"{name.zh}覆盖率", f"coverage of {name.en}"), source),
+                    writer.figure(row["covered"], "count", both(f"{name.zh}已抽查格", f"cells sampled in {name.en}"), source),
+                    writer.figure(row["cells"], "count", both(f"{name.zh}应抽查格", f"cells of {name.en}"), source),
+                ),
+            )
+        )
+    say_list(
+        writer,
+        "覆盖最低的地区：{list}。这些地区的低不合格率不可作为业绩。",
+        "Coverage is lowest in {list}: a low failure rate there is no achievement.",
+        entries,
+        "{name} {0}（{1}/{2}）",
+        "{name} {0} ({1} of {2})",
+    )
+    shown = frame.head(writer.inputs.rules.rows)
+    writer.table(
+        both("抽查覆盖（从低到高）", "Coverage, lowest first"),
+        [
+            Words(REGION, names_of(writer, "region", shown["code"].tolist()), 2.4),
+            Numbers(both("应抽查格", "cells"), floats(shown, "cells").tolist(), "count"),
+            Numbers(both("已抽查格", "sampled"), floats(shown, "covered").tolist(), "count"),
+            Numbers(both("覆盖率", "coverage"), floats(shown, "share").tolist(), "share"),
+        ],
+        shown["code"].tolist(),
+        source,
+    )
+
+
+def _closure(writer: Writer) -> None:
+    source: Input | None = writer.need(writer.inputs.closure, "处置闭环", "closure")
+    if source is None:
+        return
+    frame = source.frame.assign(region=source.frame["region"].astype(str)).sort_values(["share", "region"], ignore_index=True)
+    shown = frame.head(writer.inputs.rules.rows)
+    writer.table(
+        both("处置闭环（从低到高）", "Closure, lowest first"),
+        [
+            Words(REGION, names_of(writer, "region", shown["region"].tolist()), 2.4),
+            Numbers(both("责令改正", "orders"), floats(shown, "orders").tolist(), "count"),
+            Numbers(both("已到期", "due"), floats(shown, "due").tolist(), "count"),
+            Numbers(both("按时办结", "closed in time"), floats(shown, "closed_in_time").tolist(), "count"),
+            Numbers(both("按时办结率", "share"), floats(shown, "share").tolist(), "share"),
+            Numbers(both("区间", "interval"), floats(shown, "lower").tolist(), "share", upper=floats(shown, "upper").tolist(), width=1.5),
+        ],
+        shown["region"].tolist(),
+        source,
+    )

@@ -1,0 +1,193 @@
+"""The report of a period: gather its inputs from the store, build it, write its files whole or not at all.
+
+Each part of the inputs is filled by one function of :data:`FILLERS`, which takes a :class:`Scope` and returns inputs by name (those of
+:class:`~riskwatch.reports.inputs.ReportInputs`). A part that no function fills is printed as missing, with its reason.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from riskwatch import __version__
+from riskwatch.digest import Trees
+from riskwatch.errors import AsOfError, ProjectError
+from riskwatch.reports.build import build_report
+from riskwatch.reports.docx import render_docx
+from riskwatch.reports.html import render_html
+from riskwatch.reports.inputs import Geometry, Input, Missing, ReportInputs, ReportPeriod
+from riskwatch.reports.model import Report, Text, render_json
+from riskwatch.reports.pdf import render_pdf
+from riskwatch.reports.rules import ReportRules
+from riskwatch.runner import report_records, report_warnings
+from riskwatch.runner.context import RunContext
+from riskwatch.runner.report_scope import Scope
+
+__all__ = ["FILLERS", "build_inputs", "make_report", "read_rules", "render_forms", "report_folder", "write_report"]
+
+Filler = Callable[[Scope], Mapping[str, "Input | Missing"]]
+
+FILLERS: tuple[tuple[str, Filler], ...] = (
+    ("sources", report_records.sources),
+    ("spot checks", report_records.spot_checks),
+    ("injuries", report_records.injuries),
+    ("notices", report_records.notices),
+    ("warnings", report_warnings.warnings),
+    ("calendar", report_warnings.calendar),
+)
+"""Part -> function that fills it. A room that computes more parts adds one line here."""
+
+
+def read_rules(ctx: RunContext) -> ReportRules:
+    """Return ``config/report.yaml``.
+
+    Raises
+    ------
+    ProjectError
+        If the project has none.
+    """
+    content = ctx.definitions.catalogue("report")
+    if not content:
+        raise ProjectError(
+            "report: the project has no config/report.yaml", hint="copy it from a fresh project: `riskwatch init DIR` makes one"
+        )
+    return ReportRules.model_validate(content)
+
+
+def build_inputs(ctx: RunContext, period: ReportPeriod, region: str = "") -> ReportInputs:
+    """Gather everything that the report of a period and jurisdiction is made from, as known on the context's day.
+
+    Raises
+    ------
+    AsOfError
+        If the day lies before the period.
+    DimensionError
+        If the region is in no tree.
+    ProjectError
+        If the project has no ``config/report.yaml``, or an outline file cannot be read.
+    """
+    if ctx.as_of < period.first:
+        raise AsOfError(
+            f"report {period.key}: the period begins on {period.first}, after the as-of day {ctx.as_of}",
+            hint="name an earlier period, or a later day with --as-of",
+        )
+    rules = read_rules(ctx)
+    tree = ctx.trees.get("region")
+    if region and tree is not None:
+        tree.level_of(region)  # an unknown code is an error with a suggestion
+    scope = Scope(ctx=ctx, period=period, region=region, rules=rules)
+    found: dict[str, Input | Missing] = {}
+    with ctx.reporter.task("report inputs", total=len(FILLERS)) as task:
+        for _, fill in FILLERS:
+            found.update(fill(scope))
+            task.advance()
+    levels = {
+        str(name): Text(zh=f"{level.label.zh}（{level.colour.zh}）", en=f"{level.label.en} ({level.colour.en})")
+        for name, level in ctx.grading.levels.items()
+    }
+    settings = ctx.definitions.settings
+    return ReportInputs(
+        period=period,
+        region=region,
+        as_of=ctx.as_of,
+        trees=Trees(product=ctx.trees.get("product"), industry=ctx.trees.get("industry"), region=tree),
+        rules=rules,
+        project=Text(zh=settings.name.zh, en=settings.name.en),
+        version=__version__,
+        definitions=hashlib.sha256(
+            "\n".join(f"{key} {value}" for key, value in sorted(ctx.definitions.hashes.items())).encode()
+        ).hexdigest()[:16],
+        simulated=settings.simulated,
+        grades=levels,
+        hazards={name: Text(zh=hazard.label.zh, en=hazard.label.en) for name, hazard in ctx.hazards.classes.items()},
+        geometries=_geometries(ctx, rules, region),
+        **found,  # type: ignore[arg-type] # names of inputs only: a wrong one is a TypeError at once
+    )
+
+
+def _geometries(ctx: RunContext, rules: ReportRules, region: str) -> tuple[Geometry, ...]:
+    """Read the outlines in force; only regions within the jurisdiction, and every line feature."""
+    tree = ctx.trees.get("region")
+    found = []
+    for outline in rules.outlines:
+        if outline.profiles and ctx.definitions.profile not in outline.profiles:
+            continue
+        path = ctx.definitions.path(outline.path)
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            features = [feature for feature in content["features"] if isinstance(feature, dict)]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ProjectError(
+                f"report.outlines: {outline.path} must be a GeoJSON feature collection: {type(error).__name__}: {error}",
+                hint="remove the outline from config/report.yaml to draw interval plots only",
+            ) from error
+        kept = []
+        for feature in features:
+            code = str((feature.get("properties") or {}).get(outline.code, ""))
+            line = "Line" in str((feature.get("geometry") or {}).get("type", ""))
+            inside = not region or (tree is not None and code in tree and bool(tree.is_within([code], region)[0]))
+            if (line and not region) or (inside and not line):
+                kept.append(feature)
+        if kept:
+            found.append(Geometry(outline.level, tuple(kept), outline.code))
+    return tuple(found)
+
+
+def make_report(ctx: RunContext, period: ReportPeriod, region: str = "", *, languages: Sequence[str] = ()) -> Report:
+    """Return the report; pictures are drawn for ``languages``, and for none if it is empty (enough for tables and traces)."""
+    inputs = build_inputs(ctx, period, region)
+    with ctx.reporter.task("report", total=1) as task:
+        made = build_report(inputs, languages=languages, issued=ctx.as_of)
+        task.advance()
+    return made
+
+
+def render_forms(report: Report, languages: Sequence[str], formats: Sequence[str]) -> dict[str, bytes]:
+    """Return the files by ending: ``zh.html``, ``zh.pdf``, ``zh.docx``, … and ``json``."""
+    makers: dict[str, Callable[[Report, str], bytes]] = {
+        "html": lambda made, language: render_html(made, language).encode(),
+        "pdf": render_pdf,
+        "docx": render_docx,
+    }
+    forms = {f"{language}.{kind}": makers[kind](report, language) for language in languages for kind in formats if kind != "json"}
+    if "json" in formats:
+        forms["json"] = render_json(report).encode()
+    return forms
+
+
+def report_folder(ctx: RunContext) -> Path:
+    """Return the folder of reports of the profile in force."""
+    return ctx.definitions.var / "reports"
+
+
+def write_report(
+    ctx: RunContext, report: Report, *, languages: Sequence[str], formats: Sequence[str], folder: Path | None = None
+) -> list[Path]:
+    """Write the report's files: all are set before the first is written, and each appears whole.
+
+    Raises
+    ------
+    ProjectError
+        If the folder cannot be written.
+    """
+    target = folder or report_folder(ctx)
+    stem = f"report-{report.header.period}" + (f"-{report.header.region}" if report.header.region else "")
+    stem = "".join(char if char.isalnum() or char in "-_" else "_" for char in stem)
+    with ctx.reporter.task("render report", total=1) as task:
+        forms = render_forms(report, languages, formats)
+        task.advance()
+    paths = [target / f"{stem}.{form}" for form in forms]
+    parts = [path.with_name(path.name + ".part") for path in paths]
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        for part, content in zip(parts, forms.values(), strict=True):
+            part.write_bytes(content)
+        for part, path in zip(parts, paths, strict=True):
+            part.replace(path)
+    except OSError as error:
+        for part in parts:
+            part.unlink(missing_ok=True)
+        raise ProjectError(f"report: cannot write to {target}: {error.strerror or error}", hint="name another folder with --out") from error
+    return paths
