@@ -40,11 +40,14 @@ def fisher_greater(x1: object, n1: object, x0: object, n0: object) -> FloatArray
     return np.where((b > 0) & (d > 0), np.minimum(p, 1.0), np.nan)
 
 
-def adjusted(p: FloatArray) -> FloatArray:
-    """Return false-discovery rates by Benjamini & Hochberg (1995); NaN stay NaN and count as no test."""
+def adjusted(p: FloatArray, tests: int = 0) -> FloatArray:
+    """Return false-discovery rates by Benjamini & Hochberg (1995); NaN stay NaN and count as no test.
+
+    ``tests`` counts those whose p-value is 1 and that are not in ``p``, besides those that are: leaving them out would select the rest.
+    """
     out = np.full(p.shape, np.nan)
     known = np.flatnonzero(np.isfinite(p))
     order = known[np.argsort(p[known], kind="stable")]
-    steps = p[order] * known.size / np.arange(1, known.size + 1)
+    steps = p[order] * max(known.size, tests) / np.arange(1, known.size + 1)
     out[order] = np.minimum(np.minimum.accumulate(steps[::-1])[::-1], 1.0) if known.size else steps
     return out

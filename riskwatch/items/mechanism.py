@@ -160,7 +160,7 @@ def new_items(
     -------
     DataFrame
         ``by`` and :data:`NEW_ITEM_COLUMNS`, smallest p-value first: samples and samples failing the item in both windows, ``ratio`` of the two rates
-        (inf where it never failed before), one-sided p-value of Fisher's exact test, its false-discovery rate over all rows of the answer,
+        (inf where it never failed before), one-sided p-value of Fisher's exact test, its false-discovery rate (items that fail in either window are tests),
         and ``new``: no sample of the baseline failed it. NaN where the baseline has no samples.
     """
     groups = list(by)
@@ -192,7 +192,9 @@ def new_items(
         rates = (table["failed"].to_numpy() / table["samples"].to_numpy(), table["failed_before"].to_numpy() / table["samples_before"].to_numpy())
         table["ratio"] = rates[0] / rates[1]
     table["p_value"] = fisher_greater(table["failed"], table["samples"], table["failed_before"], table["samples_before"])
-    table["q_value"] = adjusted(table["p_value"].to_numpy(np.float64))
+    # An item that failed before and not now is a test as well, with p = 1.
+    tests = len(failing.drop_duplicates(keys))
+    table["q_value"] = adjusted(table["p_value"].to_numpy(np.float64), tests)
     table["new"] = (table["failed_before"] == 0) & (table["samples_before"] > 0)
     table["hazard"] = classes_of(table["item"], classifier)
     table = table.sort_values(["p_value", "item", *groups], kind="stable", ignore_index=True)
