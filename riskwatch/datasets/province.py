@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from riskwatch.datasets.codelists import build_world
+from riskwatch.datasets.credit import CREDIT_COLUMNS, simulate_credit, write_credit
 from riskwatch.datasets.enterprises import build_enterprises
 from riskwatch.datasets.hazard_list import default_hazards
 from riskwatch.datasets.hazards import Hazard, check_hazards
@@ -52,6 +53,8 @@ class SimulatedProvince:
         ``stream, position, kind, field, value, expect``: rows that the written files hold besides, wrong on purpose.
     hospitals, hospital_gaps : DataFrame
         Sentinel hospitals, and when they were silent.
+    credit : DataFrame
+        Credit classes of the enterprises, one row per evaluation.
     """
 
     seed: int
@@ -65,11 +68,12 @@ class SimulatedProvince:
     malformed: pd.DataFrame
     hospitals: pd.DataFrame
     hospital_gaps: pd.DataFrame
+    credit: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(CREDIT_COLUMNS)))
 
     def write(self, folder: str | Path, *, formats: Formats = "mixed") -> list[Path]:
         """Write the files that the demonstration's sources read, and the truth beside them.
 
-        ``folder/demo/{spot_checks,injuries,notices}`` hold what centres would receive; ``folder/demo_truth`` holds ``ledger.csv``,
+        ``folder/demo/{spot_checks,injuries,notices,credit}`` hold what centres would receive; ``folder/demo_truth`` holds ``ledger.csv``,
         ``malformed.csv`` and ``hospital_gaps.csv``, which no source reads.
 
         Parameters
@@ -100,6 +104,7 @@ class SimulatedProvince:
                 ("external_notice", self.notices, None),
             )
         ]
+        write_credit(files, self.credit)
         truth = Files(Path(folder) / "demo_truth")
         truth.write("ledger", self.ledger, "utf-8")
         truth.write("malformed", pd.concat(located, ignore_index=True), "utf-8")
@@ -223,7 +228,8 @@ def simulate_province(
     injected = default_hazards(start, end, world) if hazards is None else tuple(hazards)
     check_hazards(injected, world)
     places = build_hospitals(world, axis, injected, hospitals)
-    scene = Scene(world, axis, seed, scale, injected, build_enterprises(world, seed), places)
+    enterprises = build_enterprises(world, seed)
+    scene = Scene(world, axis, seed, scale, injected, enterprises, places)
     cards, of_injuries = simulate_injuries(scene)
     samples, items, of_failures = simulate_spot_checks(scene)
     ledger = _ledger(injected, world.products, of_injuries, of_failures, (cards, samples))
@@ -240,4 +246,5 @@ def simulate_province(
         plan_malformed({"spot_check": samples, "injury": cards}, seed, malformed),
         table,
         places.gaps,
+        credit=simulate_credit(enterprises, axis, seed),
     )

@@ -26,6 +26,7 @@ CATALOGUES = {
     "actions": "riskwatch.assessment.rules:ActionCatalogue",
     "hazards": "riskwatch.assessment.rules:HazardCatalogue",
     "standards": "riskwatch.items.rules:StandardCatalogue",
+    "enterprises": "riskwatch.enterprises.rules:EnterpriseRules",
 }
 """Kind of file in ``config/`` -> module and class that checks it. A new kind is one line here."""
 
