@@ -48,8 +48,9 @@ def simulate_credit(enterprises: Enterprises, axis: DayAxis, seed: int) -> pd.Da
     unlucky = rng.random(size) < _LISTED
     parts = []
     for year in range(axis.start.year, axis.end.year + 1):
-        # Drawn for every enterprise and year, whatever the axis: a longer one leaves earlier years as they are.
-        noise, renewed = rng.normal(0.0, 0.15, size), rng.random(size) < _RENEWED
+        # A stream for each year: more years before or after leave this one as it is.
+        yearly = random_stream(seed, "credit", str(year))
+        noise, renewed = yearly.normal(0.0, 0.15, size), yearly.random(size) < _RENEWED
         day = np.datetime64(f"{year}-{_EVALUATION[0]:02d}-{_EVALUATION[1]:02d}", "D")
         announced = day + np.timedelta64(14, "D")
         if day < axis.days[0].astype("datetime64[D]") or announced > axis.days[-1].astype("datetime64[D]"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from riskwatch.items.measured import compare, normal_unit, read_limits, read_measured
@@ -142,6 +142,7 @@ def test_not_detected_without_a_detection_limit_is_an_assumption():
     assert compare(values, limits, not_detected_passes=False).tolist() == ["undetermined", "pass"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from([text for text, *_ in MEASURED]), min_size=1, max_size=30), st.randoms())
 def test_the_order_of_rows_and_categories_change_nothing(texts, random):
     order = list(range(len(texts)))
@@ -151,6 +152,7 @@ def test_the_order_of_rows_and_categories_change_nothing(texts, random):
         np.testing.assert_array_equal(getattr(shuffled, name), getattr(plain, name)[order])
 
 
+@settings(deadline=None)
 @given(
     st.floats(0.001, 1000.0), st.floats(0.0, 2.0), st.sampled_from(["", "<", "≤", ">", "≥"]), st.sampled_from(["≤", "<", "≥", ">"]),
 )  # fmt: skip
