@@ -32,8 +32,8 @@ _AUTHORITY = "模拟市场监督管理局"
 def simulate_credit(enterprises: Enterprises, axis: DayAxis, seed: int) -> pd.DataFrame:
     """Draw the classes that a register would hold.
 
-    Each enterprise that is assessed at all has its own noise, so its class mostly stays from year to year; the class is known two weeks after
-    the evaluation and valid for a good year. Draws come from a random stream of their own.
+    Each enterprise that is assessed at all has its own noise, so its class mostly stays from year to year; the class is known two weeks
+    after the evaluation and valid for a good year. Draws come from a random stream of their own.
 
     Returns
     -------

@@ -96,7 +96,9 @@ def check_model(entry: Entry[ModelDefinition], world: World, registry: Detectors
             message = f'sources[{number}]: source "{name}" feeds stream {source.value.stream}, not {model.stream}'
             collector.add(draft, ("sources", number), message)
     if model.standard_changes and model.stream != "spot_check":
-        collector.add(draft, ("standard_changes",), f"standard_changes: only for models of stream spot_check, not {model.stream}", of_key=True)
+        collector.add(
+            draft, ("standard_changes",), f"standard_changes: only for models of stream spot_check, not {model.stream}", of_key=True
+        )
     _check_measures(draft, model, stream, collector)
     _check_slices(draft, model, stream, collector)
 

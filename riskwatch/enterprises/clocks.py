@@ -54,7 +54,8 @@ def _orders(frame: pd.DataFrame) -> pd.DataFrame:
     given = frame[~np.isnat(frame["ordered_on"].to_numpy("datetime64[D]"))]
     if given.empty:
         return pd.DataFrame(columns=["root", "ordered_on", "rectified_on"])
-    return given.groupby("root", sort=True).agg(ordered_on=("ordered_on", "min"), rectified_on=("rectified_on", "min")).reset_index()
+    grouped = given.groupby("root", sort=True)
+    return pd.DataFrame({"ordered_on": grouped["ordered_on"].min(), "rectified_on": grouped["rectified_on"].min()}).reset_index()
 
 
 def _rechecks(frame: pd.DataFrame, as_of: np.datetime64) -> pd.DataFrame:
@@ -71,7 +72,7 @@ def _rechecks(frame: pd.DataFrame, as_of: np.datetime64) -> pd.DataFrame:
     return both.drop_duplicates(["root", "day"], ignore_index=True)
 
 
-def _term(name: str, term: Term, orders: pd.DataFrame, started: Days, done: Days, result: Texts) -> pd.DataFrame:
+def _term(name: str, term: Term, orders: pd.DataFrame, *, started: Days, done: Days, result: Texts) -> pd.DataFrame:
     return orders.assign(
         term=name,
         started_on=started,
@@ -113,10 +114,10 @@ def terms(records: pd.DataFrame, clocks: Clocks, *, as_of: dt.date) -> pd.DataFr
     Returns
     -------
     DataFrame
-        Columns :data:`TERM_COLUMNS`, overdue first (longest first), then by days left. ``state`` is one of :data:`STATES` (``waiting``: not open yet).
-        ``days_left`` may be negative, NaN once met. ``correct`` is met by the day of correction, or by a recheck that passed if that came
-        earlier or alone; ``recheck`` by the first recheck whatever its result (``result``); ``second_recheck`` exists where the first one failed, and
-        is met by the first recheck on or after ``opens_on``.
+        Columns :data:`TERM_COLUMNS`, overdue first (longest first), then by days left. ``state`` is one of :data:`STATES` (``waiting``:
+        not open yet). ``days_left`` may be negative, NaN once met. ``correct`` is met by the day of correction, or by a recheck that
+        passed if that came earlier or alone; ``recheck`` by the first recheck whatever its result (``result``); ``second_recheck`` exists
+        where the first one failed, and is met by the first recheck on or after ``opens_on``.
     """
     today = np.datetime64(as_of, "D")
     source = texts(records, "source")
@@ -153,8 +154,8 @@ def _judged(orders: pd.DataFrame, made: pd.DataFrame, clocks: Clocks, today: np.
     passed_day = _day_of(passed, "day", orders["root"])
     corrected = np.fmin(orders["rectified_on"].to_numpy("datetime64[D]"), passed_day)
     parts = [
-        _term("correct", clocks.correct, orders, start, corrected, np.full(len(orders), "", dtype=object)),
-        _term("recheck", clocks.recheck, orders, start, recheck_day, recheck_result),
+        _term("correct", clocks.correct, orders, started=start, done=corrected, result=np.full(len(orders), "", dtype=object)),
+        _term("recheck", clocks.recheck, orders, started=start, done=recheck_day, result=recheck_result),
     ]
     again = np.flatnonzero(recheck_result == "fail")
     if again.size:
@@ -163,7 +164,7 @@ def _judged(orders: pd.DataFrame, made: pd.DataFrame, clocks: Clocks, today: np.
         opens = failed[["root"]].assign(opens=announced + np.timedelta64(clocks.second_recheck.opens, "D"))
         later = made[made["day"].to_numpy("datetime64[D]") >= _day_of(opens, "opens", made["root"])].drop_duplicates("root")
         done, result = _day_of(later, "day", failed["root"]), _text_of(later, "result", failed["root"])
-        parts.append(_term("second_recheck", clocks.second_recheck, failed, announced, done, result))
+        parts.append(_term("second_recheck", clocks.second_recheck, failed, started=announced, done=done, result=result))
     table = pd.concat(parts, ignore_index=True)
     due, done, opens_on = (table[name].to_numpy("datetime64[D]") for name in ("due_on", "done_on", "opens_on"))
     left = (due - today).astype(np.int64)
@@ -177,7 +178,10 @@ def _judged(orders: pd.DataFrame, made: pd.DataFrame, clocks: Clocks, today: np.
     for name in ("started_on", "opens_on", "due_on", "done_on"):
         table[name] = table[name].astype("datetime64[s]")
     order = pd.DataFrame(
-        {"state": pd.Categorical(table["state"], STATES, ordered=True).codes, **{name: table[name] for name in ("days_left", "due_on", "root", "term")}}
+        {
+            "state": pd.Categorical(table["state"], STATES, ordered=True).codes,
+            **{name: table[name] for name in ("days_left", "due_on", "root", "term")},
+        }
     ).sort_values(["state", "days_left", "due_on", "root", "term"], kind="stable")
     return table.loc[order.index, list(TERM_COLUMNS)].reset_index(drop=True)
 
@@ -227,9 +231,10 @@ def closure_by_region(
     Returns
     -------
     DataFrame
-        Columns :data:`CLOSURE_COLUMNS`, sorted by region, "" for orders that lie in no region of that level. ``due``: orders whose term for the
-        recheck ended by the as-of day; ``closed_in_time``: of those, a recheck passed on or before its last day. An order that is still within its
-        term is not in the share, closed or not: those that close early would make the newest orders look better than they are.
+        Columns :data:`CLOSURE_COLUMNS`, sorted by region, "" for orders that lie in no region of that level. ``due``: orders whose term
+        for the recheck ended by the as-of day; ``closed_in_time``: of those, a recheck passed on or before its last day. An order that is
+        still within its term is not in the share, closed or not: those that close early would make the newest orders look better than
+        they are.
     """
     if table.empty:
         return pd.DataFrame(columns=list(CLOSURE_COLUMNS))

@@ -21,7 +21,8 @@ BoolArray = npt.NDArray[np.bool_]
 
 CLASS_COLUMNS = ("enterprise", "class_in", "class_since", "valid_until", "expired", "listed", "authority")
 PROPOSAL_COLUMNS = (
-    "enterprise", "class_in", "class_since", "expired", "listed", "proposed", "change", "rule", "evidence", "candidacy", "reason_zh", "reason_en",
+    "enterprise", "class_in", "class_since", "expired", "listed", "proposed", "change", "rule", "evidence", "candidacy", "reason_zh",
+    "reason_en",
 )  # fmt: skip
 EVIDENCE = ("failed_window", "repeat_failures", "failed_products", "recheck_failures", "follow_up_failures", "overdue", "passed_window")
 _NO_RULE = ("未触及任何规则", "no rule is met")
@@ -45,8 +46,8 @@ def current_classes(credit: pd.DataFrame, *, as_of: dt.date) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns :data:`CLASS_COLUMNS`, one row per enterprise. Of several records of one day the worst class counts. ``expired``: ``valid_until``
-        has passed; a class that expired is told and not used. A listing holds until a newer record takes it back.
+        Columns :data:`CLASS_COLUMNS`, one row per enterprise. Of several records of one day the worst class counts. ``expired``:
+        ``valid_until`` has passed; a class that expired is told and not used. A listing holds until a newer record takes it back.
     """
     event = credit["event_date"].to_numpy("datetime64[D]")
     rows = credit[event <= np.datetime64(as_of, "D")]
@@ -69,13 +70,14 @@ def current_classes(credit: pd.DataFrame, *, as_of: dt.date) -> pd.DataFrame:
 
 def _met(figures: pd.DataFrame, bounds: BadAtLeast) -> BoolArray:
     hits = [(figures[name] >= bound).to_numpy(dtype=np.bool_) for name, bound in bounds.bounds.items()]
-    return np.logical_and.reduce(hits)
+    return np.asarray(np.logical_and.reduce(hits), dtype=np.bool_)
 
 
 def _good(figures: pd.DataFrame, asked: GoodRecord) -> BoolArray:
     enough = (figures["passed_window"] >= asked.passed_window).to_numpy(dtype=np.bool_)
     most = {"failed_window": asked.failed_window, "recheck_failures": asked.recheck_failures, "overdue": asked.overdue}
-    return enough & np.logical_and.reduce([(figures[name] <= bound).to_numpy(dtype=np.bool_) for name, bound in most.items()])
+    hits = [(figures[name] <= bound).to_numpy(dtype=np.bool_) for name, bound in most.items()]
+    return np.asarray(np.logical_and.reduce([enough, *hits]), dtype=np.bool_)
 
 
 def propose(
@@ -98,9 +100,9 @@ def propose(
     Returns
     -------
     DataFrame
-        Columns :data:`PROPOSAL_COLUMNS`, sorted by enterprise. ``class_in`` "" where none; ``change``: ``worse``, ``better``, ``same`` against the
-        class in force, ``first`` where none is; ``rule``: id of the rule, "" where none is met; ``evidence``: figures that were looked at, as
-        ``failed_window=3; ...``; ``candidacy``: id of the rule for the list of serious violators, "" for none.
+        Columns :data:`PROPOSAL_COLUMNS`, sorted by enterprise. ``class_in`` "" where none; ``change``: ``worse``, ``better``, ``same``
+        against the class in force, ``first`` where none is; ``rule``: id of the rule, "" where none is met; ``evidence``: figures that
+        were looked at, as ``failed_window=3; ...``; ``candidacy``: id of the rule for the list of serious violators, "" for none.
     """
     late = terms["state"] == "overdue"
     if overdue_since is not None:
@@ -120,7 +122,9 @@ def propose(
     reasons = {language: np.full(size, _NO_RULE[k], dtype=object) for k, language in enumerate(("zh", "en"))}
     open_, held = np.ones(size, np.bool_), np.zeros(size, np.bool_)
     for entry in rules.rules:
-        hit = open_ & (_met(figures, entry.at_least) if entry.at_least is not None else _good(figures, entry.good or GoodRecord(passed_window=1)))
+        hit = open_ & (
+            _met(figures, entry.at_least) if entry.at_least is not None else _good(figures, entry.good or GoodRecord(passed_window=1))
+        )
         own = rank(entry.credit_class)
         if entry.at_least is not None:
             proposed = np.where(hit, np.maximum(own, base), proposed)

@@ -1,7 +1,7 @@
 """What is known of each enterprise: samples, failures, repeats, follow-ups, rechecks. One pass over all records.
 
-Ordinary samples, follow-ups and rechecks are counted apart: a recheck is drawn because of a failure, so it says nothing about a rate. Failures
-that the nominal producer denies (企业否认) are counted as claims and as nothing else until they are decided.
+Ordinary samples, follow-ups and rechecks are counted apart: a recheck is drawn because of a failure, so it says nothing about a rate.
+Failures that the nominal producer denies (企业否认) are counted as claims and as nothing else until they are decided.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
 
 HISTORY_COLUMNS = (
-    "enterprise", "region", "products", "samples", "failed", "random_samples", "random_failed", "claims", "failed_window", "repeat_failures",
-    "failed_products", "passed_window", "follow_ups", "follow_up_failures", "rechecks", "recheck_failures", "last_sample", "last_failure",
+    "enterprise", "region", "products", "samples", "failed", "random_samples", "random_failed", "claims", "failed_window",
+    "repeat_failures", "failed_products", "passed_window", "follow_ups", "follow_up_failures", "rechecks", "recheck_failures",
+    "last_sample", "last_failure",
 )  # fmt: skip
 
 
@@ -33,11 +34,12 @@ class Histories:
     Attributes
     ----------
     frame : DataFrame
-        Columns :data:`HISTORY_COLUMNS`, one row per enterprise, sorted by ``enterprise``. ``samples`` and ``failed``: of ordinary samples of all
-        time, follow-ups and rechecks left out; ``random_...``: those drawn at random. Within the window: ``failed_window`` distinct failed batches
-        (follow-ups included, rechecks not; a sample without a batch number is a batch of its own), ``repeat_failures`` those beyond the first,
-        ``failed_products``, ``passed_window`` (samples that passed, follow-ups included), ``follow_ups``, ``follow_up_failures``, ``rechecks``,
-        ``recheck_failures``. ``claims``: failures that it denies, counted nowhere else. ``region``: where it produced last; "" if not stated.
+        Columns :data:`HISTORY_COLUMNS`, one row per enterprise, sorted by ``enterprise``. ``samples`` and ``failed``: of ordinary samples
+        of all time, follow-ups and rechecks left out; ``random_...``: those drawn at random. Within the window: ``failed_window``
+        distinct failed batches (follow-ups included, rechecks not; a sample without a batch number is a batch of its own),
+        ``repeat_failures`` those beyond the first, ``failed_products``, ``passed_window`` (samples that passed, follow-ups included),
+        ``follow_ups``, ``follow_up_failures``, ``rechecks``, ``recheck_failures``. ``claims``: failures that it denies, counted nowhere
+        else. ``region``: where it produced last; "" if not stated.
     unattributed, unattributed_failed : int
         Samples without a named producer, and those of them that failed.
     """
@@ -72,8 +74,8 @@ def enterprise_history(records: pd.DataFrame, *, as_of: dt.date, window_days: in
     Parameters
     ----------
     records : DataFrame
-        Spot checks as known on the as-of day: ``record_key, event_date, product, producer, selection, verdict, inspected, failed``; used where
-        present: ``source, check_type, recheck_of, batch_no, counterfeit_claim, producer_region``.
+        Spot checks as known on the as-of day: ``record_key, event_date, product, producer, selection, verdict, inspected, failed``; used
+        where present: ``source, check_type, recheck_of, batch_no, counterfeit_claim, producer_region``.
     as_of : date
         Last day of the window; later records are left out.
     window_days : int

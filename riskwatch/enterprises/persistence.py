@@ -23,7 +23,8 @@ __all__ = ["PERSISTENCE_COLUMNS", "fit_beta_binomial", "persistence"]
 FloatArray = npt.NDArray[np.float64]
 
 PERSISTENCE_COLUMNS = (
-    "enterprise", "samples", "failed", "rate", "stratum_samples", "stratum_rate", "scatter", "own_stratum", "shrunk", "lower", "upper", "p_value",
+    "enterprise", "samples", "failed", "rate", "stratum_samples", "stratum_rate", "scatter", "own_stratum", "shrunk", "lower", "upper",
+    "p_value",
 )  # fmt: skip
 _SCATTER = (1e-6, 0.9)  # bounds of the intra-class correlation; the lower one is a binomial for all purposes here
 
@@ -62,7 +63,9 @@ def fit_beta_binomial(failed: FloatArray, samples: FloatArray) -> tuple[float, f
     return float(special.expit(found.x[0])), float(special.expit(found.x[1]))
 
 
-def persistence(records: pd.DataFrame, rules: Shrinkage, *, by: Sequence[str] = ("product",), selections: Sequence[str] = ("random",)) -> pd.DataFrame:
+def persistence(
+    records: pd.DataFrame, rules: Shrinkage, *, by: Sequence[str] = ("product",), selections: Sequence[str] = ("random",)
+) -> pd.DataFrame:
     """Compare every enterprise with its stratum.
 
     Parameters
@@ -79,9 +82,9 @@ def persistence(records: pd.DataFrame, rules: Shrinkage, *, by: Sequence[str] = 
     Returns
     -------
     DataFrame
-        ``by`` and :data:`PERSISTENCE_COLUMNS`, smallest p-value first. ``shrunk`` is the mean of what is known of the enterprise's rate, ``lower`` and
-        ``upper`` its quantiles; ``scatter`` the intra-class correlation of the stratum; ``own_stratum`` False where that of all samples was
-        taken. The p-value is P(as many failures or more) for an enterprise of the stratum.
+        ``by`` and :data:`PERSISTENCE_COLUMNS`, smallest p-value first. ``shrunk`` is the mean of what is known of the enterprise's rate,
+        ``lower`` and ``upper`` its quantiles; ``scatter`` the intra-class correlation of the stratum; ``own_stratum`` False where that of
+        all samples was taken. The p-value is P(as many failures or more) for an enterprise of the stratum.
     """
     groups = list(by)
     chosen = np.isin(texts(records, "selection"), list(selections)) & ~is_recheck(records) & ~is_claimed(records)
@@ -97,10 +100,10 @@ def persistence(records: pd.DataFrame, rules: Shrinkage, *, by: Sequence[str] = 
     for _, part in table.groupby(groups, sort=True) if groups else [((), table)]:
         x, n = part["failed"].to_numpy(np.float64), part["samples"].to_numpy(np.float64)
         enough = n.sum() >= rules.min_samples and (n > 0).sum() >= rules.min_enterprises
-        mean, scatter = fit_beta_binomial(x, n) if enough else (np.nan, np.nan)
-        own = bool(np.isfinite(mean))
-        mean, scatter = (mean, scatter) if own else everybody
-        parts.append(part.assign(stratum_samples=n.sum(), stratum_rate=mean, scatter=scatter, own_stratum=own))
+        fitted = fit_beta_binomial(x, n) if enough else (np.nan, np.nan)
+        own = bool(np.isfinite(fitted[0]))
+        rate, spread = fitted if own else everybody
+        parts.append(part.assign(stratum_samples=n.sum(), stratum_rate=rate, scatter=spread, own_stratum=own))
     out = pd.concat(parts, ignore_index=True)
     x, n, mean, scatter = (out[name].to_numpy(np.float64) for name in ("failed", "samples", "stratum_rate", "scatter"))
     size = (1.0 - scatter) / scatter

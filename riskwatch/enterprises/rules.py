@@ -21,7 +21,7 @@ CLASSES: tuple[CreditClass, ...] = ("A", "B", "C", "D")
 
 def rank(credit_class: str) -> int:
     """Return 0 for A (low risk) to 3 for D (high risk)."""
-    return CLASSES.index(credit_class)  # type: ignore[arg-type] # a text that is no class is a ValueError, which is right
+    return CLASSES.index(credit_class)
 
 
 class Term(Rule):
@@ -63,7 +63,9 @@ class Clocks(Rule):
 class Windows(Rule):
     """How far back figures look."""
 
-    repeat_days: int = Field(ge=1, description="failures of an enterprise within so many natural days before the as-of day are repeats of one another")
+    repeat_days: int = Field(
+        ge=1, description="failures of an enterprise within so many natural days before the as-of day are repeats of one another"
+    )
     basis: Basis = Field(description="where the number comes from")
 
 
@@ -145,7 +147,7 @@ class CreditRules(Rule):
                 problems.append(f"rule {rule.id!r}: at_least is for a class worse than the default {self.default}, got {rule.credit_class}")
             if rule.good is not None and rank(rule.credit_class) >= rank(self.default):
                 problems.append(f"rule {rule.id!r}: good is for a class better than the default {self.default}, got {rule.credit_class}")
-        ids = [rule.id for rule in (*self.rules, *self.candidacy)]
+        ids = [*(rule.id for rule in self.rules), *(rule.id for rule in self.candidacy)]
         problems += [f"rule {name!r} is there twice" for name in sorted({name for name in ids if ids.count(name) > 1})]
         if problems:
             raise ValueError("; ".join(problems))

@@ -35,7 +35,8 @@ def fisher_greater(x1: object, n1: object, x0: object, n0: object) -> FloatArray
 
     Given x1 + x0 events in n1 + n0 samples, the number among the n1 is hypergeometric if the proportions are equal.
     """
-    a, b, c, d = (np.asarray(part, dtype=np.float64) for part in np.broadcast_arrays(x1, n1, x0, n0))
+    parts = [np.asarray(part, dtype=np.float64) for part in (x1, n1, x0, n0)]
+    a, b, c, d = np.broadcast_arrays(*parts)
     p = np.asarray(stats.hypergeom.sf(a - 1.0, b + d, a + c, b), dtype=np.float64)
     return np.where((b > 0) & (d > 0), np.minimum(p, 1.0), np.nan)
 

@@ -1,9 +1,9 @@
 """Measured values and limits as laboratories write them, read as sets of numbers.
 
-A laboratory writes ``0.12``, ``<0.01``, ``未检出``, ``0.10～0.25`` or ``1.2×10³ CFU/g``. Each says that the true value lies in a set: a point, a
-half-line or an interval. A limit says which set is allowed. So there is one rule of comparison, :func:`compare`: the value passes where its
-set lies inside what is allowed, fails where the two do not meet, and is *undetermined* otherwise. A left-censored value at or below a
-maximum limit passes; above it, it is undetermined.
+A laboratory writes ``0.12``, ``<0.01``, ``未检出``, ``0.10～0.25`` or ``1.2×10³ CFU/g``. Each says that the true value lies in a set: a
+point, a half-line or an interval. A limit says which set is allowed. So there is one rule of comparison, :func:`compare`: the value
+passes where its set lies inside what is allowed, fails where the two do not meet, and is *undetermined* otherwise. A left-censored value
+at or below a maximum limit passes; above it, it is undetermined.
 
 What cannot be read without a guess is kept as text and never compared: sampling plans of microbiology (``n=5,c=2,m=10,M=100``), lists of
 results, numbers with a comma inside, and powers of ten whose exponent was lost (``1.4×10``), as published lists often have them.
@@ -40,7 +40,9 @@ _ABSENT = r"未检出|未检测出|不得检出|N\.?D\.?|not ?detected|<LO[DQ]|�
 _NOT_DETECTED = re.compile(rf"(?:{_ABSENT})(?P<rest>.*)", re.IGNORECASE)
 _DETECTED = re.compile(r"(?:检出|阳性|detected|positive)(?:/\d+(?:g|mL|ml))?", re.IGNORECASE)
 _BOUND = re.compile(rf"\(?(?:检出限|定量限|LOD|LOQ)?[:为]?<?(?P<high>{_NUMBER})(?P<unit>%|‰|{_UNIT})?\)?", re.IGNORECASE)
-_FORBIDDEN = re.compile(r"(?:不得|不应|禁止|不允许)(?:检出|使用|添加|含有|加入)(?:\S*)|非法添加|not (?:be )?(?:detected|permitted|allowed)", re.IGNORECASE)
+_FORBIDDEN = re.compile(
+    r"(?:不得|不应|禁止|不允许)(?:检出|使用|添加|含有|加入)(?:\S*)|非法添加|not (?:be )?(?:detected|permitted|allowed)", re.IGNORECASE
+)
 _PLAN = re.compile(r"n=\d+.*c=\d+")
 _SEVERAL = re.compile(r"[;、]|\d,|\)\d|\d[,/]\d|初检.*复检")
 _LOST_EXPONENT = re.compile(r"[xX*·]10(?!\^)")
@@ -49,8 +51,8 @@ _SUPERSCRIPT_RUN = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺]+")
 _CIRCLED = re.compile("[\u2460-\u2473\u2776-\u277f]")
 _TAG = re.compile(r"<sup>\s*([+-]?\d+)\s*</sup>", re.IGNORECASE)
 _WORDS = (
-    ("大于等于", "≥"), ("小于等于", "≤"), ("不大于", "≤"), ("不超过", "≤"), ("不高于", "≤"), ("不小于", "≥"), ("不低于", "≥"), ("不少于", "≥"),
-    ("小于", "<"), ("低于", "<"), ("大于", ">"), ("高于", ">"), ("超过", ">"), ("<=", "≤"), ("=<", "≤"), (">=", "≥"), ("=>", "≥"),
+    ("大于等于", "≥"), ("小于等于", "≤"), ("不大于", "≤"), ("不超过", "≤"), ("不高于", "≤"), ("不小于", "≥"), ("不低于", "≥"),
+    ("不少于", "≥"), ("小于", "<"), ("低于", "<"), ("大于", ">"), ("高于", ">"), ("超过", ">"), ("<=", "≤"), ("=<", "≤"), (">=", "≥"), ("=>", "≥"),
     ("≦", "≤"), ("≧", "≥"), ("⩽", "≤"), ("⩾", "≥"), ("≮", "≥"), ("≯", "≤"), ("×", "x"), ("✕", "x"), ("∼", "~"), ("〜", "~"),
     ("–", "-"), ("—", "-"), ("−", "-"), ("﹣", "-"), ("~~", "~"),
 )  # fmt: skip
@@ -75,9 +77,9 @@ class Readings:
     Attributes
     ----------
     kind : array of str
-        One of :data:`KINDS`: ``number`` (bounds are given); ``not-detected`` (left-censored; ``high`` is NaN where the detection limit is not
-        stated); ``detected``; ``forbidden`` (a limit: must not be detected, used or added); ``bare`` (a limit without an operator); ``plan``,
-        ``several`` and ``text`` (kept as text, not comparable); ``missing``.
+        One of :data:`KINDS`: ``number`` (bounds are given); ``not-detected`` (left-censored; ``high`` is NaN where the detection limit is
+        not stated); ``detected``; ``forbidden`` (a limit: must not be detected, used or added); ``bare`` (a limit without an operator);
+        ``plan``, ``several`` and ``text`` (kept as text, not comparable); ``missing``.
     low, high : array of float
         Ends of the set, -inf and inf where it has none, NaN where there are no numbers.
     low_open, high_open : array of bool
@@ -101,7 +103,9 @@ class Readings:
         """How the value is known: ``none``, ``left`` (below ``high``), ``right`` (above ``low``), ``interval``; "" where not a number."""
         left, right = np.isneginf(self.low), np.isposinf(self.high)
         numeric = self.kind == "number"
-        found = np.select([numeric & left, numeric & right, numeric & (self.low < self.high), numeric], ["left", "right", "interval", "none"], "")
+        found = np.select(
+            [numeric & left, numeric & right, numeric & (self.low < self.high), numeric], ["left", "right", "interval", "none"], ""
+        )
         return np.where(self.kind == "not-detected", "left", found).astype(object)
 
     @property

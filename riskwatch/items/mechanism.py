@@ -1,7 +1,7 @@
 """Which items fail, how often, where and at how many producers; and which are new.
 
-Items say why samples fail; they are no units: one sample may fail several. Every count here is of samples. Most published lists hold failing
-items only; then it is not known how many samples were tested for an item, and the share is of the failing samples.
+Items say why samples fail; they are no units: one sample may fail several. Every count here is of samples. Most published lists hold
+failing items only; then it is not known how many samples were tested for an item, and the share is of the failing samples.
 """
 
 from __future__ import annotations
@@ -85,9 +85,9 @@ def item_table(
     Returns
     -------
     DataFrame
-        ``by`` and :data:`TABLE_COLUMNS`, most frequent first within each group. ``failed`` samples failing the item; ``share`` of the group's
-        ``failing_samples`` (shares add up to more than 1: a sample may fail several items); ``tested`` and ``rate`` only where passed results are
-        listed too, else NaN; ``products``, ``regions``, ``producers``: how many different ones among the failing samples
+        ``by`` and :data:`TABLE_COLUMNS`, most frequent first within each group. ``failed`` samples failing the item; ``share`` of the
+        group's ``failing_samples`` (shares add up to more than 1: a sample may fail several items); ``tested`` and ``rate`` only where
+        passed results are listed too, else NaN; ``products``, ``regions``, ``producers``: how many different ones among the failing samples
         (``producer_unknown``: samples that name none, not counted as a producer).
     """
     groups = list(by)
@@ -159,14 +159,15 @@ def new_items(
     Returns
     -------
     DataFrame
-        ``by`` and :data:`NEW_ITEM_COLUMNS`, smallest p-value first: samples and samples failing the item in both windows, ``ratio`` of the two rates
-        (inf where it never failed before), one-sided p-value of Fisher's exact test, its false-discovery rate (items that fail in either window are tests),
-        and ``new``: no sample of the baseline failed it. NaN where the baseline has no samples.
+        ``by`` and :data:`NEW_ITEM_COLUMNS`, smallest p-value first: samples and samples failing the item in both windows, ``ratio`` of
+        the two rates (inf where it never failed before), one-sided p-value of Fisher's exact test, its false-discovery rate (items that
+        fail in either window are tests), and ``new``: no sample of the baseline failed it. NaN where the baseline has no samples.
     """
     groups = list(by)
     event = records["event_date"].to_numpy("datetime64[D]")
     start, first = np.datetime64(str(since)[:10], "D"), np.datetime64(str(baseline_since)[:10], "D")
-    last = event.max(initial=start) if until is None else np.datetime64(str(until)[:10], "D")
+    newest = event.max() if len(event) else start
+    last = newest if until is None else np.datetime64(str(until)[:10], "D")
     window = np.select([(event >= start) & (event <= last), (event >= first) & (event < start)], ["now", "before"], "")
     marked = records.assign(window=window)[window != ""]
     marked = marked.assign(**{name: marked[name].astype("object") for name in groups})
@@ -189,7 +190,10 @@ def new_items(
         else:
             table[name] = len(part)
     with np.errstate(divide="ignore", invalid="ignore"):
-        rates = (table["failed"].to_numpy() / table["samples"].to_numpy(), table["failed_before"].to_numpy() / table["samples_before"].to_numpy())
+        rates = (
+            table["failed"].to_numpy() / table["samples"].to_numpy(),
+            table["failed_before"].to_numpy() / table["samples_before"].to_numpy(),
+        )
         table["ratio"] = rates[0] / rates[1]
     table["p_value"] = fisher_greater(table["failed"], table["samples"], table["failed_before"], table["samples_before"])
     # An item that failed before and not now is a test as well, with p = 1.

@@ -48,7 +48,7 @@ def governed(change: StandardChange, products: object, tree: Tree | None) -> Boo
         return np.ones(len(codes), np.bool_)
     if tree is None:
         return np.asarray(codes.astype("object").isin(change.products))
-    return np.logical_or.reduce([tree.is_within(codes, code) for code in change.products])
+    return np.asarray(np.logical_or.reduce([tree.is_within(codes, code) for code in change.products]), dtype=np.bool_)
 
 
 def _item_mask(change: StandardChange, items: pd.Series) -> BoolArray:
@@ -76,9 +76,7 @@ def _limit(value: float | str | None, operator: str | None, size: int) -> Readin
     )
 
 
-def _judged(
-    rows: pd.DataFrame, change: StandardChange, units: UnitTable, *, not_detected_passes: bool
-) -> tuple[Texts, Texts, Texts]:
+def _judged(rows: pd.DataFrame, change: StandardChange, units: UnitTable, *, not_detected_passes: bool) -> tuple[Texts, Texts, Texts]:
     """Return verdicts by the old and by the new limit, and why a row cannot be compared."""
     values = read_measured(rows["measured"])
     column = rows["unit"].astype("object").fillna("").to_numpy() if "unit" in rows else np.full(len(rows), "", dtype=object)
@@ -223,11 +221,11 @@ def standard_effect(
     Returns
     -------
     DataFrame
-        Columns :data:`EFFECT_COLUMNS`, one row per change and product that had a failure of the item in either window: samples and failures;
-        of the later failures ``passed_old`` (would have passed), ``failed_old`` (fail anyway) and ``not_comparable``; ``disagree``: fail on
-        record, though the value is within the new limit. ``rise`` = rate after - rate before; ``effect`` = passed_old / n_after; ``share`` =
-        effect / rise, cut to [0, 1], NaN where the rate did not rise; ``share_lower``, ``share_upper`` if none or all of the samples that
-        cannot be compared would have passed.
+        Columns :data:`EFFECT_COLUMNS`, one row per change and product that had a failure of the item in either window: samples and
+        failures; of the later failures ``passed_old`` (would have passed), ``failed_old`` (fail anyway) and ``not_comparable``;
+        ``disagree``: fail on record, though the value is within the new limit. ``rise`` = rate after - rate before; ``effect`` =
+        passed_old / n_after; ``share`` = effect / rise, cut to [0, 1], NaN where the rate did not rise; ``share_lower``, ``share_upper``
+        if none or all of the samples that cannot be compared would have passed.
     """
     chosen = records[records["selection"].astype("object").isin(list(selections))]
     scored = rescore(items, chosen, catalogue, tree, profile=profile, key=key)

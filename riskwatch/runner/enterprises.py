@@ -30,9 +30,9 @@ from riskwatch.runner.standards import standard_catalogue
 __all__ = ["Enterprises", "enterprise_rules", "enterprise_story", "enterprises", "items", "standard_effects"]
 
 _RECORD = (
-    "source", "record_key", "event_date", "known_at", "product", "region", "producer", "producer_region", "selection", "check_type", "verdict",
-    "inspected", "failed", "batch_no", "counterfeit_claim", "recheck_of", "recheck_result", "published_on", "ordered_on", "rectified_on",
-    "recheck_on",
+    "source", "record_key", "event_date", "known_at", "product", "region", "producer", "producer_region", "selection", "check_type",
+    "verdict", "inspected", "failed", "batch_no", "counterfeit_claim", "recheck_of", "recheck_result", "published_on", "ordered_on",
+    "rectified_on", "recheck_on",
 )  # fmt: skip
 _CREDIT = ("source", "event_date", "enterprise", "credit_class", "listed", "authority", "valid_until")
 _ITEM = ("record_id", "event_date", "product", "region", "producer", "selection", "verdict", "source")
@@ -140,7 +140,10 @@ def enterprise_story(found: Enterprises, code: str) -> dict[str, pd.DataFrame]:
     }
     story = {name: frame[frame["enterprise"] == code].reset_index(drop=True) for name, frame in frames.items()}
     if story["proposal"].empty:
-        raise ProjectError(f'no enterprise "{code}" on {found.as_of}', hint="`riskwatch enterprises list` shows the codes; a source key stands as source/key")
+        raise ProjectError(
+            f'no enterprise "{code}" on {found.as_of}',
+            hint="`riskwatch enterprises list` shows the codes; a source key stands as source/key",
+        )
     rule = story["proposal"]["rule"].iloc[0]
     basis = next((entry.basis for entry in found.rules.credit.rules if entry.id == rule), found.rules.credit.basis)
     story["proposal"] = story["proposal"].assign(basis=basis.source, verified=basis.verified)

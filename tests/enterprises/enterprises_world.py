@@ -8,10 +8,21 @@ import pandas as pd
 
 DATES = ("event_date", "published_on", "ordered_on", "rectified_on", "recheck_on")
 DEFAULTS: dict[str, Any] = {
-    "source": "list", "product": "P0101", "region": "220102", "producer_region": "220103", "producer": "E1", "selection": "random",
-    "check_type": "provincial", "verdict": "pass", "inspected": 1, "counterfeit_claim": None, "recheck_of": None, "recheck_result": None,
-    "batch_no": None, **dict.fromkeys(DATES),
-}  # fmt: skip
+    "source": "list",
+    "product": "P0101",
+    "region": "220102",
+    "producer_region": "220103",
+    "producer": "E1",
+    "selection": "random",
+    "check_type": "provincial",
+    "verdict": "pass",
+    "inspected": 1,
+    "counterfeit_claim": None,
+    "recheck_of": None,
+    "recheck_result": None,
+    "batch_no": None,
+    **dict.fromkeys(DATES),
+}
 
 
 def records(*rows: dict[str, Any]) -> pd.DataFrame:
@@ -35,4 +46,12 @@ def sound(day: str, **more: Any) -> dict[str, Any]:
 
 def recheck(day: str, of: str, verdict: str, **more: Any) -> dict[str, Any]:
     """Return a recheck of a record."""
-    return {"event_date": day, "verdict": verdict, "recheck_of": of, "recheck_result": verdict, "check_type": "recheck", "selection": "follow-up", **more}
+    return {
+        "event_date": day,
+        "verdict": verdict,
+        "recheck_of": of,
+        "recheck_result": verdict,
+        "check_type": "recheck",
+        "selection": "follow-up",
+        **more,
+    }

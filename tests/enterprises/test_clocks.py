@@ -22,10 +22,15 @@ def judged(rules, *rows, as_of):
 @pytest.mark.parametrize(
     ("days", "correct", "recheck_state"),
     [
-        (0, "running", "running"), (45, "running", "running"), (46, "due-soon", "running"), (60, "due-soon", "running"),
-        (61, "overdue", "due-soon"), (75, "overdue", "due-soon"), (76, "overdue", "overdue"),
+        (0, "running", "running"),
+        (45, "running", "running"),
+        (46, "due-soon", "running"),
+        (60, "due-soon", "running"),
+        (61, "overdue", "due-soon"),
+        (75, "overdue", "due-soon"),
+        (76, "overdue", "overdue"),
     ],
-)  # fmt: skip
+)
 def test_an_open_order_day_by_day(rules, days, correct, recheck_state):
     found = judged(rules, fail("2025-02-01", ordered_on=str(ORDER)), as_of=ORDER + dt.timedelta(days=days))
     assert found["state"].to_dict() == {"correct": correct, "recheck": recheck_state}
@@ -38,7 +43,11 @@ def test_an_open_order_day_by_day(rules, days, correct, recheck_state):
 
 @pytest.mark.parametrize(
     ("rectified", "again", "states"),
-    [("2025-04-30", "2025-05-15", ("met", "met")), ("2025-05-01", "2025-05-16", ("met-late", "met-late")), (None, "2025-04-10", ("met", "met"))],
+    [
+        ("2025-04-30", "2025-05-15", ("met", "met")),
+        ("2025-05-01", "2025-05-16", ("met-late", "met-late")),
+        (None, "2025-04-10", ("met", "met")),
+    ],
 )
 def test_terms_that_were_met(rules, rectified, again, states):
     """A recheck that passed shows that the correction was done by then."""
@@ -67,7 +76,13 @@ def ladder(rules, *more, as_of):
 
 @pytest.mark.parametrize(
     ("day", "state"),
-    [("2025-07-30", "waiting"), ("2025-07-31", "running"), ("2025-08-16", "due-soon"), ("2025-08-30", "due-soon"), ("2025-08-31", "overdue")],
+    [
+        ("2025-07-30", "waiting"),
+        ("2025-07-31", "running"),
+        ("2025-08-16", "due-soon"),
+        ("2025-08-30", "due-soon"),
+        ("2025-08-31", "overdue"),
+    ],
 )
 def test_the_second_recheck_opens_60_and_ends_90_days_after_the_announcement(rules, day, state):
     found = ladder(rules, as_of=dt.date.fromisoformat(day))
@@ -96,7 +111,9 @@ def test_facts_on_the_recheck_record_alone_are_enough(rules):
     )
     together = judged(
         rules,
-        fail("2025-02-01", region="220303", ordered_on=str(ORDER), rectified_on="2025-04-01", recheck_on="2025-05-01", recheck_result="pass"),
+        fail(
+            "2025-02-01", region="220303", ordered_on=str(ORDER), rectified_on="2025-04-01", recheck_on="2025-05-01", recheck_result="pass"
+        ),
         as_of=dt.date(2025, 12, 31),
     )
     pd.testing.assert_frame_equal(apart, together)
@@ -105,9 +122,11 @@ def test_facts_on_the_recheck_record_alone_are_enough(rules):
 
 def test_sources_and_circles_are_kept_apart(rules):
     frame = records(
-        fail("2025-02-01", ordered_on=str(ORDER)), recheck("2025-05-01", "R0", "pass", source="other"),
-        recheck("2025-05-01", "R3", "fail", ordered_on="2025-03-02"), recheck("2025-05-02", "R2", "fail"),
-    )  # fmt: skip
+        fail("2025-02-01", ordered_on=str(ORDER)),
+        recheck("2025-05-01", "R0", "pass", source="other"),
+        recheck("2025-05-01", "R3", "fail", ordered_on="2025-03-02"),
+        recheck("2025-05-02", "R2", "fail"),
+    )
     found = terms(frame, rules.clocks, as_of=dt.date(2025, 12, 31))
     assert found[(found["order_key"] == "R0") & (found["term"] == "recheck")]["state"].tolist() == ["overdue"]
 
@@ -140,13 +159,17 @@ def test_closure_counts_only_orders_whose_term_has_ended(rules, tmp_path):
     tree = load_trees([File()], root=tmp_path, data=tmp_path)["region"]
     as_of = dt.date(2025, 12, 31)
     frame = records(
-        fail("2025-02-01", ordered_on="2025-03-01"), recheck("2025-05-01", "R0", "pass"),  # closed in time
-        fail("2025-02-01", ordered_on="2025-03-01"), recheck("2025-05-01", "R2", "fail"),  # rechecked in time, not closed
-        fail("2025-02-01", ordered_on="2025-03-01"), recheck("2025-08-01", "R4", "pass"),  # late
+        fail("2025-02-01", ordered_on="2025-03-01"),
+        recheck("2025-05-01", "R0", "pass"),  # closed in time
+        fail("2025-02-01", ordered_on="2025-03-01"),
+        recheck("2025-05-01", "R2", "fail"),  # rechecked in time, not closed
+        fail("2025-02-01", ordered_on="2025-03-01"),
+        recheck("2025-08-01", "R4", "pass"),  # late
         fail("2025-02-01", ordered_on="2025-03-01", region="220202"),  # never
-        fail("2025-11-01", ordered_on="2025-12-01"), recheck("2025-12-20", "R7", "pass"),  # early, its term still runs
+        fail("2025-11-01", ordered_on="2025-12-01"),
+        recheck("2025-12-20", "R7", "pass"),  # early, its term still runs
         fail("2025-02-01", ordered_on="2025-03-01", region=None),
-    )  # fmt: skip
+    )
     found = closure_by_region(terms(frame, rules.clocks, as_of=as_of), tree, as_of=as_of).set_index("region")
     assert found[["orders", "due", "closed_in_time"]].to_dict("index") == {
         "": {"orders": 1, "due": 1, "closed_in_time": 0},
@@ -161,7 +184,12 @@ def test_closure_counts_only_orders_whose_term_has_ended(rules, tmp_path):
 
 def test_failures_without_an_order_are_counted(rules):
     frame = records(
-        fail("2025-02-01"), fail("2025-02-01", ordered_on="2025-03-01"), fail("2025-02-01"), recheck("2025-05-01", "R2", "fail", ordered_on="2025-03-01"),
-        fail("2025-02-01", counterfeit_claim=True), fail("2025-12-20"), sound("2025-02-01"),
-    )  # fmt: skip
+        fail("2025-02-01"),
+        fail("2025-02-01", ordered_on="2025-03-01"),
+        fail("2025-02-01"),
+        recheck("2025-05-01", "R2", "fail", ordered_on="2025-03-01"),
+        fail("2025-02-01", counterfeit_claim=True),
+        fail("2025-12-20"),
+        sound("2025-02-01"),
+    )
     assert orders_missing(frame, as_of=dt.date(2025, 12, 31)) == 1

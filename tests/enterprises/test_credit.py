@@ -45,8 +45,14 @@ def test_each_rule_by_its_figures(rules):
     )
     found = proposals(rules, frame)
     assert found["proposed"].to_dict() == {
-        "list/clean": "A", "list/few": "B", "list/thrice": "C", "list/often": "D", "list/once": "B", "list/late": "C", "list/again": "C",
-    }  # fmt: skip
+        "list/clean": "A",
+        "list/few": "B",
+        "list/thrice": "C",
+        "list/often": "D",
+        "list/once": "B",
+        "list/late": "C",
+        "list/again": "C",
+    }
     assert found.loc["list/clean", "rule"] == "clean-record"
     assert found.loc["list/once", "rule"] == ""
     assert found.loc["list/late", "rule"] == "overdue"
@@ -57,9 +63,13 @@ def test_each_rule_by_its_figures(rules):
 
 def test_the_class_in_force_is_the_newest_that_was_known(rules):
     credit = register(
-        ("E1", "2024-01-01", "A", False, "2025-01-01"), ("E1", "2025-01-01", "C", False, "2026-01-01"), ("E1", "2025-01-01", "B", False, "2026-01-01"),
-        ("E1", "2026-01-05", "A", False, "2027-01-01"), ("E2", "2024-01-01", "D", False, "2025-01-01"), ("E3", "2024-01-01", "B", True, "2025-01-01"),
-    )  # fmt: skip
+        ("E1", "2024-01-01", "A", False, "2025-01-01"),
+        ("E1", "2025-01-01", "C", False, "2026-01-01"),
+        ("E1", "2025-01-01", "B", False, "2026-01-01"),
+        ("E1", "2026-01-05", "A", False, "2027-01-01"),
+        ("E2", "2024-01-01", "D", False, "2025-01-01"),
+        ("E3", "2024-01-01", "B", True, "2025-01-01"),
+    )
     found = current_classes(credit, as_of=AS_OF).set_index("enterprise")
     assert found["class_in"].to_dict() == {"list/E1": "C", "list/E2": "D", "list/E3": "B"}
     assert found["expired"].to_dict() == {"list/E1": False, "list/E2": True, "list/E3": True}
@@ -74,16 +84,30 @@ def test_improvements_are_small_and_never_on_failing_evidence(rules):
         sound("2025-01-01", producer="kept"),
     )
     credit = register(
-        ("up", "2025-03-01", "D", False, "2026-04-01"), ("down", "2025-03-01", "A", False, "2026-04-01"), ("held", "2025-03-01", "D", False, "2026-04-01"),
-        ("expired", "2023-03-01", "D", False, "2024-04-01"), ("kept", "2025-03-01", "C", False, "2026-04-01"), ("unseen", "2025-03-01", "C", False, "2026-04-01"),
-    )  # fmt: skip
+        ("up", "2025-03-01", "D", False, "2026-04-01"),
+        ("down", "2025-03-01", "A", False, "2026-04-01"),
+        ("held", "2025-03-01", "D", False, "2026-04-01"),
+        ("expired", "2023-03-01", "D", False, "2024-04-01"),
+        ("kept", "2025-03-01", "C", False, "2026-04-01"),
+        ("unseen", "2025-03-01", "C", False, "2026-04-01"),
+    )
     found = proposals(rules, frame, credit)
     assert found["proposed"].to_dict() == {
-        "list/up": "C", "list/down": "C", "list/held": "D", "list/expired": "B", "list/kept": "C", "list/unseen": "C",
-    }  # fmt: skip
+        "list/up": "C",
+        "list/down": "C",
+        "list/held": "D",
+        "list/expired": "B",
+        "list/kept": "C",
+        "list/unseen": "C",
+    }
     assert found["change"].to_dict() == {
-        "list/up": "better", "list/down": "worse", "list/held": "same", "list/expired": "first", "list/kept": "same", "list/unseen": "same",
-    }  # fmt: skip
+        "list/up": "better",
+        "list/down": "worse",
+        "list/held": "same",
+        "list/expired": "first",
+        "list/kept": "same",
+        "list/unseen": "same",
+    }
     assert found.loc["list/held", "reason_en"].endswith("no improvement on failing evidence")
     assert found.loc["list/expired", "reason_zh"].endswith("原等级已过有效期")
 
@@ -106,7 +130,8 @@ def test_candidates_are_pointers_and_listed_ones_are_none(rules):
 
 
 SAMPLES = st.lists(
-    st.tuples(st.sampled_from(["pass", "fail", "recheck-fail", "recheck-pass", "follow-fail"]), st.integers(0, 900), st.booleans()), max_size=25
+    st.tuples(st.sampled_from(["pass", "fail", "recheck-fail", "recheck-pass", "follow-fail"]), st.integers(0, 900), st.booleans()),
+    max_size=25,
 )
 CLASS = st.sampled_from(["", "A", "B", "C", "D"])
 
@@ -118,10 +143,13 @@ def _rows(given_) -> list[dict]:
         order = {"ordered_on": day} if ordered and kind == "fail" else {}
         out.append(
             {
-                "pass": sound(day), "fail": fail(day, **order), "recheck-fail": recheck(day, "Z", "fail"), "recheck-pass": recheck(day, "Z", "pass"),
+                "pass": sound(day),
+                "fail": fail(day, **order),
+                "recheck-fail": recheck(day, "Z", "fail"),
+                "recheck-pass": recheck(day, "Z", "pass"),
                 "follow-fail": fail(day, selection="follow-up"),
             }[kind]
-        )  # fmt: skip
+        )
     return out
 
 
@@ -173,11 +201,15 @@ def test_the_summary_counts_and_names_nobody(rules):
     frame = records(
         *[fail(f"2025-01-0{k}", producer="x", record_key=f"x{k}") for k in range(1, 4)],
         *[recheck(f"2025-05-0{k}", f"x{k}", "fail", producer="x", ordered_on="2025-03-01") for k in range(1, 4)],
-        sound("2025-01-01", producer="y"), fail("2025-01-01", producer=None), fail("2025-01-01", producer="z", counterfeit_claim=True),
-    )  # fmt: skip
+        sound("2025-01-01", producer="y"),
+        fail("2025-01-01", producer=None),
+        fail("2025-01-01", producer="z", counterfeit_claim=True),
+    )
     histories = enterprise_history(frame, as_of=AS_OF, window_days=730)
     clocks = terms(frame, rules.clocks, as_of=AS_OF)
-    found = propose(histories.frame, clocks, current_classes(register(("y", "2025-03-01", "A", False, "2026-01-01")), as_of=AS_OF), rules.credit)
+    found = propose(
+        histories.frame, clocks, current_classes(register(("y", "2025-03-01", "A", False, "2026-01-01")), as_of=AS_OF), rules.credit
+    )
     counts = summary(histories, clocks, found, as_of=AS_OF, missing=2)
     assert (counts.enterprises, counts.repeat_failers, counts.recheck_failers, counts.claims) == (3, 1, 1, 1)
     # Three second rechecks, and three corrections of which nothing is on record.

@@ -45,7 +45,9 @@ def test_each_kind_of_sample_has_its_place():
 
 
 def test_missing_producers_are_never_one_enterprise():
-    frame = records(fail("2025-01-10", producer=None), fail("2025-02-10", producer=""), sound("2025-02-11", producer=None), fail("2025-02-10"))
+    frame = records(
+        fail("2025-01-10", producer=None), fail("2025-02-10", producer=""), sound("2025-02-11", producer=None), fail("2025-02-10")
+    )
     found = enterprise_history(frame, as_of=AS_OF, window_days=730)
     assert found.frame["enterprise"].tolist() == ["list/E1"]
     assert (found.unattributed, found.unattributed_failed) == (3, 2)
@@ -53,7 +55,12 @@ def test_missing_producers_are_never_one_enterprise():
 
 
 def test_a_credit_code_is_one_enterprise_everywhere_a_source_key_only_in_its_source():
-    frame = records(sound("2025-01-01", producer=CODE), sound("2025-01-01", producer=CODE, source="other"), sound("2025-01-01"), sound("2025-01-01", source="other"))
+    frame = records(
+        sound("2025-01-01", producer=CODE),
+        sound("2025-01-01", producer=CODE, source="other"),
+        sound("2025-01-01"),
+        sound("2025-01-01", source="other"),
+    )
     assert enterprise_ids(frame).tolist() == [CODE, CODE, "list/E1", "other/E1"]
     assert history(frame)["samples"].to_dict() == {CODE: 2, "list/E1": 1, "other/E1": 1}
 
@@ -81,7 +88,12 @@ def test_no_records_no_enterprises():
 @given(st.lists(st.tuples(st.sampled_from("ABC"), st.booleans(), st.integers(0, 900)), min_size=1, max_size=40), st.randoms())
 def test_order_and_partition_change_nothing(rows, random):
     made = [
-        {"event_date": str(AS_OF - dt.timedelta(days=days)), "verdict": "fail" if bad else "pass", "producer": name, "producer_region": str(days)}
+        {
+            "event_date": str(AS_OF - dt.timedelta(days=days)),
+            "verdict": "fail" if bad else "pass",
+            "producer": name,
+            "producer_region": str(days),
+        }
         for name, bad, days in rows
     ]
     frame = records(*made)
@@ -100,9 +112,11 @@ def test_a_hundred_thousand_records_at_once():
     frame = records(sound("2025-01-01")).iloc[np.zeros(size, int)].reset_index(drop=True)
     bad = rng.random(size) < 0.08
     frame = frame.assign(
-        record_key=[f"K{k}" for k in range(size)], producer=[f"E{k}" for k in rng.integers(0, 3000, size)], failed=bad.astype(int),
+        record_key=[f"K{k}" for k in range(size)],
+        producer=[f"E{k}" for k in rng.integers(0, 3000, size)],
+        failed=bad.astype(int),
         verdict=np.where(bad, "fail", "pass"),
-    )  # fmt: skip
+    )
     found = history(frame)
     assert found["samples"].sum() == size
     assert found["failed_window"].sum() == bad.sum()

@@ -16,7 +16,7 @@ SAMPLES = np.array([10, 12, 3, 20, 15, 1, 30, 7, 25, 40, 5, 9], float)
 
 
 def test_the_fit_is_that_of_r():
-    """R 4: ``VGAM::vglm(cbind(x, n - x) ~ 1, betabinomial)`` gives mu 0.1196727, rho 0.0134476; ``optim`` to 1e-15 on the same likelihood the rest."""
+    """R 4: ``Coef(VGAM::vglm(cbind(x, n - x) ~ 1, betabinomial))``, then ``optim`` (BFGS, reltol 1e-15) on the same likelihood."""
     mean, scatter = fit_beta_binomial(FAILED, SAMPLES)
     assert (mean, scatter) == pytest.approx((0.1196726541491, 0.0134475985896), rel=5e-4)
     assert (mean, scatter) == pytest.approx((0.1196768374005, 0.0134422906289), rel=2e-4)
@@ -70,7 +70,9 @@ def test_one_failure_of_one_sample_is_not_all(world, small):
     nine = found.loc[("P0101", "list/E9")]
     assert (nine["failed"], nine["samples"]) == (8, 40)
     assert nine["shrunk"] == pytest.approx((8 + a) / (40 + a + b))
-    assert (nine["lower"], nine["upper"]) == pytest.approx((special.betaincinv(8 + a, 32 + b, 0.05), special.betaincinv(8 + a, 32 + b, 0.95)))
+    assert (nine["lower"], nine["upper"]) == pytest.approx(
+        (special.betaincinv(8 + a, 32 + b, 0.05), special.betaincinv(8 + a, 32 + b, 0.95))
+    )
     assert nine["p_value"] == pytest.approx(stats.betabinom.sf(7, 40, a, b))
 
 

@@ -35,14 +35,17 @@ def test_no_number_is_made_up(listed):
     assert sorted(odd["result"]) == ["2.2mg/g", "2.9mg/g", "61.1mg/kg", "96.2%", "＞0.1%"]
 
 
-
 def test_items_of_the_real_list(listed):
     records = pd.DataFrame(
         {
-            "record_id": listed["sample_id"], "event_date": listed["publish_date"], "product": listed["cat_l2"], "region": listed["sampled_adcode"],
-            "producer": listed["producer"], "verdict": listed["failed"].map({True: "fail", False: "pass"}),
+            "record_id": listed["sample_id"],
+            "event_date": listed["publish_date"],
+            "product": listed["cat_l2"],
+            "region": listed["sampled_adcode"],
+            "producer": listed["producer"],
+            "verdict": listed["failed"].map({True: "fail", False: "pass"}),
         }
-    ).drop_duplicates("record_id")  # fmt: skip
+    ).drop_duplicates("record_id")
     items = listed.loc[listed["failing_item"].notna(), ["sample_id", "failing_item"]]
     items = pd.DataFrame({"record_id": items["sample_id"], "item": items["failing_item"], "verdict": "fail"})
     table = item_table(records, items)

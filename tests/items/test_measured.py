@@ -61,7 +61,7 @@ MEASURED = [
     ("/", "missing", np.nan, np.nan, "", "", ""),
     ("", "missing", np.nan, np.nan, "", "", ""),
     (None, "missing", np.nan, np.nan, "", "", ""),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("text", "kind", "low", "high", "ends", "unit", "censoring"), MEASURED)
@@ -154,8 +154,11 @@ def test_the_order_of_rows_and_categories_change_nothing(texts, random):
 
 @settings(deadline=None)
 @given(
-    st.floats(0.001, 1000.0), st.floats(0.0, 2.0), st.sampled_from(["", "<", "≤", ">", "≥"]), st.sampled_from(["≤", "<", "≥", ">"]),
-)  # fmt: skip
+    st.floats(0.001, 1000.0),
+    st.floats(0.0, 2.0),
+    st.sampled_from(["", "<", "≤", ">", "≥"]),
+    st.sampled_from(["≤", "<", "≥", ">"]),
+)
 def test_a_definite_verdict_holds_for_every_value_the_text_allows(bound, ratio, sign, operator):
     """Draw the true values that the text leaves open: none may contradict a pass or a fail."""
     limit = float(f"{bound * ratio:.6g}")
@@ -184,10 +187,15 @@ class _Unit:
 def units() -> UnitTable:
     return UnitTable.of(
         [
-            _Unit("mg/kg", "mass", 1e-6), _Unit("g/kg", "mass", 1e-3), _Unit("μg/kg", "mass", 1e-9, "ug/kg"), _Unit("%", "mass", 0.01, "g/100g"),
-            _Unit("mg/L", "volume", 1e-3), _Unit("CFU/g", "colonies", 1.0), _Unit("MPN/g", "mpn", 1.0),
+            _Unit("mg/kg", "mass", 1e-6),
+            _Unit("g/kg", "mass", 1e-3),
+            _Unit("μg/kg", "mass", 1e-9, "ug/kg"),
+            _Unit("%", "mass", 0.01, "g/100g"),
+            _Unit("mg/L", "volume", 1e-3),
+            _Unit("CFU/g", "colonies", 1.0),
+            _Unit("MPN/g", "mpn", 1.0),
         ]
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,17 @@ from riskwatch.items.intervals import adjusted, exact_interval, fisher_greater
 
 @pytest.fixture
 def world() -> tuple[pd.DataFrame, pd.DataFrame]:
-    records = samples([(number, f"2024-0{1 + number // 4}-10", "P01" if number % 2 else "P02", "fail" if number < 6 else "pass") for number in range(12)])
-    items = [(0, "铅", "1", "fail"), (0, "铅", "2", "fail"), (0, "小零件", "x", "fail"), (1, "铅", "1", "fail"), (2, "铅", "1", "fail"), (9, "铅", "0", "pass")]
+    records = samples(
+        [(number, f"2024-0{1 + number // 4}-10", "P01" if number % 2 else "P02", "fail" if number < 6 else "pass") for number in range(12)]
+    )
+    items = [
+        (0, "铅", "1", "fail"),
+        (0, "铅", "2", "fail"),
+        (0, "小零件", "x", "fail"),
+        (1, "铅", "1", "fail"),
+        (2, "铅", "1", "fail"),
+        (9, "铅", "0", "pass"),
+    ]
     items += [(10, "铅", "", "not-tested"), (99, "铅", "1", "fail"), (3, "小零件", "x", "fail")]
     return records, item_rows(items)
 
@@ -69,9 +78,12 @@ def test_nothing_failing_gives_an_empty_table(world):
 def test_exact_intervals_are_those_of_r():
     """R 4: ``binom.test(x, n)$conf.int``."""
     expected = {
-        (0, 5): (0.0, 0.5218237501), (1, 1): (0.025, 1.0), (2, 10): (0.0252107263, 0.5560954623), (5, 5): (0.4781762499, 1.0),
+        (0, 5): (0.0, 0.5218237501),
+        (1, 1): (0.025, 1.0),
+        (2, 10): (0.0252107263, 0.5560954623),
+        (5, 5): (0.4781762499, 1.0),
         (17, 350): (0.0285457630, 0.0766303126),
-    }  # fmt: skip
+    }
     for (x, n), bounds in expected.items():
         low, high = exact_interval([x], [n])
         assert (low[0], high[0]) == pytest.approx(bounds, abs=1e-9)

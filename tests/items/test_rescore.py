@@ -41,8 +41,12 @@ def test_each_value_is_judged_by_both_limits(world, catalogue):
     found = rescore(items, records, catalogue, profile="here").set_index("key")
     assert set(found["change"]) == {"lead"}
     assert found.loc[[0, 40, 41, 42, 43], ["old", "new", "reason"]].to_numpy().tolist() == [
-        ["fail", "fail", ""], ["pass", "fail", ""], ["pass", "fail", ""], ["fail", "fail", ""], ["pass", "fail", ""],
-    ]  # fmt: skip
+        ["fail", "fail", ""],
+        ["pass", "fail", ""],
+        ["pass", "fail", ""],
+        ["fail", "fail", ""],
+        ["pass", "fail", ""],
+    ]
     assert found.loc[44, ["old", "new", "reason"]].tolist() == ["", "", "unit-incompatible"]
     assert found.loc[45, ["old", "new", "reason"]].tolist() == ["pass", "undetermined", "censored"]
     assert found["other_failure"].to_dict() == {0: False, 40: False, 41: False, 42: False, 43: True, 44: False, 45: False}
@@ -51,11 +55,19 @@ def test_each_value_is_judged_by_both_limits(world, catalogue):
 def test_the_share_of_the_rise_and_its_bounds(world, catalogue):
     records, items = world
     (row,) = standard_effect(items, records, catalogue, as_of=AS_OF, profile="here").to_dict("records")
-    counted = {name: row[name] for name in ("n_before", "failed_before", "n_after", "failed_after", "passed_old", "failed_old", "not_comparable")}
+    counted = {
+        name: row[name] for name in ("n_before", "failed_before", "n_after", "failed_after", "passed_old", "failed_old", "not_comparable")
+    }
     # Sample 45 is below 100: it would have passed under 110, whatever it was; 42 and 43 fail under both.
     assert counted == {
-        "n_before": 40, "failed_before": 1, "n_after": 40, "failed_after": 6, "passed_old": 3, "failed_old": 2, "not_comparable": 1,
-    }  # fmt: skip
+        "n_before": 40,
+        "failed_before": 1,
+        "n_after": 40,
+        "failed_after": 6,
+        "passed_old": 3,
+        "failed_old": 2,
+        "not_comparable": 1,
+    }
     assert row["rise"] == pytest.approx(5 / 40)
     assert row["effect"] == pytest.approx(3 / 40)
     assert (row["share"], row["share_lower"], row["share_upper"]) == pytest.approx((3 / 5, 3 / 5, 4 / 5))
@@ -81,15 +93,25 @@ def test_campaigns_and_later_days_stay_out(world, catalogue):
 def test_rows_in_any_order_give_the_same_figures(world, catalogue):
     records, items = world
     one = standard_effect(items, records, catalogue, as_of=AS_OF, profile="here")
-    other = standard_effect(items.sample(frac=1, random_state=3), records.sample(frac=1, random_state=4), catalogue, as_of=AS_OF, profile="here")
+    other = standard_effect(
+        items.sample(frac=1, random_state=3), records.sample(frac=1, random_state=4), catalogue, as_of=AS_OF, profile="here"
+    )
     pd.testing.assert_frame_equal(one, other)
 
 
 def _change(**fields: object) -> StandardCatalogue:
     entry = {
-        "id": "a", "standard": "S", "title": {"zh": "x", "en": "x"}, "item": "铅", "operator": "<=", "old": 110, "new": 90, "unit": "mg/kg",
-        "effective_from": "2024-07-01", "basis": {"source": "s", "dated": "2026-01-01", "verified": False},
-    } | fields  # fmt: skip
+        "id": "a",
+        "standard": "S",
+        "title": {"zh": "x", "en": "x"},
+        "item": "铅",
+        "operator": "<=",
+        "old": 110,
+        "new": 90,
+        "unit": "mg/kg",
+        "effective_from": "2024-07-01",
+        "basis": {"source": "s", "dated": "2026-01-01", "verified": False},
+    } | fields
     units = [{"name": "mg/kg", "dimension": "mass", "factor": 1e-6}]
     return StandardCatalogue.model_validate({"version": "1", "not_detected_passes": True, "units": units, "standards": [entry]})
 

@@ -1,4 +1,4 @@
-"""Changes of standards as level shifts: on the panel of models that ask for them, in the address of their detections, checked in the files."""
+"""Changes of standards as level shifts: on the panel of models that ask for them, in the address of their detections."""
 
 from __future__ import annotations
 
@@ -79,7 +79,9 @@ def test_changes_outside_the_periods_are_left_out() -> None:
 def test_changes_of_one_day_and_the_same_products_are_one_shift() -> None:
     catalogue = standard_catalogue(load_definitions(ROOT, profile="demo", environ={}))
     toy = next(change for change in catalogue.standards if change.id == "demo-toy-lead-2024")
-    twice = StandardCatalogue(version="1", not_detected_passes=True, standards=(toy, toy.model_copy(update={"id": "again", "standard": "S 2"})))
+    twice = StandardCatalogue(
+        version="1", not_detected_passes=True, standards=(toy, toy.model_copy(update={"id": "again", "standard": "S 2"}))
+    )
     (shift,) = level_shifts_of(twice, "demo")
     assert shift.since == toy.effective_from
     assert shift.where == {"product": ("P01",)}
@@ -99,7 +101,9 @@ def test_wrong_products_and_models_are_told_with_their_place(tmp_path: Path) -> 
     path = tmp_path / "config" / "standards.yaml"
     path.write_text(path.read_text(encoding="utf-8").replace('products: ["P0308"]', 'products: ["P0399"]'), encoding="utf-8")
     injuries = tmp_path / "models" / "injury_counts.yaml"
-    injuries.write_text(injuries.read_text(encoding="utf-8").replace("  stream: injury\n", "  stream: injury\n  standard_changes: true\n", 1))
+    injuries.write_text(
+        injuries.read_text(encoding="utf-8").replace("  stream: injury\n", "  stream: injury\n  standard_changes: true\n", 1)
+    )
     found = [str(problem) for problem in check(tmp_path, environ={})]
     assert any("config/standards.yaml" in line and '"P0399" is not in the product tree of profile demo' in line for line in found)
     assert any("standard_changes: only for models of stream spot_check, not injury" in line for line in found)

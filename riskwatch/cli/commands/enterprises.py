@@ -15,8 +15,8 @@ from riskwatch.cli.output import print_json, print_table
 
 group = typer.Typer(
     no_args_is_help=True,
-    help="Enterprises behind the failures: repeat failures, terms after orders, proposed credit classes. Internal: enterprise codes are shown, "
-    "names never. Nothing here decides anything; rules and terms are in config/enterprises.yaml.",
+    help="Enterprises behind the failures: repeat failures, terms after orders, proposed credit classes. Internal: enterprise "
+    "codes are shown, names never. Nothing here decides anything; rules and terms are in config/enterprises.yaml.",
 )
 app.add_typer(group, name="enterprises")
 
@@ -24,7 +24,21 @@ _LIST = [
     "enterprise", "region", "class_in", "proposed", "change", "rule", "candidacy", "failed_window", "repeat_failures", "recheck_failures",
     "follow_up_failures", "claims", "overdue", "samples", "failed", "worst_product", "shrunk", "stratum_rate", "p_value", "last_failure",
 ]  # fmt: skip
-_TERMS = ["enterprise", "order_key", "product", "region", "term", "started_on", "due_on", "done_on", "days_left", "state", "result", "article", "verified"]
+_TERMS = [
+    "enterprise",
+    "order_key",
+    "product",
+    "region",
+    "term",
+    "started_on",
+    "due_on",
+    "done_on",
+    "days_left",
+    "state",
+    "result",
+    "article",
+    "verified",
+]
 Top = Annotated[int, typer.Option("--top", min=1, help="So many rows.")]
 
 
@@ -41,7 +55,7 @@ def _cell(value: Any) -> Any:
 
 def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return rows with plain values, ready for JSON."""
-    return [{name: _cell(value) for name, value in row.items()} for row in frame.to_dict("records")]
+    return [{str(name): _cell(value) for name, value in row.items()} for row in frame.to_dict("records")]
 
 
 def _print(frame: pd.DataFrame, *, as_json: bool, empty: str) -> None:
@@ -67,8 +81,8 @@ def list_enterprises(
 ) -> None:
     """List enterprises, worst first: history, class in force, proposed class and the rule behind it.
 
-    `shrunk` is the failure rate in the enterprise's worst product, drawn towards that of all its producers (`stratum_rate`): one failure of one
-    sample is not 100 %. `p_value` is how often a producer of that product would fail so often.
+    `shrunk` is the failure rate in the enterprise's worst product, drawn towards that of all its producers (`stratum_rate`): one failure
+    of one sample is not 100 %. `p_value` is how often a producer of that product would fail so often.
 
     Example: riskwatch enterprises list --proposed D --region 220100
     """
@@ -103,8 +117,8 @@ def clocks(
 ) -> None:
     """List the terms that orders to correct started, overdue first: correction, recheck, second recheck.
 
-    Terms are natural days from config/enterprises.yaml; `verified` false means that the article was not read in the original. A term is met by
-    what is on record only: an overdue one may have been met without being reported.
+    Terms are natural days from config/enterprises.yaml; `verified` false means that the article was not read in the original. A term is
+    met by what is on record only: an overdue one may have been met without being reported.
 
     Example: riskwatch enterprises clocks --state due-soon
     """
