@@ -191,8 +191,7 @@ class Project:
             return model_panel(ctx, self.model(model)).panel
 
     def enterprises(self, *, as_of: Day = None) -> Enterprises:
-        """Return what is known of the enterprises behind the spot checks on a day: internal, it holds codes. ``.table()`` is one row
-        each."""
+        """Return what is known of the enterprises behind the spot checks on a day; ``.table()`` has a row for each. It holds codes."""
         with self.context(as_of=as_of) as ctx:
             return enterprises(ctx)
 
