@@ -1,8 +1,9 @@
 """Is an enterprise worse than its kind? Failure rates drawn towards those of its stratum, so that one failure of one sample is not 100 %.
 
 Within a stratum (the producers of one product, say) the failures of an enterprise are beta-binomial: its own rate comes from a beta
-distribution with the stratum's mean and scatter, both fitted by maximum likelihood (Griffiths 1973; empirical Bayes, Robbins 1956). What is
-then known of its rate is again a beta distribution. The p-value asks how often an enterprise of the stratum would show so many failures.
+distribution with the stratum's mean and scatter, both fitted by penalised likelihood (Griffiths 1973; empirical Bayes, Robbins 1956).
+What is then known of its rate is again a beta distribution. The p-value asks how often an enterprise of the stratum would show so many
+failures.
 """
 
 from __future__ import annotations
@@ -29,13 +30,16 @@ PERSISTENCE_COLUMNS = (
 _SCATTER = (1e-6, 0.9)  # bounds of the intra-class correlation; the lower one is a binomial for all purposes here
 
 
-def fit_beta_binomial(failed: FloatArray, samples: FloatArray) -> tuple[float, float]:
+def fit_beta_binomial(failed: FloatArray, samples: FloatArray, *, scatter_weight: float = 0.0) -> tuple[float, float]:
     """Fit mean and intra-class correlation of a beta-binomial by maximum likelihood.
 
     Parameters
     ----------
     failed, samples : array, shape (enterprise,)
         Counts; enterprises without samples say nothing.
+    scatter_weight : float
+        Weight of a prior against scatter, Beta(1, 1 + weight); 0 is maximum likelihood. Where most enterprises have one sample, a handful
+        of failures says next to nothing about scatter, and the likelihood alone may run to its bound.
 
     Returns
     -------
@@ -55,7 +59,7 @@ def fit_beta_binomial(failed: FloatArray, samples: FloatArray) -> tuple[float, f
         mean, scatter = special.expit(theta[0]), special.expit(theta[1])
         size = (1.0 - scatter) / scatter
         a, b = mean * size, (1.0 - mean) * size
-        return -float(weight @ (special.betaln(x + a, n - x + b) - special.betaln(a, b)))
+        return -scatter_weight * float(np.log1p(-scatter)) - float(weight @ (special.betaln(x + a, n - x + b) - special.betaln(a, b)))
 
     bounds = [(special.logit(1e-7), special.logit(1.0 - 1e-7)), tuple(special.logit(np.array(_SCATTER)))]
     start = np.array([special.logit(total / trials), special.logit(0.05)])
@@ -95,12 +99,12 @@ def persistence(
     table = rows[chosen].groupby([*groups, "enterprise"], sort=True)[["samples", "failed"]].sum().reset_index()
     if table.empty:
         return pd.DataFrame(columns=[*groups, *PERSISTENCE_COLUMNS])
-    everybody = fit_beta_binomial(table["failed"].to_numpy(), table["samples"].to_numpy())
+    everybody = fit_beta_binomial(table["failed"].to_numpy(), table["samples"].to_numpy(), scatter_weight=rules.scatter_weight)
     parts = []
     for _, part in table.groupby(groups, sort=True) if groups else [((), table)]:
         x, n = part["failed"].to_numpy(np.float64), part["samples"].to_numpy(np.float64)
         enough = n.sum() >= rules.min_samples and (n > 0).sum() >= rules.min_enterprises
-        fitted = fit_beta_binomial(x, n) if enough else (np.nan, np.nan)
+        fitted = fit_beta_binomial(x, n, scatter_weight=rules.scatter_weight) if enough else (np.nan, np.nan)
         own = bool(np.isfinite(fitted[0]))
         rate, spread = fitted if own else everybody
         parts.append(part.assign(stratum_samples=n.sum(), stratum_rate=rate, scatter=spread, own_stratum=own))

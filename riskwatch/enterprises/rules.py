@@ -159,6 +159,7 @@ class Shrinkage(Rule):
 
     min_samples: int = Field(ge=1, description="smaller strata take the rate and scatter of all samples")
     min_enterprises: int = Field(ge=2, description="strata of fewer enterprises take those of all samples")
+    scatter_weight: float = Field(ge=0, description="weight of the prior against scatter between enterprises, Beta(1, 1 + weight); 0: none")
     level: float = Field(gt=0, lt=1, description="coverage of the intervals, as 0.95")
     basis: Basis = Field(description="where the numbers come from")
 

@@ -31,6 +31,21 @@ def test_the_fit_does_not_depend_on_order_and_knows_its_limits():
     assert fit_beta_binomial(np.full(20, 2.0), np.full(20, 20.0)) == pytest.approx((0.1, 0.0), abs=1e-4)
 
 
+def test_one_sample_each_says_nothing_about_scatter():
+    """Two failures among two hundred enterprises, both of one that was sampled twice: the likelihood runs to its bound, the prior holds
+    it."""
+    x, n = np.append(np.zeros(200), 2.0), np.append(np.ones(200), 2.0)
+    assert fit_beta_binomial(x, n)[1] > 0.85
+    mean, scatter = fit_beta_binomial(x, n, scatter_weight=20)
+    assert scatter < 0.3
+    assert 1 / 202 < mean < 2 / 202
+    # Where there are data, the prior hardly matters.
+    rng = np.random.default_rng(6)
+    many = np.full(2000, 40.0)
+    some = rng.binomial(40, rng.beta(0.8, 9.2, 2000)).astype(float)
+    assert fit_beta_binomial(some, many, scatter_weight=20) == pytest.approx(fit_beta_binomial(some, many), rel=0.02)
+
+
 def test_the_fit_finds_what_was_put_in():
     rng = np.random.default_rng(4)
     n = rng.integers(5, 80, 3000).astype(float)
@@ -43,7 +58,13 @@ def test_the_fit_finds_what_was_put_in():
 @pytest.fixture
 def small() -> Shrinkage:
     return Shrinkage.model_validate(
-        {"min_samples": 50, "min_enterprises": 3, "level": 0.9, "basis": {"source": "test", "dated": "2026-01-01", "verified": False}}
+        {
+            "min_samples": 50,
+            "min_enterprises": 3,
+            "scatter_weight": 0,
+            "level": 0.9,
+            "basis": {"source": "test", "dated": "2026-01-01", "verified": False},
+        }
     )
 
 
