@@ -34,6 +34,7 @@ from riskwatch.runner.anomalies import Kind, anomaly_frame
 from riskwatch.runner.context import RunContext, open_store
 from riskwatch.runner.coverage import sampling_plan, watched_cells
 from riskwatch.runner.detect import detect, model_panel
+from riskwatch.runner.enterprises import Enterprises, enterprises, items, standard_effects
 from riskwatch.runner.indicators import IndicatorReport, explain_number, indicator_report, labelled_targets, with_targets
 from riskwatch.runner.progress import Reporter
 from riskwatch.runner.run import RunReport, run_pipeline
@@ -194,6 +195,23 @@ class Project:
         """Return the panel that a model watches, as it was known on a day."""
         with self.context(as_of=as_of) as ctx:
             return model_panel(ctx, self.model(model)).panel
+
+    def enterprises(self, *, as_of: Day = None) -> Enterprises:
+        """Return what is known of the enterprises behind the spot checks on a day; ``.table()`` has a row for each. It holds codes."""
+        with self.context(as_of=as_of) as ctx:
+            return enterprises(ctx)
+
+    def items(
+        self, *, by: Sequence[str] = (), days: int = 365, selections: Sequence[str] = (), new: bool = False, as_of: Day = None
+    ) -> pd.DataFrame:
+        """Return which test items fail in the newest ``days`` (or, with ``new``, newly fail), counted in samples."""
+        with self.context(as_of=as_of) as ctx:
+            return items(ctx, by=by, days=days, selections=selections, new=new)
+
+    def standard_effects(self, *, days: int = 365, as_of: Day = None) -> pd.DataFrame:
+        """Return, for each changed standard and product, how much of the rise of failures is the new limit's doing."""
+        with self.context(as_of=as_of) as ctx:
+            return standard_effects(ctx, days=days)
 
     def signals(self, model: str | None = None, *, as_of: Day = None) -> pd.DataFrame:
         """Return the judgements of one model, or all, as of a day: one row per series and judged period."""

@@ -92,6 +92,17 @@ HEADERS: dict[str, dict[str, tuple[str, str]]] = {
         "note": ("备注", "备注"),
         "known_on": ("发布日期", "发布日期"),
     },
+    "enterprise_credit": {
+        "record_key": ("记录编号", "记录编号"),
+        "event_date": ("评定日期", "评定日期"),
+        "known_on": ("公布日期", "公布日期"),
+        "enterprise": ("统一社会信用代码", "统一社会信用代码"),
+        "region": ("所在地代码", "所在地代码"),
+        "credit_class": ("信用等级", "信用风险等级"),
+        "listed": ("列入严重违法失信名单", "列入严重违法失信名单"),
+        "authority": ("评定机关", "评定机关"),
+        "valid_until": ("有效期至", "有效期至"),
+    },
 }
 
 # Canonical value -> word on file until the end of 2022, word since then.
@@ -119,6 +130,7 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "verdict": {"pass": ("合格", "合格"), "fail": ("不合格", "不合格")},
     "recheck_result": {"pass": ("合格", "复查合格"), "fail": ("不合格", "复查不合格")},
+    "credit_class": {"A": ("A", "A级"), "B": ("B", "B级"), "C": ("C", "C级"), "D": ("D", "D级")},
     "items.verdict": {"fail": ("不合格", "不合格项")},
     "sex": {"male": ("男", "男性"), "female": ("女", "女性")},
     "severity": {"mild": ("轻度", "轻"), "moderate": ("中度", "中"), "severe": ("重度", "重")},

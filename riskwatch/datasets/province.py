@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from riskwatch.datasets.codelists import build_world, nation_of
+from riskwatch.datasets.credit import CREDIT_COLUMNS, simulate_credit, write_credit
 from riskwatch.datasets.enterprises import build_enterprises
 from riskwatch.datasets.hazard_list import default_hazards
 from riskwatch.datasets.hazards import Hazard, check_hazards
@@ -56,6 +57,8 @@ class SimulatedProvince:
         Sentinel hospitals, and when they were silent.
     indicators : DataFrame
         Figures of quality indicators, ``indicators.INDICATOR_COLUMNS``; numbers are text, as they are published.
+    credit : DataFrame
+        Credit classes of the enterprises, one row per evaluation.
     """
 
     seed: int
@@ -70,12 +73,13 @@ class SimulatedProvince:
     hospitals: pd.DataFrame
     hospital_gaps: pd.DataFrame
     indicators: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
+    credit: pd.DataFrame = dataclasses.field(default_factory=lambda: pd.DataFrame(columns=list(CREDIT_COLUMNS)))
 
     def write(self, folder: str | Path, *, formats: Formats = "mixed") -> list[Path]:
         """Write the files that the demonstration's sources read, and the truth beside them.
 
-        ``folder/demo/{spot_checks,injuries,notices,indicators}`` hold what centres would receive; ``folder/demo_truth`` holds
-        ``ledger.csv``, ``malformed.csv`` and ``hospital_gaps.csv``, which no source reads.
+        ``folder/demo/{spot_checks,injuries,notices,indicators,credit}`` hold what centres would receive; ``folder/demo_truth``
+        holds ``ledger.csv``, ``malformed.csv`` and ``hospital_gaps.csv``, which no source reads.
 
         Parameters
         ----------
@@ -106,6 +110,7 @@ class SimulatedProvince:
             )
         ]
         write_indicators(files, self.indicators)
+        write_credit(files, self.credit)
         truth = Files(Path(folder) / "demo_truth")
         truth.write("ledger", self.ledger, "utf-8")
         truth.write("malformed", pd.concat(located, ignore_index=True), "utf-8")
@@ -229,7 +234,8 @@ def simulate_province(
     injected = default_hazards(start, end, world) if hazards is None else tuple(hazards)
     check_hazards(injected, world)
     places = build_hospitals(world, axis, injected, hospitals)
-    scene = Scene(world, axis, seed, scale, injected, build_enterprises(world, seed), places)
+    enterprises = build_enterprises(world, seed)
+    scene = Scene(world, axis, seed, scale, injected, enterprises, places)
     cards, of_injuries = simulate_injuries(scene)
     samples, items, of_failures = simulate_spot_checks(scene)
     ledger = _ledger(injected, world.products, of_injuries, of_failures, (cards, samples))
@@ -247,4 +253,5 @@ def simulate_province(
         table,
         places.gaps,
         indicators=simulate_indicators(world, seed, start, end, nation=nation_of(regions, world)),
+        credit=simulate_credit(enterprises, axis, seed),
     )

@@ -17,7 +17,7 @@ from riskwatch.definitions.validation import dotted
 from riskwatch.errors import DetectorError
 from riskwatch.records.streams import STREAMS, Field, Stream
 
-__all__ = ["World", "check_centre", "check_model", "check_pipeline", "check_settings"]
+__all__ = ["World", "check_centre", "check_model", "check_pipeline", "check_settings", "check_standards"]
 
 STEPS = ("pull", "detect", "assess", "warn", "digest")
 _NEEDS = {"assess": "detect", "warn": "assess"}
@@ -95,6 +95,10 @@ def check_model(entry: Entry[ModelDefinition], world: World, registry: Detectors
         elif source.value.stream != model.stream:
             message = f'sources[{number}]: source "{name}" feeds stream {source.value.stream}, not {model.stream}'
             collector.add(draft, ("sources", number), message)
+    if model.standard_changes and model.stream != "spot_check":
+        collector.add(
+            draft, ("standard_changes",), f"standard_changes: only for models of stream spot_check, not {model.stream}", of_key=True
+        )
     _check_measures(draft, model, stream, collector)
     _check_slices(draft, model, stream, collector)
 
@@ -181,7 +185,7 @@ def _check_fit(draft: Draft, model: ModelDefinition, registry: Detectors, collec
     if model.history_periods < needed:
         message = f"history_periods must be >= {needed} for {model.detector} by {model.frequency}, got {model.history_periods}"
         collector.add(draft, ("history_periods",), message)
-    for key in ("covariates", "level_shifts"):
+    for key in ("covariates", "level_shifts", "standard_changes"):
         if getattr(model, key) and not getattr(method, "uses_covariates", False):
             collector.add(draft, (key,), f"{key}: {model.detector} takes no covariates and would leave them aside", of_key=True)
     if len(set(model.covariates)) < len(model.covariates):
@@ -258,3 +262,19 @@ def check_centre(entry: Entry[Centre], world: World, collector: Collector) -> No
         collector.add(draft, ("region",), message)
     if not centre.languages:
         collector.add(draft, ("languages",), "languages must name at least one of zh, en")
+
+
+def check_standards(draft: Draft, world: World, collector: Collector) -> None:
+    """Check that the products of changed standards (``config/standards.yaml``) are in the tree of the profile."""
+    facts = world.trees.get("product")
+    entries = draft.data.get("standards") or []
+    if facts is None or not facts.complete or not isinstance(entries, list):
+        return
+    for number, change in enumerate(entries):
+        profiles, codes = (change.get(name) or [] if isinstance(change, dict) else [] for name in ("profiles", "products"))
+        if profiles and world.profile not in profiles:
+            continue
+        for place, code in enumerate(codes):
+            if code not in facts.codes:
+                message = f'standards[{number}].products[{place}]: "{code}" is not in the product tree of profile {world.profile}'
+                collector.add(draft, ("standards", number, "products", place), message)

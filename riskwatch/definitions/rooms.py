@@ -30,6 +30,8 @@ CATALOGUES = {
     "catalogue": "riskwatch.coverage.rules:CatalogueFile",
     "anomalies": "riskwatch.anomalies.rules:AnomalyRules",
     "report": "riskwatch.reports.rules:ReportRules",
+    "standards": "riskwatch.items.rules:StandardCatalogue",
+    "enterprises": "riskwatch.enterprises.rules:EnterpriseRules",
 }
 """Kind of file in ``config/`` -> module and class that checks it. A new kind is one line here."""
 

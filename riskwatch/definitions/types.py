@@ -277,6 +277,9 @@ class ModelDefinition(Definition):
         (), description="regressors of the calendar (config/holidays.yaml), for detectors that take covariates"
     )
     level_shifts: tuple[LevelShift, ...] = Field((), description="dated changes of level, for detectors that take covariates")
+    standard_changes: bool = Field(
+        False, description="carry the dated changes of config/standards.yaml as level shifts; for models of spot_check only"
+    )
     sparse: Sparse = Field(Sparse(), description="when a series is too thin to model")
     detector: str = Field(description="registry name of the method")
     parameters: dict[str, Any] = Field(default_factory=dict, description="parameters of the detector; those left out keep its defaults")

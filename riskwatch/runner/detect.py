@@ -153,6 +153,8 @@ def detection_id(ctx: RunContext, model: ModelDefinition, fresh: Mapping[str, Fr
         basis["heard"] = heard_until(ctx, model, fresh).isoformat()
     if model.covariates:
         basis["holidays"] = ctx.definitions.hashes["holidays"]
+    if model.standard_changes:
+        basis["standards"] = ctx.definitions.hashes.get("standards", "")
     return hashlib.sha256(json.dumps(basis, sort_keys=True).encode()).hexdigest()
 
 

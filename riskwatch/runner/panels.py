@@ -32,6 +32,7 @@ from riskwatch.dimensions import Tree
 from riskwatch.panel import BuiltPanel, Completeness, Covariates, Panel, SparseRule, build_panel, series_of_records
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.freshness import ABSENT, Freshness, freshness_by_source
+from riskwatch.runner.standards import standard_shifts
 
 __all__ = ["calendar_columns", "heard_until", "model_panel", "window"]
 
@@ -132,6 +133,7 @@ def calendar_columns(
 def _covariates(ctx: RunContext, model: ModelDefinition, panel: Panel) -> Covariates | None:
     names, values = calendar_columns(model, panel.periods, ctx.holidays)
     shifts = [(f"level-shift-{number}-{shift.since}", shift) for number, shift in enumerate(model.level_shifts, start=1)]
+    shifts += standard_shifts(ctx.definitions, model, panel.periods)
     names += tuple(name for name, _ in shifts)
     if not names:
         return None

@@ -19,6 +19,8 @@ KINDS = {
     "config/hazards.yaml": "hazards",
     "config/catalogue.yaml": "catalogue",
     "config/anomalies.yaml": "anomalies",
+    "config/standards.yaml": "standards",
+    "config/enterprises.yaml": "enterprises",
     **{path.relative_to(ROOT).as_posix(): "source" for path in (ROOT / "config/sources").glob("*.yaml")},
     **{path.relative_to(ROOT).as_posix(): "model" for path in (ROOT / "models").glob("*.yaml")},
     **{path.relative_to(ROOT).as_posix(): "pipeline" for path in (ROOT / "pipelines").glob("*.yaml")},
