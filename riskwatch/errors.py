@@ -19,6 +19,7 @@ __all__ = [
     "PanelError",
     "Problem",
     "ProjectError",
+    "RateError",
     "RecordError",
     "RiskwatchError",
     "SourceError",
@@ -125,5 +126,11 @@ class PanelError(RiskwatchError):
 
 class DetectorError(RiskwatchError):
     """A detector's parameters or inputs are out of range."""
+
+    exit_code = 2
+
+
+class RateError(RiskwatchError):
+    """Failure rates were asked for that the records, codes or windows given cannot answer."""
 
     exit_code = 2
