@@ -29,9 +29,9 @@ IntArray = npt.NDArray[np.int64]
 
 _BLOCK = 16_384
 _ROOT_VARIANCE = 4.0  # of logit(rate) and log(strength) before any sample is seen
-_SWEEPS = 4
+_SWEEPS = 3
 _PASSES = 30
-_DONE = 1e-3
+_DONE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,8 +226,9 @@ def fit_hierarchy(x: FloatArray, n: FloatArray, layout: Layout, belief: Belief |
     for passes in range(1, _PASSES + 1):
         before = state.eta.copy(), state.psi.copy(), [part.copy() for part in state.effects]
         _advance(state, x, n, node, crossed, layout, belief)
-        moved: list[float] = [np.abs(state.eta - before[0]).max(), 0.3 * np.abs(state.psi - before[1]).max()]
-        moved += [np.abs(new - old).max(initial=0.0) for new, old in zip(state.effects, before[2], strict=True)]
+        # Moves are measured by what is not known: a hundredth of a standard error changes no interval.
+        moved = [_moved(state.eta, before[0], state.eta_variance), 0.3 * _moved(state.psi, before[1], state.psi_variance)]
+        moved += [_moved(new, old, spread) for new, old, spread in zip(state.effects, before[2], state.effect_variances, strict=True)]
         if max(moved) < _DONE:
             converged = True
             break
@@ -239,6 +240,10 @@ def fit_hierarchy(x: FloatArray, n: FloatArray, layout: Layout, belief: Belief |
         ),
         np.sqrt(state.between), passes, converged,
     )  # fmt: skip
+
+
+def _moved(new: FloatArray, old: FloatArray, variance: FloatArray) -> float:
+    return float((np.abs(new - old) / np.sqrt(variance)).max(initial=0.0))
 
 
 def _offset(effects: list[FloatArray], crossed: list[IntArray], size: int) -> FloatArray:
