@@ -25,6 +25,7 @@ CATALOGUES = {
     "grading": "riskwatch.assessment.rules:GradingRules",
     "actions": "riskwatch.assessment.rules:ActionCatalogue",
     "hazards": "riskwatch.assessment.rules:HazardCatalogue",
+    "rates": "riskwatch.rates.rules:RateRules",
 }
 """Kind of file in ``config/`` -> module and class that checks it. A new kind is one line here."""
 
