@@ -31,6 +31,7 @@ from riskwatch.project import find_project
 from riskwatch.runner.context import RunContext, open_store
 from riskwatch.runner.detect import detect, model_panel
 from riskwatch.runner.progress import Reporter
+from riskwatch.runner.rates import failure_rates
 from riskwatch.runner.run import RunReport, run_pipeline
 from riskwatch.sources import ADAPTERS
 from riskwatch.store import Store
@@ -202,6 +203,25 @@ class Project:
         kept = [warning for warning in stored if not open_only or (warning.state != "recovered" and warning.grade >= Grade.IV)]
         kept.sort(key=lambda warning: (-warning.grade, warning.subject, warning.warning_id))
         return pd.DataFrame([self._warning_row(warning) for warning in kept], columns=WARNING_COLUMNS)
+
+    def rates(
+        self,
+        *,
+        by: str = "region",
+        level: str | None = None,
+        since: Day = None,
+        until: Day = None,
+        as_of: Day = None,
+        compare_with: str | tuple[dt.date, dt.date] | None = None,
+        sources: Sequence[str] = (),
+        within: Mapping[str, str] | None = None,
+    ) -> pd.DataFrame:
+        """Return spot-check failure rates that can be compared, or how they changed; see :func:`riskwatch.runner.rates.failure_rates`."""
+        days = [None if text is None else self.day(text) for text in (since, until)]
+        with self.context(as_of=as_of) as ctx:
+            return failure_rates(
+                ctx, by=by, level=level, since=days[0], until=days[1], compare_with=compare_with, sources=sources, within=within
+            )
 
     def _warning_row(self, warning: EarlyWarning) -> dict[str, object]:
         subject = warning.subject

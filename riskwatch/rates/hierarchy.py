@@ -271,7 +271,11 @@ def _advance(
         scatter = (n[at] - 1.0) * rho
         # Fitted means follow the samples and make them look less scattered than they are: the adjustment for it (as in REML).
         adjusted = found[1] - 0.5 * unsure[at] * information * scatter * (1.0 - rho) / (1.0 + scatter)
-        return found[0], adjusted, information, found[2], found[3]
+        # The mode of a logit lies above its mean where failures are few, and rates at the mode plus its spread would be too high: with the
+        # third derivative the fixed point is the mean, and fitted and observed failures agree.
+        mean = special.expit(start[at])
+        by_eta = found[0] - 0.5 * np.minimum(unsure[at], 1.0) * information * (1.0 - 2.0 * mean)
+        return by_eta, adjusted, information, found[2], found[3]
 
     over_blocks(work, size, (gradient, by_psi, weight, eta_eta, psi_psi), _BLOCK)
     # The observed information of a node, shared out over its cells by the expected one, which is positive everywhere.

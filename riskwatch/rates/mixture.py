@@ -22,7 +22,7 @@ _BLOCK = 16_384
 _SMALL_BLOCK = 512
 _POINTS = 56
 _REACH = 5.0
-_COARSE = 1.0
+_COARSE = 1.6
 
 
 def beta_from_moments(mean: FloatArray, variance: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from riskwatch.cli.commands import project, quarantine, run, warnings
+from riskwatch.cli.commands import project, quarantine, rates, run, warnings
 
-__all__ = ["project", "quarantine", "run", "warnings"]
+__all__ = ["project", "quarantine", "rates", "run", "warnings"]
