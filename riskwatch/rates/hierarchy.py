@@ -30,8 +30,8 @@ IntArray = npt.NDArray[np.int64]
 _BLOCK = 16_384
 _ROOT_VARIANCE = 4.0  # of logit(rate) and log(strength) before any sample is seen
 _SWEEPS = 3
-_PASSES = 30
-_DONE = 0.01
+_PASSES = 40
+_DONE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +181,8 @@ class _State:
     between: FloatArray
     strengths: FloatArray
     crossed: FloatArray
+    last: FloatArray  # newest moves of psi, and how long they may be
+    reach: FloatArray
 
 
 def fit_hierarchy(x: FloatArray, n: FloatArray, layout: Layout, belief: Belief | None = None) -> Hierarchy:
@@ -218,6 +220,7 @@ def fit_hierarchy(x: FloatArray, n: FloatArray, layout: Layout, belief: Belief |
         np.array([_ROOT_VARIANCE, *[belief.spread**2] * (depths - 1)]),
         np.array([_ROOT_VARIANCE, belief.strength_spread**2]),
         np.full(len(levels), belief.spread**2),
+        np.zeros(nodes), np.ones(nodes),
     )  # fmt: skip
     if len(x):
         overall = (x.sum() + 0.5) / (n.sum() + 1.0)
@@ -226,7 +229,7 @@ def fit_hierarchy(x: FloatArray, n: FloatArray, layout: Layout, belief: Belief |
     for passes in range(1, _PASSES + 1):
         before = state.eta.copy(), state.psi.copy(), [part.copy() for part in state.effects]
         _advance(state, x, n, node, crossed, layout, belief)
-        # Moves are measured by what is not known: a hundredth of a standard error changes no interval.
+        # Moves are measured by what is not known: a fiftieth of a standard error changes no interval.
         moved = [_moved(state.eta, before[0], state.eta_variance), 0.3 * _moved(state.psi, before[1], state.psi_variance)]
         moved += [_moved(new, old, spread) for new, old, spread in zip(state.effects, before[2], state.effect_variances, strict=True)]
         if max(moved) < _DONE:
@@ -329,5 +332,10 @@ def _strengths(state: _State, gradient: FloatArray, observed: FloatArray, weight
         parent, depth, np.append(0.0, np.where(precision > 0, value, 0.0)), np.append(0.0, precision), state.strengths, np.log(belief.strength)
     )
     state.strengths = _variances(squared, depth, state.strengths, belief.strength_spread, 2.0 * belief.weight)
-    state.psi = np.clip(state.psi + np.clip(found[1:] - state.psi, -1.0, 1.0), *LOG_STRENGTH)
+    # Means and strengths pull at each other: where a move turns round, the next ones are shorter.
+    move = found[1:] - state.psi
+    turned = move * state.last < 0
+    state.reach = np.where(turned, np.minimum(state.reach, np.abs(state.last)) / 2.0, np.minimum(1.3 * state.reach, 1.0))
+    state.last = np.clip(move, -state.reach, state.reach)
+    state.psi = np.clip(state.psi + state.last, *LOG_STRENGTH)
     state.psi_variance = variance[1:]
