@@ -302,7 +302,7 @@ def _standardised_change(
         together = dataclasses.replace(fitted, cells=fitted.cells.assign(code=""))
         all_ = standardise(together, whole, by="code", over=[plan.by, *plan.over])
         tables.append(pd.concat([all_, rows], ignore_index=True).set_index("code")[["rate", "variance"]])
-    both = tables[0].join(tables[1], how="outer", lsuffix="_before", rsuffix="_after")
+    both = tables[0].add_suffix("_before").join(tables[1].add_suffix("_after"), how="outer")
     moved = both["rate_after"] - both["rate_before"]
     error = z * np.sqrt(both["variance_before"] + both["variance_after"])
     return both[["rate_before", "rate_after"]].assign(change=moved, lower=moved - error, upper=moved + error).reset_index()

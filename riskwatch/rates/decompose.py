@@ -64,7 +64,7 @@ def decompose_change(
         if absent:
             raise RateError(f"decompose_change: {name} lacks the column(s) {', '.join(absent)}")
     sums = [_summed(cells, keys) for cells in (before, after)]
-    both = sums[0].join(sums[1], how="outer", lsuffix="_0", rsuffix="_1").fillna(0.0).sort_index().reset_index()
+    both = sums[0].add_suffix("_0").join(sums[1].add_suffix("_1"), how="outer").fillna(0.0).sort_index().reset_index()
     row_labels = np.sort(both[by].unique()) if by else np.array([""], dtype=object)
     row = pd.Index(row_labels).get_indexer(both[by]) if by else np.zeros(len(both), dtype=np.int64)
     rows = len(row_labels)
