@@ -42,7 +42,8 @@ def build_cells(
     Parameters
     ----------
     records : DataFrame
-        Spot checks: ``inspected``, ``failed``, ``producer``, the columns of ``by`` and of ``rules.strata``; ``event_date`` where a frequency
+        Spot checks: ``inspected``, ``failed``, ``producer``, the columns of ``by`` and of ``rules.strata``; ``event_date`` where a
+        frequency
         is given. Categoricals and missing values are allowed. Which records to take is the caller's choice: see
         :func:`riskwatch.rates.strata.purpose_of`.
     trees : mapping of str to Tree
@@ -77,10 +78,15 @@ def build_cells(
     wrong = ~((x >= 0) & (x <= n) & np.isfinite(n))
     if wrong.any():
         first = int(np.flatnonzero(wrong)[0])
-        raise RateError(f"build_cells: failed must lie between 0 and inspected; {int(wrong.sum())} record(s) do not, first: {x[first]:g} of {n[first]:g}")
+        raise RateError(
+            f"build_cells: failed must lie between 0 and inspected; {int(wrong.sum())} record(s) do not, "
+            f"first: {x[first]:g} of {n[first]:g}"
+        )
     columns = {name: as_category(tree_of(trees, name).ancestor_at(as_category(records[name]), level)) for name, level in by.items()}
     stratum = stratum_of(records, rules)
-    parts: list[tuple[IntArray, int]] = [(np.where(c.codes < 0, len(c.categories), c.codes).astype(np.int64), len(c.categories) + 1) for c in columns.values()]
+    parts: list[tuple[IntArray, int]] = [
+        (np.where(c.codes < 0, len(c.categories), c.codes).astype(np.int64), len(c.categories) + 1) for c in columns.values()
+    ]
     if frequency is not None:
         when = period_of(records["event_date"].to_numpy(), frequency)
         first_period = int(when.min(initial=0)) if len(when) else 0
@@ -94,7 +100,18 @@ def build_cells(
     if frequency is not None:
         out["period"] = periods_from_numbers(values[len(columns)] + first_period, frequency)
     out["stratum"] = stratum.categories.to_numpy(dtype=object)[values[-1]] if len(key) else np.empty(0, dtype=object)
-    out.update(_counts(x, n, cell.astype(np.int64), len(key), records["producer"], values[-1], max(len(stratum.categories), 1), rules))
+    out.update(
+        _counts(
+            x,
+            n,
+            cell.astype(np.int64),
+            len(key),
+            producer=records["producer"],
+            stratum=values[-1],
+            strata=max(len(stratum.categories), 1),
+            rules=rules,
+        )
+    )
     return pd.DataFrame(out)
 
 
@@ -124,12 +141,17 @@ def _counts(
     n: npt.NDArray[np.float64],
     cell: IntArray,
     cells: int,
+    *,
     producer: pd.Series,
     stratum: IntArray,
     strata: int,
     rules: RateRules,
 ) -> dict[str, object]:
-    who = producer.cat.codes.to_numpy(np.int64) if isinstance(producer.dtype, pd.CategoricalDtype) else pd.factorize(producer)[0].astype(np.int64)
+    who = (
+        producer.cat.codes.to_numpy(np.int64)
+        if isinstance(producer.dtype, pd.CategoricalDtype)
+        else pd.factorize(producer)[0].astype(np.int64)
+    )
     if isinstance(producer.dtype, pd.CategoricalDtype):
         empty = np.flatnonzero(producer.cat.categories.astype(str) == "")
         who = np.where(np.isin(who, empty), -1, who)
@@ -156,4 +178,3 @@ def _counts(
         "failed_eff": failed_eff + unnamed_failed,
         "inspected_eff": inspected_eff + unnamed,
     }
-

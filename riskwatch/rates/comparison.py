@@ -35,7 +35,8 @@ COMPARE_COLUMNS = [
 ]  # fmt: skip
 
 CHANGE_COLUMNS = [
-    "code", "inspected_before", "failed_before", "inspected_after", "failed_after", "raw_before", "raw_after", "raw_change", "raw_lower", "raw_upper",
+    "code", "inspected_before", "failed_before", "inspected_after", "failed_after", "raw_before", "raw_after", "raw_change",
+    "raw_lower", "raw_upper",
     "rate_before", "rate_after", "change", "lower", "upper", "within", "within_lower", "within_upper", "mix", "mix_lower", "mix_upper",
     "unmatched", "shown",
 ]  # fmt: skip
@@ -98,7 +99,9 @@ def _plan(records: pd.DataFrame, trees: Mapping[str, Tree], by: str, level: str 
     return _Plan(by, level, {by: level, "region": level_of(records, trees, "region")}, by, ["region", "stratum"])
 
 
-def _comparable(records: pd.DataFrame, rules: RateRules, window: Window | None, within: Mapping[str, str], trees: Mapping[str, Tree]) -> tuple[pd.DataFrame, dict[str, int]]:
+def _comparable(
+    records: pd.DataFrame, rules: RateRules, window: Window | None, within: Mapping[str, str], trees: Mapping[str, Tree]
+) -> tuple[pd.DataFrame, dict[str, int]]:
     """Return the records of a window that may be compared, and how many samples were left out for their purpose."""
     frame = records
     if window is not None:
@@ -113,7 +116,9 @@ def _comparable(records: pd.DataFrame, rules: RateRules, window: Window | None, 
     if not kept["inspected"].sum() > 0:
         said = ", ".join(f"{count:,} {name}" for name, count in left.items() if count) or "no samples at all"
         span = "" if window is None else f" from {window[0]} to {window[1]}"
-        raise RateError(f"no sample{span} serves comparison ({said})", hint="rates are compared on random samples only: see config/rates.yaml")
+        raise RateError(
+            f"no sample{span} serves comparison ({said})", hint="rates are compared on random samples only: see config/rates.yaml"
+        )
     return kept, left
 
 
@@ -170,10 +175,13 @@ def compare(
     Returns
     -------
     DataFrame
-        One row per code, in the order of codes; "?" for samples without one. ``code, inspected, failed, producers, largest_share`` (share of
-        the samples of the biggest enterprise), ``raw``; ``rate, lower, upper`` (standardised, with interval), ``borrowed`` (share of the mix
+        One row per code, in the order of codes; "?" for samples without one. ``code, inspected, failed, producers, largest_share``
+        (share of
+        the samples of the biggest enterprise), ``raw``; ``rate, lower, upper`` (standardised, with interval), ``borrowed`` (share of the
+        mix
         without samples here), ``weight`` (share of the rate that rests on samples from here), ``shown``. Where fewer than
-        ``rules.min_inspected`` were inspected, ``shown`` is False and all rates are NaN. ``attrs``: ``by, level, over, samples, strata, reference``
+        ``rules.min_inspected`` were inspected, ``shown`` is False and all rates are NaN. ``attrs``: ``by, level, over, samples, strata,
+        reference``
         (raw rate of all), ``left_out`` (samples by purpose), ``correlation`` (between samples of an enterprise, mean over samples).
 
     Raises
@@ -236,9 +244,12 @@ def change(
     -------
     DataFrame
         First all samples together (code ""), then one row per code. ``inspected_before, failed_before, inspected_after, failed_after``;
-        ``raw_before, raw_after, raw_change`` with ``raw_lower, raw_upper``; ``rate_before, rate_after, change`` with ``lower, upper``: standardised
-        on the mix of both windows together; ``within`` and ``mix`` with intervals: the parts of ``raw_change`` (Kitagawa), which add up to it;
-        ``mix_stratum`` and ``mix_<level>`` for each product level, which add up to ``mix``; ``unmatched`` (share of samples in cells that only one
+        ``raw_before, raw_after, raw_change`` with ``raw_lower, raw_upper``; ``rate_before, rate_after, change`` with ``lower, upper``:
+        standardised
+        on the mix of both windows together; ``within`` and ``mix`` with intervals: the parts of ``raw_change`` (Kitagawa), which add up
+        to it;
+        ``mix_stratum`` and ``mix_<level>`` for each product level, which add up to ``mix``; ``unmatched`` (share of samples in cells
+        that only one
         window has); ``shown`` (False, and all rates NaN, where a window has fewer than ``rules.min_inspected``).
         The row of code "" has standardised rates of its own: all samples at the common mix.
 
@@ -248,7 +259,9 @@ def change(
         If a window has no sample for comparison, or windows overlap.
     """
     if not (before[0] <= before[1] < after[0] <= after[1]):
-        raise RateError(f"change: the windows {before[0]} to {before[1]} and {after[0]} to {after[1]} must follow each other without overlap")
+        raise RateError(
+            f"change: the windows {before[0]} to {before[1]} and {after[0]} to {after[1]} must follow each other without overlap"
+        )
     parts = [_comparable(records, rules, window, within or {}, trees) for window in (before, after)]
     frames = [part[0] for part in parts]
     plan = _plan(pd.concat(frames, ignore_index=True), trees, by, level)
@@ -271,7 +284,12 @@ def change(
     table.loc[~table["shown"], [name for name in [*CHANGE_COLUMNS, *extra] if name not in kept]] = np.nan
     place = CHANGE_COLUMNS.index("unmatched")
     out = table[[*CHANGE_COLUMNS[:place], *extra, *CHANGE_COLUMNS[place:]]]
-    out.attrs = {"by": by, "level": plan.level, "over": plan.over, "left_out": {name: sum(part[1][name] for part in parts) for name in parts[0][1]}}
+    out.attrs = {
+        "by": by,
+        "level": plan.level,
+        "over": plan.over,
+        "left_out": {name: sum(part[1][name] for part in parts) for name in parts[0][1]},
+    }
     return out
 
 

@@ -2,7 +2,8 @@
 
 Sources
 -------
-Two parts, symmetric and without a remainder: Kitagawa (1955), J. Amer. Statist. Assoc. 50(272), 1168-1194. The mix as a product of shares (of
+Two parts, symmetric and without a remainder: Kitagawa (1955), J. Amer. Statist. Assoc. 50(272), 1168-1194. The mix as a product of
+shares (of
 strata, of categories within strata, of products within categories) with each factor's part averaged over the orders of change: Das Gupta
 (1993), Standardization and Decomposition of Rates, US Bureau of the Census P23-186.
 """
@@ -42,7 +43,8 @@ def decompose_change(
     Returns
     -------
     DataFrame
-        One row per value of ``by`` (or one): ``inspected_before, failed_before, inspected_after, failed_after, raw_before, raw_after, change``
+        One row per value of ``by`` (or one): ``inspected_before, failed_before, inspected_after, failed_after, raw_before, raw_after,
+        change``
         (after minus before), ``within`` and ``mix``, which add up to it exactly, ``mix_<column>`` for each of ``nested``, which add up to
         ``mix``, standard errors ``change_se, within_se, mix_se``, and ``unmatched`` (share of samples, averaged over both windows, in cells
         that only one window has: their rates cannot be compared, so all that they change is mix). All NaN where a window has no samples.
@@ -78,7 +80,7 @@ def decompose_change(
     own = [np.where(k, a / np.where(k, b, 1.0), 0.0) for k, a, b in zip(known, x, n, strict=True)]
     # A cell that one window lacks has, for want of better, the other's rate: no change of rate can be told there.
     rate = [np.where(known[k], own[k], own[1 - k]) for k in (0, 1)]
-    factors = [_shares(both, keys, row, [n[k] for k in (0, 1)], depth, by) for depth in range(len(nested))]
+    factors = [_shares(both, keys, [n[k] for k in (0, 1)], depth, by) for depth in range(len(nested))]
     share = [part / np.where(total[k] > 0, total[k], np.nan)[row] for k, part in enumerate(n)]
     middle = (rate[0] + rate[1]) / 2.0
     within = np.bincount(row, (share[0] + share[1]) / 2.0 * (rate[1] - rate[0]), rows)
@@ -110,15 +112,12 @@ def _summed(cells: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     return frame[frame["inspected"] > 0].groupby(list(keys), observed=True).sum()
 
 
-def _shares(
-    both: pd.DataFrame, keys: Sequence[str], row: npt.NDArray[np.intp], n: list[FloatArray], depth: int, by: str | None
-) -> list[FloatArray]:
+def _shares(both: pd.DataFrame, keys: Sequence[str], n: list[FloatArray], depth: int, by: str | None) -> list[FloatArray]:
     """Return, for both windows, the share of each cell's ancestor at one depth among its parent's samples."""
     outer = list(keys[: depth + (1 if by else 0)])
     inner = list(keys[: depth + 1 + (1 if by else 0)])
     parent = both.groupby(outer, observed=True, sort=True).ngroup().to_numpy() if outer else np.zeros(len(both), dtype=np.int64)
     child = both.groupby(inner, observed=True, sort=True).ngroup().to_numpy()
-    del row
     above = [np.bincount(parent, part)[parent] for part in n]
     below = [np.bincount(child, part)[child] for part in n]
     share = [b / np.where(a > 0, a, np.nan) for a, b in zip(above, below, strict=True)]

@@ -1,13 +1,15 @@
 """Rates along a tree, with effects that cross it: fitted for all nodes together.
 
-The rate of a cell scatters as Beta(m S, (1 - m) S) around logit(m) = eta(node) + effects. The eta of a node scatters around its parent's with a
+The rate of a cell scatters as Beta(m S, (1 - m) S) around logit(m) = eta(node) + effects. The eta of a node scatters around its parent's
+with a
 variance of its level, root to lowest; crossed effects (region, stratum) scatter around zero; log S of the lowest nodes scatters around a
 common value. All variances are fitted. The posterior of every part is taken as normal on these scales.
 
 Sources
 -------
 Penalised quasi-likelihood by repeated working responses: Breslow & Clayton (1993), J. Amer. Statist. Assoc. 88(421), 9-25. Smoothing along
-a tree by one pass up and one down: Chou, Willsky & Benveniste (1994), IEEE Trans. Automatic Control 39(3), 464-478. Variances by EM, held off
+a tree by one pass up and one down: Chou, Willsky & Benveniste (1994), IEEE Trans. Automatic Control 39(3), 464-478. Variances by EM,
+held off
 zero by a weak prior, since a variance fitted as zero makes intervals too short: Chung et al. (2013), Psychometrika 78(4), 685-709.
 """
 
@@ -116,7 +118,7 @@ class Hierarchy:
 
 
 def smooth(
-    layout_parent: IntArray, depth: IntArray, value: FloatArray, precision: FloatArray, variance: FloatArray, centre: float
+    layout_parent: IntArray, depth: IntArray, value: FloatArray, precision: FloatArray, variance: FloatArray, *, centre: float
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return mean and variance of each node given all observations, and the expected square of its distance to its parent.
 
@@ -226,15 +228,14 @@ def fit_hierarchy(x: FloatArray, n: FloatArray, layout: Layout, belief: Belief |
         overall = (x.sum() + 0.5) / (n.sum() + 1.0)
         state.eta[:] = special.logit(overall)
     converged, passes = False, 0
-    for passes in range(1, _PASSES + 1):
+    while passes < _PASSES and not converged:
+        passes += 1
         before = state.eta.copy(), state.psi.copy(), [part.copy() for part in state.effects]
-        _advance(state, x, n, node, crossed, layout, belief)
+        _advance(state, x, n, node, crossed, layout=layout, belief=belief)
         # Moves are measured by what is not known: a fiftieth of a standard error changes no interval.
         moved = [_moved(state.eta, before[0], state.eta_variance), 0.3 * _moved(state.psi, before[1], state.psi_variance)]
         moved += [_moved(new, old, spread) for new, old, spread in zip(state.effects, before[2], state.effect_variances, strict=True)]
-        if max(moved) < _DONE:
-            converged = True
-            break
+        converged = max(moved) < _DONE
     return Hierarchy(
         state.eta, state.eta_variance, state.psi, state.psi_variance,
         tuple(
@@ -257,7 +258,7 @@ def _offset(effects: list[FloatArray], crossed: list[IntArray], size: int) -> Fl
 
 
 def _advance(
-    state: _State, x: FloatArray, n: FloatArray, node: IntArray, crossed: list[IntArray], layout: Layout, belief: Belief
+    state: _State, x: FloatArray, n: FloatArray, node: IntArray, crossed: list[IntArray], *, layout: Layout, belief: Belief
 ) -> None:
     """One pass: gradients at every cell, then a few rounds over tree, effects and variances on the working responses."""
     size, nodes = len(x), len(layout.parent)
@@ -292,7 +293,7 @@ def _advance(
         pull = np.bincount(node, residual, nodes)
         value = state.eta + pull / np.maximum(by_node, 1e-300)
         new, state.eta_variance, squared = smooth(
-            layout.parent, layout.depth, np.where(by_node > 0, value, 0.0), by_node, state.between, float(special.logit(belief.rate))
+            layout.parent, layout.depth, np.where(by_node > 0, value, 0.0), by_node, state.between, centre=float(special.logit(belief.rate))
         )
         state.between = _variances(squared, layout.depth, state.between, belief.spread, belief.weight)
         move = np.clip(new - state.eta, -1.0, 1.0)
@@ -329,7 +330,12 @@ def _strengths(state: _State, gradient: FloatArray, observed: FloatArray, weight
     depth = np.concatenate([[0], np.ones(nodes, dtype=np.int64)])
     value = state.psi + gradient / np.maximum(precision, 1e-9)
     found, variance, squared = smooth(
-        parent, depth, np.append(0.0, np.where(precision > 0, value, 0.0)), np.append(0.0, precision), state.strengths, np.log(belief.strength)
+        parent,
+        depth,
+        np.append(0.0, np.where(precision > 0, value, 0.0)),
+        np.append(0.0, precision),
+        state.strengths,
+        centre=np.log(belief.strength),
     )
     state.strengths = _variances(squared, depth, state.strengths, belief.strength_spread, 2.0 * belief.weight)
     # Means and strengths pull at each other: where a move turns round, the next ones are shorter.

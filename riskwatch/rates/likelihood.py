@@ -1,6 +1,7 @@
 """The beta-binomial likelihood and its maximum, for many groups of cells at once.
 
-A cell is ``x`` failures of ``n`` samples; both may be fractions (divided by a design effect). The rates of the cells of one group scatter as
+A cell is ``x`` failures of ``n`` samples; both may be fractions (divided by a design effect). The rates of the cells of one group
+scatter as
 Beta(m S, (1 - m) S). Parameters are eta = logit(m) and psi = log(S); the correlation within a cell is 1 / (S + 1).
 
 Sources
@@ -20,7 +21,7 @@ from scipy import special
 
 from riskwatch.errors import RateError
 from riskwatch.rates.blocks import over_blocks
-from riskwatch.rates.polygamma import both, rise
+from riskwatch.rates.polygamma import rise
 
 __all__ = ["LOG_STRENGTH", "GroupFit", "derivatives", "fit_groups", "log_likelihood", "quasi_information"]
 
@@ -134,7 +135,7 @@ def fit_groups(x: FloatArray, n: FloatArray, group: IntArray, groups: int, *, pa
     value = np.bincount(group, log_likelihood(x, n, eta[group], psi[group]), groups)
     open_ = known.copy()
     damping = np.ones(groups)
-    step = _step(x, n, group, groups, eta, psi)
+    step = _step(x, n, group, groups, eta=eta, psi=psi)
     for _ in range(passes):
         if not open_.any():
             break
@@ -151,7 +152,7 @@ def fit_groups(x: FloatArray, n: FloatArray, group: IntArray, groups: int, *, pa
         damping = np.where(better | ~open_, 1.0, damping / 2.0)
         open_ = open_ & ~(better & (moved < tolerance)) & (damping > 1e-9)
         cells = np.flatnonzero(open_[group])
-        step = _step(x[cells], n[cells], group[cells], groups, eta, psi)
+        step = _step(x[cells], n[cells], group[cells], groups, eta=eta, psi=psi)
     return _finish(x, n, group, groups, eta=eta, psi=psi, value=value, known=known, done=known & ~open_ & (damping > 1e-9))
 
 
@@ -163,16 +164,16 @@ def check_counts(x: FloatArray, n: FloatArray) -> None:
         raise RateError(f"failures must lie between 0 and the number inspected; cell {first} has {x[first]:g} of {n[first]:g}")
 
 
-def _sums(x: FloatArray, n: FloatArray, group: IntArray, groups: int, eta: FloatArray, psi: FloatArray) -> list[FloatArray]:
+def _sums(x: FloatArray, n: FloatArray, group: IntArray, groups: int, *, eta: FloatArray, psi: FloatArray) -> list[FloatArray]:
     out = [np.empty(len(x)) for _ in range(5)]
     over_blocks(lambda at: derivatives(x[at], n[at], eta[group[at]], psi[group[at]]), len(x), out, _BLOCK)
     out.append(quasi_information(n, eta[group], psi[group]))
     return [np.bincount(group, part, groups) for part in out]
 
 
-def _step(x: FloatArray, n: FloatArray, group: IntArray, groups: int, eta: FloatArray, psi: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _step(x: FloatArray, n: FloatArray, group: IntArray, groups: int, *, eta: FloatArray, psi: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Newton's step where the information is positive definite, a scaled gradient step elsewhere; at most 2 in each parameter."""
-    by_eta, by_psi, eta_eta, psi_psi, eta_psi, quasi = _sums(x, n, group, groups, eta, psi)
+    by_eta, by_psi, eta_eta, psi_psi, eta_psi, quasi = _sums(x, n, group, groups, eta=eta, psi=psi)
     # At a bound that the gradient points out of, the other parameter is fitted alone.
     stuck = ((psi <= LOG_STRENGTH[0]) & (by_psi < 0)) | ((psi >= LOG_STRENGTH[1]) & (by_psi > 0))
     determinant = eta_eta * psi_psi - eta_psi**2
@@ -196,7 +197,7 @@ def _finish(
     known: npt.NDArray[np.bool_],
     done: npt.NDArray[np.bool_],
 ) -> GroupFit:
-    _, _, eta_eta, psi_psi, eta_psi, _ = _sums(x, n, group, groups, eta, psi)
+    _, _, eta_eta, psi_psi, eta_psi, _ = _sums(x, n, group, groups, eta=eta, psi=psi)
     determinant = eta_eta * psi_psi - eta_psi**2
     fine = known & (eta_eta > 0) & (determinant > 0)
     with np.errstate(divide="ignore", invalid="ignore"):

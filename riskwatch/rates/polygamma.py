@@ -24,8 +24,11 @@ def both(x: FloatArray) -> tuple[FloatArray, FloatArray]:
     y = np.where(small, x + _FROM, x)
     r = 1.0 / y
     s = r * r
-    first = np.log(y) - 0.5 * r - s * (
-        1 / 12 - s * (1 / 120 - s * (1 / 252 - s * (1 / 240 - s * (1 / 132 - s * (691 / 32760 - s * (1 / 12 - s * (3617 / 8160)))))))
+    first = (
+        np.log(y)
+        - 0.5 * r
+        - s
+        * (1 / 12 - s * (1 / 120 - s * (1 / 252 - s * (1 / 240 - s * (1 / 132 - s * (691 / 32760 - s * (1 / 12 - s * (3617 / 8160))))))))
     )
     second = r * (
         1.0

@@ -90,7 +90,9 @@ def posterior(x: FloatArray, n: FloatArray, layout: Layout, fit: Hierarchy) -> P
         for effect, levels in zip(fit.effects, layout.crossed, strict=True):
             centre = centre + np.append(effect.value, 0.0)[levels[at]]
             spread = spread + np.append(effect.variance, effect.spread**2)[levels[at]]
-        return _integrate(x[at], n[at], centre, np.sqrt(spread), fit.psi[node], np.minimum(np.sqrt(fit.psi_variance[node]), _WIDEST))
+        return _integrate(
+            x[at], n[at], centre, np.sqrt(spread), psi=fit.psi[node], psi_sd=np.minimum(np.sqrt(fit.psi_variance[node]), _WIDEST)
+        )
 
     over_blocks(work, size, (first, prior, weight, pull, own, a, b), _BLOCK)
     alphas, betas = np.ascontiguousarray(a.T), np.ascontiguousarray(b.T)
@@ -99,7 +101,7 @@ def posterior(x: FloatArray, n: FloatArray, layout: Layout, fit: Hierarchy) -> P
 
 
 def _integrate(
-    x: FloatArray, n: FloatArray, centre: FloatArray, sd: FloatArray, psi: FloatArray, psi_sd: FloatArray
+    x: FloatArray, n: FloatArray, centre: FloatArray, sd: FloatArray, *, psi: FloatArray, psi_sd: FloatArray
 ) -> tuple[FloatArray, ...]:
     size = len(x)
     means = [special.expit(centre + step * sd) for step in _NODES.tolist()]

@@ -47,7 +47,8 @@ def standardise(
     Parameters
     ----------
     cells : Shrunken or DataFrame
-        One row per ``by`` and ``over``. With :class:`Shrunken` each cell's rate is its shrunken one, and errors that cells share (tree, region,
+        One row per ``by`` and ``over``. With :class:`Shrunken` each cell's rate is its shrunken one, and errors that cells share (tree,
+        region,
         stratum) are added up as shared. With plain cells (``failed, inspected``) it is the raw one, and a cell without samples takes the
         rate of its combination in all rows together.
     weights : DataFrame, optional
@@ -99,11 +100,14 @@ def standardise(
         covered = np.bincount(row, share, count)
         if not np.allclose(covered, 1.0, atol=1e-9):
             lacking = rows[int(np.argmin(covered))]
-            raise RateError(f"standardise: {by} {lacking!r} has cells for {covered.min():.1%} of the reference mix", hint="complete the cells before they are shrunk")
+            raise RateError(
+                f"standardise: {by} {lacking!r} has cells for {covered.min():.1%} of the reference mix",
+                hint="complete the cells before they are shrunk",
+            )
         value = np.bincount(row, share * rate, count)
         empty = np.bincount(row, share * (n == 0), count)
     else:
-        value, variance, empty, own = _raw(x, n, place, share, row, mix["weight"].to_numpy(np.float64), count, frame)
+        value, variance, empty, own = _raw(x, n, place, share, row=row, mix=mix["weight"].to_numpy(np.float64), rows=count, frame=frame)
     a, b = beta_from_moments(value, variance)
     tail = (1.0 - level) / 2.0
     inspected, failed = np.bincount(row, n, count), np.bincount(row, x, count)
@@ -132,7 +136,7 @@ def _shared(row: IntArray, level: IntArray, pull: FloatArray, variance: FloatArr
 
 
 def _raw(
-    x: FloatArray, n: FloatArray, place: IntArray, share: FloatArray, row: IntArray, mix: FloatArray, rows: int, frame: pd.DataFrame
+    x: FloatArray, n: FloatArray, place: IntArray, share: FloatArray, *, row: IntArray, mix: FloatArray, rows: int, frame: pd.DataFrame
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Plain cells: raw rates where there are samples, the rate of all rows together where there are none."""
     inside = place >= 0

@@ -17,7 +17,7 @@ from riskwatch.errors import RateError
 from riskwatch.rates import mixture
 from riskwatch.rates.shrinkage import Shrunken
 
-__all__ = ["predictive_p", "judge_counts"]
+__all__ = ["judge_counts", "predictive_p"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -82,14 +82,16 @@ def judge_counts(
     keys : sequence of str
         Columns that name a cell in both.
     correlation : float, optional
-        Over-dispersion of a new count. Default: what :func:`riskwatch.rates.cells.build_cells` found between samples of one enterprise times
+        Over-dispersion of a new count. Default: what :func:`riskwatch.rates.cells.build_cells` found between samples of one enterprise
+        times
         the new cell's ``largest_share``: one enterprise with all samples makes them count for less.
     mid_p : bool
 
     Returns
     -------
     DataFrame
-        ``keys``, ``failed``, ``inspected``, ``expected`` (failures), ``baseline_rate``, ``baseline_n``, ``p_value`` (NaN where not judged) and
+        ``keys``, ``failed``, ``inspected``, ``expected`` (failures), ``baseline_rate``, ``baseline_n``, ``p_value`` (NaN where not
+        judged) and
         ``reason`` ("", "no-baseline" or "not-inspected"), in the order of ``new``.
 
     Raises

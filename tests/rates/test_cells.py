@@ -57,7 +57,9 @@ def test_every_pair_has_one_purpose(rules):
 def test_strata_are_named_and_what_is_unknown_is_said(rules):
     frame = checks()
     labels = stratum_of(frame, rules)
-    assert set(labels.categories) == {f"{kind}|random|{channel}" for kind in ("county", "national") for channel in ("?", "online", "production")}
+    assert set(labels.categories) == {
+        f"{kind}|random|{channel}" for kind in ("county", "national") for channel in ("?", "online", "production")
+    }
     expected = frame["check_type"].astype(str) + "|random|" + frame["channel"].fillna("?")
     assert (np.asarray(labels) == expected.to_numpy()).all()
     with pytest.raises(RateError, match="lack the column"):

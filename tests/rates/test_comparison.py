@@ -28,7 +28,9 @@ def test_regions_are_compared_at_one_mix(province, trees, rules):
     assert list(found.columns) == COMPARE_COLUMNS
     assert found.attrs["level"] == "prefecture"
     assert len(found) == 9
-    random = province[(province["selection"] == "random") & (province["check_type"] != "recheck") & (province["event_date"] >= "2025-01-01")]
+    random = province[
+        (province["selection"] == "random") & (province["check_type"] != "recheck") & (province["event_date"] >= "2025-01-01")
+    ]
     assert found["inspected"].sum() == random["inspected"].sum() == found.attrs["samples"]
     assert found["failed"].sum() == random["failed"].sum()
     assert found.attrs["left_out"]["hazard"] > 0

@@ -34,7 +34,7 @@ def test_smoothing_is_the_exact_normal_posterior():
     inverse = np.linalg.inv(prior)
     covariance = np.linalg.inv(inverse + np.diag(precision))
     mean = covariance @ (inverse @ np.full(10, centre) + precision * value)
-    ours, spread, squared = smooth(parent, depth, value, precision, variance, centre)
+    ours, spread, squared = smooth(parent, depth, value, precision, variance, centre=centre)
     np.testing.assert_allclose(ours, mean, rtol=1e-10)
     np.testing.assert_allclose(spread, np.diag(covariance), rtol=1e-10)
     for node in (4, 6, 7, 1):
@@ -82,7 +82,7 @@ def test_no_failure_of_five_is_not_nought_and_follows_its_relatives(hierarchy):
     x, n = drawn.x.copy(), drawn.n.copy()
     x[0], n[0] = 0.0, 5.0
     found = posterior(x, n, drawn.layout, fit_hierarchy(x, n, drawn.layout))
-    lower, upper = found.interval(0.95)
+    _, upper = found.interval(0.95)
     assert 0 < found.rate[0] < found.prior_rate[0]
     assert upper[0] > 0.03
     assert 0 < found.weight[0] < 0.5
@@ -114,9 +114,9 @@ def test_null_calibration_of_new_counts(hierarchy):
         found = posterior(drawn.x, drawn.n, drawn.layout, fit_hierarchy(drawn.x, drawn.n, drawn.layout))
         n = rng.poisson(20, len(drawn.x)) + 1.0
         x = rng.binomial(n.astype(int), drawn.truth).astype(float)
-        for mid_p in shares:
+        for mid_p, levels_held in shares.items():
             p = predictive_p(x, n, found.a, found.b, found.weights, mid_p=mid_p)
-            shares[mid_p].append((p[:, None] <= levels).mean(axis=0))
+            levels_held.append((p[:, None] <= levels).mean(axis=0))
     exact, mid = np.mean(shares[False], axis=0), np.mean(shares[True], axis=0)
     assert (exact <= levels * 1.1).all()
     np.testing.assert_allclose(mid, levels, rtol=0.3)

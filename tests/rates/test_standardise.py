@@ -18,8 +18,12 @@ SIZE_1985 = [10.1, 11.2, 11.6, 10.9, 9.4, 7.7, 6.3, 6.0, 6.3, 5.9, 5.1, 4.0, 5.5
 RATE_1985 = [2.2, 24.3, 45.8, 52.5, 56.1, 55.6, 56.0, 57.4, 57.2, 61.2, 63.9, 68.6, 72.2]
 # Example 5.3: deaths per 1,000, United States 1985 and 1970, by race (2) and age (11); sizes in thousands.
 SIZE_53 = [
-    [3041, 11577, 27450, 32711, 35480, 27411, 19555, 19795, 15254, 8022, 2472, 707, 2692, 6473, 6841, 6547, 4352, 3034, 2540, 1749, 804, 236],
-    [2968, 11484, 34614, 30992, 21983, 20314, 20928, 16897, 11339, 5720, 1315, 535, 2162, 6120, 4781, 3096, 2718, 2363, 1767, 1149, 448, 117],
+    [
+     3041, 11577, 27450, 32711, 35480, 27411, 19555, 19795, 15254, 8022, 2472, 707, 2692, 6473, 6841, 6547, 4352, 3034, 2540, 1749, 804,
+     236],
+    [
+     2968, 11484, 34614, 30992, 21983, 20314, 20928, 16897, 11339, 5720, 1315, 535, 2162, 6120, 4781, 3096, 2718, 2363, 1767, 1149, 448,
+     117],
 ]  # fmt: skip
 RATE_53 = [
     [9.163, 0.462, 0.248, 0.929, 1.084, 1.810, 4.715, 12.187, 27.728, 64.068, 157.570,
@@ -36,9 +40,7 @@ def table(size, rate, per, **columns):
 
 def test_kitagawa_against_the_published_headship_rates():
     ages = [f"age {number}" for number in range(13)]
-    found = decompose_change(
-        table(SIZE_1970, RATE_1970, 100, age=ages), table(SIZE_1985, RATE_1985, 100, age=ages), nested=["age"]
-    ).iloc[0]
+    found = decompose_change(table(SIZE_1970, RATE_1970, 100, age=ages), table(SIZE_1985, RATE_1985, 100, age=ages), nested=["age"]).iloc[0]
     assert 100 * found["change"] == pytest.approx(2.9672, abs=5e-5)
     assert 100 * found["mix"] == pytest.approx(1.2269, abs=5e-5)
     assert 100 * found["within"] == pytest.approx(1.7403, abs=5e-5)
@@ -92,10 +94,7 @@ def test_errors_of_the_parts_against_simulation():
     keys = {"stratum": ["s"] * 6, "category": ["A"] * 3 + ["B"] * 3, "product": list("123456")}
     sizes, rate = [rng.integers(40, 200, 6) for _ in range(2)], np.array([0.05, 0.1, 0.2, 0.3, 0.1, 0.15])
     found = pd.concat(
-        [
-            decompose_change(*(pd.DataFrame({**keys, "inspected": n, "failed": rng.binomial(n, rate)}) for n in sizes))
-            for _ in range(400)
-        ]
+        [decompose_change(*(pd.DataFrame({**keys, "inspected": n, "failed": rng.binomial(n, rate)}) for n in sizes)) for _ in range(400)]
     )
     for name in ("change", "within", "mix"):
         assert found[f"{name}_se"].mean() == pytest.approx(found[name].std(), rel=0.12)

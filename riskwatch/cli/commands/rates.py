@@ -46,7 +46,9 @@ def _points(value: Any) -> str:
 def rates(
     context: typer.Context,
     by: Annotated[By, typer.Option(help="What to compare. region: place of sampling; producer-region: place of production.")] = By.REGION,
-    level: Annotated[str | None, typer.Option(help="Level of the tree, e.g. prefecture, category; default: the highest with two codes.")] = None,
+    level: Annotated[
+        str | None, typer.Option(help="Level of the tree, e.g. prefecture, category; default: the highest with two codes.")
+    ] = None,
     since: Annotated[str | None, typer.Option(help="First day of sampling; default: so many months as config/rates.yaml says.")] = None,
     until: Annotated[str | None, typer.Option(help="Last day of sampling; default: the as-of day.")] = None,
     compare_with: Annotated[
@@ -107,6 +109,8 @@ def rates(
             for r in table.to_dict("records")
         ]
         earlier = f"{told['before'][0]} to {told['before'][1]}"
-        print_table(columns, rows, title=f"change of failure rates by {by.value} ({told['level']}), {earlier} against {span}, percentage points")
+        print_table(
+            columns, rows, title=f"change of failure rates by {by.value} ({told['level']}), {earlier} against {span}, percentage points"
+        )
     left = ", ".join(f"{count:,} {purpose}" for purpose, count in told["left_out"].items() if count)
     sys.stdout.write(f"left out, not random: {left or 'none'}\n")
