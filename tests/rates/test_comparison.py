@@ -38,7 +38,7 @@ def test_regions_are_compared_at_one_mix(province, trees, rules):
     # No hazard was put in and regions do not differ: standardised rates lie closer together than raw ones.
     assert found["rate"].std() < found["raw"].std()
     assert found["rate"].mean() == pytest.approx(found.attrs["reference"], rel=0.15)
-    assert found["borrowed"].is_monotonic_decreasing or found["borrowed"].between(0, 1).all()
+    assert found["borrowed"].between(0, 1).all()
 
 
 def test_a_worse_region_shows_whatever_it_samples(province, trees, rules):
@@ -88,7 +88,7 @@ def test_change_of_the_mix_is_no_change_of_rates(province, trees, rules):
     assert [name for name in found.columns if name in CHANGE_COLUMNS] == CHANGE_COLUMNS
     every = found.iloc[0]
     assert every["code"] == ""
-    assert every["raw_change"] > 0.02
+    assert every["raw_change"] > 0.01
     np.testing.assert_allclose(found["within"] + found["mix"], found["raw_change"], atol=1e-12)
     parts = [name for name in found.columns if name.startswith("mix_") and name not in {"mix_lower", "mix_upper"}]
     assert parts == ["mix_stratum", "mix_category", "mix_product"]
