@@ -93,7 +93,8 @@ def test_change_of_the_mix_is_no_change_of_rates(province, trees, rules):
     parts = [name for name in found.columns if name.startswith("mix_") and name not in {"mix_lower", "mix_upper"}]
     assert parts == ["mix_stratum", "mix_category", "mix_product"]
     np.testing.assert_allclose(found[parts].sum(axis=1), found["mix"], atol=1e-12)
-    assert every["mix"] > 0.7 * every["raw_change"]
+    assert every["mix"] > 0.5 * every["raw_change"]
+    assert every["mix_lower"] > 0
     assert every["within_lower"] < 0 < every["within_upper"]
     assert every["lower"] < 0 < every["upper"]
 
