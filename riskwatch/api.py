@@ -37,6 +37,7 @@ from riskwatch.runner.detect import detect, model_panel
 from riskwatch.runner.enterprises import Enterprises, enterprises, items, standard_effects
 from riskwatch.runner.indicators import IndicatorReport, explain_number, indicator_report, labelled_targets, with_targets
 from riskwatch.runner.progress import Reporter
+from riskwatch.runner.rates import failure_rates
 from riskwatch.runner.run import RunReport, run_pipeline
 from riskwatch.runner.trends import trend_lists, trends_of
 from riskwatch.sources import ADAPTERS
@@ -360,6 +361,25 @@ class Project:
             if out is not None:
                 write_report(ctx, made, languages=chosen, formats=tuple(formats or rules.formats), folder=Path(out))
         return made
+
+    def rates(
+        self,
+        *,
+        by: str = "region",
+        level: str | None = None,
+        since: Day = None,
+        until: Day = None,
+        as_of: Day = None,
+        compare_with: str | tuple[dt.date, dt.date] | None = None,
+        sources: Sequence[str] = (),
+        within: Mapping[str, str] | None = None,
+    ) -> pd.DataFrame:
+        """Return spot-check failure rates that can be compared, or how they changed; see :func:`riskwatch.runner.rates.failure_rates`."""
+        days = [None if text is None else self.day(text) for text in (since, until)]
+        with self.context(as_of=as_of) as ctx:
+            return failure_rates(
+                ctx, by=by, level=level, since=days[0], until=days[1], compare_with=compare_with, sources=sources, within=within
+            )
 
     def _warning_row(self, warning: EarlyWarning) -> dict[str, object]:
         subject = warning.subject

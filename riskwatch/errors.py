@@ -19,6 +19,7 @@ __all__ = [
     "PanelError",
     "Problem",
     "ProjectError",
+    "RateError",
     "RecordError",
     "RiskwatchError",
     "SourceError",
@@ -132,5 +133,9 @@ class DetectorError(RiskwatchError):
 
 class TrendError(RiskwatchError):
     """Arrays, times or parameters of a trend do not fit together or are out of range."""
+
+
+class RateError(RiskwatchError):
+    """Failure rates were asked for that the records, codes or windows given cannot answer."""
 
     exit_code = 2

@@ -32,6 +32,7 @@ CATALOGUES = {
     "report": "riskwatch.reports.rules:ReportRules",
     "standards": "riskwatch.items.rules:StandardCatalogue",
     "enterprises": "riskwatch.enterprises.rules:EnterpriseRules",
+    "rates": "riskwatch.rates.rules:RateRules",
 }
 """Kind of file in ``config/`` -> module and class that checks it. A new kind is one line here."""
 
