@@ -8,7 +8,8 @@ Down-weighting of past exceedances: Farrington et al. (1996), J. R. Statist. Soc
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,13 +27,14 @@ from riskwatch.detectors.seasonal_design import SeasonalDesign, seasonal_design
 from riskwatch.panel import Panel
 from riskwatch.rates import beta_binomial
 
-__all__ = ["Expectation", "Settings", "expectations", "stratum_effects"]
+__all__ = ["Expectation", "Settings", "expectations", "predictive_shape", "stratum_effects"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.intp]
 
 _BLOCK = 256  # series worked on at a time
 _STEPS, _MORE_STEPS, _TOLERANCE = 12, 6, 1e-4
+_SHARPEST = 1e12  # a + b of a rate that is all but certain
 _LARGEST = 1e9  # inspections that a beta distribution counts as, at most
 
 
@@ -48,6 +50,11 @@ class Settings:
     reweight_threshold: float
     typical_rate: float
     typical_strength: float
+
+    @classmethod
+    def of(cls, detector: Any) -> Settings:
+        """Return what the expectation needs of a detector's parameters."""
+        return cls(**{item.name: getattr(detector, item.name) for item in fields(cls)})
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +74,18 @@ class Expectation:
     rate: FloatArray
     variance: FloatArray
     correlation: FloatArray
+
+
+def predictive_shape(found: Expectation, at: npt.NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:
+    """Return a, b of the beta distribution of the last target's rate, for the series ``at``.
+
+    Its mean is the expected rate p. The variance p (1 - p) (r + rho (1 - r)) adds up the scatter between periods (correlation rho) and the
+    error of estimation, r = p (1 - p) Var(logit p).
+    """
+    p, rho = found.rate[at, -1], found.correlation[at]
+    r = np.minimum(p * (1.0 - p) * found.variance[at], 0.99)
+    strength = np.minimum(1.0 / np.maximum(r + rho * (1.0 - r), 1.0 / _SHARPEST) - 1.0, _SHARPEST)
+    return p * strength, (1.0 - p) * strength
 
 
 @dataclass(frozen=True, eq=False)

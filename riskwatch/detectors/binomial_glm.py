@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from riskwatch.detectors.baselines import frequency_of
-from riskwatch.detectors.binomial_expectation import Expectation, Settings, expectations
+from riskwatch.detectors.binomial_expectation import Settings, expectations, predictive_shape
 from riskwatch.detectors.failures import checked_counts
 from riskwatch.detectors.parameters import check, fingerprint, parameter
 from riskwatch.detectors.signals import REASONS, Signals
@@ -25,26 +24,11 @@ from riskwatch.detectors.support import empty_signals, positions_of
 from riskwatch.panel import Panel
 from riskwatch.rates import beta_binomial
 
-__all__ = ["BinomialGlm", "predictive_shape"]
-
-FloatArray = npt.NDArray[np.float64]
+__all__ = ["BinomialGlm"]
 
 _REASON = {text: number for number, text in enumerate(REASONS)}
 # History, guard and shortest history by frequency: five years (three of days), about a month, about a quarter.
 _BY_FREQUENCY = {"day": (1096, 28, 91), "week": (260, 4, 13), "4-week": (65, 1, 4), "month": (60, 1, 4)}
-_SHARPEST = 1e12  # a + b of a rate that is all but certain
-
-
-def predictive_shape(found: Expectation, at: npt.NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:
-    """Return a, b of the beta distribution of the last target's rate, for the series ``at``.
-
-    Its mean is the expected rate p. The variance p (1 - p) (r + rho (1 - r)) adds up the scatter between periods (correlation rho) and the
-    error of estimation, r = p (1 - p) Var(logit p).
-    """
-    p, rho = found.rate[at, -1], found.correlation[at]
-    r = np.minimum(p * (1.0 - p) * found.variance[at], 0.99)
-    strength = np.minimum(1.0 / np.maximum(r + rho * (1.0 - r), 1.0 / _SHARPEST) - 1.0, _SHARPEST)
-    return p * strength, (1.0 - p) * strength
 
 
 @dataclass(frozen=True)
@@ -112,20 +96,6 @@ class BinomialGlm:
         """Fingerprint of method and parameters."""
         return fingerprint(self, version=1)
 
-    @property
-    def settings(self) -> Settings:
-        """What the expectation needs of the parameters."""
-        return Settings(
-            self.harmonics,
-            self.trend,
-            self.trend_cost,
-            self.season_cost,
-            self.covariate_sd,
-            self.reweight_threshold,
-            self.typical_rate,
-            self.typical_strength,
-        )
-
     def _shape(self, frequency: str) -> tuple[int, int, int]:
         """Return history, guard and shortest history in periods."""
         given = (self.history_periods, self.guard_periods, self.min_history_periods)
@@ -171,7 +141,7 @@ class BinomialGlm:
             todo = np.flatnonzero(reason == 0)
             if not todo.size:
                 continue
-            found = expectations(panel, x, n, base=base, targets=np.array([now]), settings=self.settings)
+            found = expectations(panel, x, n, base=base, targets=np.array([now]), settings=Settings.of(self))
             a, b = predictive_shape(found, todo)
             x_now, n_now = x_now[todo], n_now[todo]
             p = beta_binomial.tail(x_now, n_now, a, b)
