@@ -217,17 +217,17 @@ def _group(
 
     # Levels as if nothing else played a part: where the pattern and the laboratories' shares are taken from.
     rho = estimate_correlation(x.T, n.T)
-    level = _levels(x, n, np.zeros(x.shape), rho, settings)[0]
+    level = _levels(x, n, np.zeros(x.shape), rho, settings).logit
     offset = cells.offset(effects, level)
     pattern = common_pattern(
         x, n, level, design, rows=at, offset=offset, years=float(span.max(initial=0.0)), costs=costs,
         threshold=settings.reweight_threshold, applies=applies,
     )  # fmt: skip
     offset = offset + _shared(design.columns[at], pattern.coefficients, design, applies, len(rows))
-    level, prior = _levels(x, n, offset, rho, settings)
-    ones = (n > 0).astype(np.float64)
-    rho = scatter(*correlation_parts(x, n, ones, special.expit(level + offset), np.ones(len(rows))))
-    level, prior = _levels(x, n, offset, rho, settings)
+    found = _levels(x, n, offset, rho, settings)
+    rho = scatter(*correlation_parts(x, n, (n > 0).astype(np.float64), special.expit(found.logit + offset), found.used))
+    found = _levels(x, n, offset, rho, settings)
+    level = found.logit
 
     newest = design.columns[targets]
     pairs = pairs_of(design.columns[at])
@@ -241,7 +241,7 @@ def _group(
         clean = weight * _milder(y, size, special.expit(level[full] + known), rho, settings.reweight_threshold)
         start = np.zeros((k, _BLOCK))
         start[0] = level[full]
-        beliefs = (np.full(_BLOCK, prior[0]), np.full(_BLOCK, prior[1]))
+        beliefs = (np.full(_BLOCK, found.rate), np.full(_BLOCK, found.strength))
         weak = prior_precision(design, span[full], None if applies is None else applies[:, full], 0.5)
         fitted = binomial_regression.fit(
             y, size, clean, pairs, start, penalty=weak, offset=known, prior=beliefs, steps=_STEPS, tolerance=_TOLERANCE
@@ -253,7 +253,7 @@ def _group(
             y, size, clean, pairs, start, penalty=penalty, offset=known, prior=beliefs, steps=_MORE_STEPS, tolerance=_TOLERANCE
         )
         inverse = nb_regression.invert(fitted.information + penalty)
-        used = np.einsum("ijs,jis->s", inverse, fitted.information)
+        used = np.einsum("ijs,jis->s", inverse, fitted.information) - inverse[0, 0] * fitted.prior_information
         trust = np.where(weight > 0, clean / np.where(weight > 0, weight, 1.0), 0.0)
         above, below = correlation_parts(y, size, trust, fitted.rate, used)
         variance = np.einsum("i,ijs,j->s", newest[-1], inverse, newest[-1])
@@ -271,17 +271,26 @@ def _group(
     return Expectation(rate.T, variance, np.full(len(rows), scatter(above, below)))
 
 
-def _levels(
-    x: FloatArray, n: FloatArray, offset: FloatArray, rho: float, settings: Settings
-) -> tuple[FloatArray, tuple[float, float]]:
-    """Return each series' logit, drawn to its siblings', and the prior (rate, strength); inspections count by what the offset makes of them."""
+@dataclass(frozen=True, eq=False)
+class _Levels:
+    """Logits of the series' own levels, drawn to the siblings'; how much of each is its own; and the prior that draws."""
+
+    logit: FloatArray
+    used: FloatArray
+    rate: float
+    strength: float
+
+
+def _levels(x: FloatArray, n: FloatArray, offset: FloatArray, rho: float, settings: Settings) -> _Levels:
+    """Return each series' level at offset 0; inspections count by what the offset makes of them."""
     rate = special.expit(special.logit(np.clip(x.sum() / max(n.sum(), 1.0), 1e-6, 1.0 - 1e-6)) + offset)
     usual = rate.sum() / max(rate.size, 1)
     failed, total = effective(x.T, (n * rate / usual if rate.size and offset.any() else n).T, rho)
     total = np.maximum(total, failed)
     prior = estimate_prior(failed, total, rho, settings.typical_rate, settings.typical_strength)
     a, b = predictive(failed, total, replace(prior, correlation=0.0))
-    return special.logit(np.clip(a / (a + b), 1e-9, 1.0 - 1e-9)), (prior.rate, prior.strength)
+    logit = special.logit(np.clip(a / (a + b), 1e-9, 1.0 - 1e-9))
+    return _Levels(logit, total / (total + prior.strength), prior.rate, prior.strength)
 
 
 def _milder(x: FloatArray, n: FloatArray, rate: FloatArray, rho: float, threshold: float) -> FloatArray:

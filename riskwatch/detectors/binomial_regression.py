@@ -33,12 +33,15 @@ class BinomialFit:
     coefficients : array, shape (k, series)
     information : array, shape (k, k, series)
         Sum of weight * n p (1 - p) x x', with that of the prior of the level, without penalty.
+    prior_information : array, shape (series,)
+        What the prior of the level has of it.
     rate : array, shape (n, series)
         Fitted share failed.
     """
 
     coefficients: FloatArray
     information: FloatArray
+    prior_information: FloatArray
     rate: FloatArray
 
 
@@ -86,7 +89,7 @@ def fit(
     beta = start
     columns = pairs.columns
     rate = _rate(columns, beta, offset)
-    information = np.zeros((len(beta), *beta.shape))
+    information, believed = np.zeros((len(beta), *beta.shape)), np.zeros(beta.shape[1])
     # A series that has settled stays as it is, however long its neighbours take.
     live = np.ones(beta.shape[1], np.bool_)
     for _ in range(steps):
@@ -94,7 +97,8 @@ def fit(
         gradient = columns.T @ (weight * (failed - inspected * rate))
         if prior is not None:
             level = special.expit(beta[0])
-            found[0, 0] += prior[1] * level * (1.0 - level)
+            believed = np.where(live, prior[1] * level * (1.0 - level), believed)
+            found[0, 0] += believed
             gradient[0] += prior[1] * (prior[0] - level)
         information = np.where(live, found, information)
         hessian = information
@@ -108,7 +112,7 @@ def fit(
         live &= change >= tolerance
         if not live.any():
             break
-    return BinomialFit(beta, information, rate)
+    return BinomialFit(beta, information, believed, rate)
 
 
 def _rate(columns: FloatArray, beta: FloatArray, offset: FloatArray | None) -> FloatArray:
