@@ -22,9 +22,10 @@ __all__ = ["Lattice", "binomial_arl", "binomial_limit_for", "binomial_survival",
 
 FloatArray = npt.NDArray[np.float64]
 
-COARSE, FINE = 0.2, 0.05  # largest step of the lattice, in nats: of p-values, of run lengths
-_HIGHEST = 16.0
+COARSE, MIDDLE, FINE = 0.2, 0.1, 0.05  # largest step of the lattice, in nats: of p-values, of limits, of run lengths
+_HIGHEST, _HIGHEST_LIMIT = 16.0, 10.0
 _TABLE = 1000  # failures up to this one by the mass function
+_SUMMED = 1e8
 _LARGEST = 1e12  # a + b of a beta distribution that is all but a point
 _LENGTH = 256  # of the transforms: no wrap-around into the states used
 _NODES = np.array([-2.3344142183389773, -0.7419637843027258, 0.7419637843027258, 2.3344142183389773])
@@ -108,7 +109,9 @@ def binomial_survival(edge: FloatArray, inspected: FloatArray, a: FloatArray, b:
     short = (inspected <= _TABLE) | (mean < _TABLE / 10.0)
     rows = np.flatnonzero(short & (inspected > 0))
     if rows.size:
-        n, p, q = (part[rows, None] for part in (inspected, a, b))
+        # Beyond 10^8 the logarithms of beta functions lose their digits, and the distribution is binomial to as many.
+        scale = np.minimum(1.0, _SUMMED / (a[rows] + b[rows]))
+        n, p, q = inspected[rows, None], (a[rows] * scale)[:, None], (b[rows] * scale)[:, None]
         reach = int(min(inspected[rows].max(), _TABLE))
         k = np.arange(reach)
         with np.errstate(divide="ignore"):
@@ -247,14 +250,14 @@ def binomial_arl(
 def binomial_limit_for(
     arl0: float, inspected: npt.ArrayLike, rate: npt.ArrayLike, odds_ratio: float, *, correlation: npt.ArrayLike = 0.0
 ) -> FloatArray:
-    """Return the smallest limits, in nats, with an in-control average run length of at least ``arl0``; infinite where 16 nats are too few.
+    """Return the smallest limits, in nats, with an in-control average run length of at least ``arl0``; infinite where 10 nats are too few.
 
     Parameters
     ----------
     arl0 : float
         In periods, above 1.
     inspected, rate, odds_ratio, correlation
-        As for :func:`binomial_arl`; on the coarser lattice of the detector.
+        As for :func:`binomial_arl`; on a lattice of 0.1 nats.
 
     Raises
     ------
@@ -264,8 +267,8 @@ def binomial_limit_for(
     if not arl0 > 1.0:
         raise DetectorError(f"binomial_limit_for: arl0 must be > 1, got {arl0!r}", hint="the average number of periods between false alarms")
     n, p, rho = _arrays(inspected, rate, correlation)
-    matrix, unit = _moves(n, p, p, rho, odds_ratio, COARSE, GRID * step_of(odds_ratio))
-    low, high = np.zeros(len(n), np.intp), np.full(len(n), GRID, np.intp)  # invariant: low is too low
+    matrix, unit = _moves(n, p, p, rho, odds_ratio, MIDDLE, _HIGHEST_LIMIT)
+    low, high = np.zeros(len(n), np.intp), np.full(len(n), matrix.shape[1], np.intp)  # invariant: low is too low
     enough = _arl(matrix, high) >= arl0
     while (high - low > 1).any():
         middle = (low + high) // 2

@@ -196,22 +196,21 @@ class BinomialCusum:
         tail = binomial_chain.chain_tail(chart, n, found.rate, rho, np.sqrt(found.variance))
         p = np.take_along_axis(tail, np.minimum(states[:, -1], GRID).astype(np.intp)[:, None], axis=1)[:, 0]
         slope, cost = chart.slope[:, -1], chart.cost[:, -1]
-        if self.limit is not None:
-            design = 1.0 + np.maximum(n - 1.0, 0.0) * rho[:, None]
-            exact = cusum_statistics.recursion(cusum_statistics.binomial_ratio(x, n, found.rate, self.odds_ratio) / design)
-            alarm = exact[:, -1] >= self.limit
-            spent = exact[:, -2] if exact.shape[1] > 1 else np.zeros(len(exact))
-            free = cusum_statistics.binomial_ratio(np.zeros(len(n)), n[:, -1], found.rate[:, -1], self.odds_ratio) / design[:, -1]
-            needed = np.ceil((self.limit - spent - free) * design[:, -1] / np.log(self.odds_ratio))
-        else:
-            if self.arl0 is None:
-                critical = np.where(tail <= self.alpha, np.arange(GRID + 1), GRID + 1).min(axis=1)
-            else:
-                usual = np.maximum(np.round(np.nanmedian(np.where(n > 0, n, np.nan), axis=1)), 1.0)
-                limits = binomial_chain.binomial_limit_for(self.arl0, usual, found.rate.mean(axis=1), self.odds_ratio, correlation=rho)
-                critical = np.round(np.minimum(limits / chart.unit, GRID + 1.0))
+        if self.limit is None and self.arl0 is None:
+            critical = np.where(tail <= self.alpha, np.arange(GRID + 1), GRID + 1).min(axis=1)
             alarm = states[:, -1] >= critical
             needed = np.ceil((critical - before + cost - 0.5) / slope)
+        else:
+            limit = np.full(len(p), self.limit)
+            if self.arl0 is not None:
+                usual = np.maximum(np.round(np.nanmedian(np.where(n > 0, n, np.nan), axis=1)), 1.0)
+                limit = binomial_chain.binomial_limit_for(self.arl0, usual, found.rate.mean(axis=1), self.odds_ratio, correlation=rho)
+            design = 1.0 + np.maximum(n - 1.0, 0.0) * rho[:, None]
+            exact = cusum_statistics.recursion(cusum_statistics.binomial_ratio(x, n, found.rate, self.odds_ratio) / design)
+            alarm = exact[:, -1] >= limit
+            spent = exact[:, -2] if exact.shape[1] > 1 else np.zeros(len(exact))
+            free = cusum_statistics.binomial_ratio(np.zeros(len(n)), n[:, -1], found.rate[:, -1], self.odds_ratio) / design[:, -1]
+            needed = np.ceil((limit - spent - free) * design[:, -1] / np.log(self.odds_ratio))
         # Rounding must not part the limit from the alarm.
         upper = np.maximum(np.minimum(needed - 1.0, n[:, -1]), -1.0)
         upper = np.where(alarm, np.minimum(upper, x[:, -1] - 1.0), np.maximum(upper, x[:, -1]))

@@ -27,7 +27,7 @@ from riskwatch.detectors.seasonal_design import SeasonalDesign, seasonal_design
 from riskwatch.panel import Panel
 from riskwatch.rates import beta_binomial
 
-__all__ = ["Expectation", "Settings", "expectations", "predictive_shape", "stratum_effects"]
+__all__ = ["Expectation", "Settings", "centred_design", "expectations", "predictive_shape", "stratum_effects"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.intp]
@@ -127,7 +127,7 @@ def expectations(
     out = Expectation(np.full((series, len(targets)), np.nan), np.full(series, np.nan), np.full(series, np.nan))
     if not series or base.stop <= base.start:
         return out
-    design = _design(panel, base, int(targets[-1]), settings)
+    design = centred_design(panel, base, int(targets[-1]), settings)
     for groups in sorted_siblings(panel.index):
         effects = None
         if panel.breakdown is not None:
@@ -162,7 +162,8 @@ def stratum_effects(
     return effects
 
 
-def _design(panel: Panel, base: slice, now: int, settings: Settings) -> SeasonalDesign:
+def centred_design(panel: Panel, base: slice, now: int, settings: Settings) -> SeasonalDesign:
+    """Return the design up to the period ``now``, its time counted from the middle of ``base``."""
     given = panel.covariates
     made = seasonal_design(
         panel.periods[: now + 1],

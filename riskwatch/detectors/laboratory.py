@@ -86,10 +86,11 @@ def estimate_effects(
     x, n, known = (np.ascontiguousarray(part[:, use]) for part in (failed, inspected, base))
     if labels < 2 or not x.size:  # noqa: PLR2004 - one laboratory has nothing to differ from
         return LabEffects.none(labels)
-    start = (np.zeros(labels), np.zeros(x.shape[1]))
+    last = [(np.zeros(labels), np.zeros(x.shape[1]))]  # the mode of one tau is near that of the next
 
     def found(log_tau: float) -> tuple[float, _Mode]:
-        mode = _mode(x, n, known, math.exp(log_tau), precision, start)
+        mode = _mode(x, n, known, math.exp(log_tau), precision, last[-1])
+        last[-1] = (mode.effect, mode.level)
         about = mode.schur if restricted else np.diag(mode.weight.sum(axis=1))
         sign, log_determinant = np.linalg.slogdet(np.eye(labels) + math.exp(2.0 * log_tau) * about)
         return mode.loss + 0.5 * float(log_determinant if sign > 0 else np.inf), mode
