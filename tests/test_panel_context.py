@@ -19,7 +19,7 @@ def panel(**context):
 
 def by_laboratory():
     parts = np.stack([np.floor(VALUES / 2), VALUES - np.floor(VALUES / 2)])
-    return Breakdown("laboratory", ("a", "b"), parts, parts + [[[1.0]], [[0.0]]])
+    return Breakdown("laboratory", ("a", "b"), parts, parts + np.array([1.0, 0.0])[:, None, None])
 
 
 def test_breakdown_is_cut_with_the_panel():
@@ -96,7 +96,10 @@ def test_head_cuts_what_belongs_to_periods():
             r"breakdown.exposure must add up to exposure; 8 cells do not, first 0 of 1",
         ),
         ({"breakdown": Breakdown("laboratory", ("a",), VALUES[None])}, r"breakdown.exposure must be there if and only if exposure is"),
-        ({"breakdown": Breakdown("laboratory", ("a",), np.ones((1, 1, 4)), np.ones((1, 1, 4)))}, r"must have shape \(label, series, period\)"),
+        (
+            {"breakdown": Breakdown("laboratory", ("a",), np.ones((1, 1, 4)), np.ones((1, 1, 4)))},
+            r"must have shape \(label, series, period\)",
+        ),
     ],
 )
 def test_context_must_fit_the_panel(context, message):

@@ -68,7 +68,9 @@ def step_of(odds_ratio: float, finest: float = COARSE) -> float:
     return float(np.log(odds_ratio) / np.ceil(np.log(odds_ratio) / finest))
 
 
-def _ratio(inspected: FloatArray, rate: FloatArray, correlation: FloatArray, odds_ratio: float, unit: float) -> tuple[FloatArray, FloatArray]:
+def _ratio(
+    inspected: FloatArray, rate: FloatArray, correlation: FloatArray, odds_ratio: float, unit: float
+) -> tuple[FloatArray, FloatArray]:
     """Return steps per failure and steps per batch of the log likelihood ratio, divided by the batch's design effect."""
     design = 1.0 + np.maximum(inspected - 1.0, 0.0) * correlation
     cost = -binomial_ratio(np.zeros(rate.shape), inspected, rate, odds_ratio) / design / unit
@@ -173,7 +175,7 @@ def chain_tail(chart: Lattice, inspected: FloatArray, rate: FloatArray, correlat
 
 
 def _mass(
-    chart: Lattice, period: int, inspected: FloatArray, rate: FloatArray, correlation: FloatArray, reach: int = GRID
+    chart: Lattice, period: int, inspected: FloatArray, rate: FloatArray, correlation: FloatArray, *, reach: int = GRID
 ) -> FloatArray:
     """Return the probabilities of the increments -reach (or less) ... reach (or more), shape (cells, 2 reach + 1)."""
     over = binomial_survival(chart.edge(period, reach), inspected, *_shape(rate, correlation))
@@ -185,7 +187,7 @@ def _mass(
 
 
 def _moves(
-    inspected: FloatArray, rate: FloatArray, truth: FloatArray, correlation: FloatArray, odds_ratio: float, finest: float, highest: float
+    inspected: FloatArray, rate: FloatArray, truth: FloatArray, correlation: FloatArray, odds_ratio: float, *, finest: float, highest: float
 ) -> tuple[FloatArray, float]:
     """Return the moves between the states below ``highest`` nats of charts with one batch every period, and the step.
 
@@ -197,7 +199,7 @@ def _moves(
     low = np.floor(cost)
     mass = np.zeros((len(rate), 2 * states + 1))
     for more, share in ((0.0, low + 1.0 - cost), (1.0, cost - low)):
-        mass += share[:, None] * _mass(Lattice(slope[:, None], (low + more)[:, None], unit), 0, inspected, truth, correlation, states)
+        mass += share[:, None] * _mass(Lattice(slope[:, None], (low + more)[:, None], unit), 0, inspected, truth, correlation, reach=states)
     at = np.arange(states)
     matrix = mass[:, at[None, :] - at[:, None] + states]
     matrix[:, :, 0] = np.cumsum(mass, axis=1)[:, states - at]
@@ -243,7 +245,7 @@ def binomial_arl(
     if not 0.0 < limit <= _HIGHEST:
         raise DetectorError(f"binomial_arl: limit must be > 0 and <= {_HIGHEST:g} nats, got {limit!r}", hint="3 to 6 nats are usual")
     n, p, rho, truth = _arrays(inspected, rate, correlation, rate if actual is None else actual)
-    matrix, unit = _moves(n, p, truth, rho, odds_ratio, FINE, limit)
+    matrix, unit = _moves(n, p, truth, rho, odds_ratio, finest=FINE, highest=limit)
     return _arl(matrix, np.full(len(n), int(np.ceil(limit / unit - 1e-9))))
 
 
@@ -265,9 +267,11 @@ def binomial_limit_for(
         If ``arl0`` is not above 1.
     """
     if not arl0 > 1.0:
-        raise DetectorError(f"binomial_limit_for: arl0 must be > 1, got {arl0!r}", hint="the average number of periods between false alarms")
+        raise DetectorError(
+            f"binomial_limit_for: arl0 must be > 1, got {arl0!r}", hint="the average number of periods between false alarms"
+        )
     n, p, rho = _arrays(inspected, rate, correlation)
-    matrix, unit = _moves(n, p, p, rho, odds_ratio, MIDDLE, _HIGHEST_LIMIT)
+    matrix, unit = _moves(n, p, p, rho, odds_ratio, finest=MIDDLE, highest=_HIGHEST_LIMIT)
     low, high = np.zeros(len(n), np.intp), np.full(len(n), matrix.shape[1], np.intp)  # invariant: low is too low
     enough = _arl(matrix, high) >= arl0
     while (high - low > 1).any():

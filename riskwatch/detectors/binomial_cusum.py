@@ -165,12 +165,10 @@ class BinomialCusum:
                 continue
             span = np.arange(begin, now + 1)
             found = expectations(panel, x, n, base=base, targets=span, settings=settings)
-            self._judge(found, x[:, span], n[:, span], todo, out, column)
+            self._judge(found, x[:, span], n[:, span], todo, out=out, column=column)
         return out
 
-    def _judge(
-        self, found: Expectation, x: FloatArray, n: FloatArray, todo: npt.NDArray[np.intp], out: Signals, column: int
-    ) -> None:
+    def _judge(self, found: Expectation, x: FloatArray, n: FloatArray, todo: npt.NDArray[np.intp], *, out: Signals, column: int) -> None:
         """Fill in the rows ``todo`` of a column."""
         seen = np.isfinite(x) & np.isfinite(n)
         x, n = (np.where(seen, part, 0.0)[todo] for part in (x, n))

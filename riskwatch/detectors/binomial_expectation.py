@@ -133,7 +133,7 @@ def expectations(
         if panel.breakdown is not None:
             effects = stratum_effects(panel, failed, inspected, rows=groups[0], base=base, design=design, settings=settings)
         for rows in groups:
-            found = _group(panel, failed, inspected, rows, base, targets, design=design, settings=settings, effects=effects)
+            found = _group(panel, failed, inspected, rows, base=base, targets=targets, design=design, settings=settings, effects=effects)
             out.rate[rows], out.variance[rows], out.correlation[rows] = found.rate, found.variance, found.correlation
     return out
 
@@ -149,7 +149,8 @@ def stratum_effects(
     effects = LabEffects.none(len(parts.labels))
     for _ in range(2):
         found = _group(
-            panel, failed, inspected, rows, base, np.arange(base.start, base.stop), design=design, settings=settings, effects=effects,
+            panel, failed, inspected, rows, base=base, targets=np.arange(base.start, base.stop),
+            design=design, settings=settings, effects=effects,
             own_mix=False,
         )  # fmt: skip
         rho = float(found.correlation[0])
@@ -198,9 +199,9 @@ def _group(
     failed: FloatArray,
     inspected: FloatArray,
     rows: IntArray,
+    *,
     base: slice,
     targets: IntArray,
-    *,
     design: SeasonalDesign,
     settings: Settings,
     effects: LabEffects | None,

@@ -77,7 +77,7 @@ def sorted_siblings(index: pd.Index[Any]) -> list[list[IntArray]]:
     strata: dict[Any, list[tuple[tuple[int, int, tuple[str, ...]], IntArray]]] = {}
     for rows in groups:
         first = index[rows[0]]
-        named = tuple(name for name, value in zip(index.names, first, strict=True) if name in other and value != "")
+        named = tuple(str(name) for name, value in zip(index.names, first, strict=True) if name in other and value != "")
         stratum = first[index.names.index("stratum")]
         strata.setdefault(stratum, []).append(((-len(named), -len(rows), named), rows))
     return [[rows for _, rows in sorted(strata[stratum], key=lambda pair: pair[0])] for stratum in sorted(strata)]

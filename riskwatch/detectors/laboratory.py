@@ -61,7 +61,13 @@ class _Mode:
 
 
 def estimate_effects(
-    failed: FloatArray, inspected: FloatArray, base: FloatArray, *, precision: float = 1.0, restricted: bool = True, tau: float | None = None
+    failed: FloatArray,
+    inspected: FloatArray,
+    base: FloatArray,
+    *,
+    precision: float = 1.0,
+    restricted: bool = True,
+    tau: float | None = None,
 ) -> LabEffects:
     """Estimate the effects and their spread.
 
@@ -84,12 +90,12 @@ def estimate_effects(
         total = failed.sum(axis=0)
         use &= (total > 0) & (total < inspected.sum(axis=0))
     x, n, known = (np.ascontiguousarray(part[:, use]) for part in (failed, inspected, base))
-    if labels < 2 or not x.size:  # noqa: PLR2004 - one laboratory has nothing to differ from
+    if labels < 2 or not x.size:
         return LabEffects.none(labels)
     last = [(np.zeros(labels), np.zeros(x.shape[1]))]  # the mode of one tau is near that of the next
 
     def found(log_tau: float) -> tuple[float, _Mode]:
-        mode = _mode(x, n, known, math.exp(log_tau), precision, last[-1])
+        mode = _mode(x, n, known, last[-1], tau=math.exp(log_tau), precision=precision)
         last[-1] = (mode.effect, mode.level)
         about = mode.schur if restricted else np.diag(mode.weight.sum(axis=1))
         sign, log_determinant = np.linalg.slogdet(np.eye(labels) + math.exp(2.0 * log_tau) * about)
@@ -102,10 +108,10 @@ def estimate_effects(
     if tau < _NONE:
         return LabEffects.none(labels)
     mode = found(math.log(tau))[1]
-    return LabEffects(mode.effect, np.linalg.inv(mode.schur + np.eye(labels) / tau**2), tau)
+    return LabEffects(mode.effect, np.asarray(np.linalg.inv(mode.schur + np.eye(labels) / tau**2), dtype=np.float64), tau)
 
 
-def _mode(x: FloatArray, n: FloatArray, base: FloatArray, tau: float, precision: float, start: tuple[FloatArray, FloatArray]) -> _Mode:
+def _mode(x: FloatArray, n: FloatArray, base: FloatArray, start: tuple[FloatArray, FloatArray], *, tau: float, precision: float) -> _Mode:
     """Return effects and levels at the joint mode for this tau, by Newton's method with steps halved where the loss would rise."""
     u, a = start
 

@@ -202,8 +202,10 @@ def build_panel(
         exposure[:, silent] = np.nan
     observed[:, silent] = np.nan
     rolled_up = pd.concat(reports, ignore_index=True) if reports else pd.DataFrame(columns=list(_REPORT_COLUMNS))
-    parts = None if breakdown is None else _breakdown(
-        breakdown, rows.labels, list(kept.values()), observed.shape, exposure=denominator is not None
+    parts = (
+        None
+        if breakdown is None
+        else _breakdown(breakdown, rows.labels, list(kept.values()), observed.shape, exposure=denominator is not None)
     )
     return BuiltPanel(Panel(observed, index, periods, exposure, breakdown=parts), rolled_up, periods[silent])
 

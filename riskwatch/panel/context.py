@@ -115,7 +115,7 @@ class Breakdown:
             if given is None and name == "exposure":
                 continue
             values = np.asarray(given, dtype=np.float64)
-            if values.ndim != 3 or len(values) != len(self.labels):  # noqa: PLR2004 - label, series, period
+            if values.ndim != 3 or len(values) != len(self.labels):
                 problems.append(f"{name} must have shape (label, series, period) with {len(self.labels)} labels, got {values.shape}")
             elif not (np.isfinite(values) & (values >= 0)).all():
                 problems.append(f"{name} must be finite and >= 0; {int((~(np.isfinite(values) & (values >= 0))).sum())} are not")

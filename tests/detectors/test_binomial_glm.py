@@ -49,7 +49,9 @@ def month_columns(month):
 
 def test_fit_equals_r_glm():
     rows = pd.read_csv(REFERENCE / "binomial_glm.csv")
-    x, n, fitted = (rows.pivot(index="month", columns="series", values=name).to_numpy(float) for name in ("failed", "inspected", "fitted"))
+    x, n, fitted = (
+        rows.pivot_table(index="month", columns="series", values=name).to_numpy(float) for name in ("failed", "inspected", "fitted")
+    )
     ours = binomial_regression.fit(x, n, np.ones_like(x), pairs_of(month_columns(np.arange(1.0, 25))), np.zeros((4, 5)))
     np.testing.assert_allclose(ours.rate, fitted, rtol=1e-9)
 
@@ -62,7 +64,9 @@ def test_fit_equals_statsmodels():
     offset = rng.normal(0, 0.3, (60, 12))
     x = rng.binomial(n.astype(int), odds(-2 + 0.4 * columns[:, 2:3] + offset)).astype(float)
     weight = np.where(rng.random((60, 12)) < 0.1, 0.0, 1.0)
-    ours = binomial_regression.fit(np.where(weight > 0, x, 0), np.where(weight > 0, n, 0), weight, pairs_of(columns), np.zeros((4, 12)), offset=offset)
+    ours = binomial_regression.fit(
+        np.where(weight > 0, x, 0), np.where(weight > 0, n, 0), weight, pairs_of(columns), np.zeros((4, 12)), offset=offset
+    )
     for at in range(12):
         use = weight[:, at] > 0
         pair = np.column_stack([x[use, at], n[use, at] - x[use, at]])
@@ -86,7 +90,7 @@ def test_the_prior_is_inspections_not_made():
 
 def reference_laboratories():
     rows = pd.read_csv(REFERENCE / "laboratory.csv")
-    x, n = (rows.pivot(index="laboratory", columns="series", values=name).to_numpy(float) for name in ("failed", "inspected"))
+    x, n = (rows.pivot_table(index="laboratory", columns="series", values=name).to_numpy(float) for name in ("failed", "inspected"))
     return x, n, pd.read_csv(REFERENCE / "laboratory_effects.csv")
 
 
