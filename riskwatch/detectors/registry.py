@@ -22,6 +22,8 @@ ENTRY_POINT_GROUP = "riskwatch.detectors"
 # A new built-in detector is one line here. Modules load on first use: scipy is slow to import.
 _BUILT_IN = {
     "binomial-baseline": "riskwatch.detectors.binomial_baseline:BinomialBaseline",
+    "binomial-cusum": "riskwatch.detectors.binomial_cusum:BinomialCusum",
+    "binomial-glm": "riskwatch.detectors.binomial_glm:BinomialGlm",
     "cusum": "riskwatch.detectors.cusum:Cusum",
     "ears-c1": "riskwatch.detectors.ears:EarsC1",
     "ears-c2": "riskwatch.detectors.ears:EarsC2",
