@@ -20,9 +20,9 @@ from scipy import optimize, special
 
 from riskwatch.detectors.baselines import frequency_of
 from riskwatch.detectors.parameters import check, fingerprint, parameter
+from riskwatch.detectors.proportions import failures_and_inspections
 from riskwatch.detectors.signals import REASONS, Signals
 from riskwatch.detectors.support import empty_signals, positions_of
-from riskwatch.errors import DetectorError
 from riskwatch.panel import Panel
 from riskwatch.rates import beta_binomial
 
@@ -205,7 +205,7 @@ class BinomialBaseline:
             Without exposure, if a count is not a whole number, or failures exceed inspections.
         """
         history, guard, shortest = self._shape(frequency_of(panel.periods))
-        x, n = self._counts(panel)
+        x, n = failures_and_inspections(panel, self.name)
         judged = positions_of(panel, periods, self.name)
         out = empty_signals(panel, judged, self.name, self.hash)
         groups = _siblings(panel.index)
@@ -240,30 +240,6 @@ class BinomialBaseline:
             out.p_value[todo, column] = p
             out.alarm[todo, column] = x_now > upper
         return out
-
-    def _counts(self, panel: Panel) -> tuple[FloatArray, FloatArray]:
-        x, n = panel.observed, panel.exposure
-        if n is None:
-            raise DetectorError(
-                f"{self.name}: the panel needs exposure (inspections), got none", hint="build_panel(..., denominator='inspected')"
-            )
-        with np.errstate(invalid="ignore"):
-            wrong = {
-                "failures must be whole numbers": np.isfinite(x) & (x != np.floor(x)),
-                "inspections must be whole numbers": np.isfinite(n) & (n != np.floor(n)),
-                "failures must be <= inspections": x > n,
-            }
-        lines = []
-        for rule, bad in wrong.items():
-            if bad.any():
-                row, column = np.argwhere(bad)[0]
-                lines.append(
-                    f"{self.name}: {rule}; {int(bad.sum())} cells are not, first {x[row, column]:g} of {n[row, column]:g} "
-                    f"for series {panel.index[row]!r} in {panel.periods[column]}"
-                )
-        if lines:
-            raise DetectorError("\n".join(lines))
-        return x, n
 
 
 def _siblings(index: pd.Index[Any]) -> list[npt.NDArray[np.intp]]:
