@@ -19,8 +19,9 @@ import pandas as pd
 from scipy import special
 
 from riskwatch.detectors.baselines import frequency_of
+from riskwatch.detectors.failures import checked_counts
 from riskwatch.detectors.parameters import check, fingerprint, parameter
-from riskwatch.detectors.proportions import failures_and_inspections, widened_quantile, widened_tail
+from riskwatch.detectors.proportions import widened_quantile, widened_tail
 from riskwatch.detectors.signals import REASONS, Signals
 from riskwatch.detectors.support import empty_signals, positions_of
 from riskwatch.detectors.thresholds import negative_binomial_quantile, negative_binomial_tail
@@ -184,7 +185,7 @@ class PChart(AttributeChart):
     name: ClassVar[str] = "p-chart"
 
     def _counts(self, panel: Panel) -> tuple[FloatArray, FloatArray]:
-        return failures_and_inspections(panel, self.name)
+        return checked_counts(panel, self.name)
 
     def _baseline(self, x: FloatArray, n: FloatArray) -> tuple[FloatArray, FloatArray]:
         failed, total = x.sum(axis=1), n.sum(axis=1)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +19,8 @@ import pandas as pd
 from scipy import optimize, special
 
 from riskwatch.detectors.baselines import frequency_of
+from riskwatch.detectors.failures import checked_counts, siblings
 from riskwatch.detectors.parameters import check, fingerprint, parameter
-from riskwatch.detectors.proportions import failures_and_inspections
 from riskwatch.detectors.signals import REASONS, Signals
 from riskwatch.detectors.support import empty_signals, positions_of
 from riskwatch.panel import Panel
@@ -205,10 +205,10 @@ class BinomialBaseline:
             Without exposure, if a count is not a whole number, or failures exceed inspections.
         """
         history, guard, shortest = self._shape(frequency_of(panel.periods))
-        x, n = failures_and_inspections(panel, self.name)
+        x, n = checked_counts(panel, self.name)
         judged = positions_of(panel, periods, self.name)
         out = empty_signals(panel, judged, self.name, self.hash)
-        groups = _siblings(panel.index)
+        groups = siblings(panel.index)
         for column, now in enumerate(judged.tolist()):
             past = slice(max(now - guard - history, 0), max(now - guard, 0))
             looked = np.isfinite(x[:, past]) & np.isfinite(n[:, past])
@@ -240,20 +240,3 @@ class BinomialBaseline:
             out.p_value[todo, column] = p
             out.alarm[todo, column] = x_now > upper
         return out
-
-
-def _siblings(index: pd.Index[Any]) -> list[npt.NDArray[np.intp]]:
-    """Return the rows of each group of siblings: the same stratum, summed over the same dimensions; all series without named levels."""
-    if not isinstance(index, pd.MultiIndex):
-        return [np.arange(len(index))]
-    group = np.zeros(len(index), np.int64)
-    for at, name in enumerate(index.names):
-        labels = index.levels[at]
-        codes = np.asarray(index.codes[at])
-        if name == "stratum":
-            number = codes + 1
-        else:
-            blank = np.append(np.asarray([label == "" for label in labels], dtype=np.int64), 0)
-            number = blank[codes]
-        group = group * (int(number.max(initial=0)) + 1) + number
-    return [np.flatnonzero(group == one) for one in np.unique(group)]

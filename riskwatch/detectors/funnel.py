@@ -15,10 +15,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskwatch.detectors.baselines import frequency_of
-from riskwatch.detectors.binomial_baseline import _siblings
+from riskwatch.detectors.failures import checked_counts, siblings
 from riskwatch.detectors.funnel_limits import Adjustment, Limits, Spread, count_limits, p_values, scores, spread_of
 from riskwatch.detectors.parameters import check, fingerprint, parameter
-from riskwatch.detectors.proportions import failures_and_inspections
 from riskwatch.detectors.signals import REASONS, Signals
 from riskwatch.detectors.support import empty_signals, positions_of
 from riskwatch.panel import Panel
@@ -132,7 +131,7 @@ class Funnel:
             Without exposure, if a count is not a whole number, or failures exceed inspections.
         """
         frequency = frequency_of(panel.periods)
-        x, n = failures_and_inspections(panel, self.name)
+        x, n = checked_counts(panel, self.name)
         judged = positions_of(panel, periods, self.name)
         out = empty_signals(panel, judged, self.name, self.hash)
         known = np.isfinite(x) & np.isfinite(n)
@@ -205,7 +204,7 @@ class Funnel:
 
 def _groups(index: pd.Index[Any], within: str) -> list[IntArray]:
     """Return the rows of each group of siblings, parted further by the codes of one dimension if it is named and in the index."""
-    groups = _siblings(index)
+    groups = siblings(index)
     if not within or not isinstance(index, pd.MultiIndex) or within not in index.names:
         return groups
     codes = np.asarray(index.codes[list(index.names).index(within)])

@@ -1,4 +1,4 @@
-"""Failures out of inspections: the checks every detector of shares makes, and exact binomial tails and limits for arrays.
+"""Exact binomial tails and limits for arrays, also of shares that scatter further than by chance.
 
 ``scipy.stats.binom`` checks and broadcasts anew at each call; here the tail is one incomplete beta function, and the limits of all cells are
 bisected together.
@@ -10,44 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from riskwatch.errors import DetectorError
-from riskwatch.panel import Panel
-
-__all__ = ["binomial_quantile", "binomial_tail", "failures_and_inspections", "interpolated_limits", "widened_quantile", "widened_tail"]
+__all__ = ["binomial_quantile", "binomial_tail", "interpolated_limits", "widened_quantile", "widened_tail"]
 
 FloatArray = npt.NDArray[np.float64]
 
 _TINY, _FAR = 1e-300, 37.0
-
-
-def failures_and_inspections(panel: Panel, name: str) -> tuple[FloatArray, FloatArray]:
-    """Return observed (failures) and exposure (inspections) of a panel.
-
-    Raises
-    ------
-    DetectorError
-        Without exposure, if a count is not a whole number, or failures exceed inspections; names the first series and period of each.
-    """
-    x, n = panel.observed, panel.exposure
-    if n is None:
-        raise DetectorError(f"{name}: the panel needs exposure (inspections), got none", hint="build_panel(..., denominator='inspected')")
-    with np.errstate(invalid="ignore"):
-        wrong = {
-            "failures must be whole numbers": np.isfinite(x) & (x != np.floor(x)),
-            "inspections must be whole numbers": np.isfinite(n) & (n != np.floor(n)),
-            "failures must be <= inspections": x > n,
-        }
-    lines = []
-    for rule, bad in wrong.items():
-        if bad.any():
-            row, column = np.argwhere(bad)[0]
-            lines.append(
-                f"{name}: {rule}; {int(bad.sum())} cells are not, first {x[row, column]:g} of {n[row, column]:g} "
-                f"for series {panel.index[row]!r} in {panel.periods[column]}"
-            )
-    if lines:
-        raise DetectorError("\n".join(lines))
-    return x, n
 
 
 def binomial_tail(x: FloatArray, n: FloatArray, rate: FloatArray) -> FloatArray:
