@@ -45,6 +45,9 @@ METHODS = {
     "laney-p, by selection": ("strata", "laney-p", SHIPPED),
     "funnel, by selection": ("strata", "funnel", SHIPPED),
     ENGINE: ("strata", "binomial-baseline", SHIPPED),
+    "binomial-baseline, mid-p, by selection": ("strata", "binomial-baseline", {**SHIPPED, "mid_p": True}),
+    "binomial-baseline, 2 months": ("strata", "binomial-baseline", {**SHIPPED, "mid_p": True, "window_periods": 2}),
+    "binomial-baseline, 3 months": ("strata", "binomial-baseline", {**SHIPPED, "mid_p": True, "window_periods": 3}),
     "binomial-glm, by selection": ("strata", "binomial-glm", {}),
 }
 

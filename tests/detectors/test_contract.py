@@ -30,6 +30,8 @@ VARIANTS = [
     ("farrington-flexible", {"threshold_method": "nb-predictive", "reweight": False}),
     ("farrington", {"power": "none"}),
     ("binomial-baseline", {"mid_p": True}),
+    ("binomial-baseline", {"window_periods": 3, "mid_p": True}),
+    ("binomial-baseline", {"window_periods": 2}),
     ("p-chart", {"limits": "normal"}),
     ("u-chart", {"limits": "normal"}),
     ("laney-p", {"limits": "normal", "min_sigma_z": 0.0}),
