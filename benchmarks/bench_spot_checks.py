@@ -6,7 +6,8 @@ python benchmarks/bench_spot_checks.py --write              # puts the tables in
 
 The simulation is rw.datasets.simulate_rates. What is judged is product x region x month ("cell-month"), the newest twelve months. Methods on pooled
 samples see random and targeted samples as one; methods by selection judge both apart, and a cell-month has the smaller of their p-values, raised for
-having looked twice (1 - (1 - p)^2). binomial-glm joins as soon as it is registered.
+having looked twice (1 - (1 - p)^2); "together": the two are combined (riskwatch.detectors.across_strata). binomial-glm joins as soon as it is registered.
+Two lines are bounds, not methods: with the true rates, the likelihood ratio of odds four times as high, in one month or the best of one to three.
 """
 
 from __future__ import annotations
@@ -19,18 +20,22 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from bench_detection import markdown
+from scipy import special
 
 import riskwatch.panel
 from riskwatch.datasets.rate_study import simulate_rates
 from riskwatch.detectors import detector, names
+from riskwatch.detectors.across_strata import across_strata
 from riskwatch.detectors.proportions import binomial_tail
 from riskwatch.panel import Panel
 
 ROOT = Path(__file__).parents[1]
 LEVEL = 0.01
 HISTORY, GUARD = 24, 3  # as models/spot_check_failures.yaml
+SPREAD, RHO = 0.5**2 + 0.8**2 + 0.3**2, 0.04  # variance of enterprise, batch and laboratory on the log odds; the correlation that they make
 CLASSES = ((1, 3), (4, 10), (11, 30), (31, 10**6))
 ENGINE = "binomial-baseline, by selection"
+TOGETHER = "binomial-baseline, 3 months, together"
 SHIPPED = {"guard_periods": GUARD}
 PEERS = ("exact binomial, rate of the product", "p-chart, pooled")
 # Label: pooled or by selection, and the detector.
@@ -48,7 +53,11 @@ METHODS = {
     "binomial-baseline, mid-p, by selection": ("strata", "binomial-baseline", {**SHIPPED, "mid_p": True}),
     "binomial-baseline, 2 months": ("strata", "binomial-baseline", {**SHIPPED, "mid_p": True, "window_periods": 2}),
     "binomial-baseline, 3 months": ("strata", "binomial-baseline", {**SHIPPED, "mid_p": True, "window_periods": 3}),
+    TOGETHER: ("together", "binomial-baseline", {**SHIPPED, "mid_p": True, "window_periods": 3}),
     "binomial-glm, by selection": ("strata", "binomial-glm", {}),
+    "binomial-glm, together": ("together", "binomial-glm", {"mid_p": True}),
+    "known rates, one month": ("known", None, {"windows": 1}),
+    "known rates, one to three months": ("known", None, {"windows": 3}),
 }
 
 
@@ -65,6 +74,21 @@ def against_pooled_rate(panel, judged, *, by=None):
     return np.column_stack(out)
 
 
+def known_rates(panel, study, *, windows):
+    """Return minus the log likelihood ratio of odds four times as high, given the true rates and correlation; a score, no p-value."""
+    rate = special.expit(study.log_odds / np.sqrt(1 + 0.346 * SPREAD))
+    raised = 4 * rate / (1 - rate + 4 * rate)
+    x, n, size = np.nan_to_num(panel.observed), panel.exposure, 1 / RHO - 1
+
+    def log_likelihood(mean):
+        return special.betaln(x + mean * size, n - x + (1 - mean) * size) - special.betaln(mean * size, (1 - mean) * size)
+
+    ratio = log_likelihood(raised) - log_likelihood(rate)
+    ratio = np.cumsum(ratio[: len(study.cells)] + ratio[len(study.cells) :], axis=1)
+    ends = np.arange(panel.shape[1] - study.judged, panel.shape[1])
+    return -np.max([ratio[:, ends] - ratio[:, ends - window] - (window - 1) / 2 for window in range(1, windows + 1)], axis=0)
+
+
 def with_laboratories(panel, study, at):
     """Return a panel that also says which laboratory found what."""
     kind = riskwatch.panel.Breakdown
@@ -76,13 +100,18 @@ def p_values(label, study, *, twin):
     """Return p-values of the judged series-months, NaN where refused: one row per cell, or per cell and selection."""
     how, name, parameters = METHODS[label]
     panel = study.twin if twin else study.panel
+    if how == "known":
+        return known_rates(panel, study, **parameters)
     if how == "pooled":
         panel = study.pooled(panel)
     if name is None:
         return against_pooled_rate(panel, study.judged, **parameters)
     if name == "binomial-glm":
         panel = with_laboratories(panel, study, 1 if twin else 0)
-    return detector(name, alpha=LEVEL, **parameters).detect(panel, panel.periods[-study.judged :]).p_value
+    signals = detector(name, alpha=LEVEL, **parameters).detect(panel, panel.periods[-study.judged :])
+    if how == "together":
+        return across_strata(signals)["p_value"].to_numpy().reshape(len(study.cells), -1)
+    return signals.p_value
 
 
 def per_cell(p, cells):
@@ -144,8 +173,11 @@ def tables(found, truth):
                 "power": power[label],
                 **{f"odds ratio {value:g}": alarm[risen & (ratio == value)].mean() for value in np.unique(ratio[risen])},
                 "rises found": (alarm & begun).any(axis=1)[episodes].mean(),
+                "power at 1 % in campaigns too": ((score <= min(at, threshold(quiet[looked & campaign], LEVEL))) & risen)[risen].mean(),
             }
         )
+        if METHODS[label][0] == "known":
+            continue
         # At nominal: every judged series-month is a test of its own.
         tests = [pair[1] for pair in pairs]
         tile = [np.tile(part[1], (len(p) // len(part[1]), 1)) for p, part in zip(tests, truth, strict=True)]
@@ -170,7 +202,8 @@ def tables(found, truth):
         for low, high in CLASSES:
             inside = (inspected >= low) & (inspected <= high)
             name = f"n {low}-{high}" if high < 10**6 else f"n > {low - 1}"
-            row |= {f"{name}: power": alarm[risen & inside].mean(), f"{name}: FPR": (quiet[inside] <= at).mean()}
+            share = alarm[risen & inside].mean() if (risen & inside).any() else np.nan
+            row |= {f"{name}: power": share, f"{name}: FPR": (quiet[inside] <= at).mean() if inside.any() else np.nan}
         classes.append(row)
     out = {
         f"At an equal false-positive rate of {LEVEL:.0%}": pd.DataFrame(equal),

@@ -68,16 +68,21 @@ def test_dyed_cloth(units, lower, upper):
     assert signals.lower[0, 0] / units == pytest.approx(lower, abs=1.1e-2)
 
 
-# Limits of the same purchase orders by laney_p_chart of the Python package pccpy 0.16.2.
+# Sigma-z and limits of the same purchase orders by laney_p_chart of the Python package pccpy 0.16.2, which divides by 2 / sqrt(pi) and not by 1.128.
+PCCPY_SIGMA_Z = 0.9653495313614876
+PCCPY_RANGE = 2.0 / np.sqrt(np.pi)
+
+
 @pytest.mark.parametrize(
     ("size", "lower", "upper"), [(100, 0.01039002, 0.18063039), (80, 0.00034294, 0.19067747), (110, 0.01435129, 0.17666912), (120, 0.01780646, 0.17321395)]
 )
 def test_laney_p_against_another_package(size, lower, upper):
     failed, inspected = np.array([ORDERS], float), np.array([SIZES], float)
-    assert sigma_z(failed, inspected, np.array([234 / 2450]))[0] == pytest.approx(0.9180924710935799, rel=1e-12)
+    assert sigma_z(failed, inspected, np.array([234 / 2450]))[0] == pytest.approx(PCCPY_SIGMA_Z * PCCPY_RANGE / 1.128, rel=1e-12)
     signals = limits("laney-p", ORDERS, SIZES, size, min_sigma_z=0.0)
-    assert signals.upper[0, 0] / size == pytest.approx(upper, abs=5e-9)
-    assert signals.lower[0, 0] / size == pytest.approx(lower, abs=5e-9)
+    centre = 234 / 2450
+    assert signals.upper[0, 0] / size - centre == pytest.approx((upper - centre) * PCCPY_RANGE / 1.128, abs=1e-8)
+    assert centre - signals.lower[0, 0] / size == pytest.approx((centre - lower) * PCCPY_RANGE / 1.128, abs=1e-8)
     # As shipped, limits are never narrower than by chance.
     plain = limits("p-chart", ORDERS, SIZES, size)
     assert limits("laney-p", ORDERS, SIZES, size).upper[0, 0] == plain.upper[0, 0]

@@ -61,7 +61,9 @@ def test_smooth_limits_shrink_and_widen():
     n = np.arange(2, 3000)
     for given in ({}, {"phi": 2.0}, {"tau2": 0.001}):
         curves = funnel_limits(0.1, n, (0.001,), **given)
-        assert (np.diff(curves["upper"][5:]) < 1e-3).all()
+        # Between whole counts the lines still waver a little, far less than one count.
+        assert (np.diff(curves["upper"][20:]) * n[21:] < 0.5).all()
+        assert curves["upper"].iloc[-1] < curves["upper"].iloc[200] < curves["upper"].iloc[20]
         assert (curves["lower"] <= 0.1).all()
         assert (curves["upper"] >= 0.1).all()
     plain, wide = (funnel_limits(0.1, [500], (0.025,), phi=phi) for phi in (1.0, 4.0))
@@ -120,7 +122,7 @@ def test_realised_levels():
     apart = regions(rng, 600, 60, 0.03)
     plain = level(apart, adjustment="none")
     assert plain > 0.025
-    assert level(apart) < 0.6 * plain
+    assert level(apart) < 0.7 * plain
     assert 0.002 < level(apart, adjustment="additive") < 0.025
 
 
