@@ -158,9 +158,7 @@ def tables(found, truth):
     equal, nominal, classes = [], [], []
     power = {}
     for label, pairs in found.items():
-        score, quiet = (
-            np.vstack([per_cell(pair[side], len(truth[at][0])) for at, pair in enumerate(pairs)]) for side in (0, 1)
-        )
+        score, quiet = (np.vstack([per_cell(pair[side], len(truth[at][0])) for at, pair in enumerate(pairs)]) for side in (0, 1))
         at = threshold(quiet[looked], LEVEL)
         alarm = (score <= at) & risen
         power[label] = alarm[risen].mean()
@@ -235,14 +233,17 @@ def said(truth):
 def main():
     """Run the study and print or write its tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(1, 11)), help="seeds of the study; 1 to 10 were not used for any choice")
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", default=list(range(1, 11)), help="seeds of the study; 1 to 10 were not used for any choice"
+    )
     parser.add_argument("--only", nargs="+", default=[], choices=sorted(METHODS), metavar="METHOD", help="only these methods")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/benchmarks.md")
     options = parser.parse_args()
     found, truth, seconds = run(options.seeds, options.only)
     parts = [f"Seeds {', '.join(map(str, options.seeds))}. {said(truth)}"]
     parts += [
-        f"### {title}\n{markdown(frame, 4 if 'nominal' in title else 3).replace('nan', '')}" for title, frame in tables(found, truth).items()
+        f"### {title}\n{markdown(frame, 4 if 'nominal' in title else 3).replace('nan', '')}"
+        for title, frame in tables(found, truth).items()
     ]
     text = "\n\n".join(parts)
     print(text)

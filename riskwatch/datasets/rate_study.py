@@ -74,7 +74,9 @@ class RateStudy:
     def pooled(self, panel: Panel) -> Panel:
         """Return a panel of the study with random and targeted samples added up, one series per cell."""
         inspected = _per_cell(panel.exposure)
-        return Panel(np.where(inspected > 0, _per_cell(np.nan_to_num(panel.observed)), np.nan), _index(self.cells, ""), panel.periods, inspected)
+        return Panel(
+            np.where(inspected > 0, _per_cell(np.nan_to_num(panel.observed)), np.nan), _index(self.cells, ""), panel.periods, inspected
+        )
 
 
 def simulate_rates(

@@ -66,7 +66,10 @@ def across_strata(signals: Signals) -> pd.DataFrame:
     """
     index = signals.index
     if not isinstance(index, pd.MultiIndex) or "stratum" not in index.names or signals.exposure is None:
-        raise DetectorError('across_strata: needs signals of a panel with a level "stratum" and with exposure', hint="build_panel(..., stratify=['selection'])")
+        raise DetectorError(
+            'across_strata: needs signals of a panel with a level "stratum" and with exposure',
+            hint="build_panel(..., stratify=['selection'])",
+        )
     others = index.droplevel("stratum")
     subject, keys = others.factorize()
     stratum = index.get_level_values("stratum").factorize(sort=True)[0]

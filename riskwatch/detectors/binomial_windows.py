@@ -64,9 +64,7 @@ class BinomialWindows:
     costs: tuple[float, float, float]
     mid_p: bool = False
 
-    def judge(
-        self, alpha: float, x: FloatArray, n: FloatArray, rates: Rates
-    ) -> tuple[FloatArray, FloatArray]:
+    def judge(self, alpha: float, x: FloatArray, n: FloatArray, rates: Rates) -> tuple[FloatArray, FloatArray]:
         """Return p-values of the judged counts, and the largest counts of the judged period whose p-value exceeds ``alpha``.
 
         A count below its expectation is no evidence, whatever came before: its p-value is that of the period alone, and at least one half; the
@@ -130,7 +128,9 @@ class BinomialWindows:
         for window, cost in enumerate(self.costs):
             level = score[at] * np.exp(-cost)
             # Of many inspections, whole counts are close enough together to reach any level.
-            reached[window] = np.where(best[at] == window, tails[window, at], level if part.tables is None else part.attained(window, level))
+            reached[window] = np.where(
+                best[at] == window, tails[window, at], level if part.tables is None else part.attained(window, level)
+            )
         out[at] = chain_probability(reached, part.tail(0, part.reach), part.rho)
         return out
 
@@ -174,7 +174,9 @@ class _Shapes:
         """Return the probability that a window's sum reaches ``count``, at most one more than inspected."""
         if self.tables is None:
             return beta_binomial.tail(np.minimum(count, self.n[window] + 1.0), self.n[window], self.a[window], self.b[window])
-        return np.asarray(np.take_along_axis(self.tables[window], np.minimum(count, self.n[window] + 1.0).astype(np.intp)[:, None], axis=1)[:, 0])
+        return np.asarray(
+            np.take_along_axis(self.tables[window], np.minimum(count, self.n[window] + 1.0).astype(np.intp)[:, None], axis=1)[:, 0]
+        )
 
     def attained(self, window: int, level: FloatArray) -> FloatArray:
         """Return the tail probability of the smallest count at which it is at most ``level``; only with tables."""

@@ -109,9 +109,7 @@ def p_values(failed: FloatArray, inspected: FloatArray, rate: FloatArray, spread
     return p
 
 
-def count_limits(
-    alpha: float, inspected: FloatArray, rate: FloatArray, spread: Spread, limits: Limits
-) -> tuple[FloatArray, FloatArray]:
+def count_limits(alpha: float, inspected: FloatArray, rate: FloatArray, spread: Spread, limits: Limits) -> tuple[FloatArray, FloatArray]:
     """Return lower and upper limit in counts; a greater count than the upper one is significant at ``alpha``."""
     inspected, rate = (np.asarray(part, dtype=np.float64) for part in np.broadcast_arrays(inspected, rate))
     if limits == "normal":
@@ -226,7 +224,11 @@ def funnel_table(
     """
     x, n = np.asarray(failed, dtype=np.float64), np.asarray(inspected, dtype=np.float64)
     _check_range("failed and inspected must have the same length", x.shape == n.shape and x.ndim == 1, (x.shape, n.shape))
-    _check_range("counts must be whole and 0 <= failed <= inspected", bool(((x >= 0) & (x <= n) & (x == np.floor(x)) & (n == np.floor(n))).all()), "others")
+    _check_range(
+        "counts must be whole and 0 <= failed <= inspected",
+        bool(((x >= 0) & (x <= n) & (x == np.floor(x)) & (n == np.floor(n))).all()),
+        "others",
+    )
     _check_range("alpha must be in (0, 0.5)", 0.0 < alpha < 0.5, alpha)
     _check_range("winsorise must be in [0, 0.5)", 0.0 <= winsorise < 0.5, winsorise)
     _check_range("rate must be in [0, 1]", rate is None or 0.0 <= rate <= 1.0, rate)

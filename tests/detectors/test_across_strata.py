@@ -54,7 +54,8 @@ def test_order_does_not_matter():
     panel = study(np.random.default_rng(2), subjects=20)
     order = np.random.default_rng(3).permutation(40)
     straight, turned = (
-        across_strata(detector("binomial-baseline").detect(part)).sort_values("product", ignore_index=True) for part in (panel, panel.select(panel.index[order]))
+        across_strata(detector("binomial-baseline").detect(part)).sort_values("product", ignore_index=True)
+        for part in (panel, panel.select(panel.index[order]))
     )
     pd.testing.assert_frame_equal(straight, turned)
 

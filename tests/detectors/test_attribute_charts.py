@@ -48,7 +48,9 @@ def test_orange_juice_cans():
     assert signals.lower[0, 0] / 50 == pytest.approx(0.0407, abs=1e-4)
 
 
-@pytest.mark.parametrize(("size", "lower", "upper"), [(100, 0.007, 0.184), (80, 0.0, 0.194), (110, 0.012, 0.180), (120, 0.015, 0.176), (90, 0.003, 0.189)])
+@pytest.mark.parametrize(
+    ("size", "lower", "upper"), [(100, 0.007, 0.184), (80, 0.0, 0.194), (110, 0.012, 0.180), (120, 0.015, 0.176), (90, 0.003, 0.189)]
+)
 def test_purchase_orders_of_varying_size(size, lower, upper):
     """The book's limits, from p-bar rounded to 0.096."""
     signals = limits("p-chart", ORDERS, SIZES, size)
@@ -58,7 +60,16 @@ def test_purchase_orders_of_varying_size(size, lower, upper):
 
 
 @pytest.mark.parametrize(
-    ("units", "lower", "upper"), [(10.0, 0.29, 2.55), (8.0, 0.16, 2.68), (13.0, 0.43, 2.41), (9.5, 0.26, 2.58), (12.0, 0.39, 2.45), (10.5, 0.32, 2.52), (12.5, 0.41, 2.43)]
+    ("units", "lower", "upper"),
+    [
+        (10.0, 0.29, 2.55),
+        (8.0, 0.16, 2.68),
+        (13.0, 0.43, 2.41),
+        (9.5, 0.26, 2.58),
+        (12.0, 0.39, 2.45),
+        (10.5, 0.32, 2.52),
+        (12.5, 0.41, 2.43),
+    ],
 )
 def test_dyed_cloth(units, lower, upper):
     """The book's limits, from u-bar rounded to 1.42."""
@@ -74,7 +85,8 @@ PCCPY_RANGE = 2.0 / np.sqrt(np.pi)
 
 
 @pytest.mark.parametrize(
-    ("size", "lower", "upper"), [(100, 0.01039002, 0.18063039), (80, 0.00034294, 0.19067747), (110, 0.01435129, 0.17666912), (120, 0.01780646, 0.17321395)]
+    ("size", "lower", "upper"),
+    [(100, 0.01039002, 0.18063039), (80, 0.00034294, 0.19067747), (110, 0.01435129, 0.17666912), (120, 0.01780646, 0.17321395)],
 )
 def test_laney_p_against_another_package(size, lower, upper):
     failed, inspected = np.array([ORDERS], float), np.array([SIZES], float)
@@ -97,7 +109,12 @@ def test_moving_ranges_skip_periods_without_inspections():
 
 
 @settings(max_examples=60, deadline=None)
-@given(n=st.integers(0, 5000), rate=st.floats(0.001, 0.999), level=st.sampled_from([1e-5, 0.005, 0.05, 0.3]), sigma=st.sampled_from([1.0, 1.3, 4.0]))
+@given(
+    n=st.integers(0, 5000),
+    rate=st.floats(0.001, 0.999),
+    level=st.sampled_from([1e-5, 0.005, 0.05, 0.3]),
+    sigma=st.sampled_from([1.0, 1.3, 4.0]),
+)
 def test_quantile_is_the_largest_count_that_is_not_significant(n, rate, level, sigma):
     n, rate = np.array([float(n)]), np.array([rate])
     q = binomial_quantile(level, n, rate)

@@ -72,7 +72,20 @@ def test_smooth_limits_shrink_and_widen():
 
 def test_array_input_carries_no_names():
     found = funnel_table([1, 0, 4], [10, 0, 20])
-    assert list(found.columns) == ["failed", "inspected", "rate", "expected", "z", "phi", "tau2", "z_adjusted", "p_value", "lower", "upper", "alarm"]
+    assert list(found.columns) == [
+        "failed",
+        "inspected",
+        "rate",
+        "expected",
+        "z",
+        "phi",
+        "tau2",
+        "z_adjusted",
+        "p_value",
+        "lower",
+        "upper",
+        "alarm",
+    ]
     assert found.index.tolist() == [0, 1, 2]
     assert found.loc[1, ["rate", "z", "p_value", "lower", "upper"]].isna().all()
     assert funnel_table([], []).empty
@@ -131,7 +144,9 @@ def test_siblings_are_those_of_the_stratum_or_of_the_product():
     keys = [(p, "", f"r{r}", f"selection={s}") for s in ("random", "targeted") for p in ("a", "b") for r in range(12)]
     index = pd.MultiIndex.from_tuples(keys, names=["product", "industry", "region", "stratum"])
     n = np.full((48, 30), 50.0)
-    rate = np.where(index.get_level_values("stratum") == "selection=targeted", 0.3, 0.05) * np.where(index.get_level_values("product") == "a", 1.0, 2.0)
+    rate = np.where(index.get_level_values("stratum") == "selection=targeted", 0.3, 0.05) * np.where(
+        index.get_level_values("product") == "a", 1.0, 2.0
+    )
     x = rng.binomial(50, np.broadcast_to(rate[:, None], n.shape)).astype(float)
     panel = Panel(x, index, pd.period_range("2020-01", periods=30, freq="M"), n)
     expected = detector("funnel").detect(panel).expected[:, 0] / 50
