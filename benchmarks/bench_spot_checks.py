@@ -4,10 +4,11 @@ python benchmarks/bench_spot_checks.py                      # seeds 1 to 10, all
 python benchmarks/bench_spot_checks.py --seeds 1 2          # fewer
 python benchmarks/bench_spot_checks.py --write              # puts the tables into docs/benchmarks.md
 
-The simulation is rw.datasets.simulate_rates. What is judged is product x region x month ("cell-month"), the newest twelve months. Methods on pooled
-samples see random and targeted samples as one; methods by selection judge both apart, and a cell-month has the smaller of their p-values, raised for
-having looked twice (1 - (1 - p)^2); "together": the two are combined (riskwatch.detectors.across_strata). binomial-glm joins as soon as it is registered.
-Two lines are bounds, not methods: with the true rates, the likelihood ratio of odds four times as high, in one month or the best of one to three.
+The simulation is rw.datasets.simulate_rates. What is judged is product x region x month ("cell-month"), the newest twelve months. Methods
+on pooled samples see random and targeted samples as one; methods by selection judge both apart, and a cell-month has the smaller of their
+p-values, raised for having looked twice (1 - (1 - p)^2); "together": the two are combined (riskwatch.detectors.across_strata). binomial-glm
+joins as soon as it is registered. Two lines are bounds, not methods: with the true rates, the likelihood ratio of odds four times as high,
+in one month or the best of one to three.
 """
 
 from __future__ import annotations
@@ -225,8 +226,9 @@ def said(truth):
     ratio, campaign, inspected = (np.vstack(part) for part in zip(*truth, strict=True))
     looked = inspected > 0
     return (
-        f"{looked.sum():,} judged cell-months with samples (median {np.median(inspected[looked]):.0f}), {(looked & campaign).sum():,} of them "
-        f"during a campaign; {((ratio > 1) & looked).sum():,} with a rise, in {(ratio > 1).any(axis=1).sum():,} cells."
+        f"{looked.sum():,} judged cell-months with samples (median {np.median(inspected[looked]):.0f}), "
+        f"{(looked & campaign).sum():,} of them during a campaign; {((ratio > 1) & looked).sum():,} with a rise, "
+        f"in {(ratio > 1).any(axis=1).sum():,} cells."
     )
 
 

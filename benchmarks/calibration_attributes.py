@@ -31,7 +31,7 @@ LEVELS = (0.05, 0.01, 0.005)
 
 
 def quiet(series, mean_n, rho, spread, rng):
-    """Return 40 months of failures: rate 6 %, correlation ``rho`` within a month, lasting rates of series apart by ``spread`` on the log odds."""
+    """Return 40 months of failures: rate 6 %, correlation ``rho`` within a month, lasting rates ``spread`` apart on the log odds."""
     n = rng.poisson(mean_n, (series, 40)).astype(float)
     rate = 1 / (1 + np.exp(-(np.log(0.06 / 0.94) + rng.normal(0, spread, (series, 1)))))
     if rho:

@@ -1,7 +1,7 @@
 """Monthly spot checks with a known hierarchy of failure rates, targeted campaigns and injected rises: a simulation study.
 
-The choices were written down before any method was run on them; docs/benchmarks.md lists them. What is simulated is the single sample: it belongs to a
-batch of an enterprise, is drawn at random or because something was suspected, and is tested by a laboratory.
+The choices were written down before any method was run on them; docs/benchmarks.md lists them. What is simulated is the single sample: it
+belongs to a batch of an enterprise, is drawn at random or because something was suspected, and is tested by a laboratory.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def simulate_rates(
     )
     gap = rng.normal(_TARGETED, _TARGETED_SPREAD, categories * products)[product, None]
     campaign = (rng.random((categories, months)) < _CAMPAIGN)[category]
-    odds_ratio = _rises(rng, len(number), months, judged, odds_ratios, rise_share, rise_months)
+    odds_ratio = _rises(rng, (len(number), months), judged, odds_ratios, share=rise_share, length=rise_months)
     log_odds = np.vstack([base, base + gap])
     batches = _batches(rng, len(number), months, campaign)
     series, month, sizes = batches
@@ -163,10 +163,11 @@ def simulate_rates(
 
 
 def _rises(
-    rng: np.random.Generator, cells: int, months: int, judged: int, odds_ratios: tuple[float, ...], share: float, length: int
+    rng: np.random.Generator, shape: tuple[int, int], judged: int, odds_ratios: tuple[float, ...], *, share: float, length: int
 ) -> FloatArray:
     """Return the odds ratio by cell and month; the ratios take turns over the cells that have a rise."""
-    out = np.ones((cells, months))
+    cells, months = shape
+    out = np.ones(shape)
     chosen = rng.permutation(cells)[: round(share * cells)]
     start = rng.integers(months - judged, months, len(chosen))
     for at, (cell, first) in enumerate(zip(chosen.tolist(), start.tolist(), strict=True)):

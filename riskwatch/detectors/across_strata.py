@@ -4,8 +4,8 @@ Each stratum is judged against its own baseline, so that more targeted samples a
 
 Sources
 -------
-Stouffer et al. (1949), The American Soldier, vol. 1; weights by the standard deviation of each count: Mosteller & Bush (1954), Handbook of Social Psychology,
-vol. 1, 289-334. With mid p-values for counts: Lancaster (1961), J. Amer. Statist. Assoc. 56, 223-234.
+Stouffer et al. (1949), The American Soldier, vol. 1; weights by the standard deviation of each count: Mosteller & Bush (1954), Handbook of
+Social Psychology, vol. 1, 289-334. With mid p-values for counts: Lancaster (1961), J. Amer. Statist. Assoc. 56, 223-234.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def weighted_score(p: FloatArray, weight: FloatArray) -> FloatArray:
 def across_strata(signals: Signals) -> pd.DataFrame:
     """Return one row per subject and judged period, its strata combined.
 
-    A stratum weighs as the binomial standard deviation of its count. Mid p-values give the right level on average; p-values that are at most at their level
-    give less.
+    A stratum weighs as the binomial standard deviation of its count. Mid p-values give the right level on average; p-values that are at
+    most at their level give less.
 
     Parameters
     ----------
@@ -56,8 +56,8 @@ def across_strata(signals: Signals) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The other levels of the index, period, observed, exposure, expected (sums over judged strata), strata (how many were judged), p_value (NaN where none
-        was). Subjects in the order in which they first appear.
+        The other levels of the index, period, observed, exposure, expected (sums over judged strata), strata (how many were judged),
+        p_value (NaN where none was). Subjects in the order in which they first appear.
 
     Raises
     ------

@@ -3,8 +3,7 @@
 Sources
 -------
 p and u chart: Shewhart (1931), Economic Control of Quality of Manufactured Product; Montgomery (2013), Introduction to Statistical Quality
-Control, 7th ed., chapter 7.
-p' chart: Laney (2002), Quality Engineering 14(4), 531-537.
+Control, 7th ed., chapter 7. p' chart: Laney (2002), Quality Engineering 14(4), 531-537.
 """
 
 from __future__ import annotations
@@ -41,7 +40,8 @@ _RANGE = 1.128  # mean range of two standard normal variables, to the digits in 
 def sigma_z(x: FloatArray, n: FloatArray, rate: FloatArray) -> FloatArray:
     """Return Laney's sigma of the standardised shares of each series: their mean moving range over 1.128.
 
-    z = (x / n - rate) / sqrt(rate (1 - rate) / n); ranges are between one inspected period and the next one that was. 1 where there is none.
+    z = (x / n - rate) / sqrt(rate (1 - rate) / n); ranges are between one inspected period and the next one that was. 1 where there is
+    none.
 
     Parameters
     ----------

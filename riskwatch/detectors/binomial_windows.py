@@ -1,10 +1,10 @@
 """Evidence of failures summed over windows of one to three periods, and the joint level of the smallest of their tail probabilities.
 
-The counterpart for shares of :mod:`riskwatch.detectors.windows`. The failures of a window are beta-binomial with the average correlation of its pairs of
-inspections: within a period r + rho (1 - r), between periods r, the error of the long-run rate, which all periods share. The score of a series is the
-smallest of the windows' tail probabilities, each multiplied by the window's cost; its p-value is the probability of a score this small in a period whose own
-count reaches its expectation. The windows' limits have exact tails; that several are reached at once is taken from normal scores with the same
-correlations.
+The counterpart for shares of :mod:`riskwatch.detectors.windows`. The failures of a window are beta-binomial with the average correlation of
+its pairs of inspections: within a period r + rho (1 - r), between periods r, the error of the long-run rate, which all periods share. The
+score of a series is the smallest of the windows' tail probabilities, each multiplied by the window's cost; its p-value is the probability
+of a score this small in a period whose own count reaches its expectation. The windows' limits have exact tails; that several are reached at
+once is taken from normal scores with the same correlations.
 """
 
 from __future__ import annotations
@@ -67,14 +67,15 @@ class BinomialWindows:
     def judge(self, alpha: float, x: FloatArray, n: FloatArray, rates: Rates) -> tuple[FloatArray, FloatArray]:
         """Return p-values of the judged counts, and the largest counts of the judged period whose p-value exceeds ``alpha``.
 
-        A count below its expectation is no evidence, whatever came before: its p-value is that of the period alone, and at least one half; the
-        largest quiet count is at least the expectation rounded up, less 1.
+        A count below its expectation is no evidence, whatever came before: its p-value is that of the period alone, and at least one half;
+        the largest quiet count is at least the expectation rounded up, less 1.
 
         Parameters
         ----------
         alpha : float
         x, n : array, shape (3, series)
-            Failures and inspections of the judged period and of the two before it, newest first; both 0 where a period is missing or not to be used.
+            Failures and inspections of the judged period and of the two before it, newest first; both 0 where a period is missing or not
+            to be used.
         rates : Rates
         """
         p, upper = np.empty(x.shape[1]), np.empty(x.shape[1])
@@ -93,7 +94,8 @@ class BinomialWindows:
         out = self._strict(x, shapes)
         if not self.mid_p:
             return out
-        # Half of the judged count's own step: the mean of the p-values of this count and of the next larger one, which is 0 beyond the last.
+        # Half of the judged count's own step: the mean of the p-values of this count and of the next larger one, which is 0 beyond the
+        # last.
         low = x[0] < shapes.reach
         next_ = np.minimum(x[0] + 1.0, shapes.n[0] + 1.0)
         out[low] = np.maximum((shapes.tail(0, x[0]) + shapes.tail(0, next_))[low] / 2.0, 0.5)

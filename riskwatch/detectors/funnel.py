@@ -16,7 +16,7 @@ import pandas as pd
 
 from riskwatch.detectors.baselines import frequency_of
 from riskwatch.detectors.failures import checked_counts, siblings
-from riskwatch.detectors.funnel_limits import Adjustment, Limits, Spread, count_limits, p_values, scores, spread_of
+from riskwatch.detectors.funnel_limits import Spread, count_limits, p_values, scores, spread_of
 from riskwatch.detectors.parameters import check, fingerprint, parameter
 from riskwatch.detectors.signals import REASONS, Signals
 from riskwatch.detectors.support import empty_signals, positions_of
@@ -41,14 +41,15 @@ class Funnel:
     Parameters
     ----------
     window_periods : int
-        Newest periods that are summed up for the comparison, the judged one included. In a longer window than 1, a judged count below its own
-        expectation is no evidence, whatever came before (its p-value is at least one half).
+        Newest periods that are summed up for the comparison, the judged one included. In a longer window than 1, a judged count below its
+        own expectation is no evidence, whatever came before (its p-value is at least one half).
     within : {"", "product", "industry", "region"}
         Compare only siblings that share this dimension: "product" compares the regions of each product.
     adjustment : {"multiplicative", "additive", "none"}
         How siblings that always differ by more than chance are allowed for: scores divided by sqrt(phi), or a variance tau2 between rates.
     dispersion_from : {"history", "window"}
-        Where that is measured: in the windows before (more data, and what is looked for cannot hide itself), or in the judged one (Spiegelhalter).
+        Where that is measured: in the windows before (more data, and what is looked for cannot hide itself), or in the judged one
+        (Spiegelhalter).
     history_periods : int or None
         Newest periods in which it is measured. None: two years.
     guard_periods : int or None
@@ -71,13 +72,13 @@ class Funnel:
 
     window_periods: int = parameter(1, minimum=1, maximum=400, unit="periods")
     within: Literal["", "product", "industry", "region"] = parameter("", choices=("", "product", "industry", "region"))
-    adjustment: Adjustment = parameter("multiplicative", choices=("multiplicative", "additive", "none"))
+    adjustment: Literal["multiplicative", "additive", "none"] = parameter("multiplicative", choices=("multiplicative", "additive", "none"))
     dispersion_from: Literal["history", "window"] = parameter("history", choices=("history", "window"))
     history_periods: int | None = parameter(None, minimum=1, kind=int, optional=True, unit="periods")
     guard_periods: int | None = parameter(None, minimum=0, kind=int, optional=True, unit="periods")
     min_history_periods: int | None = parameter(None, minimum=1, kind=int, optional=True, unit="periods")
     winsorise: float = parameter(0.1, minimum=0.0, below=0.5, unit="share")
-    limits: Limits = parameter("exact", choices=("exact", "normal"))
+    limits: Literal["exact", "normal"] = parameter("exact", choices=("exact", "normal"))
     min_siblings: int = parameter(3, minimum=2, unit="series")
     min_inspected: int = parameter(1, minimum=1, unit="inspections")
     alpha: float = parameter(0.005, above=0.0, below=0.5, unit="probability")
@@ -122,8 +123,8 @@ class Funnel:
         Returns
         -------
         Signals
-            ``expected`` is what the siblings' common rate makes of the judged period's inspections; ``upper`` is the largest count of the judged
-            period that would not have alarmed, given the periods before it in the window.
+            ``expected`` is what the siblings' common rate makes of the judged period's inspections; ``upper`` is the largest count of the
+            judged period that would not have alarmed, given the periods before it in the window.
 
         Raises
         ------
@@ -140,7 +141,7 @@ class Funnel:
             reason = out.reason[:, column]
             seen = np.zeros(len(panel.index))
             for rows in _groups(panel.index, self.within):
-                self._judge(out, failed, inspected, rows, column, now, frequency)
+                self._judge(out, failed, inspected, rows, at=(column, now), frequency=frequency)
                 seen[rows] = (inspected[rows, now] > 0).sum()
             reason[(seen < self.min_siblings) | (self._window(inspected, now) < self.min_inspected)] = _REASON["too-few-cases"]
             reason[now + 1 < self.min_periods(frequency)] = _REASON["too-short"]
@@ -155,9 +156,10 @@ class Funnel:
         return np.asarray(values[:, max(now - self.window_periods + 1, 0) : now + 1].sum(axis=1))
 
     def _judge(
-        self, out: Signals, failed: FloatArray, inspected: FloatArray, rows: IntArray, column: int, now: int, frequency: str
+        self, out: Signals, failed: FloatArray, inspected: FloatArray, rows: IntArray, *, at: tuple[int, int], frequency: str
     ) -> None:
-        """Judge one group of siblings in one period and fill in its signals."""
+        """Judge one group of siblings in one period and fill in its signals; ``at`` is the column and the period."""
+        column, now = at
         x, n = self._window(failed[rows], now), self._window(inspected[rows], now)
         if not n.sum():
             return

@@ -47,8 +47,8 @@ def scores(failed: FloatArray, inspected: FloatArray, rate: FloatArray | float) 
 def spread_of(z: FloatArray, inspected: FloatArray, rate: FloatArray | float, *, winsorise: float = 0.1) -> Spread:
     """Return both measures of over-dispersion of siblings' scores.
 
-    The lowest and highest ``winsorise`` of the scores are set to the quantiles at which they begin, so that the outliers that one looks for do not
-    hide themselves; phi is the mean of their squares, not below 1. tau2 = (I phi - (I - 1)) / (sum w - sum w^2 / sum w) with
+    The lowest and highest ``winsorise`` of the scores are set to the quantiles at which they begin, so that the outliers that one looks
+    for do not hide themselves; phi is the mean of their squares, not below 1. tau2 = (I phi - (I - 1)) / (sum w - sum w^2 / sum w) with
     w = inspected / (rate (1 - rate)), not below 0, from phi before it is held at 1.
 
     Parameters
@@ -86,8 +86,8 @@ def _deviation(inspected: FloatArray, rate: FloatArray, spread: Spread) -> Float
 def p_values(failed: FloatArray, inspected: FloatArray, rate: FloatArray, spread: Spread, limits: Limits) -> FloatArray:
     """Return the one-sided probability of at least this many failures.
 
-    ``exact``: the binomial tail, its normal score divided by sqrt(phi); with tau2 the tail of the beta-binomial that has this variance between
-    siblings. ``normal``: of the adjusted z.
+    ``exact``: the binomial tail, its normal score divided by sqrt(phi); with tau2 the tail of the beta-binomial that has this variance
+    between siblings. ``normal``: of the adjusted z.
 
     Parameters
     ----------
@@ -145,8 +145,8 @@ def funnel_limits(
     levels : sequence of float
         Probabilities beyond each of the two limits, in (0, 0.5). 0.025 and 0.001: the usual 95 % and 99.8 %.
     phi, tau2 : float
-        Over-dispersion (see :func:`spread_of`), one of them. Either widens interpolated limits as it widens normal ones: by sqrt(phi), or by the
-        ratio of standard deviations.
+        Over-dispersion (see :func:`spread_of`), one of them. Either widens interpolated limits as it widens normal ones: by sqrt(phi), or
+        by the ratio of standard deviations.
     limits : {"interpolated", "exact", "normal"}
         Smooth lines through binomial limits; limits that are whole counts; normal ones.
 
@@ -213,9 +213,9 @@ def funnel_table(
     Returns
     -------
     DataFrame
-        One row per sibling in the given order: failed, inspected, rate, expected, z, phi, tau2 (as used: 1 and 0 where not), z_adjusted, p_value
-        (one-sided, of at least this many), lower, upper (limits of the share at this number inspected), alarm (above the upper limit). NaN
-        without inspections.
+        One row per sibling in the given order: failed, inspected, rate, expected, z, phi, tau2 (as used: 1 and 0 where not), z_adjusted,
+        p_value (one-sided, of at least this many), lower, upper (limits of the share at this number inspected), alarm (above the upper
+        limit). NaN without inspections.
 
     Raises
     ------
@@ -259,6 +259,6 @@ def funnel_table(
     return frame
 
 
-def _check_range(rule: str, holds: bool, found: object) -> None:  # noqa: FBT001 - the rule says what it is
+def _check_range(rule: str, holds: bool, found: object) -> None:
     if not holds:
         raise DetectorError(f"funnel: {rule}, got {found}")

@@ -1,7 +1,7 @@
 """Exact binomial tails and limits for arrays, also of shares that scatter further than by chance.
 
-``scipy.stats.binom`` checks and broadcasts anew at each call; here the tail is one incomplete beta function, and the limits of all cells are
-bisected together.
+``scipy.stats.binom`` checks and broadcasts anew at each call; here the tail is one incomplete beta function, and the limits of all cells
+are bisected together.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def widened_quantile(alpha: float, n: FloatArray, rate: FloatArray, sigma: Float
 def interpolated_limits(level: FloatArray | float, n: FloatArray, rate: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return lower and upper limits in counts, between whole numbers as far as the level lies between two tails.
 
-    With r the smallest count with P(X <= r) >= q and a = (P(X <= r) - q) / P(X = r), the q-limit is r - a: it changes smoothly with n, as a plotted
+    With r the smallest count with P(X <= r) >= q and a = (P(X <= r) - q) / P(X = r), the q-limit is r - a: it is smooth in n, as a plotted
     line should (Spiegelhalter 2005, appendix A.1.1). q is ``level`` for the lower and 1 - ``level`` for the upper limit; below 0 is 0.
     """
     level, n, rate = (np.asarray(part, dtype=np.float64) for part in np.broadcast_arrays(level, n, rate))

@@ -46,7 +46,7 @@ def test_twin_differs_by_the_rises_only(made):
 
 
 def test_rates_are_the_true_ones(made):
-    """Enterprise, batch and laboratory draw the mean towards one half; six laboratories move a whole study by a tenth or so, several studies less."""
+    """Enterprise, batch and laboratory draw the mean towards one half; laboratories move a whole study by a tenth, several less."""
     spread = 0.5**2 + 0.8**2 + 0.3**2
     ratios = []
     for seed in range(1, 9):
@@ -76,7 +76,7 @@ def test_same_seed_same_samples():
 
 
 def test_the_small_benchmark(monkeypatch):
-    """Two categories, one seed: during a campaign pooled peers alarm without cause, the engine does not; the whole study is in docs/benchmarks.md."""
+    """Two categories, one seed: during a campaign pooled peers alarm without cause, the engine does not."""
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     spec = importlib.util.spec_from_file_location("bench_spot_checks", BENCHMARKS / "bench_spot_checks.py")
     bench = importlib.util.module_from_spec(spec)

@@ -79,7 +79,8 @@ def test_dyed_cloth(units, lower, upper):
     assert signals.lower[0, 0] / units == pytest.approx(lower, abs=1.1e-2)
 
 
-# Sigma-z and limits of the same purchase orders by laney_p_chart of the Python package pccpy 0.16.2, which divides by 2 / sqrt(pi) and not by 1.128.
+# Sigma-z and limits of the same purchase orders by laney_p_chart of the Python package pccpy 0.16.2, which divides by 2 / sqrt(pi) and not
+# by 1.128.
 PCCPY_SIGMA_Z = 0.9653495313614876
 PCCPY_RANGE = 2.0 / np.sqrt(np.pi)
 

@@ -45,7 +45,7 @@ def enumerated(x, n, rate, rho, *, mid):
 
 @pytest.mark.parametrize("mid", [False, True])
 def test_p_value_against_enumeration(mid):
-    """The sum of months is replaced by the beta-binomial of its variance, and their dependence by that of normal scores: a quarter off at the most."""
+    """Sums of months are taken as beta-binomial, their dependence as that of normal scores: a quarter off at the most."""
     cases = [
         ((2, 1, 0), (6, 5, 7)),
         ((2, 2, 2), (8, 8, 8)),
