@@ -22,7 +22,9 @@ METHODS = {
     "laney-p": ("laney-p", {}),
     "laney-p, as published": ("laney-p", {"limits": "normal", "min_sigma_z": 0.0}),
     "funnel": ("funnel", {}),
+    "funnel, consistent": ("funnel", {"consistent": True}),
     "funnel, additive": ("funnel", {"adjustment": "additive"}),
+    "funnel, additive, consistent": ("funnel", {"adjustment": "additive", "consistent": True}),
     "funnel, normal limits": ("funnel", {"limits": "normal"}),
     "funnel, three months": ("funnel", {"window_periods": 3}),
     "binomial-baseline, mid-p, three months": ("binomial-baseline", {"mid_p": True, "window_periods": 3}),
@@ -44,8 +46,11 @@ def main():
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--series", type=int, default=2000)
+    parser.add_argument("--only", nargs="+", default=[], choices=sorted(METHODS), metavar="METHOD")
     options = parser.parse_args()
     for label, (name, parameters) in METHODS.items():
+        if options.only and label not in options.only:
+            continue
         rows = []
         for rho, spread in ((0.0, 0.0), (0.03, 0.0), (0.0, 0.4)):
             for mean_n in (3, 10, 50, 300):

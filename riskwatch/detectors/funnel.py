@@ -58,6 +58,8 @@ class Funnel:
         Periods before the judged window that the panel must have. None: about a quarter.
     winsorise : float
         Share of the scores at each end that is drawn in.
+    consistent : bool
+        Make good for what winsorising takes off the over-dispersion of normal scores (the paper does not).
     limits : {"exact", "normal"}
         Binomial (beta-binomial with tau2), or normal.
     min_siblings : int
@@ -78,6 +80,7 @@ class Funnel:
     guard_periods: int | None = parameter(None, minimum=0, kind=int, optional=True, unit="periods")
     min_history_periods: int | None = parameter(None, minimum=1, kind=int, optional=True, unit="periods")
     winsorise: float = parameter(0.1, minimum=0.0, below=0.5, unit="share")
+    consistent: bool = parameter(default=False)
     limits: Literal["exact", "normal"] = parameter("exact", choices=("exact", "normal"))
     min_siblings: int = parameter(3, minimum=2, unit="series")
     min_inspected: int = parameter(1, minimum=1, unit="inspections")
@@ -200,7 +203,7 @@ class Funnel:
         if not parts:
             return Spread()
         z, n, rates = (np.concatenate(part) for part in zip(*parts, strict=True))
-        both = spread_of(z, n, rates, winsorise=self.winsorise)
+        both = spread_of(z, n, rates, winsorise=self.winsorise, consistent=self.consistent)
         return Spread(both.phi, 0.0) if self.adjustment == "multiplicative" else Spread(1.0, both.tau2)
 
 

@@ -44,7 +44,9 @@ def scores(failed: FloatArray, inspected: FloatArray, rate: FloatArray | float) 
     return np.where(np.isfinite(z), z, 0.0)
 
 
-def spread_of(z: FloatArray, inspected: FloatArray, rate: FloatArray | float, *, winsorise: float = 0.1) -> Spread:
+def spread_of(
+    z: FloatArray, inspected: FloatArray, rate: FloatArray | float, *, winsorise: float = 0.1, consistent: bool = False
+) -> Spread:
     """Return both measures of over-dispersion of siblings' scores.
 
     The lowest and highest ``winsorise`` of the scores are set to the quantiles at which they begin, so that the outliers that one looks
@@ -58,11 +60,15 @@ def spread_of(z: FloatArray, inspected: FloatArray, rate: FloatArray | float, *,
     rate : float or array, shape (sibling,)
     winsorise : float
         Share at each end, below 0.5.
+    consistent : bool
+        Divide phi by what it is for winsorised standard normal scores (0.68 at a tenth), so that it estimates the whole variance. The paper
+        does not: its phi is too small where all siblings differ by more than chance.
     """
     if len(z) < 2:
         return Spread()
     low, high = np.quantile(z, [winsorise, 1.0 - winsorise])
     phi = math.fsum((np.clip(z, low, high) ** 2).tolist()) / len(z)
+    phi /= _winsorised_square(winsorise) if consistent else 1.0
     variance = np.broadcast_to(np.asarray(rate, dtype=np.float64) * (1.0 - np.asarray(rate)), z.shape)
     use = variance > 0
     weights = (inspected[use] / variance[use]).tolist()
@@ -70,6 +76,14 @@ def spread_of(z: FloatArray, inspected: FloatArray, rate: FloatArray | float, *,
     slack = total - math.fsum(weight * weight for weight in weights) / total if total > 0 else 0.0
     tau2 = (len(z) * phi - (len(z) - 1)) / slack if slack > 0 else 0.0
     return Spread(max(phi, 1.0), max(tau2, 0.0))
+
+
+def _winsorised_square(share: float) -> float:
+    """Return the mean square of a standard normal variable whose values beyond its quantiles ``share`` and 1 - ``share`` are set to these."""
+    if share == 0.0:
+        return 1.0
+    edge = float(special.ndtri(1.0 - share))
+    return 2.0 * share * edge**2 + 1.0 - 2.0 * share - 2.0 * edge * math.exp(-(edge**2) / 2.0) / math.sqrt(2.0 * math.pi)
 
 
 def _beta(rate: FloatArray, tau2: float) -> tuple[FloatArray, FloatArray]:

@@ -110,6 +110,9 @@ def test_spread_finds_what_was_put_in():
     spread = spread_of(scores(failed, inspected, 0.1), inspected, 0.1, winsorise=0.0)
     assert spread.tau2 == pytest.approx(0.1 * 0.9 / 101, rel=0.1)
     assert spread.phi == pytest.approx(1 + 199 / 101, rel=0.1)
+    robust = spread_of(scores(failed, inspected, 0.1), inspected, 0.1, consistent=True)
+    assert robust.phi == pytest.approx(1 + 199 / 101, rel=0.1)
+    assert spread_of(scores(failed, inspected, 0.1), inspected, 0.1).phi == pytest.approx(0.68 * robust.phi, rel=0.01)
     chance = rng.binomial(200, 0.1, 4000).astype(float)
     assert spread_of(scores(chance, inspected, 0.1), inspected, 0.1).phi == 1.0
 
@@ -135,7 +138,8 @@ def test_realised_levels():
     apart = regions(rng, 600, 60, 0.03)
     plain = level(apart, adjustment="none")
     assert plain > 0.025
-    assert level(apart) < 0.7 * plain
+    assert level(apart, consistent=True) < level(apart) < 0.7 * plain
+    assert 0.004 < level(apart, consistent=True) < 0.016
     assert 0.002 < level(apart, adjustment="additive") < 0.025
 
 
