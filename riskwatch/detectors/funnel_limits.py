@@ -79,7 +79,7 @@ def spread_of(
 
 
 def _winsorised_square(share: float) -> float:
-    """Return the mean square of a standard normal variable whose values beyond its quantiles ``share`` and 1 - ``share`` are set to these."""
+    """Return the mean square of a standard normal variable whose ``share`` lowest and highest values are set to their quantiles."""
     if share == 0.0:
         return 1.0
     edge = float(special.ndtri(1.0 - share))
