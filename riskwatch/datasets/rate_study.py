@@ -154,12 +154,13 @@ def simulate_rates(
     parts = np.stack(
         [np.bincount(place[of], weights, minlength=math.prod(shape)).reshape(shape) for weights in (risen, quiet, np.ones(len(of)))]
     )
-    failed, twin_failed, inspected = parts.sum(axis=1)
+    by_laboratory = np.asarray(parts, dtype=np.float64)
+    failed, twin_failed, inspected = by_laboratory.sum(axis=1)
     index = _index(cells, *(f"selection={name}" for name in SELECTIONS))
     periods = pd.period_range("2020-01", periods=months, freq="M")
     panel, twin = (Panel(np.where(inspected > 0, x, np.nan), index, periods, inspected) for x in (failed, twin_failed))
     names = tuple(f"lab{at + 1}" for at in range(_LABORATORIES))
-    return RateStudy(panel, twin, cells, odds_ratio, campaign, log_odds, judged, names, parts)
+    return RateStudy(panel, twin, cells, odds_ratio, campaign, log_odds, judged, names, by_laboratory)
 
 
 def _rises(

@@ -10,6 +10,8 @@ Social Psychology, vol. 1, 289-334. With mid p-values for counts: Lancaster (196
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -71,7 +73,8 @@ def across_strata(signals: Signals) -> pd.DataFrame:
             hint="build_panel(..., stratify=['selection'])",
         )
     others = index.droplevel("stratum")
-    subject, keys = others.factorize()
+    subject, found = others.factorize()
+    keys: Any = found  # an index, but the stubs know it less exactly
     stratum = index.get_level_values("stratum").factorize(sort=True)[0]
     shape = (int(stratum.max(initial=-1)) + 1, len(keys), len(signals.periods))
     judged = signals.reason == 0

@@ -124,7 +124,7 @@ class BinomialWindows:
         out = np.maximum(tails[0], 0.5)
         at = np.flatnonzero(x[0] >= shapes.reach)
         if not at.size:
-            return out
+            return np.asarray(out)
         part = shapes.at(at)
         reached = np.empty((len(self.costs), at.size))
         for window, cost in enumerate(self.costs):
@@ -134,7 +134,7 @@ class BinomialWindows:
                 best[at] == window, tails[window, at], level if part.tables is None else part.attained(window, level)
             )
         out[at] = chain_probability(reached, part.tail(0, part.reach), part.rho)
-        return out
+        return np.asarray(out)
 
 
 @dataclass(frozen=True, eq=False)

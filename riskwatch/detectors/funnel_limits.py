@@ -116,7 +116,7 @@ def p_values(failed: FloatArray, inspected: FloatArray, rate: FloatArray, spread
     if limits == "normal":
         with np.errstate(divide="ignore", invalid="ignore"):
             z = (failed - inspected * rate) / _deviation(inspected, rate, spread)
-        return special.ndtr(-np.where(varies, z, 0.0))
+        return np.asarray(special.ndtr(-np.where(varies, z, 0.0)))
     p = widened_tail(failed, inspected, rate, math.sqrt(spread.phi))
     if spread.tau2 > 0:
         p[varies] = beta_binomial.tail(failed[varies], inspected[varies], *_beta(rate[varies], spread.tau2))
