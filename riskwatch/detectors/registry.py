@@ -31,10 +31,14 @@ _BUILT_IN = {
     "ewma": "riskwatch.detectors.ewma:Ewma",
     "farrington": "riskwatch.detectors.farrington:Farrington",
     "farrington-flexible": "riskwatch.detectors.farrington_flexible:FarringtonFlexible",
+    "funnel": "riskwatch.detectors.funnel:Funnel",
     "glr-nb": "riskwatch.detectors.glr:GlrNegativeBinomial",
     "glr-poisson": "riskwatch.detectors.glr:GlrPoisson",
+    "laney-p": "riskwatch.detectors.attribute_charts:LaneyP",
     "new-event": "riskwatch.detectors.new_event:NewEvent",
+    "p-chart": "riskwatch.detectors.attribute_charts:PChart",
     "sequential-nb": "riskwatch.detectors.sequential_nb:SequentialNB",
+    "u-chart": "riskwatch.detectors.attribute_charts:UChart",
 }
 
 
