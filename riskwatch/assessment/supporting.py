@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from riskwatch.assessment.protocols import Tree, TreePaths
+from riskwatch.assessment.protocols import TreePaths, tree_of
 from riskwatch.assessment.types import Assessment, Step
 from riskwatch.errors import DetectorError
 
@@ -39,7 +39,7 @@ class Support:
     watch: pd.DataFrame
 
 
-def supporting(anomalies: pd.DataFrame, assessments: Sequence[Assessment], *, trees: Mapping[str, Tree]) -> Support:
+def supporting(anomalies: pd.DataFrame, assessments: Sequence[Assessment], *, trees: object) -> Support:
     """Attach anomalies of products in regions to the concerns that they support.
 
     An anomaly supports a concern about a product where one of the two products lies within the other and the same holds for the regions;
@@ -52,7 +52,7 @@ def supporting(anomalies: pd.DataFrame, assessments: Sequence[Assessment], *, tr
     anomalies : DataFrame
         From :func:`riskwatch.anomalies.anomalies`; rows of enterprises are left alone (they are internal).
     assessments : sequence of Assessment
-    trees : mapping of str to Tree
+    trees : mapping of str to Tree, or an object with such attributes
         ``product`` and ``region``.
 
     Raises
@@ -70,7 +70,7 @@ def supporting(anomalies: pd.DataFrame, assessments: Sequence[Assessment], *, tr
     rows = chosen.sort_values(["q_value", "score", "product", "region"], ascending=[True, False, True, True], kind="stable").to_dict(
         "records"
     )
-    products, regions = TreePaths(trees.get("product")), TreePaths(trees.get("region"))
+    products, regions = TreePaths(tree_of(trees, "product")), TreePaths(tree_of(trees, "region"))
 
     def related(paths: TreePaths, one: str, other: str) -> bool:
         return paths.within(one, other) or paths.within(other, one)

@@ -19,8 +19,8 @@ from riskwatch.records.streams import STREAMS, Field, Stream
 
 __all__ = ["World", "check_centre", "check_model", "check_pipeline", "check_settings", "check_standards"]
 
-STEPS = ("pull", "detect", "assess", "warn", "digest")
-_NEEDS = {"assess": "detect", "warn": "assess"}
+STEPS = ("pull", "detect", "assess", "profile", "warn", "digest")
+_NEEDS = {"assess": "detect", "profile": "assess", "warn": "assess"}
 DIMENSIONS = ("product", "industry", "region")
 NUMBERS = ("int", "float")
 _URL_PASSWORD = re.compile(r"[a-z][a-z0-9+.-]*://[^/@:]*:[^@/]+@", re.IGNORECASE)

@@ -14,11 +14,14 @@ import pandas as pd
 from riskwatch import __version__
 from riskwatch.assessment import Action, Assessment, Grade, assess, from_payload, q_values, unseen_tests
 from riskwatch.assessment import to_payload as assessment_payload
+from riskwatch.assessment.supporting import RULE as ANOMALY_STEP
+from riskwatch.assessment.supporting import supporting
 from riskwatch.definitions.types import PipelineDefinition
 from riskwatch.digest import Digest, QualityReport
-from riskwatch.errors import AsOfError
+from riskwatch.errors import AsOfError, RiskwatchError
 from riskwatch.lifecycle import EarlyWarning, WarningEvent, advance
 from riskwatch.records.streams import STREAMS
+from riskwatch.runner.anomalies import anomaly_frame
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.detect import Detection, detect
 from riskwatch.runner.digests import DIGEST_LANGUAGE, DigestInputs, build_digests, render_files
@@ -45,6 +48,7 @@ class RunReport:
     signals: int = 0
     reused_models: list[str] = field(default_factory=list)
     failed_models: dict[str, str] = field(default_factory=dict)
+    anomalies: dict[str, int] = field(default_factory=dict)
     warnings: dict[str, int] = field(default_factory=dict)
     events: dict[str, int] = field(default_factory=dict)
     digests: list[Path] = field(default_factory=list)
@@ -192,6 +196,8 @@ def _decide(ctx: RunContext, pipeline: PipelineDefinition, report: RunReport) ->
         elif step.step == "assess":
             decided.quality = quality_report(ctx, decided.detection, report.pulls)
             decided.assessments = _assess(ctx, decided.signals, decided.quality)
+        elif step.step == "profile":
+            decided.assessments = _supported(ctx, decided.assessments, report)
         elif step.step == "warn":
             before, decided.past_events = read_lifecycle(ctx)
             outcome = advance(before, decided.assessments, as_of=ctx.as_of, rules=ctx.grading, judged=decided.signals, trees=ctx.trees)
@@ -199,6 +205,18 @@ def _decide(ctx: RunContext, pipeline: PipelineDefinition, report: RunReport) ->
         elif step.step == "digest":
             decided.digests = build_digests(ctx, _digest_inputs(ctx, decided))
     return decided
+
+
+def _supported(ctx: RunContext, assessments: Sequence[Assessment], report: RunReport) -> Sequence[Assessment]:
+    """Put anomalies beside the concerns that they support; without them the run goes on, for they grade nothing."""
+    try:
+        support = supporting(anomaly_frame(ctx, "product-region"), assessments, trees=ctx.trees)
+    except RiskwatchError as error:
+        report.faults.append(f"profile: {error}")
+        return assessments
+    backed = sum(entry.steps[-1].rule == ANOMALY_STEP for entry in support.assessments)
+    report.anomalies = {"supporting": backed, "watch": len(support.watch)}
+    return support.assessments
 
 
 def _digest_inputs(ctx: RunContext, decided: _Decided) -> DigestInputs:
@@ -274,6 +292,7 @@ def _write(ctx: RunContext, report: RunReport, decided: _Decided, basis: str) ->
             "series": report.series,
             "tests": report.tests,
             "signals": report.signals,
+            "anomalies": report.anomalies,
             "warnings": report.warnings,
             "events": report.events,
             "failed_models": report.failed_models,
@@ -294,6 +313,7 @@ def _stands(ctx: RunContext, pipeline: PipelineDefinition, basis: str, report: R
     report.unchanged = True
     for name in ("records", "series", "tests", "signals", "warnings", "events", "failed_models"):
         setattr(report, name, counts[name])
+    report.anomalies = dict(counts.get("anomalies", {}))
     report.reused_models = list(counts["models"])
     rows = [ctx.store.read_digest(centre, ctx.as_of, language=DIGEST_LANGUAGE) for centre in ctx.definitions.centres]
     report.digests = render_files(ctx, [Digest.model_validate(row.payload) for row in rows if row is not None])

@@ -54,6 +54,10 @@ def _print(report: RunReport) -> None:
     out("  records   " + ", ".join(f"{count:,} {stream}" for stream, count in report.records.items()) + "\n")
     out(f"  series    {report.series:,} ({report.tests:,} tests; {len(report.reused_models)} models unchanged, not refitted)\n")
     out(f"  signals   {report.signals:,}\n")
+    if report.anomalies:
+        out(
+            f"  profiles  {report.anomalies['supporting']} concerns supported, {report.anomalies['watch']} to watch (riskwatch anomalies)\n"
+        )
     out("  warnings  " + (", ".join(f"{count} {name}" for name, count in report.warnings.items()) or "none") + "\n")
     out("  changes   " + (", ".join(f"{count} {name}" for name, count in report.events.items()) or "none") + "\n")
     for name, message in report.failed_models.items():
