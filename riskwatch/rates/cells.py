@@ -14,6 +14,7 @@ from riskwatch.errors import RateError
 from riskwatch.rates.clusters import Clusters, correlations, effective
 from riskwatch.rates.rules import RateRules
 from riskwatch.rates.strata import UNKNOWN, as_category, need, stratum_of
+from riskwatch.rates.sums import sums
 
 __all__ = ["COUNTS", "KEYS", "build_cells", "tree_of"]
 
@@ -158,12 +159,12 @@ def _counts(
     named = (who >= 0) & (n > 0)
     # The products of two numbers below 2^31 fit.
     pair, at = np.unique(cell[named] * (int(who.max(initial=0)) + 1) + who[named], return_inverse=True)
-    m, failed = np.bincount(at, n[named], len(pair)), np.bincount(at, x[named], len(pair))
+    m, failed = sums(at, n[named], len(pair)), sums(at, x[named], len(pair))
     owner = pair // (int(who.max(initial=0)) + 1)
     order = np.lexsort((failed, m, owner))  # the same sums whatever the numbers of the enterprises
     clusters = Clusters(owner[order], failed[order], m[order])
-    inspected, total_failed = np.bincount(cell, n, cells), np.bincount(cell, x, cells)
-    unnamed, unnamed_failed = np.bincount(cell[~named], n[~named], cells), np.bincount(cell[~named], x[~named], cells)
+    inspected, total_failed = sums(cell, n, cells), sums(cell, x, cells)
+    unnamed, unnamed_failed = sums(cell[~named], n[~named], cells), sums(cell[~named], x[~named], cells)
     largest = np.zeros(cells)
     np.maximum.at(largest, clusters.cell, clusters.inspected)
     rho = correlations(clusters, stratum, strata, rules.correlation)[stratum]

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from riskwatch.rates.rules import CorrelationRule
+from riskwatch.rates.sums import sums
 
 __all__ = ["Clusters", "correlations", "effective"]
 
@@ -54,22 +55,22 @@ def correlations(clusters: Clusters, stratum: IntArray, strata: int, rule: Corre
     """
     cells = len(stratum)
     cell, x, m = clusters.cell, clusters.failed, clusters.inspected
-    n, failed, k = np.bincount(cell, m, cells), np.bincount(cell, x, cells), np.bincount(cell, minlength=cells)
-    pairs = np.bincount(cell, m * (m - 1.0), cells)
+    n, failed, k = sums(cell, m, cells), sums(cell, x, cells), np.bincount(cell, minlength=cells)
+    pairs = sums(cell, m * (m - 1.0), cells)
     use = n > 1
     size = np.where(use, n, 2.0)
     p = np.where(use, failed / size, 0.0)
-    spread = np.bincount(cell, (x - m * p[cell]) ** 2 / m, cells)
+    spread = sums(cell, (x - m * p[cell]) ** 2 / m, cells)
     q = p * (1.0 - p)
-    slope = np.bincount(cell, m - 1.0, cells) - pairs / size
+    slope = sums(cell, m - 1.0, cells) - pairs / size
     scale = np.where(use, 1.0 / (1.0 - 1.0 / size), 0.0)
     above = scale * (spread * (1.0 - 1.0 / size) - q * (k - 1.0))
     below = scale * (spread * pairs / size**2 + q * slope)
     # A few pairs say little: the typical value counts for some, at the variance of the stratum.
-    total = np.bincount(stratum, n, strata)
-    variance = np.bincount(stratum, n * q, strata) / np.maximum(total, 1.0)
+    total = sums(stratum, n, strata)
+    variance = sums(stratum, n * q, strata) / np.maximum(total, 1.0)
     anchor = rule.weight * np.maximum(variance, 1e-6)
-    rho = (np.bincount(stratum, above, strata) + anchor * rule.typical) / np.maximum(np.bincount(stratum, below, strata) + anchor, 1e-12)
+    rho = (sums(stratum, above, strata) + anchor * rule.typical) / np.maximum(sums(stratum, below, strata) + anchor, 1e-12)
     return np.clip(rho, rule.minimum, rule.maximum)
 
 
@@ -89,7 +90,7 @@ def effective(clusters: Clusters, rho: FloatArray, largest_share: float, beside:
     cell = clusters.cell
     weight = 1.0 / (1.0 + np.maximum(clusters.inspected - 1.0, 0.0) * rho[cell])
     size = clusters.inspected * weight
-    total = np.bincount(cell, size, cells)
+    total = sums(cell, size, cells)
     # The heaviest of each cell: the last of its clusters in order of size (then of failures: the same whatever the order of the rows).
     order = np.lexsort((clusters.failed, size, cell))
     last = np.flatnonzero(np.append(cell[order][1:] != cell[order][:-1], True)) if len(cell) else np.empty(0, dtype=np.int64)
@@ -98,4 +99,4 @@ def effective(clusters: Clusters, rho: FloatArray, largest_share: float, beside:
     alone = rest <= 1e-9 * size[top]
     allowed = np.where(alone, np.inf, rest * largest_share / max(1.0 - largest_share, 1e-12))
     weight[top] *= np.minimum(1.0, allowed / size[top])
-    return np.bincount(cell, clusters.failed * weight, cells), np.bincount(cell, clusters.inspected * weight, cells)
+    return sums(cell, clusters.failed * weight, cells), sums(cell, clusters.inspected * weight, cells)

@@ -19,6 +19,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskwatch.errors import RateError
+from riskwatch.rates.sums import sums
 
 __all__ = ["decompose_change"]
 
@@ -65,16 +66,16 @@ def decompose_change(
         absent = [column for column in (*keys, "failed", "inspected") if column not in cells.columns]
         if absent:
             raise RateError(f"decompose_change: {name} lacks the column(s) {', '.join(absent)}")
-    sums = [_summed(cells, keys) for cells in (before, after)]
-    both = sums[0].add_suffix("_0").join(sums[1].add_suffix("_1"), how="outer").fillna(0.0).sort_index().reset_index()
+    counted = [_summed(cells, keys) for cells in (before, after)]
+    both = counted[0].add_suffix("_0").join(counted[1].add_suffix("_1"), how="outer").fillna(0.0).sort_index().reset_index()
     row_labels = np.sort(both[by].unique()) if by else np.array([""], dtype=object)
     row = pd.Index(row_labels).get_indexer(both[by]) if by else np.zeros(len(both), dtype=np.int64)
     rows = len(row_labels)
     n = [both[f"inspected_{k}"].to_numpy(np.float64) for k in (0, 1)]
     x = [both[f"failed_{k}"].to_numpy(np.float64) for k in (0, 1)]
     size = [both[f"size_{k}"].to_numpy(np.float64) for k in (0, 1)]
-    total = [np.bincount(row, part, rows) for part in n]
-    failed = [np.bincount(row, part, rows) for part in x]
+    total = [sums(row, part, rows) for part in n]
+    failed = [sums(row, part, rows) for part in x]
     raw = [f / np.where(t > 0, t, np.nan) for f, t in zip(failed, total, strict=True)]
     known = [part > 0 for part in n]
     own = [np.where(k, a / np.where(k, b, 1.0), 0.0) for k, a, b in zip(known, x, n, strict=True)]
@@ -83,9 +84,9 @@ def decompose_change(
     factors = [_shares(both, keys, [n[k] for k in (0, 1)], depth, by) for depth in range(len(nested))]
     share = [part / np.where(total[k] > 0, total[k], np.nan)[row] for k, part in enumerate(n)]
     middle = (rate[0] + rate[1]) / 2.0
-    within = np.bincount(row, (share[0] + share[1]) / 2.0 * (rate[1] - rate[0]), rows)
-    parts = {f"mix_{name}": np.bincount(row, middle * _part(factors, depth), rows) for depth, name in enumerate(nested)}
-    mix = np.bincount(row, middle * (share[1] - share[0]), rows)
+    within = sums(row, (share[0] + share[1]) / 2.0 * (rate[1] - rate[0]), rows)
+    parts = {f"mix_{name}": sums(row, middle * _part(factors, depth), rows) for depth, name in enumerate(nested)}
+    mix = sums(row, middle * (share[1] - share[0]), rows)
     variance = _variances(x, n, size, known)
     weight = (share[0] + share[1]) / 2.0
     errors = {
@@ -97,8 +98,8 @@ def decompose_change(
     for k, name in ((0, "before"), (1, "after")):
         out[f"inspected_{name}"], out[f"failed_{name}"] = total[k].astype(np.int64), failed[k].astype(np.int64)
     out |= {"raw_before": raw[0], "raw_after": raw[1], "change": raw[1] - raw[0], "within": within, "mix": mix, **parts}
-    out |= {name: np.sqrt(np.bincount(row, part, rows)) for name, part in errors.items()}
-    out["unmatched"] = np.bincount(row, np.where(known[0] & known[1], 0.0, weight), rows)
+    out |= {name: np.sqrt(sums(row, part, rows)) for name, part in errors.items()}
+    out["unmatched"] = sums(row, np.where(known[0] & known[1], 0.0, weight), rows)
     return pd.DataFrame(out)
 
 
@@ -118,8 +119,8 @@ def _shares(both: pd.DataFrame, keys: Sequence[str], n: list[FloatArray], depth:
     inner = list(keys[: depth + 1 + (1 if by else 0)])
     parent = both.groupby(outer, observed=True, sort=True).ngroup().to_numpy() if outer else np.zeros(len(both), dtype=np.int64)
     child = both.groupby(inner, observed=True, sort=True).ngroup().to_numpy()
-    above = [np.bincount(parent, part)[parent] for part in n]
-    below = [np.bincount(child, part)[child] for part in n]
+    above = [sums(parent, part, int(parent.max(initial=-1)) + 1)[parent] for part in n]
+    below = [sums(child, part, int(child.max(initial=-1)) + 1)[child] for part in n]
     share = [b / np.where(a > 0, a, np.nan) for a, b in zip(above, below, strict=True)]
     return [np.where(np.isnan(share[k]), share[1 - k], share[k]) for k in (0, 1)]
 

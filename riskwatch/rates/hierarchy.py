@@ -23,6 +23,7 @@ from scipy import special
 
 from riskwatch.rates.blocks import over_blocks
 from riskwatch.rates.likelihood import LOG_STRENGTH, check_counts, derivatives, quasi_information
+from riskwatch.rates.sums import sums
 
 __all__ = ["Belief", "Effect", "Hierarchy", "Layout", "fit_hierarchy", "smooth"]
 
@@ -146,8 +147,8 @@ def smooth(
         sent = own[here] / (1.0 + own[here] * variance[level])
         with np.errstate(invalid="ignore", divide="ignore"):
             at = np.where(own[here] > 0, total[here] / own[here], 0.0)
-        own = own + np.bincount(layout_parent[here], sent, nodes)
-        total = total + np.bincount(layout_parent[here], sent * at, nodes)
+        own = own + sums(layout_parent[here], sent, nodes)
+        total = total + sums(layout_parent[here], sent * at, nodes)
     mean, spread, squared = np.empty(nodes), np.empty(nodes), np.full(nodes, np.nan)
     with np.errstate(invalid="ignore", divide="ignore"):
         local = np.where(own > 0, total / own, 0.0)
@@ -166,7 +167,7 @@ def _variances(squared: FloatArray, depth: IntArray, old: FloatArray, belief: fl
     """One EM step of the variance of each depth; the root's stays."""
     seen = np.isfinite(squared)
     count = np.bincount(depth[seen], minlength=len(old))
-    total = np.bincount(depth[seen], squared[seen], len(old))
+    total = sums(depth[seen], squared[seen], len(old))
     new = (total + weight * belief**2) / (count + weight)
     new[0] = old[0]
     return np.asarray(new)
@@ -283,14 +284,14 @@ def _advance(
 
     over_blocks(work, size, (gradient, by_psi, weight, eta_eta, psi_psi), _BLOCK)
     # The observed information of a node, shared out over its cells by the expected one, which is positive everywhere.
-    by_node = np.bincount(node, weight, nodes)
-    ratio = np.clip(np.bincount(node, eta_eta, nodes) / np.maximum(by_node, 1e-300), 0.5, 3.0)
+    by_node = sums(node, weight, nodes)
+    ratio = np.clip(sums(node, eta_eta, nodes) / np.maximum(by_node, 1e-300), 0.5, 3.0)
     weight *= ratio[node]
     by_node *= ratio
     # The residual is kept up to date as parts move: r = gradient - weight x (move of the linear predictor).
     residual = gradient.copy()
     for _ in range(_SWEEPS):
-        pull = np.bincount(node, residual, nodes)
+        pull = sums(node, residual, nodes)
         value = state.eta + pull / np.maximum(by_node, 1e-300)
         new, state.eta_variance, squared = smooth(
             layout.parent, layout.depth, np.where(by_node > 0, value, 0.0), by_node, state.between, centre=float(special.logit(belief.rate))
@@ -302,8 +303,8 @@ def _advance(
         for number, at in enumerate(crossed):
             inside = at >= 0
             levels = len(state.effects[number])
-            information = np.bincount(at[inside], weight[inside], levels)
-            pull = np.bincount(at[inside], residual[inside], levels)
+            information = sums(at[inside], weight[inside], levels)
+            pull = sums(at[inside], residual[inside], levels)
             variance = 1.0 / (information + 1.0 / state.crossed[number])
             old = state.effects[number]
             move = np.clip(variance * (pull + information * old) - old, -1.0, 1.0)
@@ -317,7 +318,7 @@ def _advance(
             state.effects[number][seen] -= common
             state.eta = state.eta + common
             residual -= weight * np.append(move, common)[at]
-    _strengths(state, np.bincount(node, by_psi, nodes), np.bincount(node, psi_psi, nodes), by_node, belief)
+    _strengths(state, sums(node, by_psi, nodes), sums(node, psi_psi, nodes), by_node, belief)
 
 
 def _strengths(state: _State, gradient: FloatArray, observed: FloatArray, weight: FloatArray, belief: Belief) -> None:

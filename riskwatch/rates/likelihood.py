@@ -22,6 +22,7 @@ from scipy import special
 from riskwatch.errors import RateError
 from riskwatch.rates.blocks import over_blocks
 from riskwatch.rates.polygamma import rise
+from riskwatch.rates.sums import sums
 
 __all__ = ["LOG_STRENGTH", "GroupFit", "derivatives", "fit_groups", "log_likelihood", "quasi_information"]
 
@@ -127,12 +128,12 @@ def fit_groups(x: FloatArray, n: FloatArray, group: IntArray, groups: int, *, pa
     order = np.lexsort((x, n, group))  # the same sums whatever the order of the cells
     order = order[n[order] > 0]
     x, n, group = x[order], n[order], group[order]
-    total, failed = np.bincount(group, n, groups), np.bincount(group, x, groups)
+    total, failed = sums(group, n, groups), sums(group, x, groups)
     known = total > 0
     # A quarter of a failure and of a pass: a group without either starts inside the bounds.
     eta = special.logit((failed + 0.25) / (total + 0.5))
     psi = np.full(groups, np.log(20.0))
-    value = np.bincount(group, log_likelihood(x, n, eta[group], psi[group]), groups)
+    value = sums(group, log_likelihood(x, n, eta[group], psi[group]), groups)
     open_ = known.copy()
     damping = np.ones(groups)
     step = _step(x, n, group, groups, eta=eta, psi=psi)
@@ -143,7 +144,7 @@ def fit_groups(x: FloatArray, n: FloatArray, group: IntArray, groups: int, *, pa
         new_psi = np.where(open_, np.clip(psi + damping * step[1], *LOG_STRENGTH), psi)
         cells = np.flatnonzero(open_[group])
         g = group[cells]
-        gain = np.bincount(g, log_likelihood(x[cells], n[cells], new_eta[g], new_psi[g]), groups)
+        gain = sums(g, log_likelihood(x[cells], n[cells], new_eta[g], new_psi[g]), groups)
         moved = np.maximum(np.abs(new_eta - eta), np.abs(new_psi - psi))
         # A step near the tolerance changes the likelihood by less than its rounding: the gradient is then the better judge.
         better = open_ & ((gain >= value) | (moved < 1e-5))
@@ -168,7 +169,7 @@ def _sums(x: FloatArray, n: FloatArray, group: IntArray, groups: int, *, eta: Fl
     out = [np.empty(len(x)) for _ in range(5)]
     over_blocks(lambda at: derivatives(x[at], n[at], eta[group[at]], psi[group[at]]), len(x), out, _BLOCK)
     out.append(quasi_information(n, eta[group], psi[group]))
-    return [np.bincount(group, part, groups) for part in out]
+    return [sums(group, part, groups) for part in out]
 
 
 def _step(x: FloatArray, n: FloatArray, group: IntArray, groups: int, *, eta: FloatArray, psi: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -18,6 +18,7 @@ from scipy import special
 from riskwatch.errors import RateError
 from riskwatch.rates.mixture import beta_from_moments
 from riskwatch.rates.shrinkage import Shrunken
+from riskwatch.rates.sums import sums
 
 __all__ = ["reference_mix", "standardise"]
 
@@ -93,24 +94,24 @@ def standardise(
     if isinstance(cells, Shrunken):
         rate = frame["rate"].to_numpy(np.float64)
         own = frame["weight"].to_numpy(np.float64)
-        variance = np.bincount(row, share**2 * frame["own_variance"].to_numpy(np.float64), count)
+        variance = sums(row, share**2 * frame["own_variance"].to_numpy(np.float64), count)
         pull = share * frame["pull"].to_numpy(np.float64)
         for part in cells.shared:
             variance += _shared(row, part.level, pull, part.variance, count)
-        covered = np.bincount(row, share, count)
+        covered = sums(row, share, count)
         if not np.allclose(covered, 1.0, atol=1e-9):
             lacking = rows[int(np.argmin(covered))]
             raise RateError(
                 f"standardise: {by} {lacking!r} has cells for {covered.min():.1%} of the reference mix",
                 hint="complete the cells before they are shrunk",
             )
-        value = np.bincount(row, share * rate, count)
-        empty = np.bincount(row, share * (n == 0), count)
+        value = sums(row, share * rate, count)
+        empty = sums(row, share * (n == 0), count)
     else:
         value, variance, empty, own = _raw(x, n, place, share, row=row, mix=mix["weight"].to_numpy(np.float64), rows=count, frame=frame)
     a, b = beta_from_moments(value, variance)
     tail = (1.0 - level) / 2.0
-    inspected, failed = np.bincount(row, n, count), np.bincount(row, x, count)
+    inspected, failed = sums(row, n, count), sums(row, x, count)
     return pd.DataFrame(
         {
             by: rows,
@@ -122,7 +123,7 @@ def standardise(
             "upper": special.betaincinv(a, b, 1.0 - tail),
             "variance": variance,
             "borrowed": empty,
-            "weight": np.bincount(row, share * own, count),
+            "weight": sums(row, share * own, count),
         }
     )
 
@@ -131,8 +132,8 @@ def _shared(row: IntArray, level: IntArray, pull: FloatArray, variance: FloatArr
     """Return the variance of each row's rate from errors that its cells share: squares of summed pulls, not sums of squares."""
     some = level >= 0
     pair, at = np.unique(row[some] * (len(variance) + 1) + level[some], return_inverse=True)
-    total = np.bincount(at, pull[some], len(pair))
-    return np.bincount(pair // (len(variance) + 1), total**2 * variance[pair % (len(variance) + 1)], rows)
+    total = sums(at, pull[some], len(pair))
+    return sums(pair // (len(variance) + 1), total**2 * variance[pair % (len(variance) + 1)], rows)
 
 
 def _raw(
@@ -140,18 +141,18 @@ def _raw(
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Plain cells: raw rates where there are samples, the rate of all rows together where there are none."""
     inside = place >= 0
-    pooled_n, pooled_x = np.bincount(place[inside], n[inside], len(mix)), np.bincount(place[inside], x[inside], len(mix))
+    pooled_n, pooled_x = sums(place[inside], n[inside], len(mix)), sums(place[inside], x[inside], len(mix))
     pooled = np.where(pooled_n > 0, pooled_x / np.maximum(pooled_n, 1.0), x.sum() / max(n.sum(), 1.0))
     has = n > 0
     size = frame["inspected_eff"].to_numpy(np.float64) if "inspected_eff" in frame.columns else n
     rate = np.where(has, x / np.maximum(n, 1.0), 0.0)
     # Half a failure and half a pass more for the variance only: none of three is not certainty.
     guard = (rate * size + 0.5) / (size + 1.0)
-    variance = np.bincount(row, np.where(has, share**2 * guard * (1.0 - guard) / np.maximum(size, 1e-9), 0.0), rows)
-    covered = np.bincount(row, np.where(has, share, 0.0), rows)
+    variance = sums(row, np.where(has, share**2 * guard * (1.0 - guard) / np.maximum(size, 1e-9), 0.0), rows)
+    covered = sums(row, np.where(has, share, 0.0), rows)
     at_home = np.zeros((rows, len(mix)), dtype=np.bool_)
     at_home[row[inside & has], place[inside & has]] = True
     lent = np.where(at_home, 0.0, mix[None, :])
     borrowed = (lent * pooled[None, :]).sum(axis=1)
     spread = (lent**2 * (pooled * (1.0 - pooled) / np.maximum(pooled_n, 1.0))[None, :]).sum(axis=1)
-    return np.bincount(row, np.where(has, share * rate, 0.0), rows) + borrowed, variance + spread, 1.0 - covered, has.astype(np.float64)
+    return sums(row, np.where(has, share * rate, 0.0), rows) + borrowed, variance + spread, 1.0 - covered, has.astype(np.float64)
