@@ -111,8 +111,10 @@ def _prepare(document: Document, report: Report, language: str) -> None:
 
 def _field(paragraph: DocxParagraph, code: str) -> None:
     """Add a page-number field; ``code`` is never taken from data."""
-    run = paragraph.add_run()
     for kind, text in (("begin", ""), ("", code), ("separate", ""), ("text", "1"), ("end", "")):
+        # Each in a run of its own: with one run for all, the number loses its size.
+        run = paragraph.add_run()
+        _small(run, 8)
         if kind in {"begin", "separate", "end"}:
             element = OxmlElement("w:fldChar")
             element.set(qn("w:fldCharType"), kind)
@@ -120,7 +122,6 @@ def _field(paragraph: DocxParagraph, code: str) -> None:
             element = OxmlElement("w:t" if kind == "text" else "w:instrText")
             element.text = text
         run._r.append(element)  # noqa: SLF001 - python-docx has no API for fields
-    _small(run, 8)
 
 
 def _small(run: DocxRun, size: float, colour: RGBColor = GREY) -> None:

@@ -13,6 +13,7 @@ __all__ = ["table_element"]
 
 _SIDES = {"left": "left", "right": "right", "centre": "center"}
 _GREY = "8A949E"
+SHORT = 8  # rows of a table that is kept on one page
 
 
 def table_element(
@@ -47,19 +48,21 @@ def table_element(
         _element("w:tblGrid", *(_element("w:gridCol", w=str(width)) for width in twips)),
     )
     first = [
-        _cell([(text, size, True, ""), *([(trace, 5.5, False, _GREY)] if trace else [])], width, align)
+        _cell([(text, size, True, ""), *([(trace, 5.5, False, _GREY)] if trace else [])], width, align, together=True)
         for (text, trace), width, align in zip(heads, twips, aligns, strict=True)
     ]
     table.append(_element("w:tr", _element("w:trPr", _element("w:cantSplit"), _element("w:tblHeader")), *first))
-    for row in rows:
-        cells = [_cell([(text, size, False, "")], width, align) for text, width, align in zip(row, twips, aligns, strict=True)]
+    for number, row in enumerate(rows, start=1):
+        together = len(rows) <= SHORT and number < len(rows)
+        cells = [_cell([(text, size, False, "")], width, align, together=together) for text, width, align in zip(row, twips, aligns, strict=True)]
         table.append(_element("w:tr", _element("w:trPr", _element("w:cantSplit")), *cells))
     return table
 
 
-def _cell(pieces: Sequence[tuple[str, float, bool, str]], width: int, align: str) -> Any:  # noqa: ANN401
+def _cell(pieces: Sequence[tuple[str, float, bool, str]], width: int, align: str, *, together: bool) -> Any:  # noqa: ANN401
     """Return a cell of one paragraph; a piece is its text, size, whether bold, and colour; each begins a line."""
-    paragraph = _element("w:p", _element("w:pPr", _element("w:spacing", after="0"), _element("w:jc", val=_SIDES[align])))
+    keep = [_element("w:keepNext")] if together else []
+    paragraph = _element("w:p", _element("w:pPr", *keep, _element("w:spacing", after="0"), _element("w:jc", val=_SIDES[align])))
     for place, (text, size, bold, colour) in enumerate(pieces):
         half_points = str(round(2 * size))
         paragraph.append(

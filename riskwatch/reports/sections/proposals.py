@@ -76,7 +76,7 @@ def _table(writer: Writer, source: Input, rows: pd.DataFrame, known: pd.DataFram
             ),
             Words(both("对象", "subjects"), subjects, 3.0),
             Words(both("责任单位", "owner"), owners, 2.2),
-            Words(both("最早时限", "first due"), [_due(group[1]) for group in shown], 1.3),
+            Words(both("最早时限", "first due"), [_due(group[1]) for group in shown], 1.7),
             Words(both("依据", "basis"), [_basis(group[4]) for group in shown], 2.6),
         ],
         [f"{place + 1}" for place in range(len(shown))],
