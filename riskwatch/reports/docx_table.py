@@ -18,7 +18,7 @@ SHORT = 8  # rows of a table that is kept on one page
 
 def table_element(
     heads: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]], *, widths: Sequence[float], aligns: Sequence[str], size: float
-) -> Any:  # noqa: ANN401 - the elements of python-docx have no types
+) -> Any:
     """Return a table: fixed widths, its first row repeated on every page, no row broken over two pages.
 
     Parameters
@@ -54,12 +54,14 @@ def table_element(
     table.append(_element("w:tr", _element("w:trPr", _element("w:cantSplit"), _element("w:tblHeader")), *first))
     for number, row in enumerate(rows, start=1):
         together = len(rows) <= SHORT and number < len(rows)
-        cells = [_cell([(text, size, False, "")], width, align, together=together) for text, width, align in zip(row, twips, aligns, strict=True)]
+        cells = [
+            _cell([(text, size, False, "")], width, align, together=together) for text, width, align in zip(row, twips, aligns, strict=True)
+        ]
         table.append(_element("w:tr", _element("w:trPr", _element("w:cantSplit")), *cells))
     return table
 
 
-def _cell(pieces: Sequence[tuple[str, float, bool, str]], width: int, align: str, *, together: bool) -> Any:  # noqa: ANN401
+def _cell(pieces: Sequence[tuple[str, float, bool, str]], width: int, align: str, *, together: bool) -> Any:
     """Return a cell of one paragraph; a piece is its text, size, whether bold, and colour; each begins a line."""
     keep = [_element("w:keepNext")] if together else []
     paragraph = _element("w:p", _element("w:pPr", *keep, _element("w:spacing", after="0"), _element("w:jc", val=_SIDES[align])))
@@ -82,14 +84,14 @@ def _cell(pieces: Sequence[tuple[str, float, bool, str]], width: int, align: str
     return _element("w:tc", _element("w:tcPr", _element("w:tcW", type="dxa", w=str(width))), paragraph)
 
 
-def _text(text: str) -> Any:  # noqa: ANN401
+def _text(text: str) -> Any:
     made = _element("w:t")
     made.text = text
     made.set("{http://www.w3.org/XML/1998/namespace}space", "preserve")
     return made
 
 
-def _element(tag: str, *children: Any, **attributes: str) -> Any:  # noqa: ANN401
+def _element(tag: str, *children: Any, **attributes: str) -> Any:
     made = OxmlElement(tag)
     for name, value in attributes.items():
         made.set(qn(f"w:{name}"), value)

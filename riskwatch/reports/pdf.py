@@ -1,6 +1,7 @@
 """The report as PDF, set by typst from a fixed page description and the report's data.
 
-The data travel as a JSON file and pictures beside the page description, never as source and all in memory: whatever a name holds, typst does not read it as markup. Fonts are those of the package
+The data travel as a JSON file and pictures beside the page description, in memory and never as source: whatever a name holds, typst does
+not read it as markup. Fonts are those of the package
 ``pylopdf-fonts-zh-cn`` alone, so the same report gives the same bytes on every machine.
 """
 
