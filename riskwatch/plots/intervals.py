@@ -18,7 +18,7 @@ _WORDS = {
         "raw": "raw rate",
         "worse": "interval wholly above the reference",
         "reference": "reference",
-        "small": "few samples: for information",
+        "small": "few samples",
     },
 }
 
@@ -99,5 +99,5 @@ def interval_figure(
         handles.append(Line2D([], [], color=BAR, marker="o", markersize=3.6, linewidth=1.4, label=words["small"]))
     if line is not None:
         handles.append(Line2D([], [], color=INK, linestyle=":", linewidth=0.7, label=f"{words['reference']} {line:.1f}{unit}"))
-    legend(axes, handles, columns=5, anchor=(0.0 if left < 0.12 else -0.1, 1.01))
+    legend(axes, handles, columns=5, anchor=((0.02 - left) / (0.93 - left), 1.01))
     return figure

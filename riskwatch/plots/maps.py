@@ -23,7 +23,7 @@ __all__ = ["class_bounds", "map_figure"]
 _ORANGES = ("#fde9d0", "#fbbf85", "#f08c47", "#cc5216", "#7f2704")
 _WORDS = {
     "zh": {"none": "无数据", "small": "样本少于 {n}，仅供参考"},
-    "en": {"none": "no data", "small": "fewer than {n} samples: for information"},
+    "en": {"none": "no data", "small": "fewer than {n} samples\n(for information)"},
 }
 
 

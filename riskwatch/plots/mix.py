@@ -67,5 +67,5 @@ def mix_figure(frame: pd.DataFrame, *, language: str = "zh", width: float = 6.4)
     ]
     if known.any():
         handles.append(Line2D([], [], color=INK, linewidth=0.9, label=words["interval"]))
-    legend(axes, handles, columns=4, anchor=(0.0 if left < 0.12 else -0.1, 1.01))
+    legend(axes, handles, columns=4, anchor=((0.02 - left) / (0.97 - left), 1.01))
     return figure

@@ -82,6 +82,9 @@ class ReportRules(Rule):
     q_value: float = Field(
         0.05, gt=0, lt=1, description="changes, trends and anomalies below this false-discovery rate are named in the text"
     )
+    centres: tuple[str, ...] = Field(
+        (), description="centres whose reports a pipeline's step report writes; empty: those whose jurisdiction lies within no other's"
+    )
     rows: int = Field(12, ge=3, le=100, description="rows of a table in the body; the longer tables stand in the appendix")
     cases: int = Field(4, ge=0, le=20, description="typical cases that are told")
     map_note: Text = Field(description="stands under every map: what the map may be used for")

@@ -68,7 +68,7 @@ class Scope:
             found = found[tree.is_within(found["region"], self.region)]
         return found.reset_index(drop=True)
 
-    def rolled_up(self, dimension: str, codes: pd.Series, below: str = "") -> pd.Series:  # type: ignore[type-arg] # text or categorical
+    def rolled_up(self, dimension: str, codes: pd.Series[str], below: str = "") -> pd.Series[str]:
         """Return codes rolled up to the widest level at which they still differ; "" for codes outside the tree.
 
         Parameters

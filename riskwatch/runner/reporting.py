@@ -167,6 +167,8 @@ def write_report(
 ) -> list[Path]:
     """Write the report's files: all are set before the first is written, and each appears whole.
 
+    A file that is already there with the same content is left alone.
+
     Raises
     ------
     ProjectError
@@ -179,13 +181,16 @@ def write_report(
         forms = render_forms(report, languages, formats)
         task.advance()
     paths = [target / f"{stem}.{form}" for form in forms]
-    parts = [path.with_name(path.name + ".part") for path in paths]
+    parts: list[Path] = []
     try:
         target.mkdir(parents=True, exist_ok=True)
-        for part, content in zip(parts, forms.values(), strict=True):
-            part.write_bytes(content)
-        for part, path in zip(parts, paths, strict=True):
-            part.replace(path)
+        for path, content in zip(paths, forms.values(), strict=True):
+            if path.is_file() and path.read_bytes() == content:
+                continue
+            parts.append(path.with_name(path.name + ".part"))
+            parts[-1].write_bytes(content)
+        for part in parts:
+            part.replace(part.with_suffix(""))
     except OSError as error:
         for part in parts:
             part.unlink(missing_ok=True)

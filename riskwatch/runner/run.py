@@ -52,6 +52,8 @@ class RunReport:
     warnings: dict[str, int] = field(default_factory=dict)
     events: dict[str, int] = field(default_factory=dict)
     digests: list[Path] = field(default_factory=list)
+    reports: list[Path] = field(default_factory=list)
+    steps: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
     @property
@@ -98,6 +100,10 @@ def _basis(ctx: RunContext, pipeline: PipelineDefinition, pulls: Sequence[PullRe
         # The digest says which sources could not be read whole.
         "faults": sorted(entry.source for entry in pulls if entry.faults),
     }
+    if any(step.step == "report" for step in pipeline.steps):
+        from riskwatch.runner.periodic import report_basis  # noqa: PLC0415 - drawing and typesetting libraries load with it
+
+        basis["reports"] = report_basis(ctx, pipeline.name)
     return hashlib.sha256(json.dumps(basis, sort_keys=True).encode()).hexdigest()
 
 
@@ -168,6 +174,7 @@ def run_pipeline(ctx: RunContext, pipeline: PipelineDefinition) -> RunReport:
     _refuse_the_past(ctx, pipeline.name)
     report = RunReport(_run_id(ctx, pipeline.name), pipeline.name, ctx.as_of, ctx.dry_run)
     steps = {step.step: step for step in pipeline.steps}
+    report.steps = list(steps)
     if "pull" in steps:
         report.pulls = pull(ctx, steps["pull"].sources)
         report.faults.extend(f"{entry.source}: {fault}" for entry in report.pulls for fault in entry.faults)
@@ -179,6 +186,11 @@ def run_pipeline(ctx: RunContext, pipeline: PipelineDefinition) -> RunReport:
     decided = _decide(ctx, pipeline, report)
     report.records = {stream: ctx.store.count_records(stream, ctx.as_of) for stream in STREAMS}
     _tell(report, decided)
+    if "report" in steps:
+        from riskwatch.runner.periodic import write_reports  # noqa: PLC0415 - drawing and typesetting libraries load with it
+
+        # Before the run is marked as done: after a kill between the two they are made again, the same.
+        report.reports = write_reports(ctx)
     if not ctx.dry_run:
         _write(ctx, report, decided, basis)
     report.digests = render_files(ctx, decided.digests)
@@ -297,6 +309,7 @@ def _write(ctx: RunContext, report: RunReport, decided: _Decided, basis: str) ->
             "events": report.events,
             "failed_models": report.failed_models,
             "models": [run.model for run in decided.detection.runs],
+            **({"reports": [str(path.relative_to(ctx.definitions.var)) for path in report.reports]} if report.reports else {}),
         },
     )
 
@@ -309,12 +322,18 @@ def _stands(ctx: RunContext, pipeline: PipelineDefinition, basis: str, report: R
     counts = done[0]["counts"] if done else {}
     if not isinstance(counts, Mapping) or counts.get("basis") != basis:
         return False
+    reports = [ctx.definitions.var / str(name) for name in counts.get("reports", ())]
+    if not all(path.is_file() for path in reports):
+        return False
+    report.reports = reports
     report.run_id = str(done[0]["run_id"])
     report.unchanged = True
     for name in ("records", "series", "tests", "signals", "warnings", "events", "failed_models"):
         setattr(report, name, counts[name])
     report.anomalies = dict(counts.get("anomalies", {}))
     report.reused_models = list(counts["models"])
+    if "digest" not in report.steps:
+        return True
     rows = [ctx.store.read_digest(centre, ctx.as_of, language=DIGEST_LANGUAGE) for centre in ctx.definitions.centres]
     report.digests = render_files(ctx, [Digest.model_validate(row.payload) for row in rows if row is not None])
     return True

@@ -402,10 +402,15 @@ def read_events(
 
 
 def read_assessments(database: Database, run_id: str | None = None, as_of: dt.date | None = None) -> list[AssessmentRow]:
-    """Return the assessments of a run, or of the newest finished run of a day (None: of the newest finished run)."""
+    """Return the assessments of a run, or of the newest finished run of a day (None: of the newest finished run).
+
+    Only runs of pipelines that assess count: a run that writes reports makes no assessments and hides none.
+    """
     with database.session("read assessments") as session:
         if run_id is None:
-            newest = sa.select(run.c.run_id).where(run.c.state == "done").order_by(run.c.as_of.desc(), run.c.finished_at.desc()).limit(1)
+            assessing = sa.select(run.c.pipeline).where(run.c.run_id.in_(sa.select(assessment.c.run_id)))
+            done = sa.select(run.c.run_id).where(run.c.state == "done", run.c.pipeline.in_(assessing))
+            newest = done.order_by(run.c.as_of.desc(), run.c.finished_at.desc()).limit(1)
             if as_of is not None:
                 newest = newest.where(run.c.as_of == as_of)
             run_id = session.scalar(newest)

@@ -45,21 +45,27 @@ def run_days(first: dt.date, last: dt.date, every: Every) -> list[dt.date]:
 
 
 def _as_json(report: RunReport) -> dict[str, object]:
-    return {**asdict(report), "exit_code": report.exit_code, "digests": [str(path) for path in report.digests]}
+    return {
+        **asdict(report),
+        "exit_code": report.exit_code,
+        "digests": [str(path) for path in report.digests],
+        "reports": [str(path) for path in report.reports],
+    }
 
 
 def _print(report: RunReport) -> None:
     out = sys.stdout.write
     out(f"{report.pipeline} as of {report.as_of}{' (dry run: nothing written)' if report.dry_run else ''}\n")
     out("  records   " + ", ".join(f"{count:,} {stream}" for stream, count in report.records.items()) + "\n")
-    out(f"  series    {report.series:,} ({report.tests:,} tests; {len(report.reused_models)} models unchanged, not refitted)\n")
-    out(f"  signals   {report.signals:,}\n")
+    if "detect" in report.steps:
+        out(f"  series    {report.series:,} ({report.tests:,} tests; {len(report.reused_models)} models unchanged, not refitted)\n")
+        out(f"  signals   {report.signals:,}\n")
     if report.anomalies:
-        out(
-            f"  profiles  {report.anomalies['supporting']} concerns supported, {report.anomalies['watch']} to watch (riskwatch anomalies)\n"
-        )
-    out("  warnings  " + (", ".join(f"{count} {name}" for name, count in report.warnings.items()) or "none") + "\n")
-    out("  changes   " + (", ".join(f"{count} {name}" for name, count in report.events.items()) or "none") + "\n")
+        backed, watch = report.anomalies["supporting"], report.anomalies["watch"]
+        out(f"  profiles  {backed} concerns supported, {watch} to watch (riskwatch anomalies)\n")
+    if "warn" in report.steps:
+        out("  warnings  " + (", ".join(f"{count} {name}" for name, count in report.warnings.items()) or "none") + "\n")
+        out("  changes   " + (", ".join(f"{count} {name}" for name, count in report.events.items()) or "none") + "\n")
     for name, message in report.failed_models.items():
         out(f"  FAILED    model {name}: {message}\n")
     for fault in report.faults:
@@ -69,6 +75,8 @@ def _print(report: RunReport) -> None:
         out(f"  digests   {len(report.digests)} files in {folder}\n")
         first = next((path for path in report.digests if path.suffix == ".html"), report.digests[0])
         out(f"  read      {first}\n")
+    for folder in dict.fromkeys(path.parent for path in report.reports):
+        out(f"  reports   {sum(path.parent == folder for path in report.reports)} files in {folder}\n")
 
 
 @app.command()
@@ -111,17 +119,21 @@ def run(
     as_of: AsOf = None,
     since: Annotated[str | None, typer.Option("--from", help="First day of a series of runs that ends at --as-of.")] = None,
     every: Annotated[Every, typer.Option(help="With --from: how far apart the runs lie.")] = Every.DAY,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing to the store; digests go to var/<profile>/dry-run.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Write nothing to the store; digests and reports go to var/<profile>/dry-run.")
+    ] = False,
     wait: Annotated[float, typer.Option(help="Seconds to wait for another run to end.")] = 0.0,
     as_json: Json = False,
 ) -> None:
-    """Run a pipeline: pull, detect, assess, warn, digest.
+    """Run a pipeline: pull, detect, assess, warn, digest, report.
 
     Example: riskwatch run daily (as of today, or of the pinned day of a demonstration).
 
     Example: riskwatch run daily --as-of 2015-11-30 --from 2015-01-31 --every month-end
 
     Example: riskwatch run daily --dry-run --json
+
+    Example: riskwatch run monthly (the report of the last full month, and of the quarter or year that ends with it).
     """
     options: Globals = context.obj
     project = open_project(context)
