@@ -14,16 +14,15 @@ from typing import Any
 import docx
 from docx.document import Document
 from docx.enum.section import WD_ORIENT
-from docx.enum.table import WD_TABLE_ALIGNMENT
 from docx.enum.text import WD_ALIGN_PARAGRAPH
 from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
 from docx.shared import Mm, Pt, RGBColor
-from docx.table import _Cell
 from docx.text.paragraph import Paragraph as DocxParagraph
 from docx.text.run import Run as DocxRun
 
 from riskwatch.errors import RiskwatchError
+from riskwatch.reports.docx_table import table_element
 from riskwatch.reports.model import Note, Paragraph, Picture, Report, Run, Table
 from riskwatch.reports.wording import check_language, meta, refs, section_title, trace_rows, word
 
@@ -32,7 +31,6 @@ __all__ = ["render_docx"]
 TEXT_WIDTH = 174.0  # mm: A4 less its margins
 LATIN, EAST_ASIAN = "Arial", "SimSun"
 NAVY, GREY, RED = RGBColor(0x14, 0x30, 0x4D), RGBColor(0x8A, 0x94, 0x9E), RGBColor(0x8B, 0x1A, 0x1A)
-_ALIGN = {"left": WD_ALIGN_PARAGRAPH.LEFT, "right": WD_ALIGN_PARAGRAPH.RIGHT, "centre": WD_ALIGN_PARAGRAPH.CENTER}
 _TINT = {"missing": "F4F6F8", "caution": "FFF8E1", "info": "F4F6F8"}
 
 
@@ -223,38 +221,10 @@ def _table(document: Document, block: Table, language: str) -> None:
 def _grid(
     document: Document, heads: list[tuple[str, str]], rows: list[list[str]], *, widths: list[float], aligns: list[str], size: float
 ) -> None:
-    """Add a table: fixed widths, its first row repeated on every page, no row broken over two pages."""
-    table = document.add_table(rows=1 + len(rows), cols=len(heads))
-    table.style = "Table Grid"
-    table.alignment = WD_TABLE_ALIGNMENT.CENTER
-    table.autofit = False
+    """Add a table as wide as the text."""
     share = TEXT_WIDTH / sum(widths)
-    for place, column in enumerate(table.columns):
-        column.width = Mm(widths[place] * share)
-    cells = [list(row.cells) for row in table.rows]
-    for place, (text, trace) in enumerate(heads):
-        paragraph = _fill(cells[0][place], text, aligns[place], size, widths[place] * share, bold=True)
-        if trace:
-            paragraph.add_run().add_break()
-            _small(paragraph.add_run(trace), 5.5)
-    for number, row in enumerate(rows, start=1):
-        for place, text in enumerate(row):
-            _fill(cells[number][place], text, aligns[place], size, widths[place] * share)
-    for row_number, row_element in enumerate(table.rows):
-        settings = row_element._tr.get_or_add_trPr()  # noqa: SLF001 - python-docx has no API for these two
-        settings.append(OxmlElement("w:cantSplit"))
-        if row_number == 0:
-            settings.append(OxmlElement("w:tblHeader"))
-
-
-def _fill(cell: _Cell, text: str, align: str, size: float, width: float, *, bold: bool = False) -> DocxParagraph:
-    cell.width = Mm(width)
-    paragraph: DocxParagraph = cell.paragraphs[0]
-    paragraph.alignment = _ALIGN[align]
-    paragraph.paragraph_format.space_after = Pt(0)
-    run = paragraph.add_run(text)
-    run.font.size, run.bold = Pt(size), bold
-    return paragraph
+    made = table_element(heads, rows, widths=[width * share for width in widths], aligns=aligns, size=size)
+    document.element.body.insert_element_before(made, "w:sectPr")
 
 
 def _traces(document: Document, report: Report, language: str) -> None:

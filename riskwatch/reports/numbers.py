@@ -3,15 +3,39 @@
 from __future__ import annotations
 
 import math
+import numbers
 from typing import Literal, assert_never
 
-from riskwatch.digest.numbers import amount, probability
+import pandas as pd
 
-__all__ = ["KINDS", "Kind", "interval", "printed", "unit_of"]
+from riskwatch.digest.numbers import amount, probability
+from riskwatch.errors import RiskwatchError
+
+__all__ = ["KINDS", "Kind", "interval", "is_missing", "number_in", "printed", "unit_of"]
 
 Kind = Literal["count", "persons", "share", "points", "ratio", "yearly", "probability", "q", "plain", "days"]
 KINDS: tuple[Kind, ...] = ("count", "persons", "share", "points", "ratio", "yearly", "probability", "q", "plain", "days")
 MISSING = "–"
+
+
+def is_missing(cell: object) -> bool:
+    """Return whether a cell of a frame holds nothing: None, NaN, NA or NaT."""
+    return cell is None or cell is pd.NA or cell is pd.NaT or (isinstance(cell, numbers.Real) and math.isnan(cell))
+
+
+def number_in(cell: object) -> float | None:
+    """Return the number in a cell of a frame; None where it holds nothing.
+
+    Raises
+    ------
+    RiskwatchError
+        If the cell holds something else than a number.
+    """
+    if is_missing(cell):
+        return None
+    if not isinstance(cell, numbers.Real):
+        raise RiskwatchError(f"report: a figure must be a number, got {cell!r} of type {type(cell).__name__}")
+    return float(cell)
 
 
 def _signed(value: float, digits: int) -> str:

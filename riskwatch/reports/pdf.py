@@ -1,14 +1,16 @@
 """The report as PDF, set by typst from a fixed page description and the report's data.
 
-The data travel as JSON, never as source: whatever a name holds, typst does not read it as markup. Fonts are those of the package
+The data travel as a JSON file and pictures beside the page description, never as source and all in memory: whatever a name holds, typst does not read it as markup. Fonts are those of the package
 ``pylopdf-fonts-zh-cn`` alone, so the same report gives the same bytes on every machine.
 """
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import json
 import re
+import struct
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -64,8 +66,11 @@ def render_pdf(report: Report, language: str) -> bytes:
     day = dt.datetime.combine(header.issued, dt.time(), tzinfo=dt.UTC)
     try:
         made = typst.compile(
-            _template(),
-            sys_inputs={"report": json.dumps(data, ensure_ascii=False), "images": json.dumps([list(image) for image in images])},
+            {
+                "main.typ": _template(),
+                "report.json": json.dumps(data, ensure_ascii=False).encode(),
+                **{_image_name(place): _wrapped(image) for place, image in enumerate(images)},
+            },
             font_paths=_fonts(),
             ignore_system_fonts=True,
             timestamp=day,
@@ -90,7 +95,7 @@ def _block(block: Block, language: str, images: list[bytes]) -> dict[str, Any]:
         images.append(block.png[language])
         return {
             "kind": "picture",
-            "image": len(images) - 1,
+            "image": _image_name(len(images) - 1),
             "alt": block.alt.of(language),
             "width": block.width,
             **_line(block.caption.of(language)),
@@ -105,6 +110,20 @@ def _block(block: Block, language: str, images: list[bytes]) -> dict[str, Any]:
         "rows": [[_breakable(cell.text.of(language)) for cell in row] for row in block.rows],
         "note": _line(block.note.of(language)) if block.note is not None else None,
     }
+
+
+def _image_name(place: int) -> str:
+    return f"picture-{place}.svg"
+
+
+def _wrapped(png: bytes) -> bytes:
+    """Return a picture as the text of an SVG that holds it: files given to typst in memory must be text."""
+    width, height = struct.unpack(">II", png[16:24])
+    held = base64.b64encode(png).decode("ascii")
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}">'
+        f'<image width="{width}" height="{height}" href="data:image/png;base64,{held}"/></svg>'
+    ).encode()
 
 
 def _breakable(text: str) -> str:

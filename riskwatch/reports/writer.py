@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from string import Formatter
 
-import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
 from riskwatch import plots
@@ -34,7 +33,7 @@ from riskwatch.reports.model import (
     Text,
     Trace,
 )
-from riskwatch.reports.numbers import Kind, interval, printed, unit_of
+from riskwatch.reports.numbers import Kind, interval, number_in, printed, unit_of
 
 __all__ = ["Figure", "Numbers", "Words", "Writer", "both"]
 
@@ -107,12 +106,12 @@ class Writer:
 
     # --- names -------------------------------------------------------------------------------------------------------
 
-    def name(self, kind: str, code: object) -> Text:
-        """Return the name of a code; ``kind`` is product, industry or region. "" is everything."""
+    def name(self, kind: object, code: object) -> Text:
+        """Return the name of a code; ``kind`` is product, industry or region. "" is everything. Both may be cells of a frame."""
         text = str(code)
         if not text or text == "nan":
             return both("全部", "all")
-        found = self._namer.subject(kind, text)
+        found = self._namer.subject(str(kind), text)
         return both(found.zh, found.en)
 
     @property
@@ -131,22 +130,31 @@ class Writer:
 
     def figure(
         self,
-        value: float | None,
+        value: object,
         kind: Kind,
         what: Text,
         source: Input,
         *,
-        upper: float | None = None,
+        upper: object = None,
         is_interval: bool = False,
         method: Text | None = None,
         unit: str = "",
         records: int | None = None,
     ) -> Figure:
-        """Enter a number's trace and return it ready for a sentence; with ``is_interval``, ``value`` and ``upper`` are its ends."""
+        """Enter a number's trace and return it ready for a sentence; with ``is_interval``, ``value`` and ``upper`` are its ends.
+
+        Both may be cells of a frame: a missing cell is printed as a dash.
+
+        Raises
+        ------
+        RiskwatchError
+            If a cell holds something else than a number.
+        """
         small = self.inputs.rules.small.persons
-        text = interval(value, upper, kind, unit=unit) if is_interval else printed(value, kind, small=small, unit=unit)
-        kept = None if is_interval or text.startswith("<") or not _finite(value) else float(value or 0.0)
-        ends = {"lower": _value(value), "upper": _value(upper)} if is_interval else {}
+        number, end = number_in(value), number_in(upper)
+        text = interval(number, end, kind, unit=unit) if is_interval else printed(number, kind, small=small, unit=unit)
+        kept = None if is_interval or text.startswith("<") else _finite(number)
+        ends = {"lower": _finite(number), "upper": _finite(end)} if is_interval else {}
         identity = self._enter(
             what, kept, text, values=ends, unit=unit_of(kind, unit), origin=source.origin, method=method, records=records
         )
@@ -196,6 +204,10 @@ class Writer:
 
     def say(self, zh: str, en: str, *, style: str = "body", **fields: Field) -> None:
         """Add a paragraph; ``{name}`` stands for a field in both languages."""
+        self.say_with(zh, en, fields, style=style)
+
+    def say_with(self, zh: str, en: str, fields: Mapping[str, Field], *, style: str = "body") -> None:
+        """Add a paragraph whose fields were gathered in a mapping."""
         styles = {"body": "body", "lead": "lead", "bullet": "bullet"}
         self.blocks.append(Paragraph.model_validate({"line": self._line(both(zh, en), fields), "style": styles[style]}))
 
@@ -259,11 +271,11 @@ class Writer:
                 ]
                 values: dict[str, float | None] = {}
                 for key, low, high in zip(keys, column.values, column.upper, strict=True):
-                    values[f"{key}.lower"], values[f"{key}.upper"] = _value(low), _value(high)
+                    values[f"{key}.lower"], values[f"{key}.upper"] = _finite(low), _finite(high)
                 told: list[float | None] = [None] * len(texts)
             else:
                 texts = [printed(value, column.kind, small=small, unit=unit) for value, unit in zip(column.values, units, strict=True)]
-                told = [None if text.startswith("<") else _value(value) for text, value in zip(texts, column.values, strict=True)]
+                told = [None if text.startswith("<") else _finite(value) for text, value in zip(texts, column.values, strict=True)]
                 values = dict(zip(keys, told, strict=True))
             what = both(f"{title.zh}：{column.head.zh}", f"{title.en}: {column.head.en}")
             identity = self._enter(
@@ -319,9 +331,5 @@ def _runs(template: str, fields: Mapping[str, Field], language: str) -> tuple[Ru
     return (*runs, Run(text=words)) if words else tuple(runs)
 
 
-def _finite(value: float | None) -> bool:
-    return value is not None and math.isfinite(value)
-
-
-def _value(value: float | None) -> float | None:
-    return float(value) if value is not None and not pd.isna(value) and math.isfinite(value) else None
+def _finite(value: float | None) -> float | None:
+    return float(value) if value is not None and math.isfinite(value) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from typing import TypedDict
 
 import pandas as pd
 
@@ -24,7 +25,12 @@ def _level(scope: Scope) -> str:
     return f"{100 * scope.rules.interval:g}%"
 
 
-def _span(scope: Scope) -> dict[str, dt.date]:
+class _Span(TypedDict):
+    first: dt.date
+    last: dt.date
+
+
+def _span(scope: Scope) -> _Span:
     return {"first": scope.period.first, "last": min(scope.period.last, scope.ctx.as_of)}
 
 
@@ -50,8 +56,8 @@ def sources(scope: Scope) -> dict[str, Input | Missing]:
             source.stream,
             int(known["records"].get(name, 0)),
             counts.get(name, 0),
-            pd.to_datetime(entry.newest_event),
-            pd.to_datetime(entry.newest_known),
+            pd.Timestamp(entry.newest_event) if entry.newest_event else pd.NaT,
+            pd.Timestamp(entry.newest_known) if entry.newest_known else pd.NaT,
             entry.state,
             entry.quarantine_open,
         )
@@ -141,7 +147,7 @@ def _cells(scope: Scope, found: pd.DataFrame) -> dict[str, Input | Missing]:
         {"product": products.to_numpy(), "region": regions.to_numpy(), "samples": found["inspected"].to_numpy(dtype="float64")}
     )
     frame = frame[(frame["product"] != "") & (frame["region"] != "")]
-    cells = frame.groupby(["product", "region"], sort=True, as_index=False)["samples"].sum()
+    cells = frame.groupby(["product", "region"], sort=True)["samples"].sum().reset_index()
     if cells.empty:
         return {
             "coverage_cells": Missing(Text(zh="抽查记录没有可用的产品或地区代码", en="the records have no usable product or region codes"))
@@ -170,11 +176,12 @@ def injuries(scope: Scope) -> dict[str, Input | Missing]:
         return {"injuries": _none("injury", "本期", "in the period")}
     everything = pd.concat([frame.astype({"product": object}) for frame in both], keys=["now", "past"])
     everything = everything.assign(code=scope.rolled_up("product", everything["product"]).to_numpy())
-    everything = everything[everything["code"] != ""]
+    period = everything.index.get_level_values(0)
+    kept = (everything["code"] != "").to_numpy()
     small = scope.rules.small
     frame = injury_frame(
-        everything.loc["now"] if "now" in everything.index else everything.iloc[:0],
-        everything.loc["past"] if "past" in everything.index else everything.iloc[:0],
+        everything[kept & (period == "now")],
+        everything[kept & (period == "past")],
         level=scope.rules.interval,
         min_cases=small.estimate_min_cases,
         max_cv=small.max_cv,

@@ -87,7 +87,7 @@ class Scope:
             found = found[tree.is_within(found["region"], self.region)]
         return found.reset_index(drop=True)
 
-    def level_of(self, dimension: str, codes: pd.Series, samples: pd.Series) -> str | None:  # type: ignore[type-arg] # text or categorical
+    def level_of(self, dimension: str, codes: pd.Series[str], samples: pd.Series[float]) -> str | None:
         """Return the tree level at which the report compares; None where the tree is absent or knows too few of the codes.
 
         Regions and industries: the first level (below the jurisdiction) at which there are several. Products: the finest level at which
@@ -113,7 +113,7 @@ class Scope:
             return enough[-1]
         return several[0] if several else None
 
-    def rolled_up(self, dimension: str, codes: pd.Series, below: str = "") -> pd.Series:  # type: ignore[type-arg] # text or categorical
+    def rolled_up(self, dimension: str, codes: pd.Series[str], below: str = "") -> pd.Series[str]:
         """Return codes rolled up to the widest level at which they still differ; "" for codes outside the tree.
 
         Parameters

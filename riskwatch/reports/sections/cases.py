@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from collections.abc import Hashable, Mapping
 
 from riskwatch.reports.inputs import Input
+from riskwatch.reports.numbers import is_missing
 from riskwatch.reports.sections.helpers import grade_word
 from riskwatch.reports.sections.systemic import ORDER, SCOPES
-from riskwatch.reports.writer import Writer, both
+from riskwatch.reports.writer import Field, Writer, both
 
 __all__ = ["write"]
 
@@ -37,45 +38,39 @@ def write(writer: Writer) -> None:
         _case(writer, source, number, row)
 
 
-def _case(writer: Writer, source: Input, number: int, row: dict[str, object]) -> None:
+def _case(writer: Writer, source: Input, number: int, row: Mapping[Hashable, object]) -> None:
     name, place = writer.name(str(row["kind"]), row["code"]), writer.name("region", row["region"])
     writer.part("案例{number}　{name}（{place}）", "Case {number}: {name} ({place})", number=str(number), name=name, place=place)
-    rate = pd.notna(row["exposure"])
+    rate = not is_missing(row["exposure"])
     kind = "count" if rate else "persons"
-    observed, expected = _number(row["observed"]), _number(row["expected"])
-    fields = {
+    fields: dict[str, Field] = {
         "grade": grade_word(writer, str(row["grade"])),
         "scope": both(*SCOPES[str(row["scope"])]),
         "first": str(row["first_seen"])[:10],
         "start": str(row["period_start"])[:10],
         "end": str(row["period_end"])[:10],
     }
-    observed_f = writer.figure(observed, "persons" if kind == "persons" else "count", both("观测数", "observed"), source)
-    expected_f = writer.figure(
-        expected, "count", both("预期数", "expected"), source, method=both("模型给出的预期", "expected by the model")
+    fields["observed"] = writer.figure(row["observed"], "persons" if kind == "persons" else "count", both("观测数", "observed"), source)
+    fields["expected"] = writer.figure(
+        row["expected"], "count", both("预期数", "expected"), source, method=both("模型给出的预期", "expected by the model")
     )
     if rate:
-        exposure = _number(row["exposure"])
-        writer.say(
+        fields["n"] = writer.figure(row["exposure"], "count", both("抽查批次", "samples"), source)
+        writer.say_with(
             "{start} 至 {end}，抽查 {n} 批次，不合格 {observed} 批次，按以往水平预期 {expected} 批次；建议级别 {grade}，范围"
             " {scope}，首次发现于 {first}。",
             "From {start} to {end} {observed} of {n} samples failed where {expected} were expected from the past; proposed level"
             " {grade}, scope {scope},"
             " first seen on {first}.",
-            n=writer.figure(exposure, "count", both("抽查批次", "samples"), source),
-            observed=observed_f,
-            expected=expected_f,
-            **fields,
+            fields,
         )
     else:
-        writer.say(
+        writer.say_with(
             "{start} 至 {end}，监测到 {observed} 例，按以往水平预期 {expected} 例；建议级别 {grade}，范围 {scope}，首次发现于 {first}。",
             "From {start} to {end} {observed} cases were seen where {expected} were expected from the past; proposed level"
             " {grade}, scope {scope}, first seen"
             " on {first}.",
-            observed=observed_f,
-            expected=expected_f,
-            **fields,
+            fields,
         )
     actions = writer.inputs.actions
     if isinstance(actions, Input) and len(actions.frame):
@@ -86,7 +81,3 @@ def _case(writer: Writer, source: Input, number: int, row: dict[str, object]) ->
                 "; ".join(f"{one.owner_en}: {one.measure_en}" for one in own.itertuples()),
             )
             writer.say("建议：{list}。", "Proposed: {list}.", list=told)
-
-
-def _number(value: object) -> float | None:
-    return None if pd.isna(value) else float(str(value))

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskwatch.reports.model import Run, Text
-from riskwatch.reports.writer import Figure, Writer, both
+from riskwatch.reports.writer import Field, Figure, Writer, both
 
 __all__ = ["Listed", "enumerate_names", "floats", "grade_word", "names_of", "say_list", "shorten"]
 
@@ -47,7 +47,7 @@ def enumerate_names(texts: Sequence[Text], most: int = 6) -> Text:
     return both(zh, en)
 
 
-def say_list(writer: Writer, zh: str, en: str, entries: Sequence[Listed], *pattern: str, **fields: Figure | Text | str) -> None:
+def say_list(writer: Writer, zh: str, en: str, entries: Sequence[Listed], *pattern: str, **fields: Field) -> None:
     """Add one sentence that lists names with their figures.
 
     Parameters
@@ -63,7 +63,7 @@ def say_list(writer: Writer, zh: str, en: str, entries: Sequence[Listed], *patte
     """
     pattern_zh, pattern_en = pattern
     parts_zh, parts_en = [], []
-    given: dict[str, Figure | Text | str] = dict(fields)
+    given: dict[str, Field] = dict(fields)
     for place, (name, figures) in enumerate(entries):
         given[f"n{place}"] = name
         one_zh, one_en = pattern_zh.replace("{name}", f"{{n{place}}}"), pattern_en.replace("{name}", f"{{n{place}}}")
@@ -72,7 +72,7 @@ def say_list(writer: Writer, zh: str, en: str, entries: Sequence[Listed], *patte
             one_zh, one_en = (text.replace(f"{{{number}}}", f"{{f{place}_{number}}}") for text in (one_zh, one_en))
         parts_zh.append(one_zh)
         parts_en.append(one_en)
-    writer.say(zh.replace("{list}", "；".join(parts_zh)), en.replace("{list}", "; ".join(parts_en)), **given)
+    writer.say_with(zh.replace("{list}", "；".join(parts_zh)), en.replace("{list}", "; ".join(parts_en)), given)
 
 
 def grade_word(writer: Writer, grade: str) -> Text:

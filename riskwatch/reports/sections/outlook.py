@@ -81,7 +81,7 @@ def _calendar(writer: Writer) -> None:
             "{date}　{kind}：{name}",
             "{date}  {kind}: {name}",
             style="bullet",
-            date=str(pd.Timestamp(row.date).date()),
+            date=str(pd.Timestamp(str(row.date)).date()),
             kind=both(*EVENTS.get(str(row.kind), (str(row.kind),) * 2)),
             name=both(str(row.name_zh), str(row.name_en)),
         )

@@ -8,6 +8,7 @@ from riskwatch import plots
 from riskwatch.reports.counting import strata_frame
 from riskwatch.reports.inputs import Input
 from riskwatch.reports.model import Text
+from riskwatch.reports.numbers import is_missing
 from riskwatch.reports.sections.helpers import floats, say_list
 from riskwatch.reports.writer import Numbers, Words, Writer, both
 
@@ -54,7 +55,7 @@ def write(writer: Writer) -> None:
 
 def word(words: dict[str, tuple[str, str]], code: object) -> Text:
     """Return the words for a code; the code itself where there are none, a dash where there is no code."""
-    text = "–" if pd.isna(code) or not str(code) else str(code)
+    text = "–" if is_missing(code) or not str(code) else str(code)
     return both(*words.get(text, (text, text)))
 
 
@@ -102,11 +103,11 @@ def _overall(writer: Writer) -> None:
         ),
         Numbers(both("其中抽样结构", "of it mix"), floats(shown, "mix").tolist(), "points"),
     ]
-    kept = [column for column in columns if isinstance(column, Words) or pd.Series(column.values, dtype="float64").notna().any()]
+    kept = [column for column in columns if isinstance(column, Words) or not all(is_missing(value) for value in column.values)]
     writer.table(both("随机抽查总体", "Random samples, all"), kept, shown["period"].tolist(), source)
 
 
-def _change(writer: Writer, source: Input, row: pd.Series, zh: str, en: str) -> None:  # type: ignore[type-arg] # a row of mixed types
+def _change(writer: Writer, source: Input, row: pd.Series[float], zh: str, en: str) -> None:
     mixed = pd.notna(row["within"])
     like = "within" if mixed else "change"
     clear = row[f"{like}_lower"] > 0 or row[f"{like}_upper"] < 0

@@ -53,9 +53,9 @@ def _table(writer: Writer, source: Input, rows: pd.DataFrame, known: pd.DataFram
     groups = []
     for (measure, _), part in rows.groupby(["measure_zh", "measure_en"], sort=True):
         ids = part["warning_id"].unique().tolist()
-        due = pd.to_datetime(part["due_on"]).min()
+        days = pd.to_datetime(part["due_on"]).dropna()
         grade = min((str(known.loc[one, "grade"]) for one in ids), key=lambda name: ORDER.get(name, 9))
-        groups.append((ORDER.get(grade, 9), due if pd.notna(due) else pd.Timestamp.max, str(measure), grade, part, ids))
+        groups.append((ORDER.get(grade, 9), days.min() if len(days) else pd.Timestamp.max, str(measure), grade, part, ids))
     groups.sort(key=lambda group: group[:3])
     shown = groups[: writer.inputs.rules.rows]
     subjects = []

@@ -7,6 +7,7 @@ import pandas as pd
 
 from riskwatch import plots
 from riskwatch.reports.model import Text
+from riskwatch.reports.numbers import is_missing
 from riskwatch.reports.sections.helpers import enumerate_names, floats, shorten
 from riskwatch.reports.writer import Numbers, Words, Writer, both
 
@@ -76,7 +77,7 @@ def _sources(writer: Writer) -> None:
     writer.table(
         both("数据来源", "Sources"),
         [
-            Words(both("来源", "source"), [both(row.name_zh, row.name_en) for row in frame.itertuples()], 3.2),
+            Words(both("来源", "source"), [both(str(row.name_zh), str(row.name_en)) for row in frame.itertuples()], 3.2),
             Words(both("类型", "kind"), [both(*STREAMS.get(str(row.stream), (str(row.stream),) * 2)) for row in frame.itertuples()], 1.6),
             Numbers(both("本期记录", "in the period"), floats(frame, "in_period").tolist(), "count"),
             Numbers(both("全部记录", "all records"), floats(frame, "records").tolist(), "count"),
@@ -90,7 +91,7 @@ def _sources(writer: Writer) -> None:
 
 
 def _day(value: object) -> Text:
-    text = "–" if pd.isna(value) else pd.Timestamp(str(value)).date().isoformat()
+    text = "–" if is_missing(value) else pd.Timestamp(str(value)).date().isoformat()
     return both(text, text)
 
 

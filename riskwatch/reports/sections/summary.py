@@ -229,7 +229,7 @@ def _limits(writer: Writer) -> None:
             "以下来源无数据或未能读取，相关结论不能视为平安：{list}。",
             "These sources were silent or could not be read; nothing said about them is an all clear: {list}.",
             tone="caution",
-            list=enumerate_names([both(row.name_zh, row.name_en) for row in rows.itertuples()]),
+            list=enumerate_names([both(str(row.name_zh), str(row.name_en)) for row in rows.itertuples()]),
         )
     if not writer.blocks:
         writer.note("本期没有可供汇总的数据。", "There are no data to summarise for this period.", tone="missing")

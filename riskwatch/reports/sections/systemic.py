@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
 from riskwatch.reports.model import Text
+from riskwatch.reports.numbers import is_missing
 from riskwatch.reports.sections.helpers import enumerate_names, floats, grade_word
 from riskwatch.reports.writer import Numbers, Words, Writer, both
 
@@ -130,4 +129,4 @@ def _anomalies(writer: Writer) -> None:
 
 
 def _or_dash(writer: Writer, kind: str, code: object) -> Text:
-    return both("–", "–") if pd.isna(code) or not str(code) else writer.name(kind, code)
+    return both("–", "–") if is_missing(code) or not str(code) else writer.name(kind, code)
