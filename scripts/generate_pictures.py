@@ -16,6 +16,7 @@ from riskwatch.plots import series_figure, to_png
 ROOT = Path(__file__).resolve().parent.parent
 YEARS, SHOWN = 7, 70
 SHORT_HISTORY = {"ears-c1", "ears-c2", "ears-c3"}
+SHARES = {"binomial-baseline", "funnel", "laney-p", "p-chart", "u-chart"}
 SLOW_RISE = {"cusum", "ewma", "glr-nb", "glr-poisson"}
 
 
@@ -38,7 +39,7 @@ def example(name: str) -> Panel:
         observed[0, -12:] = [1, 0, 0, 1, 1, 4, 9, 7, 3, 1, 0, 1]
     elif name not in SLOW_RISE:
         observed[0, -14:-10] += [4, 9, 12, 6]
-    if name == "binomial-baseline":
+    if name in SHARES:
         exposure = rng.poisson(60, (40, weeks)).astype(float)
         observed = rng.binomial(exposure.astype(int), 0.05).astype(float)
         observed[0, -14:-10] += [3, 6, 8, 4]

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from riskwatch.rulebase import Rule
 
 __all__ = ["AnomalyRules", "EnterpriseRules", "ForestRules", "ProductRegionRules"]
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
-class Part(BaseModel):
-    """Base: frozen, no unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ForestRules(Part):
+class ForestRules(Rule):
     """Isolation forest (Liu, Ting and Zhou 2008)."""
 
     trees: int = Field(100, ge=10, le=2000, description="trees of the forest")
     subsample: int = Field(256, ge=16, le=100_000, description="rows that each tree sees")
 
 
-class ProductRegionRules(Part):
+class ProductRegionRules(Rule):
     """Profiles of products in regions."""
 
     product_level: str = Field("product", description="level of the product tree")
@@ -34,14 +30,14 @@ class ProductRegionRules(Part):
     minimum_injuries: int = Field(5, ge=0, description="see minimum_samples: one of the two must be reached")
 
 
-class EnterpriseRules(Part):
+class EnterpriseRules(Rule):
     """Profiles of enterprises."""
 
     window_days: int = Field(1095, ge=56, le=7320, description="days looked at")
     minimum_samples: int = Field(4, ge=1, description="enterprises with fewer samples are left out")
 
 
-class AnomalyRules(Part):
+class AnomalyRules(Rule):
     """``config/anomalies.yaml``."""
 
     version: str = Field(min_length=1, description="version of the file")

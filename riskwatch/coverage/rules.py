@@ -8,40 +8,20 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from riskwatch.dimensions import Tree
 from riskwatch.records.streams import CHANNELS, CHECK_TYPES, SELECTIONS
+from riskwatch.rulebase import Basis, Rule, Text
 
-__all__ = ["AdviceRules", "CatalogueFile", "CatalogueVersion", "CoverageRules", "Entry", "Source", "Text", "unknown_codes"]
+__all__ = ["AdviceRules", "CatalogueFile", "CatalogueVersion", "CoverageRules", "Entry", "unknown_codes"]
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Month = Annotated[int, Field(ge=1, le=12)]
 PerYear = Annotated[float, Field(gt=0, le=100_000)]
 
 
-class Part(BaseModel):
-    """Base: frozen, no unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Text(Part):
-    """A text in both languages."""
-
-    zh: str = Field(min_length=1, description="Chinese form")
-    en: str = Field(min_length=1, description="English form")
-
-
-class Source(Part):
-    """Where something comes from, when it was last looked at, and whether its source was read."""
-
-    source: str = Field(min_length=1, description="law, notice, standard or 'design proposal'")
-    dated: dt.date = Field(description="day on which it was last looked at")
-    verified: bool = Field(description="true only where the source itself was read")
-
-
-class Entry(Part):
+class Entry(Rule):
     """One key product: what is asked of sampling, and why."""
 
     product: str = Field(min_length=1, description="product code; everything below it in the tree is included")
@@ -66,12 +46,12 @@ class Entry(Part):
         return self
 
 
-class CatalogueVersion(Part):
+class CatalogueVersion(Rule):
     """The catalogue as it stood from one day on, until the next version."""
 
     version: str = Field(min_length=1, description="name of the version, shown with every figure")
     in_force_from: dt.date = Field(description="first day on which it is used")
-    basis: Source = Field(description="where the entries come from")
+    basis: Basis = Field(description="where the entries come from")
     jurisdiction: str = Field("", description="region code within which it applies; empty: the whole region tree")
     entries: tuple[Entry, ...] = Field(min_length=1)
 
@@ -88,7 +68,7 @@ class CatalogueVersion(Part):
         return next((entry for entry in self.entries if entry.product == product), None)
 
 
-class CoverageRules(Part):
+class CoverageRules(Rule):
     """What counts as looking at a cell (one key product in one region)."""
 
     window_days: int = Field(365, ge=7, le=3660, description="days before the as-of day that are looked at, that day included")
@@ -114,10 +94,10 @@ class CoverageRules(Part):
         return self
 
 
-class AdviceRules(Part):
+class AdviceRules(Rule):
     """How the next samples are placed."""
 
-    basis: Source = Field(description="where these numbers come from")
+    basis: Basis = Field(description="where these numbers come from")
     level: str = Field("county", description="level of the region tree on which samples are placed")
     history_days: int = Field(1095, ge=28, le=7320, description="days of comparison samples that the posterior rests on")
     half_life_days: float = Field(365.0, gt=0, le=36_500, description="a sample this old counts half: rates drift")
@@ -141,7 +121,7 @@ class AdviceRules(Part):
         return self
 
 
-class CatalogueFile(Part):
+class CatalogueFile(Rule):
     """``config/catalogue.yaml``."""
 
     version: str = Field(min_length=1, description="version of the file")

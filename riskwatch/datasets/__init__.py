@@ -6,5 +6,15 @@ from riskwatch.datasets.hazard_list import default_hazards
 from riskwatch.datasets.hazards import Hazard
 from riskwatch.datasets.outbreaks import OutbreakStudy, simulate_outbreaks
 from riskwatch.datasets.province import SimulatedProvince, simulate_province
+from riskwatch.datasets.rate_study import RateStudy, simulate_rates
 
-__all__ = ["Hazard", "OutbreakStudy", "SimulatedProvince", "default_hazards", "simulate_outbreaks", "simulate_province"]
+__all__ = [
+    "Hazard",
+    "OutbreakStudy",
+    "RateStudy",
+    "SimulatedProvince",
+    "default_hazards",
+    "simulate_outbreaks",
+    "simulate_province",
+    "simulate_rates",
+]

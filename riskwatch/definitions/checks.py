@@ -123,6 +123,14 @@ def _check_slices(draft: Draft, model: ModelDefinition, stream: Stream, collecto
         if found and (found.kind not in {"text", "code", "bool"} or found.personal):
             why = "holds personal data" if found.personal else f"is {found.kind}"
             collector.add(draft, ("stratify", number), f"stratify[{number}]: {found.name} cannot make strata, it {why}")
+    if model.breakdown is not None:
+        found = _field(draft, ("breakdown",), model.breakdown, stream, collector)
+        if found and (found.kind not in {"text", "code"} or found.personal):
+            why = "holds personal data" if found.personal else f"is {found.kind}"
+            collector.add(draft, ("breakdown",), f"breakdown: {found.name} cannot split the counts, it {why}")
+        if model.breakdown in model.stratify:
+            message = f"breakdown: {model.breakdown} makes strata already (stratify), each with one value of it"
+            collector.add(draft, ("breakdown",), message)
     for name, allowed in model.where.items():
         found = _field(draft, ("where", name), name, stream, collector)
         for number, value in enumerate(allowed):
@@ -188,6 +196,9 @@ def _check_fit(draft: Draft, model: ModelDefinition, registry: Detectors, collec
     for key in ("covariates", "level_shifts", "standard_changes"):
         if getattr(model, key) and not getattr(method, "uses_covariates", False):
             collector.add(draft, (key,), f"{key}: {model.detector} takes no covariates and would leave them aside", of_key=True)
+    if model.breakdown is not None and not getattr(method, "uses_breakdown", False):
+        message = f"breakdown: {model.detector} knows no effects of labels and would leave them aside"
+        collector.add(draft, ("breakdown",), message, of_key=True)
     if len(set(model.covariates)) < len(model.covariates):
         collector.add(draft, ("covariates",), "covariates must not repeat")
     if model.delay is None:

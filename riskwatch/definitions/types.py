@@ -267,6 +267,9 @@ class ModelDefinition(Definition):
     denominator: str | None = Field(None, description="field that is summed as exposure (inspected, say)")
     product_fields: tuple[str, ...] = Field(("product",), description="a record counts once for each distinct product named in these")
     stratify: tuple[str, ...] = Field((), description="fields whose values are never pooled (selection, say)")
+    breakdown: str | None = Field(
+        None, description="field whose values have effects of their own on the share (laboratory, say), for detectors that take them in"
+    )
     levels: tuple[Level, ...] = Field(min_length=1, description="combinations of tree levels; each gives one series per code that occurs")
     frequency: Literal["day", "week", "4-week", "month"] = Field(description="length of a period; weeks are ISO weeks")
     history_periods: int = Field(312, ge=1, description="longest history read, in periods")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +19,11 @@ import pandas as pd
 from scipy import optimize, special
 
 from riskwatch.detectors.baselines import frequency_of
+from riskwatch.detectors.binomial_windows import BinomialWindows, Rates
+from riskwatch.detectors.failures import checked_counts, siblings
 from riskwatch.detectors.parameters import check, fingerprint, parameter
 from riskwatch.detectors.signals import REASONS, Signals
 from riskwatch.detectors.support import empty_signals, positions_of
-from riskwatch.errors import DetectorError
 from riskwatch.panel import Panel
 from riskwatch.rates import beta_binomial
 
@@ -149,6 +150,11 @@ class BinomialBaseline:
         One-sided level of the upper limit.
     mid_p : bool
         Count half of P(X = x): levels are then right on average and not at most.
+    window_periods : int
+        Longest window: the judged period alone, or also together with the one or two before it, at one joint level. The guard is then at
+        least one period less.
+    penalty_two, penalty_three : float
+        By how much evidence of the longer windows is discounted: their tail probability is multiplied by exp(penalty).
     typical_rate, typical_strength : float
         What to believe about rates before any sibling is seen.
     """
@@ -161,6 +167,9 @@ class BinomialBaseline:
     min_inspected: int = parameter(1, minimum=1, unit="inspections")
     alpha: float = parameter(0.005, above=0.0, below=0.5, unit="probability")
     mid_p: bool = parameter(default=False)
+    window_periods: int = parameter(1, minimum=1, maximum=3, unit="periods")
+    penalty_two: float = parameter(1.0, above=0.0, maximum=50.0, unit="nats")
+    penalty_three: float = parameter(2.0, above=0.0, maximum=50.0, unit="nats")
     typical_rate: float = parameter(0.05, above=0.0, below=1.0, unit="share failed")
     typical_strength: float = parameter(20.0, minimum=0.1, maximum=1e6, unit="inspections")
 
@@ -172,18 +181,22 @@ class BinomialBaseline:
     @property
     def hash(self) -> str:
         """Fingerprint of method and parameters."""
-        return fingerprint(self, version=1)
+        return fingerprint(self, version=2)
 
     def _shape(self, frequency: str) -> tuple[int, int, int]:
         """Return history, guard and shortest history in periods."""
         given = (self.history_periods, self.guard_periods, self.min_history_periods)
         history, guard, shortest = (d if g is None else g for g, d in zip(given, _BY_FREQUENCY[frequency], strict=True))
-        return history, guard, min(shortest, history)
+        return history, max(guard, self.window_periods - 1), min(shortest, history)
 
     def min_periods(self, frequency: str) -> int:
         """Return how many periods, the judged one included, a panel must have; with fewer nothing is judged."""
         _, guard, shortest = self._shape(frequency)
         return shortest + guard + 1
+
+    def memory(self, frequency: str) -> int:  # noqa: ARG002 - part of the interface
+        """Return how many newest periods are weighed together for one judgement."""
+        return self.window_periods
 
     def detect(self, panel: Panel, periods: pd.PeriodIndex | None = None) -> Signals:
         """Judge each of ``periods`` (default: the newest) with what came before it.
@@ -205,20 +218,21 @@ class BinomialBaseline:
             Without exposure, if a count is not a whole number, or failures exceed inspections.
         """
         history, guard, shortest = self._shape(frequency_of(panel.periods))
-        x, n = self._counts(panel)
+        x, n = checked_counts(panel, self.name)
         judged = positions_of(panel, periods, self.name)
         out = empty_signals(panel, judged, self.name, self.hash)
-        groups = _siblings(panel.index)
+        groups = siblings(panel.index)
         for column, now in enumerate(judged.tolist()):
             past = slice(max(now - guard - history, 0), max(now - guard, 0))
             looked = np.isfinite(x[:, past]) & np.isfinite(n[:, past])
             x_past, n_past = np.where(looked, x[:, past], 0.0), np.where(looked, n[:, past], 0.0)
-            a, b = (np.full(len(panel.index), np.nan) for _ in range(2))
+            a, b, error, correlation = (np.full(len(panel.index), np.nan) for _ in range(4))
             for rows in groups:
                 rho = estimate_correlation(x_past[rows], n_past[rows])
                 failed, total = effective(x_past[rows], n_past[rows], rho)
                 prior = estimate_prior(failed, total, rho, self.typical_rate, self.typical_strength)
                 a[rows], b[rows] = predictive(failed, total, prior)
+                error[rows], correlation[rows] = 1.0 / (prior.strength + total + 1.0), rho
             reason = out.reason[:, column]
             n_now, x_now = n[:, now], x[:, now]
             reason[n_now < self.min_inspected] = _REASON["too-few-cases"]
@@ -226,58 +240,32 @@ class BinomialBaseline:
             reason[np.isnan(x_now) | np.isnan(n_now)] = _REASON["missing"]
             reason[n_now == 0] = _REASON["no-exposure"]
             todo = np.flatnonzero(reason == 0)
-            if not todo.size:
-                continue
-            x_now, n_now, a, b = x_now[todo], n_now[todo], a[todo], b[todo]
-            p = beta_binomial.tail(x_now, n_now, a, b)
-            if self.mid_p:
-                p = np.maximum(p - beta_binomial.mass(x_now, n_now, a, b) / 2.0, 0.0)
-            upper = beta_binomial.quantile(self.alpha, n_now, a, b, mid_p=self.mid_p)
-            out.expected[todo, column] = n_now * a / (a + b)
-            out.upper[todo, column] = upper
-            # The largest count that leaves at most alpha below it.
-            out.lower[todo, column] = n_now - beta_binomial.quantile(self.alpha, n_now, b, a, mid_p=self.mid_p)
-            out.p_value[todo, column] = p
-            out.alarm[todo, column] = x_now > upper
+            if todo.size:
+                a, b = a[todo], b[todo]
+                x_now, n_now = x_now[todo], n_now[todo]
+                # The largest count that leaves at most alpha below it.
+                lower = n_now - beta_binomial.quantile(self.alpha, n_now, b, a, mid_p=self.mid_p)
+                if self.window_periods == 1:
+                    p = beta_binomial.tail(x_now, n_now, a, b)
+                    if self.mid_p:
+                        p = np.maximum(p - beta_binomial.mass(x_now, n_now, a, b) / 2.0, 0.0)
+                    upper = beta_binomial.quantile(self.alpha, n_now, a, b, mid_p=self.mid_p)
+                else:
+                    p, upper = self._over_windows(x[todo], n[todo], now, Rates(a / (a + b), error[todo], correlation[todo]))
+                out.expected[todo, column] = n_now * a / (a + b)
+                out.lower[todo, column] = np.minimum(lower, upper)
+                out.upper[todo, column] = upper
+                out.p_value[todo, column] = p
+                out.alarm[todo, column] = x_now > upper
         return out
 
-    def _counts(self, panel: Panel) -> tuple[FloatArray, FloatArray]:
-        x, n = panel.observed, panel.exposure
-        if n is None:
-            raise DetectorError(
-                f"{self.name}: the panel needs exposure (inspections), got none", hint="build_panel(..., denominator='inspected')"
-            )
-        with np.errstate(invalid="ignore"):
-            wrong = {
-                "failures must be whole numbers": np.isfinite(x) & (x != np.floor(x)),
-                "inspections must be whole numbers": np.isfinite(n) & (n != np.floor(n)),
-                "failures must be <= inspections": x > n,
-            }
-        lines = []
-        for rule, bad in wrong.items():
-            if bad.any():
-                row, column = np.argwhere(bad)[0]
-                lines.append(
-                    f"{self.name}: {rule}; {int(bad.sum())} cells are not, first {x[row, column]:g} of {n[row, column]:g} "
-                    f"for series {panel.index[row]!r} in {panel.periods[column]}"
-                )
-        if lines:
-            raise DetectorError("\n".join(lines))
-        return x, n
-
-
-def _siblings(index: pd.Index[Any]) -> list[npt.NDArray[np.intp]]:
-    """Return the rows of each group of siblings: the same stratum, summed over the same dimensions; all series without named levels."""
-    if not isinstance(index, pd.MultiIndex):
-        return [np.arange(len(index))]
-    group = np.zeros(len(index), np.int64)
-    for at, name in enumerate(index.names):
-        labels = index.levels[at]
-        codes = np.asarray(index.codes[at])
-        if name == "stratum":
-            number = codes + 1
-        else:
-            blank = np.append(np.asarray([label == "" for label in labels], dtype=np.int64), 0)
-            number = blank[codes]
-        group = group * (int(number.max(initial=0)) + 1) + number
-    return [np.flatnonzero(group == one) for one in np.unique(group)]
+    def _over_windows(self, x: FloatArray, n: FloatArray, now: int, rates: Rates) -> tuple[FloatArray, FloatArray]:
+        """Return p-values and upper limits from the evidence of the judged period and those just before it."""
+        failed, inspected = np.zeros((3, len(x))), np.zeros((3, len(x)))
+        for lag in range(min(self.window_periods, now + 1)):
+            known = np.isfinite(x[:, now - lag]) & np.isfinite(n[:, now - lag])
+            failed[lag], inspected[lag] = (np.where(known, values[:, now - lag], 0.0) for values in (x, n))
+        windows = BinomialWindows((0.0, self.penalty_two, self.penalty_three), mid_p=self.mid_p)
+        p, upper = windows.judge(self.alpha, failed, inspected, rates)
+        # The search and the p-value tell the same story even where rounding makes the p-value rise with the count.
+        return p, np.where(p <= self.alpha, np.minimum(upper, failed[0] - 1.0), np.maximum(upper, failed[0]))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Fit", "Pairs", "fit", "invert", "pairs_of", "shrinkage", "solve"]
+__all__ = ["Fit", "Pairs", "fit", "information_of", "invert", "pairs_of", "shrinkage", "solve"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -103,7 +103,8 @@ def solve(matrix: FloatArray, right: FloatArray) -> FloatArray:
     return np.asarray(out * scale)
 
 
-def _information(pairs: Pairs, weight: FloatArray) -> FloatArray:
+def information_of(pairs: Pairs, weight: FloatArray) -> FloatArray:
+    """Return the sums of weight * x x' per series, shape (k, k, series); ``weight`` has shape (n, series)."""
     k = pairs.columns.shape[1]
     flat = pairs.products @ weight
     out = np.empty((k, k, weight.shape[1]))
@@ -155,7 +156,7 @@ def fit(
     # A series that has settled stays as it is, however long its neighbours take.
     live = np.ones(beta.shape[1], np.bool_)
     for _ in range(steps):
-        information = np.where(live, _information(pairs, weight * mean), information)
+        information = np.where(live, information_of(pairs, weight * mean), information)
         gradient = columns.T @ (weight * (y - mean))
         hessian = information
         if penalty is not None:

@@ -20,7 +20,7 @@ from scipy import optimize, special
 
 from riskwatch.detectors import beta_negative_binomial as bnb
 from riskwatch.detectors.baselines import frequency_of
-from riskwatch.detectors.binomial_baseline import _siblings
+from riskwatch.detectors.failures import siblings
 from riskwatch.detectors.parameters import check, fingerprint, parameter
 from riskwatch.detectors.signals import REASONS, Signals
 from riskwatch.detectors.support import empty_signals, positions_of
@@ -254,7 +254,7 @@ class NewEvent:
         index = panel.index
         if self.pool_strata and isinstance(index, pd.MultiIndex) and "stratum" in index.names and index.nlevels > 1:
             index = index.droplevel("stratum")
-        groups = _siblings(index)
+        groups = siblings(index)
         for column, now in enumerate(judged.tolist()):
             self._judge(panel, now, groups, out, column)
         return out

@@ -22,6 +22,8 @@ ENTRY_POINT_GROUP = "riskwatch.detectors"
 # A new built-in detector is one line here. Modules load on first use: scipy is slow to import.
 _BUILT_IN = {
     "binomial-baseline": "riskwatch.detectors.binomial_baseline:BinomialBaseline",
+    "binomial-cusum": "riskwatch.detectors.binomial_cusum:BinomialCusum",
+    "binomial-glm": "riskwatch.detectors.binomial_glm:BinomialGlm",
     "cusum": "riskwatch.detectors.cusum:Cusum",
     "ears-c1": "riskwatch.detectors.ears:EarsC1",
     "ears-c2": "riskwatch.detectors.ears:EarsC2",
@@ -29,10 +31,14 @@ _BUILT_IN = {
     "ewma": "riskwatch.detectors.ewma:Ewma",
     "farrington": "riskwatch.detectors.farrington:Farrington",
     "farrington-flexible": "riskwatch.detectors.farrington_flexible:FarringtonFlexible",
+    "funnel": "riskwatch.detectors.funnel:Funnel",
     "glr-nb": "riskwatch.detectors.glr:GlrNegativeBinomial",
     "glr-poisson": "riskwatch.detectors.glr:GlrPoisson",
+    "laney-p": "riskwatch.detectors.attribute_charts:LaneyP",
     "new-event": "riskwatch.detectors.new_event:NewEvent",
+    "p-chart": "riskwatch.detectors.attribute_charts:PChart",
     "sequential-nb": "riskwatch.detectors.sequential_nb:SequentialNB",
+    "u-chart": "riskwatch.detectors.attribute_charts:UChart",
 }
 
 

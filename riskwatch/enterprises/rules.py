@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from riskwatch.items.rulebase import Basis, Rule, Text
+from riskwatch.rulebase import Basis, Rule, Text
 
 __all__ = ["CLASSES", "BadAtLeast", "CandidacyRule", "Clocks", "CreditRule", "CreditRules", "EnterpriseRules", "GoodRecord", "Term", "rank"]
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from riskwatch.indicators.rulebase import Rule, Text
+from riskwatch.rulebase import Rule, Text
 
 __all__ = ["Count", "Derived", "Form", "Index", "Numerator", "Ratio", "Within"]
 

@@ -13,9 +13,9 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from riskwatch.indicators.forms import Derived, Form
-from riskwatch.indicators.rulebase import Basis, Rule, Text
 from riskwatch.records.streams import INDICATOR, STREAMS
 from riskwatch.records.streams import Field as StreamField
+from riskwatch.rulebase import Basis, Rule, Text
 
 __all__ = [
     "DOMAINS",

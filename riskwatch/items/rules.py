@@ -14,8 +14,8 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from riskwatch.items.measured import normal_unit
-from riskwatch.items.rulebase import Basis, Rule, Text
 from riskwatch.items.units import UnitTable
+from riskwatch.rulebase import Basis, Rule, Text
 
 __all__ = ["StandardCatalogue", "StandardChange", "Unit"]
 

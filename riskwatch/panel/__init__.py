@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from riskwatch.panel.build import BuiltPanel, Frequency, SilenceRule, SparseRule, build_panel, series_of_records
-from riskwatch.panel.context import Completeness, Covariates
+from riskwatch.panel.context import Breakdown, Completeness, Covariates
 from riskwatch.panel.grouping import DIMENSIONS, LEVELS, UNCODED, TreeLike
 from riskwatch.panel.matrix import Panel
 
@@ -14,6 +14,7 @@ __all__ = [
     "DIMENSIONS",
     "LEVELS",
     "UNCODED",
+    "Breakdown",
     "BuiltPanel",
     "Completeness",
     "Covariates",

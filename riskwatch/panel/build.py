@@ -16,6 +16,7 @@ import pandas as pd
 
 from riskwatch.calendar import FREQUENCIES, Frequency, period_of, periods_from_numbers
 from riskwatch.errors import PanelError
+from riskwatch.panel.context import Breakdown
 from riskwatch.panel.grouping import (
     DIMENSIONS,
     LEVELS,
@@ -99,6 +100,7 @@ def build_panel(
     denominator: str | None = None,
     product_fields: Sequence[str] = ("product",),
     stratify: Sequence[str] = (),
+    breakdown: str | None = None,
     sparse: SparseRule | None = None,
     silence: SilenceRule | None = None,
 ) -> BuiltPanel:
@@ -124,6 +126,9 @@ def build_panel(
         A record counts once for each distinct product that these columns name at the level asked for.
     stratify : sequence of str
         Columns whose values are never pooled; the key's ``stratum`` reads "selection=random".
+    breakdown : str, optional
+        Column by whose values the panel's counts are split as well ("laboratory"): the panel's ``breakdown``. Records without a value are
+        "(missing)"; of more than 60 values the rarest are "(other)".
     sparse : SparseRule, optional
         Thin series are left out, and the full series of their nearest parent that is thick enough is in the panel instead.
     silence : SilenceRule, optional
@@ -141,7 +146,13 @@ def build_panel(
     silence = silence or SilenceRule()
     wanted = [dict(levels)] if isinstance(levels, Mapping) else [dict(level) for level in levels]
     _check_request(
-        frame, wanted, trees=trees, frequency=frequency, measures=(numerator, denominator), product_fields=product_fields, stratify=stratify
+        frame,
+        wanted,
+        trees=trees,
+        frequency=frequency,
+        measures=(numerator, denominator),
+        product_fields=product_fields,
+        stratify=[*stratify, *([breakdown] if breakdown else [])],
     )
     when = period_of(frame["event_date"].to_numpy(), frequency)
     end = int(period_of([np.datetime64(until, "D") + 1], frequency)[0])  # exclusive: the period that holds the day after
@@ -173,8 +184,9 @@ def build_panel(
         measures=measures,
         product_fields=product_fields,
         stratify=stratify,
+        breakdown=breakdown,
     )
-    kept: dict[tuple[str, ...], tuple[FloatArray, FloatArray | None]] = {}
+    kept: dict[tuple[str, ...], _Series] = {}
     reports: list[pd.DataFrame] = []
     for level in wanted:
         combination = (level.get("product"), level.get("industry"), level.get("region"))
@@ -182,15 +194,37 @@ def build_panel(
     records = rows.records_per_period()
     silent = (records == 0) & (np.median(records) >= silence.typical_records)
     index = pd.MultiIndex.from_tuples(list(kept), names=LEVELS) if kept else pd.MultiIndex.from_arrays([[]] * len(LEVELS), names=LEVELS)
-    observed = np.array([pair[0] for pair in kept.values()]).reshape(len(kept), len(periods))
+    observed = np.array([one.numerator for one in kept.values()]).reshape(len(kept), len(periods))
     exposure = None
     if denominator is not None:
-        exposure = np.array([pair[1] for pair in kept.values()]).reshape(len(kept), len(periods))
+        exposure = np.array([one.denominator for one in kept.values()]).reshape(len(kept), len(periods))
         observed[exposure == 0] = np.nan
         exposure[:, silent] = np.nan
     observed[:, silent] = np.nan
     rolled_up = pd.concat(reports, ignore_index=True) if reports else pd.DataFrame(columns=list(_REPORT_COLUMNS))
-    return BuiltPanel(Panel(observed, index, periods, exposure), rolled_up, periods[silent])
+    parts = (
+        None
+        if breakdown is None
+        else _breakdown(breakdown, rows.labels, list(kept.values()), observed.shape, exposure=denominator is not None)
+    )
+    return BuiltPanel(Panel(observed, index, periods, exposure, breakdown=parts), rolled_up, periods[silent])
+
+
+@dataclass(frozen=True, eq=False)
+class _Series:
+    """One series' counts by period; ``parts`` by label and period."""
+
+    numerator: FloatArray
+    denominator: FloatArray | None
+    parts: tuple[FloatArray, FloatArray | None] | None
+
+
+def _breakdown(name: str, labels: tuple[str, ...], series: list[_Series], shape: tuple[int, int], *, exposure: bool) -> Breakdown:
+    parts = [one.parts for one in series if one.parts is not None]
+    nothing = np.zeros((len(labels), *shape))
+    observed = np.stack([part[0] for part in parts], axis=1) if parts else nothing
+    inspected = [part[1] for part in parts if part[1] is not None]
+    return Breakdown(name, labels, observed, None if not exposure else np.stack(inspected, axis=1) if inspected else nothing)
 
 
 def series_of_records(
@@ -308,7 +342,7 @@ def _place(
     *,
     sparse: SparseRule | None,
     trees: Mapping[str, TreeLike],
-    kept: dict[tuple[str, ...], tuple[FloatArray, FloatArray | None]],
+    kept: dict[tuple[str, ...], _Series],
     reports: list[pd.DataFrame],
 ) -> None:
     """Put the series of one combination into ``kept``; lift the thin ones and report them."""
@@ -354,7 +388,12 @@ def _thin(group: Group, sparse: SparseRule | None) -> npt.NDArray[np.bool_]:
     return np.asarray((size.sum(axis=1) < sparse.min_total) | ((size > 0).sum(axis=1) < sparse.min_active_periods), dtype=np.bool_)
 
 
-def _keep(group: Group, which: npt.NDArray[np.intp], kept: dict[tuple[str, ...], tuple[FloatArray, FloatArray | None]]) -> None:
+def _keep(group: Group, which: npt.NDArray[np.intp], kept: dict[tuple[str, ...], _Series]) -> None:
     texts = group.keys.to_numpy(object)
     for at in which:
-        kept.setdefault(tuple(texts[at]), (group.numerator[at], None if group.denominator is None else group.denominator[at]))
+        denominator = None if group.denominator is None else group.denominator[at]
+        parts = None
+        if group.parts is not None:
+            failed, inspected = group.parts
+            parts = (failed[:, at], None if inspected is None else inspected[:, at])
+        kept.setdefault(tuple(texts[at]), _Series(group.numerator[at], denominator, parts))

@@ -1,4 +1,4 @@
-"""What is known about a panel besides its counts: influences by date, and how complete the newest periods are."""
+"""What is known about a panel besides its counts: influences by date, how complete the newest periods are, and who found what."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from riskwatch.errors import PanelError
 
-__all__ = ["Completeness", "Covariates"]
+__all__ = ["Breakdown", "Completeness", "Covariates"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -78,3 +78,49 @@ class Completeness:
             raise PanelError(f"Completeness: share and error must have one shape, got {self.share.shape} and {self.error.shape}")
         if not ((self.share >= 0) & (self.share <= 1)).all() or not (self.error >= 0).all():
             raise PanelError("Completeness: shares must lie in [0, 1] and errors be >= 0")
+
+
+@dataclass(frozen=True, eq=False)
+class Breakdown:
+    """The counts of each cell split by a label that is no dimension of the panel: by laboratory, say.
+
+    Parameters
+    ----------
+    field : str
+        What the labels are, as a field of the stream ("laboratory").
+    labels : tuple of str
+        Unique. Records without a value have a label of their own.
+    observed : array of float, shape (label, series, period)
+        Finite and >= 0; the labels of a cell add up to the panel's count, and are 0 where that is missing.
+    exposure : array of float, shape (label, series, period), optional
+        The same of the denominator.
+
+    Raises
+    ------
+    PanelError
+        If shapes do not fit, labels repeat or values are not finite and >= 0.
+    """
+
+    field: str
+    labels: tuple[str, ...]
+    observed: FloatArray
+    exposure: FloatArray | None = None
+
+    def __post_init__(self) -> None:
+        problems = []
+        if len(set(self.labels)) != len(self.labels):
+            problems.append("labels must be unique")
+        for name in ("observed", "exposure"):
+            given = getattr(self, name)
+            if given is None and name == "exposure":
+                continue
+            values = np.asarray(given, dtype=np.float64)
+            if values.ndim != 3 or len(values) != len(self.labels):
+                problems.append(f"{name} must have shape (label, series, period) with {len(self.labels)} labels, got {values.shape}")
+            elif not (np.isfinite(values) & (values >= 0)).all():
+                problems.append(f"{name} must be finite and >= 0; {int((~(np.isfinite(values) & (values >= 0))).sum())} are not")
+            object.__setattr__(self, name, values)
+        if not problems and self.exposure is not None and self.exposure.shape != self.observed.shape:
+            problems.append(f"observed and exposure must have one shape, got {self.observed.shape} and {self.exposure.shape}")
+        if problems:
+            raise PanelError(f"Breakdown by {self.field}: " + "; ".join(problems))

@@ -12,11 +12,12 @@ import pandas as pd
 
 from riskwatch.panel.matrix import FloatArray, IntArray
 
-__all__ = ["DIMENSIONS", "LEVELS", "UNCODED", "Combination", "Group", "Members", "Rows", "TreeLike"]
+__all__ = ["DIMENSIONS", "LEVELS", "MISSING", "OTHER", "UNCODED", "Combination", "Group", "Members", "Rows", "TreeLike"]
 
 DIMENSIONS = ("product", "industry", "region")
 LEVELS = (*DIMENSIONS, "stratum")
 UNCODED = "?"
+MISSING, OTHER = "(missing)", "(other)"  # labels of a breakdown
 
 
 class TreeLike(Protocol):
@@ -33,11 +34,15 @@ class TreeLike(Protocol):
 
 @dataclass(frozen=True)
 class Group:
-    """All series of one combination of levels: integer keys (rows) in sorted order, and their matrices."""
+    """All series of one combination of levels: integer keys (rows) in sorted order, and their matrices.
+
+    ``parts`` are the same matrices by label, shape (label, series, period), where a breakdown was asked for.
+    """
 
     keys: pd.DataFrame
     numerator: FloatArray
     denominator: FloatArray | None
+    parts: tuple[FloatArray, FloatArray | None] | None = None
 
     @property
     def size(self) -> FloatArray:
@@ -56,6 +61,8 @@ class Members:
 
 # Above so many cells a matrix is not allocated for all combinations of codes; those that occur are looked up first.
 _DENSE_CELLS = 30_000_000
+# A breakdown keeps so many labels, those with most records; the rest are one label. A matrix for each of a thousand would not fit.
+_MOST_LABELS = 60
 Combination = tuple[str | None, str | None, str | None]
 
 
@@ -73,6 +80,7 @@ class Rows:
         measures: tuple[FloatArray, FloatArray | None],
         product_fields: Sequence[str],
         stratify: Sequence[str],
+        breakdown: str | None = None,
     ) -> None:
         self._frame = frame
         self._inside = None if inside.all() else np.flatnonzero(inside)
@@ -86,6 +94,7 @@ class Rows:
         self._levels: dict[tuple[str, str], tuple[list[npt.NDArray[np.int32]], list[str]]] = {}
         self._groups: dict[Combination, Group] = {}
         self._stratum, self.strata = self._combine(stratify)
+        self._label, self.labels = self._labelled(breakdown)
 
     def _keep(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         return values if self._inside is None else values[self._inside]
@@ -114,6 +123,20 @@ class Rows:
             texts = [f"{text}, {name}={label}" if text else f"{name}={label}" for text in texts for label in ("(missing)", *labels)]
         present, inverse = np.unique(number, return_inverse=True)
         return inverse.astype(np.int32), [texts[at] for at in present]
+
+    def _labelled(self, field: str | None) -> tuple[npt.NDArray[np.intp] | None, tuple[str, ...]]:
+        """Return each row's label number and the labels of a breakdown, in the order of their texts."""
+        if field is None:
+            return None, ()
+        codes, texts = self._column(field)
+        counts = np.bincount(codes + 1, minlength=len(texts) + 1)
+        names = [MISSING, *texts.tolist()]
+        ranked = sorted(np.flatnonzero(counts).tolist(), key=lambda at: (-counts[at], names[at]))
+        kept = sorted(ranked[:_MOST_LABELS], key=lambda at: names[at])
+        number = np.full(len(names), len(kept))
+        number[kept] = np.arange(len(kept))
+        labels = tuple(names[at] for at in kept) + ((OTHER,) if len(ranked) > len(kept) else ())
+        return number[codes + 1], labels
 
     def at_level(self, dimension: str, level: str) -> tuple[list[npt.NDArray[np.int32]], list[str]]:
         """Return, per column of the dimension, each row's code number at a level (0: no code there), and the table of codes."""
@@ -187,7 +210,17 @@ class Rows:
             flat = np.bincount(cell, weights=weights, minlength=series * self._periods).astype(np.float64, copy=False)
             return flat.reshape(series, self._periods)
 
-        return Group(found.keys, total(self._numerator), None if self._denominator is None else total(self._denominator))
+        def by_label(values: FloatArray, label: npt.NDArray[np.intp]) -> FloatArray:
+            weights, of_row = (part if rows is None else part[rows] for part in (values, label))
+            size = len(self.labels) * series * self._periods
+            flat = np.bincount(of_row * (series * self._periods) + cell, weights=weights, minlength=size).astype(np.float64, copy=False)
+            return flat.reshape(len(self.labels), series, self._periods)
+
+        less = self._denominator
+        parts = None
+        if self._label is not None:
+            parts = (by_label(self._numerator, self._label), None if less is None else by_label(less, self._label))
+        return Group(found.keys, total(self._numerator), None if less is None else total(less), parts)
 
     def records_per_period(self) -> IntArray:
         """Return how many records each period has."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +12,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskwatch.errors import PanelError
-from riskwatch.panel.context import Completeness, Covariates
+from riskwatch.panel.context import Breakdown, Completeness, Covariates
 
 __all__ = ["Panel", "from_ordinals", "key_frame", "last_days"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+
+_ROUNDING = 1e-9  # relative: measures need not be whole numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +40,8 @@ class Panel:
         Known influences by period; detectors that fit a regression take them in, the others leave them aside.
     completeness : Completeness, optional
         How much of each cell was known; without it every cell counts as complete.
+    breakdown : Breakdown, optional
+        The counts split by laboratory, say; detectors that know effects of its labels take it in, the others leave it aside.
 
     Raises
     ------
@@ -51,6 +55,7 @@ class Panel:
     exposure: FloatArray | None = None
     covariates: Covariates | None = None
     completeness: Completeness | None = None
+    breakdown: Breakdown | None = None
 
     def __post_init__(self) -> None:
         problems: list[str] = []
@@ -85,6 +90,8 @@ class Panel:
                     )
             arrays[name] = values
         problems += _context_problems(self.covariates, self.completeness, shape)
+        if self.breakdown is not None and not problems:
+            problems += _breakdown_problems(self.breakdown, arrays)
         repeated = index.duplicated()
         if repeated.any():
             problems.append(f"index must be unique; {int(repeated.sum())} repeated, first {index[repeated][0]!r}")
@@ -203,8 +210,12 @@ class Panel:
             influences = Covariates(influences.names, influences.values[:, columns], applies)
         if complete is not None:
             complete = Completeness(complete.share[rows, columns], complete.error[rows, columns])
+        parts = self.breakdown
+        if parts is not None:
+            inspected = None if parts.exposure is None else parts.exposure[:, rows, columns]
+            parts = Breakdown(parts.field, parts.labels, parts.observed[:, rows, columns], inspected)
         exposure = None if self.exposure is None else self.exposure[rows, columns]
-        return Panel(self.observed[rows, columns], self.index[rows], self.periods[columns], exposure, influences, complete)
+        return Panel(self.observed[rows, columns], self.index[rows], self.periods[columns], exposure, influences, complete, parts)
 
 
 def _context_problems(covariates: Covariates | None, completeness: Completeness | None, shape: tuple[int, int]) -> list[str]:
@@ -215,6 +226,27 @@ def _context_problems(covariates: Covariates | None, completeness: Completeness 
         problems.append(f"covariates.applies must have a column per series ({shape[0]}), got {covariates.applies.shape[1]}")
     if completeness is not None and completeness.share.shape != shape:
         problems.append(f"completeness must have shape (series, period) = {shape}, got {completeness.share.shape}")
+    return problems
+
+
+def _breakdown_problems(breakdown: Breakdown, arrays: Mapping[str, FloatArray | None]) -> list[str]:
+    """Compare the sums over the labels with the panel's counts; a missing count needs no sum."""
+    problems = []
+    for name, whole in arrays.items():
+        parts = getattr(breakdown, name)
+        if (parts is None) != (whole is None):
+            problems.append(f"breakdown.{name} must be there if and only if {name} is")
+        elif parts is not None and whole is not None and parts.shape[1:] != whole.shape:
+            problems.append(f"breakdown.{name} must have shape (label, series, period) = (any, {whole.shape}), got {parts.shape}")
+        elif parts is not None and whole is not None:
+            total = parts.sum(axis=0)
+            wrong = np.abs(total - np.nan_to_num(whole)) > _ROUNDING * np.maximum(total, 1.0)
+            if wrong.any():
+                row, column = np.argwhere(wrong)[0]
+                problems.append(
+                    f"breakdown.{name} must add up to {name}; {int(wrong.sum())} cells do not, first {total[row, column]:g} "
+                    f"of {whole[row, column]:g}"
+                )
     return problems
 
 

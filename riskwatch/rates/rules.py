@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from riskwatch.rulebase import Basis, Rule
 
 __all__ = ["PURPOSES", "CorrelationRule", "PurposeRule", "PurposeRules", "RateRules", "ShrinkageRule", "WindowRule"]
 
@@ -18,21 +19,7 @@ PURPOSES: tuple[Purpose, ...] = ("persistence", "hazard", "comparison")
 """In the order in which they are tried."""
 
 
-class _Rule(BaseModel):
-    """Base: frozen, no unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class RateBasis(_Rule):
-    """Where the numbers come from, when that was last looked at, and whether the source was read."""
-
-    source: str = Field(min_length=1, description="law, standard, paper or 'design proposal'")
-    dated: dt.date = Field(description="day on which it was last looked at")
-    verified: bool = Field(description="whether the source itself was read")
-
-
-class PurposeRule(_Rule):
+class PurposeRule(Rule):
     """Which spot checks serve a purpose."""
 
     match: Literal["all", "any"] = Field(description="all: selection and check type must be listed; any: one of them is enough")
@@ -41,7 +28,7 @@ class PurposeRule(_Rule):
     unknown_check_type: bool = Field(default=False, description="with match: all, whether a check type that was not recorded passes")
 
 
-class PurposeRules(_Rule):
+class PurposeRules(Rule):
     """Purposes, tried in the order persistence, hazard, comparison."""
 
     persistence: PurposeRule = Field(description="who failed before: does it fail again")
@@ -49,7 +36,7 @@ class PurposeRules(_Rule):
     comparison: PurposeRule = Field(description="rates that can be compared between products, regions and times")
 
 
-class CorrelationRule(_Rule):
+class CorrelationRule(Rule):
     """Correlation between two samples of one enterprise."""
 
     typical: float = Field(ge=0, lt=1, description="what is believed before any pair of samples is seen")
@@ -58,7 +45,7 @@ class CorrelationRule(_Rule):
     weight: float = Field(ge=0, description="pairs of samples that the typical value counts for")
 
 
-class WindowRule(_Rule):
+class WindowRule(Rule):
     """Length of the window that ends on the as-of day, by purpose, in months."""
 
     comparison: int = Field(ge=1, le=120, description="months of samples compared")
@@ -66,7 +53,7 @@ class WindowRule(_Rule):
     hazard: int = Field(ge=1, le=120, description="months of targeted checks")
 
 
-class ShrinkageRule(_Rule):
+class ShrinkageRule(Rule):
     """What is believed before any sample is seen; see :class:`riskwatch.rates.hierarchy.Belief`."""
 
     rate: float = Field(gt=0, lt=1, description="failure rate")
@@ -76,11 +63,11 @@ class ShrinkageRule(_Rule):
     weight: float = Field(gt=0, le=100, description="codes that the two spreads count for")
 
 
-class RateRules(_Rule):
+class RateRules(Rule):
     """``config/rates.yaml``."""
 
     version: str = Field(min_length=1, description="day or number of this edition")
-    basis: RateBasis = Field(description="where the numbers come from")
+    basis: Basis = Field(description="where the numbers come from")
     purposes: PurposeRules = Field(description="which spot checks may be used for what")
     strata: tuple[StratumColumn, ...] = Field(min_length=1, description="columns whose values make a stratum")
     interval_level: float = Field(gt=0.5, lt=1, description="share of intervals that should hold the true rate")

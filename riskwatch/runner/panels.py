@@ -94,6 +94,7 @@ def model_panel(ctx: RunContext, model: ModelDefinition, fresh: Mapping[str, Fre
         denominator=model.denominator,
         product_fields=model.product_fields,
         stratify=model.stratify,
+        breakdown=model.breakdown,
         sparse=SparseRule(**model.sparse.model_dump()),
     )
     panel = dataclasses.replace(built.panel, covariates=_covariates(ctx, model, built.panel))
@@ -110,6 +111,8 @@ def _record_columns(model: ModelDefinition) -> list[str]:
         columns.extend(model.product_fields)
     if model.denominator:
         columns.append(model.denominator)
+    if model.breakdown:
+        columns.append(model.breakdown)
     if model.delay is not None:
         columns.extend(["known_at", "key_hash"])
     return list(dict.fromkeys(columns))

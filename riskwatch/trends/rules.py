@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from riskwatch.rulebase import Basis, Rule
 from riskwatch.trends.level import LevelSettings
 from riskwatch.trends.mann_kendall import Treatment
 
@@ -17,20 +17,6 @@ FrequencyName = Literal["day", "week", "4-week", "month"]
 Probability = Annotated[float, Field(gt=0, lt=1)]
 
 BY: tuple[By, ...] = ("product", "industry", "region")
-
-
-class Rule(BaseModel):
-    """Base: frozen, no unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Basis(Rule):
-    """Where a number comes from, when it was last looked at, and whether its source was read."""
-
-    source: str = Field(min_length=1, description="law, standard, paper or 'design proposal'")
-    dated: dt.date
-    verified: bool
 
 
 class FrequencyRules(Rule):

@@ -20,8 +20,8 @@ def same(left, right, rows=slice(None), columns=slice(None)):
         np.testing.assert_array_equal(getattr(left, name), getattr(right, name)[rows, columns], err_msg=name)
 
 
-# Assume that counts spread no more than Poisson's; a series that does alarms rightly.
-POISSON_ONLY = {"glr-poisson"}
+# Assume that counts spread no more than Poisson's or the binomial's; a series that does alarms rightly.
+POISSON_ONLY = {"glr-poisson", "p-chart", "u-chart"}
 
 VARIANTS = [
     ("farrington-flexible", {"population_offset": True}),
@@ -30,6 +30,14 @@ VARIANTS = [
     ("farrington-flexible", {"threshold_method": "nb-predictive", "reweight": False}),
     ("farrington", {"power": "none"}),
     ("binomial-baseline", {"mid_p": True}),
+    ("binomial-baseline", {"window_periods": 3, "mid_p": True}),
+    ("binomial-baseline", {"window_periods": 2}),
+    ("p-chart", {"limits": "normal"}),
+    ("u-chart", {"limits": "normal"}),
+    ("laney-p", {"limits": "normal", "min_sigma_z": 0.0}),
+    ("funnel", {"limits": "normal"}),
+    ("funnel", {"adjustment": "additive"}),
+    ("funnel", {"window_periods": 2}),
     ("cusum", {"statistic": "pearson-nb", "population_offset": True}),
     ("glr-nb", {"dispersion": "ml"}),
     ("ears-c2", {"distribution": "normal"}),

@@ -1,4 +1,4 @@
-"""What the rule files of items and enterprises have in common: frozen models, texts in two languages, the basis of a number."""
+"""What all rule files in ``config/`` have in common: frozen models, texts in two languages, the basis of a number."""
 
 from __future__ import annotations
 
@@ -27,4 +27,4 @@ class Basis(Rule):
 
     source: str = Field(min_length=1, description="law, standard, paper, 'design proposal' or 'simulated'")
     dated: dt.date = Field(description="when it was last looked at")
-    verified: bool = Field(description="true only where the text of the source was read")
+    verified: bool = Field(description="true only where the source itself was read")

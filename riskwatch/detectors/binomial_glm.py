@@ -1,0 +1,157 @@
+"""Failures out of inspections against a regression on trend, season, known influences and the laboratories that inspected.
+
+Sources
+-------
+Logit-linear model: McCullagh & Nelder (1989), Generalized Linear Models, ch. 4.
+Over-dispersion and the predictive tail: Kleinman (1973), J. Amer. Statist. Assoc. 68(341), 46-54; Box (1980), JRSS A 143(4), 383-430.
+Laboratories as a random effect: Breslow & Clayton (1993), J. Amer. Statist. Assoc. 88(421), 9-25.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+
+from riskwatch.detectors.baselines import frequency_of
+from riskwatch.detectors.binomial_expectation import Settings, expectations, predictive_shape
+from riskwatch.detectors.failures import checked_counts
+from riskwatch.detectors.parameters import check, fingerprint, parameter
+from riskwatch.detectors.signals import REASONS, Signals
+from riskwatch.detectors.support import empty_signals, positions_of
+from riskwatch.panel import Panel
+from riskwatch.rates import beta_binomial
+
+__all__ = ["BinomialGlm"]
+
+_REASON = {text: number for number, text in enumerate(REASONS)}
+# History, guard and shortest history by frequency: five years (three of days), about a month, about a quarter.
+_BY_FREQUENCY = {"day": (1096, 28, 91), "week": (260, 4, 13), "4-week": (65, 1, 4), "month": (60, 1, 4)}
+
+
+@dataclass(frozen=True)
+class BinomialGlm:
+    """Test whether more of the inspections failed than level, trend, season and laboratories of the series lead to expect.
+
+    Siblings are the series of one stratum that are summed over the same dimensions: they share a trend and a season, from which a series
+    departs as far as its own data say, and draw the level of a thin series to their own. With a breakdown of the panel by laboratory, a
+    cell's expectation is that of its own mix of laboratories.
+
+    Parameters
+    ----------
+    history_periods : int or None
+        Newest periods of the baseline. None: five years (three of days).
+    guard_periods : int or None
+        Periods between the baseline and the judged one. None: 4 weeks, 1 month, 1 block, 28 days.
+    min_history_periods : int or None
+        Periods with inspections that a series needs in its baseline. None: about a quarter.
+    min_inspected : int
+        Fewer inspections in the judged period are not judged (reason "too-few-cases").
+    harmonics : int
+        Most waves a year; which of them stay, the data decide.
+    trend : bool
+        Let the share rise or fall steadily.
+    trend_cost, season_cost : float
+        Wald statistic that a term must exceed; what is left is shrunken by it.
+    covariate_sd : float
+        Prior standard deviation of a covariate's effect on the logit.
+    reweight_threshold : float
+        Past periods whose normal score exceeds this count less.
+    alpha : float
+        One-sided level of the upper limit.
+    mid_p : bool
+        Count half of P(X = x): levels are then right on average and not at most.
+    typical_rate, typical_strength : float
+        What to believe about rates before any sibling is seen.
+    """
+
+    name: ClassVar[str] = "binomial-glm"
+    uses_covariates: ClassVar[bool] = True
+    uses_breakdown: ClassVar[bool] = True
+
+    history_periods: int | None = parameter(None, minimum=2, kind=int, optional=True, unit="periods")
+    guard_periods: int | None = parameter(None, minimum=0, kind=int, optional=True, unit="periods")
+    min_history_periods: int | None = parameter(None, minimum=1, kind=int, optional=True, unit="periods")
+    min_inspected: int = parameter(1, minimum=1, unit="inspections")
+    harmonics: int = parameter(2, minimum=0, maximum=2, unit="waves a year")
+    trend: bool = parameter(default=True)
+    trend_cost: float = parameter(2.0, minimum=0.0)
+    season_cost: float = parameter(4.0, minimum=0.0)
+    covariate_sd: float = parameter(0.5, above=0.0, unit="logit")
+    reweight_threshold: float = parameter(3.0, above=0.0, unit="standard deviations")
+    alpha: float = parameter(0.005, above=0.0, below=0.5, unit="probability")
+    mid_p: bool = parameter(default=False)
+    typical_rate: float = parameter(0.05, above=0.0, below=1.0, unit="share failed")
+    typical_strength: float = parameter(20.0, minimum=0.1, maximum=1e6, unit="inspections")
+
+    def __post_init__(self) -> None:
+        check(self)
+        if self.history_periods is not None and self.min_history_periods is not None and self.min_history_periods > self.history_periods:
+            check(self, [f"min_history_periods must be <= history_periods ({self.history_periods}), got {self.min_history_periods}"])
+
+    @property
+    def hash(self) -> str:
+        """Fingerprint of method and parameters."""
+        return fingerprint(self, version=1)
+
+    def _shape(self, frequency: str) -> tuple[int, int, int]:
+        """Return history, guard and shortest history in periods."""
+        given = (self.history_periods, self.guard_periods, self.min_history_periods)
+        history, guard, shortest = (d if g is None else g for g, d in zip(given, _BY_FREQUENCY[frequency], strict=True))
+        return history, guard, min(shortest, history)
+
+    def min_periods(self, frequency: str) -> int:
+        """Return how many periods, the judged one included, a panel must have; with fewer nothing is judged."""
+        _, guard, shortest = self._shape(frequency)
+        return shortest + guard + 1
+
+    def detect(self, panel: Panel, periods: pd.PeriodIndex | None = None) -> Signals:
+        """Judge each of ``periods`` (default: the newest) with what came before it.
+
+        Parameters
+        ----------
+        panel : Panel
+            ``observed`` are failures, ``exposure`` inspections; whole numbers. Covariates and a breakdown, if any, are taken in.
+        periods : PeriodIndex, optional
+            Periods of the panel.
+
+        Returns
+        -------
+        Signals
+
+        Raises
+        ------
+        DetectorError
+            Without exposure, if a count is not a whole number, or failures exceed inspections.
+        """
+        history, guard, shortest = self._shape(frequency_of(panel.periods))
+        x, n = checked_counts(panel, self.name)
+        judged = positions_of(panel, periods, self.name)
+        out = empty_signals(panel, judged, self.name, self.hash)
+        for column, now in enumerate(judged.tolist()):
+            base = slice(max(now - guard - history, 0), max(now - guard, 0))
+            looked = np.isfinite(x[:, base]) & (np.nan_to_num(n[:, base]) > 0)
+            reason, n_now, x_now = out.reason[:, column], n[:, now], x[:, now]
+            reason[n_now < self.min_inspected] = _REASON["too-few-cases"]
+            reason[looked.sum(axis=1) < shortest] = _REASON["too-short"]
+            reason[np.isnan(x_now) | np.isnan(n_now)] = _REASON["missing"]
+            reason[n_now == 0] = _REASON["no-exposure"]
+            todo = np.flatnonzero(reason == 0)
+            if not todo.size:
+                continue
+            found = expectations(panel, x, n, base=base, targets=np.array([now]), settings=Settings.of(self))
+            a, b = predictive_shape(found, todo)
+            x_now, n_now = x_now[todo], n_now[todo]
+            p = beta_binomial.tail(x_now, n_now, a, b)
+            if self.mid_p:
+                p = np.maximum(p - beta_binomial.mass(x_now, n_now, a, b) / 2.0, 0.0)
+            upper = beta_binomial.quantile(self.alpha, n_now, a, b, mid_p=self.mid_p)
+            out.expected[todo, column] = n_now * a / (a + b)
+            out.upper[todo, column] = upper
+            # The largest count that leaves at most alpha below it.
+            out.lower[todo, column] = n_now - beta_binomial.quantile(self.alpha, n_now, b, a, mid_p=self.mid_p)
+            out.p_value[todo, column] = p
+            out.alarm[todo, column] = x_now > upper
+        return out

@@ -1,0 +1,195 @@
+"""Evidence of failures summed over windows of one to three periods, and the joint level of the smallest of their tail probabilities.
+
+The counterpart for shares of :mod:`riskwatch.detectors.windows`. The failures of a window are beta-binomial with the average correlation of
+its pairs of inspections: within a period r + rho (1 - r), between periods r, the error of the long-run rate, which all periods share. The
+score of a series is the smallest of the windows' tail probabilities, each multiplied by the window's cost; its p-value is the probability
+of a score this small in a period whose own count reaches its expectation. The windows' limits have exact tails; that several are reached at
+once is taken from normal scores with the same correlations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from riskwatch.detectors.windows import chain_probability
+from riskwatch.rates import beta_binomial
+
+__all__ = ["BinomialWindows", "Rates"]
+
+FloatArray = npt.NDArray[np.float64]
+
+_LARGEST = 1e12  # a + b of a rate that is all but certain
+_TABLE, _BLOCK = 400.0, 512  # most inspections of a window whose tails are tabulated, series at a time
+_ALIKE = 1.0 + 1e-9  # tails that differ by rounding are the same
+
+
+@dataclass(frozen=True, eq=False)
+class Rates:
+    """What the baseline says of each series; arrays of shape (series,).
+
+    Parameters
+    ----------
+    rate : array
+        Expected share that fails.
+    error : array
+        Correlation r between inspections of different periods, from the error of the long-run rate.
+    correlation : array
+        rho, between inspections of one period given the long-run rate.
+    """
+
+    rate: FloatArray
+    error: FloatArray
+    correlation: FloatArray
+
+    def at(self, rows: npt.NDArray[np.intp]) -> Rates:
+        """Return those of some series."""
+        return Rates(self.rate[rows], self.error[rows], self.correlation[rows])
+
+
+@dataclass(frozen=True)
+class BinomialWindows:
+    """The windows of one, two and three periods, and what a longer one costs.
+
+    Attributes
+    ----------
+    costs : tuple of float
+        Natural logarithm by which each window's tail probability is raised; 0 for the first, above 0 for the others.
+    mid_p : bool
+        Half of the judged count's own step counts: levels are right on average instead of at most.
+    """
+
+    costs: tuple[float, float, float]
+    mid_p: bool = False
+
+    def judge(self, alpha: float, x: FloatArray, n: FloatArray, rates: Rates) -> tuple[FloatArray, FloatArray]:
+        """Return p-values of the judged counts, and the largest counts of the judged period whose p-value exceeds ``alpha``.
+
+        A count below its expectation is no evidence, whatever came before: its p-value is that of the period alone, and at least one half;
+        the largest quiet count is at least the expectation rounded up, less 1.
+
+        Parameters
+        ----------
+        alpha : float
+        x, n : array, shape (3, series)
+            Failures and inspections of the judged period and of the two before it, newest first; both 0 where a period is missing or not
+            to be used.
+        rates : Rates
+        """
+        p, upper = np.empty(x.shape[1]), np.empty(x.shape[1])
+        total = n.sum(axis=0)
+        order = np.argsort(total, kind="stable")  # alike in size together: their tables are alike
+        few = int((total <= _TABLE).sum())
+        parts = [order[low : min(low + _BLOCK, few)] for low in range(0, few, _BLOCK)]
+        parts += [order[low : low + _BLOCK] for low in range(few, len(order), _BLOCK)]
+        for rows in parts:
+            shapes = _Shapes.of(n[:, rows], rates.at(rows))
+            p[rows] = self._p_value(x[:, rows], shapes)
+            upper[rows] = self._largest_quiet(alpha, x[1:, rows], shapes)
+        return p, upper
+
+    def _p_value(self, x: FloatArray, shapes: _Shapes) -> FloatArray:
+        out = self._strict(x, shapes)
+        if not self.mid_p:
+            return out
+        # Half of the judged count's own step: the mean of the p-values of this count and of the next larger one, which is 0 beyond the
+        # last.
+        low = x[0] < shapes.reach
+        next_ = np.minimum(x[0] + 1.0, shapes.n[0] + 1.0)
+        out[low] = np.maximum((shapes.tail(0, x[0]) + shapes.tail(0, next_))[low] / 2.0, 0.5)
+        after = np.zeros(out.shape)
+        at = np.flatnonzero(~low & (x[0] < shapes.n[0]))
+        after[at] = self._strict(np.vstack([x[:1] + 1.0, x[1:]])[:, at], shapes.at(at))
+        return np.where(low, out, (out + after) / 2.0)
+
+    def _largest_quiet(self, alpha: float, before: FloatArray, shapes: _Shapes) -> FloatArray:
+        low, high = shapes.reach - 1.0, shapes.n[0].copy()  # low is quiet
+        open_ = np.flatnonzero(low < high)
+        while open_.size:
+            middle = np.ceil((low[open_] + high[open_]) / 2.0)
+            quiet = self._p_value(np.vstack([middle, before[:, open_]]), shapes.at(open_)) > alpha
+            low[open_] = np.where(quiet, middle, low[open_])
+            high[open_] = np.where(quiet, high[open_], middle - 1.0)
+            open_ = open_[low[open_] < high[open_]]
+        return low
+
+    def _strict(self, x: FloatArray, shapes: _Shapes) -> FloatArray:
+        """Return the probability of a score at least as extreme."""
+        totals = np.cumsum(x, axis=0)
+        tails = np.stack([shapes.tail(window, totals[window]) for window in range(len(self.costs))])
+        raised = tails * np.exp(np.asarray(self.costs))[:, None]
+        score, best = raised.min(axis=0), raised.argmin(axis=0)
+        out = np.maximum(tails[0], 0.5)
+        at = np.flatnonzero(x[0] >= shapes.reach)
+        if not at.size:
+            return np.asarray(out)
+        part = shapes.at(at)
+        reached = np.empty((len(self.costs), at.size))
+        for window, cost in enumerate(self.costs):
+            level = score[at] * np.exp(-cost)
+            # Of many inspections, whole counts are close enough together to reach any level.
+            reached[window] = np.where(
+                best[at] == window, tails[window, at], level if part.tables is None else part.attained(window, level)
+            )
+        out[at] = chain_probability(reached, part.tail(0, part.reach), part.rho)
+        return np.asarray(out)
+
+
+@dataclass(frozen=True, eq=False)
+class _Shapes:
+    """The beta-binomial distributions of the windows' sums; arrays (window, series), ``rho`` between neighbouring windows."""
+
+    n: FloatArray
+    a: FloatArray
+    b: FloatArray
+    rho: FloatArray
+    reach: FloatArray
+    tables: tuple[FloatArray, ...] | None  # P(sum >= count) by window, arrays (series, count); none where there are too many counts
+
+    @classmethod
+    def of(cls, n: FloatArray, rates: Rates) -> _Shapes:
+        total = np.cumsum(n, axis=0)
+        within = np.cumsum(n * np.maximum(n - 1.0, 0.0), axis=0)
+        pairs = total * np.maximum(total - 1.0, 0.0)
+        r, joint = rates.error, rates.error + rates.correlation * (1.0 - rates.error)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            common = np.where(pairs > 0, (within * joint + (pairs - within) * r) / pairs, joint)
+        strength = np.minimum(1.0 / np.maximum(common, 1.0 / _LARGEST) - 1.0, _LARGEST)
+        # In units of rate (1 - rate): the variance of each sum, and its covariance with the next longer one.
+        variance = total + pairs * common
+        shared = variance[:-1] + total[:-1] * n[1:] * r
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rho = np.where(variance[:-1] > 0, shared / np.sqrt(variance[:-1] * variance[1:]), 0.0)
+        a, b = rates.rate * strength, (1.0 - rates.rate) * strength
+        tables = None
+        if total[-1].max(initial=0.0) <= _TABLE:
+            tables = tuple(_tails(*(part[:, None] for part in shape)) for shape in zip(total, a, b, strict=True))
+        return cls(total, a, b, np.minimum(rho, 1.0), np.maximum(np.ceil(n[0] * rates.rate), 1.0), tables)
+
+    def at(self, rows: npt.NDArray[np.intp]) -> _Shapes:
+        tables = None if self.tables is None else tuple(table[rows] for table in self.tables)
+        return _Shapes(self.n[:, rows], self.a[:, rows], self.b[:, rows], self.rho[:, rows], self.reach[rows], tables)
+
+    def tail(self, window: int, count: FloatArray) -> FloatArray:
+        """Return the probability that a window's sum reaches ``count``, at most one more than inspected."""
+        if self.tables is None:
+            return beta_binomial.tail(np.minimum(count, self.n[window] + 1.0), self.n[window], self.a[window], self.b[window])
+        return np.asarray(
+            np.take_along_axis(self.tables[window], np.minimum(count, self.n[window] + 1.0).astype(np.intp)[:, None], axis=1)[:, 0]
+        )
+
+    def attained(self, window: int, level: FloatArray) -> FloatArray:
+        """Return the tail probability of the smallest count at which it is at most ``level``; only with tables."""
+        table = self.tables[window] if self.tables is not None else np.empty((0, 0))
+        limit = (table > (level * _ALIKE)[:, None]).sum(axis=1)
+        return np.asarray(np.take_along_axis(table, limit[:, None], axis=1)[:, 0])
+
+
+def _tails(n: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
+    """Return P(X >= 0), P(X >= 1), ... to one more than the largest n, where it is 0."""
+    count = np.arange(n.max(initial=0.0) + 2.0)
+    # Summed from the largest count down: small tails keep their digits, and what lies beyond n adds exact zeros.
+    tails = np.cumsum(beta_binomial.mass(count, n, a, b)[:, ::-1], axis=1)[:, ::-1]
+    return np.where(count == 0, 1.0, np.minimum(tails, 1.0))
