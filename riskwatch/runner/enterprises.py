@@ -27,7 +27,16 @@ from riskwatch.items import item_table, new_items, standard_effect
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.standards import standard_catalogue
 
-__all__ = ["CREDIT_COLUMNS", "RECORD_COLUMNS", "Enterprises", "enterprise_rules", "enterprise_story", "enterprises", "items", "standard_effects"]
+__all__ = [
+    "CREDIT_COLUMNS",
+    "RECORD_COLUMNS",
+    "Enterprises",
+    "enterprise_rules",
+    "enterprise_story",
+    "enterprises",
+    "items",
+    "standard_effects",
+]
 
 RECORD_COLUMNS = (
     "source", "record_key", "event_date", "known_at", "product", "region", "producer", "producer_region", "selection", "check_type",

@@ -78,7 +78,9 @@ def sampling(scope: Scope) -> dict[str, Input | Missing]:
     ctx = scope.standing
     found = catalogue_of(ctx)
     if found is None:
-        return {"sampling": Missing(Text(zh="期末没有有效的重点产品目录", en="no key-product catalogue was in force at the end of the period"))}
+        return {
+            "sampling": Missing(Text(zh="期末没有有效的重点产品目录", en="no key-product catalogue was in force at the end of the period"))
+        }
     rules, version = found
     samples = scope.rules.plan_samples
     try:

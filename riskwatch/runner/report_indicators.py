@@ -57,7 +57,9 @@ def indicators(scope: Scope) -> dict[str, Input | Missing]:
     shown = report.overview[report.overview["region"].astype(str) == place]
     if shown.empty:
         return {
-            "indicators": Missing(Text(zh="期末前没有本辖区的宏观指标", en="no indicator of this region was known by the end of the period"))
+            "indicators": Missing(
+                Text(zh="期末前没有本辖区的宏观指标", en="no indicator of this region was known by the end of the period")
+            )
         }
     targets = labelled_targets(report)
     scored = targets[(targets["kind"] == "q") & (targets["region"].astype(str) == place) & (targets["state"] != "unknown")]

@@ -40,7 +40,9 @@ def items(scope: Scope) -> dict[str, Input | Missing]:
     table = item_table(here, lines, classifier=class_of)
     if table.empty:
         return {
-            "items": Missing(Text(zh="本期随机抽样没有登记不合格项目", en="no failing item is on record for the random samples of the period"))
+            "items": Missing(
+                Text(zh="本期随机抽样没有登记不合格项目", en="no failing item is on record for the random samples of the period")
+            )
         }
     fresh = new_items(records, lines, since=period.first, baseline_since=first, until=scope.day, classifier=class_of)
     sure = fresh[fresh["new"].fillna(value=False).astype(bool) & (fresh["q_value"] < scope.rules.q_value)]
@@ -72,7 +74,10 @@ def standards(scope: Scope) -> dict[str, Input | Missing]:
     if not recent:
         return {
             "standard_effect": Missing(
-                Text(zh="截至期末一年内没有登记限值变化的标准", en="no standard on record changed a limit within the year before the period's end")
+                Text(
+                    zh="截至期末一年内没有登记限值变化的标准",
+                    en="no standard on record changed a limit within the year before the period's end",
+                )
             )
         }
     records = _random(scope.records("spot_check", _RECORD, since - dt.timedelta(days=EFFECT_DAYS), scope.day))

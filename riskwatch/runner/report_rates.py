@@ -109,8 +109,8 @@ def changes(scope: Scope) -> dict[str, Input | Missing]:
         name = f"change_{dimension}"
         try:
             level = _chosen(scope, now, dimension)
-            windows = {"before": (past.first, past.last), "after": (scope.period.first, scope.period.last)}
-            table = change(records, scope.ctx.trees, rules, by=dimension, level=level, **windows)
+            windows = (past.first, past.last), (scope.period.first, scope.period.last)
+            table = change(records, scope.ctx.trees, rules, before=windows[0], after=windows[1], by=dimension, level=level)
         except RateError as error:
             made[name] = Missing(Text(zh="本期或上年同期没有可比的随机抽样记录", en=error.message))
             continue
@@ -170,9 +170,9 @@ def like_for_like(scope: Scope) -> dict[str, Input | Missing]:
         if not rows.any() or frames[name].empty:
             continue
         both = pd.concat([one.astype(dict.fromkeys(DIMENSIONS, object)) for one in (frames[name], frames["now"])], ignore_index=True)
-        windows = {"before": (past.first, past.last), "after": (period.first, period.last)}
+        windows = (past.first, past.last), (period.first, period.last)
         try:
-            whole = change(both, ctx.trees, rules, by="region", level=level, **windows).iloc[0]
+            whole = change(both, ctx.trees, rules, before=windows[0], after=windows[1], by="region", level=level).iloc[0]
         except RateError:
             continue  # that period has no sample for comparison: its row keeps the plain change
         for target, source in parts.items():

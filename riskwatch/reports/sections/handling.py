@@ -131,7 +131,9 @@ def _enterprises(writer: Writer) -> None:
             "{failed} producers had a failure in the period; {again} failed again at a recheck within the last year and should be"
             " announced and escalated as the law provides. The list of names stays within the system.",
             failed=writer.figure(counts["failed"], "count", both("本期有不合格的企业数", "producers with a failure"), source),
-            again=writer.figure(counts["recheck-failed"], "count", both("近一年复查仍不合格的企业数", "producers failing a recheck"), source),
+            again=writer.figure(
+                counts["recheck-failed"], "count", both("近一年复查仍不合格的企业数", "producers failing a recheck"), source
+            ),
         )
     writer.table(
         both("企业", "Enterprises"),

@@ -95,7 +95,11 @@ def _scorecard(writer: Writer) -> None:
             Numbers(both("抽查批次", "samples"), floats(frame, "inspected").tolist(), "count"),
             Numbers(both("标准化率", "standardised"), floats(frame, "rate").tolist(), "share"),
             Numbers(
-                both("区间", "interval"), floats(frame, "rate_lower").tolist(), "share", upper=floats(frame, "rate_upper").tolist(), width=1.4
+                both("区间", "interval"),
+                floats(frame, "rate_lower").tolist(),
+                "share",
+                upper=floats(frame, "rate_upper").tolist(),
+                width=1.4,
             ),
             Words(both("位置", "position"), [both(*POSITIONS.get(str(text), (str(text),) * 2)) for text in frame["position"]], 1.2),
             Numbers(both("覆盖率", "coverage"), floats(frame, "coverage").tolist(), "share"),

@@ -186,7 +186,11 @@ def _gaps(writer: Writer) -> None:
         )
         for row in frame.head(4).itertuples()
     ]
-    writer.say("按重要程度与人口，最应先补的空白为：{list}。", "By weight and population, the gaps to fill first are {list}.", list=enumerate_names(top))
+    writer.say(
+        "按重要程度与人口，最应先补的空白为：{list}。",
+        "By weight and population, the gaps to fill first are {list}.",
+        list=enumerate_names(top),
+    )
     writer.table(
         both("应优先补上的空白", "Gaps to fill first"),
         [
