@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from riskwatch.rates.cells import build_cells
-from riskwatch.rates.comparison import CHANGE_COLUMNS, COMPARE_COLUMNS, RECORD_COLUMNS, change, compare, level_of, window_of
+from riskwatch.rates.comparison import CHANGE_COLUMNS, COMPARE_COLUMNS, RECORD_COLUMNS, change, compare, level_of, period_levels, window_of
 from riskwatch.rates.decompose import decompose_change
 from riskwatch.rates.likelihood import GroupFit, fit_groups
 from riskwatch.rates.rules import RateRules
@@ -33,6 +33,7 @@ __all__ = [
     "fit_groups",
     "judge_counts",
     "level_of",
+    "period_levels",
     "predictive_p",
     "purpose_of",
     "reference_mix",

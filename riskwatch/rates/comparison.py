@@ -20,7 +20,7 @@ from riskwatch.rates.shrinkage import Shrunken, complete, shrink
 from riskwatch.rates.standardise import reference_mix, standardise
 from riskwatch.rates.strata import NONE, UNKNOWN, as_category, need, purpose_of
 
-__all__ = ["CHANGE_COLUMNS", "COMPARE_COLUMNS", "RECORD_COLUMNS", "change", "compare", "level_of", "window_of"]
+__all__ = ["CHANGE_COLUMNS", "COMPARE_COLUMNS", "RECORD_COLUMNS", "change", "compare", "level_of", "period_levels", "window_of"]
 
 Window = tuple[dt.date, dt.date]
 
@@ -324,3 +324,48 @@ def _standardised_change(
     moved = both["rate_after"] - both["rate_before"]
     error = z * np.sqrt(both["variance_before"] + both["variance_after"])
     return both[["rate_before", "rate_after"]].assign(change=moved, lower=moved - error, upper=moved + error).reset_index()
+
+
+def period_levels(
+    frames: Mapping[str, pd.DataFrame], trees: Mapping[str, Tree], rules: RateRules, *, level: str | None = None
+) -> pd.DataFrame:
+    """Return the failure rate of each of some periods as if the same products had been sampled in the same places in all of them.
+
+    Parameters
+    ----------
+    frames : mapping of str to DataFrame
+        Period to its spot checks, with :data:`RECORD_COLUMNS`. Samples that do not serve comparison are left out.
+    trees, rules
+        As for :func:`compare`.
+    level : str, optional
+        Level of the region tree. Default: the highest with at least two codes.
+
+    Returns
+    -------
+    DataFrame
+        ``period, rate, lower, upper, borrowed`` in the order given; the common mix is that of all periods together. Periods without a
+        sample for comparison are left out.
+
+    Raises
+    ------
+    RateError
+        If no period has a sample for comparison.
+    """
+    kept = {}
+    for name, frame in frames.items():
+        chosen = frame[purpose_of(frame, rules) == "comparison"]
+        if chosen["inspected"].sum() > 0:
+            kept[name] = chosen
+    if not kept:
+        raise RateError("period_levels: no sample of any period serves comparison", hint="see config/rates.yaml")
+    together = pd.concat([frame.astype({"product": object, "region": object}) for frame in kept.values()], ignore_index=True)
+    plan = _plan(together, trees, "region", level)
+    cells = pd.concat([build_cells(frame, trees, plan.levels, rules) for frame in kept.values()], ignore_index=True)
+    whole = reference_mix(cells, [plan.by, *plan.over])
+    rows = []
+    for name, frame in kept.items():
+        _, fitted = _fit(frame, trees, rules, plan, cells)
+        alone = dataclasses.replace(fitted, cells=fitted.cells.assign(code=""))
+        found = standardise(alone, whole, by="code", over=[plan.by, *plan.over], level=rules.interval_level).iloc[0]
+        rows.append((name, *(float(found[column]) for column in ("rate", "lower", "upper", "borrowed"))))
+    return pd.DataFrame(rows, columns=["period", "rate", "lower", "upper", "borrowed"])

@@ -133,8 +133,9 @@ def overall_frame(periods: dict[str, pd.DataFrame], *, level: float = 0.95) -> p
     Returns
     -------
     DataFrame
-        ``period, inspected, failed, producers, rate, lower, upper, standardised, change, change_lower, change_upper, mix``; change is
-        "now less this period"; ``standardised`` and ``mix`` are NaN: they are the work of another room.
+        ``period, inspected, failed, producers, rate, lower, upper, standardised, change, change_lower, change_upper, mix,
+        within, within_lower, within_upper``; change is "now less this period"; ``standardised`` and the parts of the change are NaN:
+        they are the work of another room.
     """
     rows = []
     first: tuple[float, float] | None = None
@@ -148,7 +149,7 @@ def overall_frame(periods: dict[str, pd.DataFrame], *, level: float = 0.95) -> p
         gap = (np.nan,) * 3 if first is None else difference(*first, x, n, level)
         first = (x, n) if first is None else first
         producers = records["producer"].dropna().nunique()
-        rows.append((name, n, x, float(producers), x / n, float(low[0]), float(high[0]), np.nan, *gap, np.nan))
+        rows.append((name, n, x, float(producers), x / n, float(low[0]), float(high[0]), np.nan, *gap, *(np.nan,) * 4))
     columns = [
         "period",
         "inspected",
@@ -162,6 +163,9 @@ def overall_frame(periods: dict[str, pd.DataFrame], *, level: float = 0.95) -> p
         "change_lower",
         "change_upper",
         "mix",
+        "within",
+        "within_lower",
+        "within_upper",
     ]
     return pd.DataFrame(rows, columns=columns)
 

@@ -17,7 +17,7 @@ from riskwatch.reports.rules import ReportRules
 __all__ = ["COLUMNS", "Geometry", "Input", "Missing", "Origin", "ReportInputs", "ReportPeriod"]
 
 _RATES = ("code", "inspected", "failed", "producers", "raw", "rate", "lower", "upper", "borrowed")
-_CHANGE = ("code", "raw_change", "change", "change_lower", "change_upper", "mix")
+_CHANGE = ("code", "raw_change", "change", "change_lower", "change_upper", "mix", "q_value")
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "sources": ("source", "name_zh", "name_en", "stream", "records", "in_period", "newest_event", "newest_known", "state", "quarantine"),
@@ -35,6 +35,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "change_lower",
         "change_upper",
         "mix",
+        "within",
+        "within_lower",
+        "within_upper",
     ),
     "rates_region": _RATES,
     "rates_product": _RATES,
@@ -42,7 +45,23 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "change_region": _CHANGE,
     "change_product": _CHANGE,
     "change_industry": _CHANGE,
-    "funnel": ("code", "inspected", "failed", "z", "z_adjusted", "p_value"),
+    "funnel": ("code", "inspected", "failed", "rate", "centre", "z", "z_adjusted", "p_value"),
+    "scorecard": (
+        "region",
+        "inspected",
+        "rate",
+        "rate_lower",
+        "rate_upper",
+        "position",
+        "coverage",
+        "orders",
+        "due",
+        "closure",
+        "closure_lower",
+        "closure_upper",
+        "comparable",
+        "flags",
+    ),
     "items": ("item", "hazard", "failing", "share", "lower", "upper", "products", "new"),
     "standard_effect": ("product", "item", "standard", "effective_from", "failed_new", "would_pass_old"),
     "enterprises": ("group", "enterprises"),
@@ -51,7 +70,21 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "coverage_product": ("code", "cells", "covered", "share"),
     "coverage_cells": ("product", "region", "samples"),
     "gaps": ("product", "region", "weight", "last_sampled"),
-    "trends": ("kind", "code", "slope_percent_per_year", "lower", "upper", "q_value", "level_now", "forecast", "probability"),
+    "sampling": ("product", "region", "n", "minimum", "expected_failures", "rate", "lower", "upper", "inspected", "reason_zh", "reason_en"),
+    "trends": (
+        "kind",
+        "code",
+        "slope_percent_per_year",
+        "lower",
+        "upper",
+        "q_value",
+        "level_now",
+        "forecast",
+        "forecast_lower",
+        "forecast_upper",
+        "threshold",
+        "probability",
+    ),
     "trend_series": ("period_start", "observed", "fitted", "forecast", "lower", "upper"),
     "anomalies": ("kind", "product", "region", "score", "q_value", "drivers_zh", "drivers_en"),
     "indicators": (
@@ -250,6 +283,7 @@ class ReportInputs:
     change_product: Input | Missing = NOT_COMPUTED
     change_industry: Input | Missing = NOT_COMPUTED
     funnel: Input | Missing = NOT_COMPUTED
+    scorecard: Input | Missing = NOT_COMPUTED
     items: Input | Missing = NOT_COMPUTED
     standard_effect: Input | Missing = NOT_COMPUTED
     enterprises: Input | Missing = NOT_COMPUTED
@@ -258,6 +292,7 @@ class ReportInputs:
     coverage_product: Input | Missing = NOT_COMPUTED
     coverage_cells: Input | Missing = NOT_COMPUTED
     gaps: Input | Missing = NOT_COMPUTED
+    sampling: Input | Missing = NOT_COMPUTED
     trends: Input | Missing = NOT_COMPUTED
     trend_series: Input | Missing = NOT_COMPUTED
     anomalies: Input | Missing = NOT_COMPUTED

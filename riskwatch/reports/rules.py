@@ -87,6 +87,7 @@ class ReportRules(Rule):
     )
     rows: int = Field(12, ge=3, le=100, description="rows of a table in the body; the longer tables stand in the appendix")
     cases: int = Field(4, ge=0, le=20, description="typical cases that are told")
+    plan_samples: int = Field(200, ge=1, le=100_000, description="samples that the advice on the next period's sampling hands out")
     map_note: Text = Field(description="stands under every map: what the map may be used for")
     outlines: tuple[Outline, ...] = ()
 

@@ -27,14 +27,23 @@ from riskwatch.items import item_table, new_items, standard_effect
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.standards import standard_catalogue
 
-__all__ = ["Enterprises", "enterprise_rules", "enterprise_story", "enterprises", "items", "standard_effects"]
+__all__ = [
+    "CREDIT_COLUMNS",
+    "RECORD_COLUMNS",
+    "Enterprises",
+    "enterprise_rules",
+    "enterprise_story",
+    "enterprises",
+    "items",
+    "standard_effects",
+]
 
-_RECORD = (
+RECORD_COLUMNS = (
     "source", "record_key", "event_date", "known_at", "product", "region", "producer", "producer_region", "selection", "check_type",
     "verdict", "inspected", "failed", "batch_no", "counterfeit_claim", "recheck_of", "recheck_result", "published_on", "ordered_on",
     "rectified_on", "recheck_on",
 )  # fmt: skip
-_CREDIT = ("source", "event_date", "enterprise", "credit_class", "listed", "authority", "valid_until")
+CREDIT_COLUMNS = ("source", "event_date", "enterprise", "credit_class", "listed", "authority", "valid_until")
 _ITEM = ("record_id", "event_date", "product", "region", "producer", "selection", "verdict", "source")
 
 
@@ -104,8 +113,8 @@ class Enterprises:
 def enterprises(ctx: RunContext) -> Enterprises:
     """Read the records as known on the run's day and judge every enterprise in them."""
     rules = enterprise_rules(ctx)
-    records = ctx.store.read_records("spot_check", _RECORD, as_of=ctx.as_of)
-    credit = ctx.store.read_records("enterprise_credit", _CREDIT, as_of=ctx.as_of)
+    records = ctx.store.read_records("spot_check", RECORD_COLUMNS, as_of=ctx.as_of)
+    credit = ctx.store.read_records("enterprise_credit", CREDIT_COLUMNS, as_of=ctx.as_of)
     histories = enterprise_history(records, as_of=ctx.as_of, window_days=rules.windows.repeat_days)
     running = terms(records, rules.clocks, as_of=ctx.as_of)
     classes = current_classes(credit, as_of=ctx.as_of)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from riskwatch.reports.rules import ReportRules
 from riskwatch.runner.context import RunContext
 
 __all__ = ["Scope"]
+
+_FEWEST = 2  # one unit alone cannot be compared
+_MOST = 0.5  # of the samples
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,21 @@ class Scope:
     def day(self) -> dt.date:
         """The day as which warnings are read: the end of the period, or the as-of day where that comes first."""
         return min(self.period.last, self.ctx.as_of)
+
+    @property
+    def standing(self) -> RunContext:
+        """The context as of :attr:`day`, for rooms that say how things stand then: only what was known on that day is seen."""
+        return dataclasses.replace(self.ctx, as_of=self.day)
+
+    @property
+    def span(self) -> dict[str, dt.date]:
+        """First and last day of the period's records, for an origin."""
+        return {"first": self.period.first, "last": self.day}
+
+    @property
+    def where(self) -> dict[str, str]:
+        """The jurisdiction, for an origin."""
+        return {"region": self.region or "all"}
 
     def records(self, stream: str, columns: Sequence[str], first: dt.date, last: dt.date) -> pd.DataFrame:
         """Return records of the jurisdiction whose event lies within some days, as known on the as-of day."""
@@ -67,6 +86,32 @@ class Scope:
         if self.region and tree is not None and len(found):
             found = found[tree.is_within(found["region"], self.region)]
         return found.reset_index(drop=True)
+
+    def level_of(self, dimension: str, codes: pd.Series[str], samples: pd.Series[float]) -> str | None:
+        """Return the tree level at which the report compares; None where the tree is absent or knows too few of the codes.
+
+        Regions and industries: the first level (below the jurisdiction) at which there are several. Products: the finest level at which
+        most samples lie in units that have enough of them to be compared (``small.min_inspected``): finer tables would hold noise.
+        """
+        tree = self.ctx.trees.get(dimension)
+        if tree is None:
+            return None
+        text = codes.astype(object).where(codes.notna(), "").astype(str).to_numpy(dtype=object)
+        size = samples.to_numpy(dtype="float64")
+        levels = _levels_below(tree, self.region) if dimension == "region" else tree.levels
+        several: list[str] = []
+        enough: list[str] = []
+        for level in levels:
+            up = pd.Series(tree.ancestor_at(text, level))
+            sums = pd.Series(size).groupby(up.to_numpy()).sum().drop("", errors="ignore")
+            if len(sums) < _FEWEST:
+                continue
+            several.append(level)
+            if sums[sums >= self.rules.small.min_inspected].sum() >= _MOST * size.sum():
+                enough.append(level)
+        if dimension == "product" and enough:
+            return enough[-1]
+        return several[0] if several else None
 
     def rolled_up(self, dimension: str, codes: pd.Series[str], below: str = "") -> pd.Series[str]:
         """Return codes rolled up to the widest level at which they still differ; "" for codes outside the tree.

@@ -6,6 +6,7 @@ Each part of the inputs is filled by one function of :data:`FILLERS`, which take
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from riskwatch import __version__
 from riskwatch.digest import Trees
-from riskwatch.errors import AsOfError, ProjectError
+from riskwatch.errors import AsOfError, ProjectError, RiskwatchError, StoreError
 from riskwatch.reports.build import build_report
 from riskwatch.reports.docx import render_docx
 from riskwatch.reports.html import render_html
@@ -21,23 +22,51 @@ from riskwatch.reports.inputs import Geometry, Input, Missing, ReportInputs, Rep
 from riskwatch.reports.model import Report, Text, render_json
 from riskwatch.reports.pdf import render_pdf
 from riskwatch.reports.rules import ReportRules
-from riskwatch.runner import report_records, report_warnings
+from riskwatch.runner import (
+    report_anomalies,
+    report_coverage,
+    report_enterprises,
+    report_indicators,
+    report_items,
+    report_outlook,
+    report_rates,
+    report_records,
+    report_scorecard,
+    report_trends,
+    report_warnings,
+)
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.report_scope import Scope
 
-__all__ = ["FILLERS", "build_inputs", "make_report", "read_rules", "render_forms", "report_folder", "write_report"]
+__all__ = ["COMBINERS", "FILLERS", "build_inputs", "make_report", "read_rules", "render_forms", "report_folder", "write_report"]
 
-Filler = Callable[[Scope], Mapping[str, "Input | Missing"]]
+Filled = Mapping[str, "Input | Missing"]
+Filler = Callable[[Scope], Filled]
 
-FILLERS: tuple[tuple[str, Filler], ...] = (
-    ("sources", report_records.sources),
-    ("spot checks", report_records.spot_checks),
-    ("injuries", report_records.injuries),
-    ("notices", report_records.notices),
-    ("warnings", report_warnings.warnings),
-    ("calendar", report_warnings.calendar),
+FILLERS: tuple[tuple[tuple[str, ...], Filler], ...] = (
+    (("sources",), report_records.sources),
+    (("strata", "overall", "coverage_cells"), report_records.spot_checks),
+    ((), report_rates.like_for_like),
+    (("rates_region", "rates_product", "rates_industry"), report_rates.rates),
+    (("change_region", "change_product", "change_industry"), report_rates.changes),
+    (("items",), report_items.items),
+    (("standard_effect",), report_items.standards),
+    (("enterprises", "closure"), report_enterprises.enterprises),
+    (("coverage_region", "coverage_product", "gaps"), report_coverage.coverage),
+    (("sampling",), report_coverage.sampling),
+    (("trends",), report_trends.trends),
+    (("trend_series",), report_trends.series),
+    (("anomalies",), report_anomalies.anomalies),
+    (("indicators",), report_indicators.indicators),
+    (("injuries",), report_records.injuries),
+    (("notices",), report_records.notices),
+    (("warnings", "events", "actions"), report_warnings.warnings),
+    (("outlook",), report_outlook.outlook),
 )
-"""Part -> function that fills it. A room that computes more parts adds one line here."""
+"""Inputs -> function that fills them; without names it refines what is there already. A room that computes more adds one line here."""
+
+COMBINERS: tuple[tuple[tuple[str, ...], Callable[[Scope, Filled], Filled]], ...] = ((("funnel", "scorecard"), report_scorecard.regions),)
+"""Inputs -> function that makes them from inputs that are filled already."""
 
 
 def read_rules(ctx: RunContext) -> ReportRules:
@@ -79,9 +108,12 @@ def build_inputs(ctx: RunContext, period: ReportPeriod, region: str = "") -> Rep
         tree.level_of(region)  # an unknown code is an error with a suggestion
     scope = Scope(ctx=ctx, period=period, region=region, rules=rules)
     found: dict[str, Input | Missing] = {}
-    with ctx.reporter.task("report inputs", total=len(FILLERS)) as task:
-        for _, fill in FILLERS:
-            found.update(fill(scope))
+    with ctx.reporter.task("report inputs", total=len(FILLERS) + len(COMBINERS)) as task:
+        for names, fill in FILLERS:
+            found.update(_filled(names, functools.partial(fill, scope)))
+            task.advance()
+        for names, combine in COMBINERS:
+            found.update(_filled(names, functools.partial(combine, scope, dict(found))))
             task.advance()
     levels = {
         str(name): Text(zh=f"{level.label.zh}（{level.colour.zh}）", en=f"{level.label.en} ({level.colour.en})")
@@ -103,8 +135,19 @@ def build_inputs(ctx: RunContext, period: ReportPeriod, region: str = "") -> Rep
         grades=levels,
         hazards={name: Text(zh=hazard.label.zh, en=hazard.label.en) for name, hazard in ctx.hazards.classes.items()},
         geometries=_geometries(ctx, rules, region),
+        **report_indicators.words(ctx),
         **found,  # type: ignore[arg-type] # names of inputs only: a wrong one is a TypeError at once
     )
+
+
+def _filled(names: Sequence[str], fill: Callable[[], Filled]) -> Filled:
+    """Return what a function fills; where its room refuses, its inputs are missing with the room's reason and the report goes on."""
+    try:
+        return fill()
+    except StoreError:
+        raise  # the records themselves cannot be read: there is no report
+    except RiskwatchError as error:
+        return dict.fromkeys(names, Missing(Text(zh=f"无法计算（{error.message}）", en=error.message)))
 
 
 def _geometries(ctx: RunContext, rules: ReportRules, region: str) -> tuple[Geometry, ...]:

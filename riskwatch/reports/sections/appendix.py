@@ -26,6 +26,8 @@ NAMES = {
     "change_product": ("产品变化", "changes by product"),
     "change_industry": ("行业变化", "changes by industry"),
     "funnel": ("漏斗图", "funnel"),
+    "scorecard": ("并列比较", "scorecard"),
+    "sampling": ("抽样建议", "advice on sampling"),
     "items": ("不合格项目", "items"),
     "standard_effect": ("标准变化", "standards"),
     "enterprises": ("企业", "enterprises"),

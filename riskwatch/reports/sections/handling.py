@@ -12,11 +12,13 @@ __all__ = ["write"]
 GRADES = ("I", "II", "III", "IV")
 EVENTS = {"new": ("新增", "new"), "worsened": ("加重", "worsened"), "eased": ("降级", "eased"), "recovered": ("解除", "recovered")}
 GROUPS = {
-    "inspected": ("被抽查生产企业", "producers inspected"),
-    "failed": ("有不合格的企业", "with a failure"),
-    "repeat": ("两次以上不合格的企业", "with two failures or more"),
-    "recheck-failed": ("复查仍不合格的企业", "failed again at the recheck"),
-    "exit": ("停业整顿或吊销的企业", "stopped or licence revoked"),
+    "inspected": ("本期被抽查的生产企业", "producers inspected in the period"),
+    "failed": ("本期有不合格的企业", "with a failure in the period"),
+    "repeat": ("近一年两批次以上不合格的企业", "with two failures or more within a year"),
+    "recheck-failed": ("近一年复查仍不合格的企业", "failed again at a recheck within a year"),
+    "overdue": ("改正或复查逾期的企业", "with a correction or recheck overdue"),
+    "worse-class": ("建议信用等级下调的企业", "proposed for a lower credit class"),
+    "candidate": ("符合严重违法失信名单条件、待审核的企业", "candidates for the list of serious violators, to be examined"),
 }
 
 
@@ -92,10 +94,10 @@ def _closure(writer: Writer) -> None:
     frame = source.frame
     due, closed = float(floats(frame, "due").sum()), float(floats(frame, "closed_in_time").sum())
     writer.say(
-        "责令改正 {orders} 起，已到期 {due} 起，按时办结 {closed} 起，占 {share}。未按时办结的 {open} 起应由所在地局逐件说明。",
-        "{orders} orders to correct were issued; {due} are due and {closed} of them were closed in time, {share}. For each of"
-        " the {open} others the local"
-        " bureau should account.",
+        "截至期末近一年责令改正 {orders} 起，复查期限已到期 {due} 起，其中期限内复查合格 {closed} 起，占 {share}。"
+        "其余 {open} 起应由所在地局逐件说明。",
+        "Of {orders} orders to correct of the year up to the period's end the term for the recheck has ended in {due}; {closed} of them"
+        " passed a recheck in time, {share}. For each of the {open} others the local bureau should account.",
         orders=writer.figure(float(floats(frame, "orders").sum()), "count", both("责令改正数", "orders to correct"), source),
         due=writer.figure(due, "count", both("已到期数", "orders due"), source),
         closed=writer.figure(closed, "count", both("按时办结数", "closed in time"), source),
@@ -125,12 +127,13 @@ def _enterprises(writer: Writer) -> None:
     counts = dict(zip(frame["group"].astype(str), floats(frame, "enterprises").tolist(), strict=True))
     if "recheck-failed" in counts and "failed" in counts:
         writer.say(
-            "有不合格的生产企业 {failed} 家，其中复查仍不合格 {again} 家，应依法公告并逐级加严。企业名单仅在系统内查看。",
-            "{failed} producers had a failure; {again} failed again at the recheck and should be announced and escalated as the"
-            " law provides. The list of"
-            " names stays within the system.",
-            failed=writer.figure(counts["failed"], "count", both("有不合格的企业数", "producers with a failure"), source),
-            again=writer.figure(counts["recheck-failed"], "count", both("复查仍不合格的企业数", "producers failing the recheck"), source),
+            "本期有不合格的生产企业 {failed} 家；近一年复查仍不合格的 {again} 家，应依法公告并逐级加严。企业名单仅在系统内查看。",
+            "{failed} producers had a failure in the period; {again} failed again at a recheck within the last year and should be"
+            " announced and escalated as the law provides. The list of names stays within the system.",
+            failed=writer.figure(counts["failed"], "count", both("本期有不合格的企业数", "producers with a failure"), source),
+            again=writer.figure(
+                counts["recheck-failed"], "count", both("近一年复查仍不合格的企业数", "producers failing a recheck"), source
+            ),
         )
     writer.table(
         both("企业", "Enterprises"),

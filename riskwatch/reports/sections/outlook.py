@@ -31,6 +31,8 @@ def write(writer: Writer) -> None:
     _calendar(writer)
     writer.part("（三）下期重点", "What to watch")
     _watch(writer)
+    writer.part("（四）下期抽样建议", "Where the next samples tell most")
+    _sampling(writer)
 
 
 def _forecasts(writer: Writer) -> None:
@@ -40,10 +42,11 @@ def _forecasts(writer: Writer) -> None:
     frame = source.frame.assign(code=source.frame["code"].astype(str), kind=source.frame["kind"].astype(str))
     likely = frame[floats(frame, "probability") >= 0.8].sort_values(["probability", "code"], ascending=[False, True])
     writer.say(
-        "按现有趋势，下期不合格率很可能（概率不低于 80%）高于现水平的有 {n} 项。预测只延伸过去，不计入未知的变化。",
-        "By the present trends {n} are likely (a probability of 80% or more) to be worse in the next period than now. A forecast"
-        " only extends the past.",
-        n=writer.count_of(len(likely), both("很可能变差的项数", "series likely to be worse"), source),
+        "按现有趋势，不合格率水平很可能（概率不低于 80%）越过警戒水平的有 {n} 项；警戒水平由配置给定（见附录参数"
+        " trends.thresholds），通常为一年前水平的若干倍。预测只延伸过去，不计入未知的变化。",
+        "By the present trends the level of {n} is likely (a probability of 80% or more) to pass its threshold, which the configuration"
+        " states (trends.thresholds in the appendix), commonly a multiple of the level of a year before. A forecast only extends the past.",
+        n=writer.count_of(len(likely), both("很可能越过警戒水平的项数", "series likely to pass the threshold"), source),
     )
     shown = (likely if len(likely) else frame.sort_values(["probability", "code"], ascending=[False, True])).head(writer.inputs.rules.rows)
     writer.table(
@@ -53,8 +56,15 @@ def _forecasts(writer: Writer) -> None:
             Words(both("对象", "subject"), [writer.name(row.kind, row.code) for row in shown.itertuples()], 2.8),
             Numbers(both("现水平", "now"), floats(shown, "level_now").tolist(), "share"),
             Numbers(both("下期预测", "forecast"), floats(shown, "forecast").tolist(), "share"),
-            Numbers(both("年变化", "a year"), floats(shown, "slope_percent_per_year").tolist(), "yearly"),
-            Numbers(both("变差概率", "probability worse"), floats(shown, "probability").tolist(), "probability"),
+            Numbers(
+                both("预测区间", "interval"),
+                floats(shown, "forecast_lower").tolist(),
+                "share",
+                upper=floats(shown, "forecast_upper").tolist(),
+                width=1.5,
+            ),
+            Numbers(both("警戒水平", "threshold"), floats(shown, "threshold").tolist(), "share"),
+            Numbers(both("越过概率", "probability"), floats(shown, "probability").tolist(), "probability"),
         ],
         [f"{row.kind}:{row.code}" for row in shown.itertuples()],
         source,
@@ -106,3 +116,31 @@ def _watch(writer: Writer) -> None:
             name=writer.name(kind, code),
             why=enumerate_names([both(*one) for one in unique]),
         )
+
+
+def _sampling(writer: Writer) -> None:
+    source = writer.need(writer.inputs.sampling, "抽样建议", "advice on sampling")
+    if source is None:
+        return
+    frame = source.frame.head(writer.inputs.rules.rows)
+    writer.say(
+        "按已知的不合格率及其不确定性、产品重要程度和未抽查情况，下期样品在下列产品与地区最有价值。这是建议，不替代抽查计划；"
+        "期望不合格数按后验均值计，区间宽的正是所知甚少之处。",
+        "By what is known of failure rates and how surely, the weight of products and where nothing was sampled, the next samples tell most"
+        " in these products and places. It is advice and no plan; expected failures are by the posterior mean, and a wide interval marks"
+        " a cell of which little is known.",
+    )
+    writer.table(
+        both("下期样品最有价值之处", "Where the next samples tell most"),
+        [
+            Words(both("产品", "product"), [writer.name("product", code) for code in frame["product"]], 2.2),
+            Words(both("地区", "region"), [writer.name("region", code) for code in frame["region"]], 1.6),
+            Numbers(both("建议批次", "samples"), floats(frame, "n").tolist(), "count"),
+            Numbers(both("期望不合格", "failures expected"), floats(frame, "expected_failures").tolist(), "plain"),
+            Numbers(both("估计率", "rate"), floats(frame, "rate").tolist(), "share"),
+            Numbers(both("区间", "interval"), floats(frame, "lower").tolist(), "share", upper=floats(frame, "upper").tolist(), width=1.4),
+            Numbers(both("已有可比样品", "known samples"), floats(frame, "inspected").tolist(), "count"),
+        ],
+        [f"{row.product}|{row.region}" for row in frame.itertuples()],
+        source,
+    )

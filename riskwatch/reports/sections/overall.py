@@ -108,21 +108,30 @@ def _overall(writer: Writer) -> None:
 
 
 def _change(writer: Writer, source: Input, row: pd.Series[float], zh: str, en: str) -> None:
-    clear = row["change_lower"] > 0 or row["change_upper"] < 0
+    mixed = pd.notna(row["within"])
+    like = "within" if mixed else "change"
+    clear = row[f"{like}_lower"] > 0 or row[f"{like}_upper"] < 0
+    risen = row[like] > 0
     verdict = (
-        both("变化明显，不是抽样波动所能解释", "more than chance")
+        both(
+            f"{'同口径' if mixed else ''}{'上升' if risen else '下降'}明显，不是抽样波动所能解释",
+            f"{'like for like ' if mixed else ''}a {'rise' if risen else 'fall'} beyond chance",
+        )
         if clear
         else both("区间含零，不能判断为升或降", "the interval contains zero: neither a rise nor a fall is shown")
     )
-    mixed = pd.notna(row["mix"])
     writer.say(
-        f"{zh}变化 {{change}} 个百分点（区间 {{span}}；对照期 {{rate}}，n={{n}}）：{{verdict}}。"
-        + ("其中 {mix} 个百分点来自抽样结构的变化。" if mixed else "抽样结构的影响尚未分离，变化可能部分来自抽查对象的不同。"),
-        f"{en}: {{change}} percentage points (interval {{span}}; {{rate}} then, n={{n}}): {{verdict}}."
+        f"{zh}变化 {{change}} 个百分点（区间 {{span}}；对照期 {{rate}}，n={{n}}）。"
         + (
-            " Of it {mix} points come from what was sampled."
+            "其中抽样结构占 {mix} 个百分点，同口径变化 {within} 个百分点（区间 {own}）：{verdict}。"
             if mixed
-            else " The part of the mix has not been separated: some of the change may come from what was sampled."
+            else "{verdict}。抽样结构的影响尚未分离，变化可能部分来自抽查对象的不同。"
+        ),
+        f"{en}: {{change}} percentage points (interval {{span}}; {{rate}} then, n={{n}})."
+        + (
+            " Of it {mix} points come from what was sampled, {within} points are like for like (interval {own}): {verdict}."
+            if mixed
+            else " That is {verdict}. The part of the mix has not been separated: some of the change may come from what was sampled."
         ),
         change=writer.figure(row["change"], "points", both(f"不合格率{zh}变化", f"change of the failure rate, {en.lower()}"), source),
         span=writer.figure(
@@ -136,6 +145,19 @@ def _change(writer: Writer, source: Input, row: pd.Series[float], zh: str, en: s
         rate=writer.figure(row["rate"], "share", both(f"{zh}对照期不合格率", f"failure rate then, {en.lower()}"), source),
         n=writer.figure(row["inspected"], "count", both(f"{zh}对照期批次", f"samples then, {en.lower()}"), source),
         mix=writer.figure(row["mix"], "points", both(f"{zh}变化中抽样结构部分", f"part of the change from the mix, {en.lower()}"), source)
+        if mixed
+        else "",
+        within=writer.figure(row["within"], "points", both(f"{zh}同口径变化", f"like-for-like change, {en.lower()}"), source)
+        if mixed
+        else "",
+        own=writer.figure(
+            row["within_lower"],
+            "points",
+            both(f"{zh}同口径变化区间", f"interval of the like-for-like change, {en.lower()}"),
+            source,
+            upper=row["within_upper"],
+            is_interval=True,
+        )
         if mixed
         else "",
         verdict=verdict,

@@ -178,14 +178,16 @@ def changes(writer: Writer, kind: str, source: Input | Missing, what: Text) -> N
     if found is None:
         return
     frame = found.frame.assign(code=found.frame["code"].astype(str))
-    low, high = floats(frame, "change_lower"), floats(frame, "change_upper")
-    clear = frame[(low > 0) | (high < 0)].copy()
+    clear = frame[floats(frame, "q_value") < writer.inputs.rules.q_value].copy()
     clear = clear.iloc[np.argsort(-np.abs(floats(clear, "change")), kind="stable")]
     if clear.empty:
         writer.say(
-            "与上年同期相比，没有一个{what}的同口径变化明显不为零。",
-            "Against the same period of last year no {what} changed clearly, like for like.",
+            "与上年同期相比，{units} 个样本足够的{what}中，没有一个的同口径变化超出偶然（错误发现率低于 {q}）。",
+            "Against the same period of last year, of {units} with enough samples no {what} changed beyond chance, like for like"
+            " (false-discovery rate below {q}).",
             what=what,
+            q=f"{writer.inputs.rules.q_value:g}",
+            units=writer.count_of(len(frame), both(f"两期样本都足够的{what.zh}数", f"{what.en} rows with enough samples"), found),
         )
     else:
         entries = []
@@ -210,13 +212,17 @@ def changes(writer: Writer, kind: str, source: Input | Missing, what: Text) -> N
             )
         say_list(
             writer,
-            "与上年同期相比，同口径变化明显的有 {number} 个（百分点）：{list}。原始变化与同口径变化之差来自抽样结构，不是质量的变化。",
-            "Against the same period of last year {number} changed clearly, like for like (percentage points): {list}. What the"
-            " raw change has beyond"
-            " that comes from what was sampled, and is no change of quality.",
+            "与上年同期相比，{units} 个样本足够的{what}中，同口径变化超出偶然的有 {number} 个（百分点，错误发现率低于 {q}）：{list}。"
+            "原始变化与同口径变化之差来自抽样结构，不是质量的变化。",
+            "Against the same period of last year, of {units} with enough samples {number} changed beyond chance, like for like"
+            " (percentage points, false-discovery rate below {q}): {list}. What the raw change has beyond that comes from what was sampled,"
+            " and is no change of quality.",
             entries,
             "{name} {0}（区间 {1}；原始 {2}）",
             "{name} {0} (interval {1}; raw {2})",
+            what=what,
+            q=f"{writer.inputs.rules.q_value:g}",
+            units=writer.count_of(len(frame), both(f"两期样本都足够的{what.zh}数", f"{what.en} rows with enough samples"), found),
             number=writer.count_of(len(clear), both(f"同口径变化明显的{what.zh}数", f"{what.en}s with a clear change"), found),
         )
     shown = frame.iloc[np.argsort(-np.abs(np.nan_to_num(floats(frame, "raw_change"))), kind="stable")].head(12)

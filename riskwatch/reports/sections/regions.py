@@ -12,7 +12,7 @@ from riskwatch import plots
 from riskwatch.reports.inputs import Geometry, Input
 from riskwatch.reports.model import Text
 from riskwatch.reports.sections.helpers import enumerate_names, floats, names_of, say_list, shorten
-from riskwatch.reports.sections.rates import changes, overall_rate, rates, worsening
+from riskwatch.reports.sections.rates import changes, rates, worsening
 from riskwatch.reports.writer import Numbers, Words, Writer, both
 
 __all__ = ["write"]
@@ -30,6 +30,7 @@ def write(writer: Writer) -> None:
         (inputs.trends, "趋势", "trends"),
         (inputs.coverage_region, "覆盖率", "coverage"),
         (inputs.closure, "处置闭环", "closure"),
+        (inputs.scorecard, "并列比较", "scorecard"),
     )
     if writer.skip(parts):
         return
@@ -51,6 +52,64 @@ def write(writer: Writer) -> None:
     writer.part("（四）覆盖与处置闭环", "Coverage and closure")
     _coverage(writer)
     _closure(writer)
+    writer.part("（五）并列比较：率、覆盖、闭环", "Side by side: rate, coverage, closure")
+    _scorecard(writer)
+
+
+POSITIONS = {
+    "high": ("高出界限", "above the limits"),
+    "rather-high": ("偏高", "rather high"),
+    "usual": ("正常范围", "usual"),
+    "rather-low": ("偏低", "rather low"),
+    "low": ("低于界限", "below the limits"),
+    "not-comparable": ("不可比", "not comparable"),
+    "": ("无率", "no rate"),
+}
+FLAGS = {
+    "too-little-sampled": ("抽查覆盖不足", "too little sampled"),
+    "coverage-unknown": ("覆盖未知", "coverage unknown"),
+    "few-samples": ("样本少", "few samples"),
+    "closure-unknown": ("闭环未知", "closure unknown"),
+    "no-rate": ("无率", "no rate"),
+}
+
+
+def _scorecard(writer: Writer) -> None:
+    source = writer.need(writer.inputs.scorecard, "并列比较", "scorecard")
+    if source is None:
+        return
+    frame = source.frame.assign(region=source.frame["region"].astype(str)).sort_values("region", ignore_index=True)
+    doubtful = frame[~frame["comparable"].astype(bool)]
+    writer.say(
+        "下表按地区代码排列，不作排名，也不合成总分：率低而抽得少不是业绩。{n} 个地区中 {doubtful} 个因样本少、覆盖不足或未知而不宜与他地比较。",
+        "Regions stand in the order of their codes: no ranking and no total, for a low rate where little is sampled is no achievement. Of"
+        " {n} regions {doubtful} are not fit for comparison, for few samples or coverage that is too low or unknown.",
+        n=writer.count_of(len(frame), both("地区数", "regions"), source),
+        doubtful=writer.count_of(len(doubtful), both("不宜比较的地区数", "regions not fit for comparison"), source),
+    )
+    flags = [[both(*FLAGS.get(flag, (flag, flag))) for flag in str(text).split(";") if flag] for text in frame["flags"]]
+    writer.table(
+        both("率、覆盖、闭环并列", "Rate, coverage and closure side by side"),
+        [
+            Words(REGION, names_of(writer, "region", frame["region"].tolist()), 2.0),
+            Numbers(both("抽查批次", "samples"), floats(frame, "inspected").tolist(), "count"),
+            Numbers(both("标准化率", "standardised"), floats(frame, "rate").tolist(), "share"),
+            Numbers(
+                both("区间", "interval"),
+                floats(frame, "rate_lower").tolist(),
+                "share",
+                upper=floats(frame, "rate_upper").tolist(),
+                width=1.4,
+            ),
+            Words(both("位置", "position"), [both(*POSITIONS.get(str(text), (str(text),) * 2)) for text in frame["position"]], 1.2),
+            Numbers(both("覆盖率", "coverage"), floats(frame, "coverage").tolist(), "share"),
+            Numbers(both("到期改正", "orders due"), floats(frame, "due").tolist(), "count"),
+            Numbers(both("按时办结率", "closed in time"), floats(frame, "closure").tolist(), "share"),
+            Words(both("提示", "remarks"), [enumerate_names(one) if one else both("–", "–") for one in flags], 1.8),
+        ],
+        frame["region"].tolist(),
+        source,
+    )
 
 
 def _maps(writer: Writer, frame: pd.DataFrame) -> None:
@@ -106,8 +165,8 @@ def _funnel(writer: Writer) -> None:
     if source is None:
         return
     frame = source.frame.assign(code=source.frame["code"].astype(str)).sort_values("code", ignore_index=True)
-    centre = overall_rate(frame)
-    if centre is None or not 0 < centre < 1:
+    centre = float(frame["centre"].iloc[0])
+    if not 0 < centre < 1:
         writer.note("样品全部合格或全部不合格，漏斗图没有意义。", "All samples passed, or all failed: a funnel says nothing.", tone="info")
         return
     z, adjusted = floats(frame, "z"), floats(frame, "z_adjusted")
@@ -133,11 +192,10 @@ def _funnel(writer: Writer) -> None:
                     name,
                     (
                         writer.figure(
-                            row["failed"] / row["inspected"],
+                            row["rate"],
                             "share",
-                            both(f"{name.zh}不合格率", f"failure rate of {name.en}"),
+                            both(f"{name.zh}标准化不合格率", f"standardised failure rate of {name.en}"),
                             source,
-                            method=both("不合格批次 ÷ 抽查批次", "failed over inspected samples"),
                         ),
                         writer.figure(row["inspected"], "count", both(f"{name.zh}抽查批次", f"samples of {name.en}"), source),
                         writer.figure(row["z_adjusted"], "ratio", both(f"{name.zh}调整后 z 值", f"adjusted z of {name.en}"), source),
@@ -169,7 +227,7 @@ def _funnel(writer: Writer) -> None:
             {
                 "label": [shorten(name.of(language)) for name in names],
                 "inspected": floats(frame, "inspected"),
-                "failed": floats(frame, "failed"),
+                "failed": floats(frame, "rate") * floats(frame, "inspected"),
                 "inflation": inflation,
                 "flagged": flagged,
             }
@@ -180,8 +238,8 @@ def _funnel(writer: Writer) -> None:
         draw,
         both(f"漏斗图：{len(frame)} 个地区的不合格率与抽查批次", f"funnel plot: failure rate against samples, {len(frame)} regions"),
         writer.line(
-            "图：漏斗图。菱形为计入过度离散后仍超出 99.8% 界限的地区。",
-            "Figure: funnel plot. Diamonds lie beyond the 99.8% limits even allowing for overdispersion.",
+            "图：漏斗图（标准化不合格率）。菱形为计入地区间正常差异后仍超出 99.8% 界限的地区。",
+            "Figure: funnel plot of standardised rates. Diamonds lie beyond the 99.8% limits even allowing for usual differences.",
         ),
     )
 

@@ -35,6 +35,7 @@ def write(writer: Writer) -> None:
     _sources(writer)
     writer.part("（二）抽查覆盖与空白", "Coverage and gaps")
     _coverage(writer)
+    _catalogue(writer)
     _gaps(writer)
     writer.part("（三）检验机构差异", "Laboratories")
     _laboratories(writer)
@@ -143,13 +144,41 @@ def _coverage(writer: Writer) -> None:
     )
 
 
+def _catalogue(writer: Writer) -> None:
+    source = writer.need(writer.inputs.coverage_product, "重点产品的覆盖", "coverage of key products")
+    if source is None:
+        return
+    frame = source.frame.assign(code=source.frame["code"].astype(str)).sort_values(["share", "code"], ignore_index=True)
+    cells, covered = float(floats(frame, "cells").sum()), float(floats(frame, "covered").sum())
+    writer.say(
+        "按重点产品目录，应抽查的产品与地区格 {cells} 个，近一年抽查到 {covered} 个（{share}）；覆盖最低的产品见下表。",
+        "The key-product catalogue asks for {cells} cells of product and region; {covered} of them ({share}) were sampled within the"
+        " last year. The products covered least are below.",
+        cells=writer.figure(cells, "count", both("目录格数", "cells of the catalogue"), source),
+        covered=writer.figure(covered, "count", both("已抽查格数", "cells sampled"), source),
+        share=writer.figure(covered / cells if cells else None, "share", both("目录覆盖率", "coverage of the catalogue"), source),
+    )
+    shown = frame.head(writer.inputs.rules.rows)
+    writer.table(
+        both("重点产品覆盖（从低到高）", "Coverage of key products, lowest first"),
+        [
+            Words(both("产品", "product"), [writer.name("product", code) for code in shown["code"]], 3.0),
+            Numbers(both("应抽查格", "cells"), floats(shown, "cells").tolist(), "count"),
+            Numbers(both("已抽查格", "sampled"), floats(shown, "covered").tolist(), "count"),
+            Numbers(both("覆盖率", "coverage"), floats(shown, "share").tolist(), "share"),
+        ],
+        shown["code"].tolist(),
+        source,
+    )
+
+
 def _gaps(writer: Writer) -> None:
     source = writer.need(writer.inputs.gaps, "抽查空白清单", "list of gaps")
     if source is None:
         return
-    frame = source.frame.sort_values(["weight", "product", "region"], ascending=[False, True, True], ignore_index=True).head(
-        writer.inputs.rules.rows
-    )
+    by = "heavy" if "heavy" in source.frame.columns else "weight"
+    frame = source.frame.sort_values([by, "product", "region"], ascending=[False, True, True], ignore_index=True)
+    frame = frame.head(writer.inputs.rules.rows)
     top = [
         both(
             f"{writer.name('product', row.product).zh}（{writer.name('region', row.region).zh}）",
@@ -157,7 +186,11 @@ def _gaps(writer: Writer) -> None:
         )
         for row in frame.head(4).itertuples()
     ]
-    writer.say("按重要程度，最应先补的空白为：{list}。", "By weight, the gaps to fill first are {list}.", list=enumerate_names(top))
+    writer.say(
+        "按重要程度与人口，最应先补的空白为：{list}。",
+        "By weight and population, the gaps to fill first are {list}.",
+        list=enumerate_names(top),
+    )
     writer.table(
         both("应优先补上的空白", "Gaps to fill first"),
         [

@@ -47,24 +47,31 @@ def _level(writer: Writer) -> None:
     past = source.frame[source.frame["period"].astype(str) == "last-year"]
     if len(past) and pd.notna(past["change"].iloc[0]):
         row = past.iloc[0]
-        clear = row["change_lower"] > 0 or row["change_upper"] < 0
-        zh = "上升" if row["change"] > 0 else "下降"
-        en = "rose" if row["change"] > 0 else "fell"
+        like = "within" if pd.notna(row["within"]) else "change"
+        clear = row[f"{like}_lower"] > 0 or row[f"{like}_upper"] < 0
+        zh = "上升" if row[like] > 0 else "下降"
+        en = "rose" if row[like] > 0 else "fell"
         verdict_zh = f"明显{zh}" if clear else "变化不明显（区间含零）"
         verdict_en = f"{en} clearly" if clear else "did not change clearly (the interval contains zero)"
+        basis_zh, basis_en = ("同口径", ", like for like,") if like == "within" else ("", "")
         writer.say(
-            f"同比：不合格率{verdict_zh}，变化 {{change}} 个百分点（区间 {{span}}）。",
-            f"Year on year the failure rate {verdict_en}: {{change}} percentage points (interval {{span}}).",
+            f"同比：{basis_zh}不合格率{verdict_zh}，变化 {{change}} 个百分点（区间 {{span}}）"
+            + ("；另有 {mix} 个百分点来自抽样结构。" if like == "within" else "，未分离抽样结构的影响。"),
+            f"Year on year the failure rate{basis_en} {verdict_en}: {{change}} percentage points (interval {{span}})"
+            + ("; {mix} points more come from what was sampled." if like == "within" else "; the mix is not separated."),
             style="bullet",
-            change=writer.figure(row["change"], "points", both("不合格率同比变化", "change of the failure rate over a year"), source),
+            change=writer.figure(row[like], "points", both("不合格率同比变化", "change of the failure rate over a year"), source),
             span=writer.figure(
-                row["change_lower"],
+                row[f"{like}_lower"],
                 "points",
                 both("同比变化区间", "interval of the change"),
                 source,
-                upper=row["change_upper"],
+                upper=row[f"{like}_upper"],
                 is_interval=True,
             ),
+            mix=writer.figure(row["mix"], "points", both("同比变化中抽样结构部分", "part of the change from the mix"), source)
+            if like == "within"
+            else "",
         )
 
 
