@@ -84,7 +84,7 @@ def test_anomalies_show_no_code_of_an_enterprise_unless_asked(own_demo: Path, cl
     path = own_demo / "config" / "anomalies.yaml"
     text = (
         path.read_text(encoding="utf-8")
-        .replace("permutations: 40", "permutations: 10")
+        .replace("permutations: 20", "permutations: 10")
         .replace("covariance_rows: 400", "covariance_rows: 80")
     )
     path.write_text(text.replace("{trees: 100, subsample: 256}", "{trees: 20, subsample: 128}"), encoding="utf-8")

@@ -16,8 +16,8 @@ def with_step(folder):
     path.write_text(path.read_text(encoding="utf-8").replace("  - step: warn\n", "  - step: profile\n  - step: warn\n"), encoding="utf-8")
     path = folder / "config" / "anomalies.yaml"
     text = path.read_text(encoding="utf-8")
-    assert "permutations: 40" in text
-    path.write_text(text.replace("permutations: 40", "permutations: 10"), encoding="utf-8")
+    assert "permutations: 20" in text
+    path.write_text(text.replace("permutations: 20", "permutations: 10"), encoding="utf-8")
     return Project(folder)
 
 
