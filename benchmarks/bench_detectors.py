@@ -257,7 +257,7 @@ def seasonal_inspections(series, rng):
 
 
 def test_glm_and_statsmodels_loop(measure):
-    """The loop fits level, trend and two waves to each series, once and without weights, siblings or scatter, and gives a binomial limit."""
+    """The loop fits level, trend and two waves to each series, once, without weights, siblings or scatter; its limit is binomial."""
     import statsmodels.api as sm
 
     panel = seasonal_inspections(LOOP_SERIES, np.random.default_rng(1))
