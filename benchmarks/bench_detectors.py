@@ -32,6 +32,7 @@ from riskwatch.panel import Panel
 METHODS = ("nb-plugin", "muan", "delta", "nb-predictive")
 SERIES, LOOP_SERIES, R_SERIES = size("SERIES", 20_000), size("LOOP_SERIES", 150), size("R_SERIES", 60)
 FARRINGTON, BINOMIAL = "farrington-flexible, newest of 624 weeks", "binomial-baseline, newest week of two years"
+GLM = "binomial-glm, newest of 75 months"
 FARRINGTON_R = "farrington-flexible with R's standard errors, newest of 624 weeks"
 CASES = [(5.0, 1.0), (5.0, 1.5), (0.3, 1.0), (0.3, 1.5)]
 R_SCRIPT = """
@@ -244,6 +245,47 @@ def test_binomial(measure):
         of="series",
     )
     assert (signals.reason == 0).mean() > 0.95
+
+
+def seasonal_inspections(series, rng):
+    """Months of about 50 inspections, shares with a season and a trend."""
+    month = np.arange(75)
+    exposure = rng.poisson(50, (series, 75)) + 1.0
+    logit = -2.9 + rng.normal(0, 0.5, (series, 1)) + 0.3 * np.cos(2 * np.pi * month / 12) + 0.05 * (month - 74) / 12
+    failed = rng.binomial(exposure.astype(int), 1 / (1 + np.exp(-logit))).astype(float)
+    return Panel(failed, pd.RangeIndex(series), pd.period_range("2019-01", periods=75, freq="M"), exposure)
+
+
+def test_glm_and_statsmodels_loop(measure):
+    """The loop fits level, trend and two waves to each series, once, without weights, siblings or scatter; its limit is binomial."""
+    import statsmodels.api as sm
+
+    panel = seasonal_inspections(LOOP_SERIES, np.random.default_rng(1))
+    month = np.arange(75)
+    waves = [wave(2 * np.pi * turns * month / 12) for turns in (1, 2) for wave in (np.cos, np.sin)]
+    columns = np.column_stack([np.ones(75), month / 12, *waves])
+    past = slice(14, 73)
+
+    def loop():
+        out = np.empty((LOOP_SERIES, 2))
+        for at, (x, n) in enumerate(zip(panel.observed, panel.exposure, strict=True)):
+            fitted = sm.GLM(np.column_stack([x[past], n[past] - x[past]]), columns[past], family=sm.families.Binomial()).fit()
+            share = float(fitted.predict(columns[-1:])[0])
+            out[at] = n[-1] * share, stats.binom.isf(0.005, int(n[-1]), share)
+        return out
+
+    theirs = measure(loop, group=GLM, name="peer: statsmodels GLM loop, one fit a series", units=LOOP_SERIES, of="series")
+    ours = detector("binomial-glm").detect(panel)
+    assert 0.9 < ours.expected.sum() / theirs[:, 0].sum() < 1.1
+    assert np.corrcoef(ours.expected[:, 0], theirs[:, 0])[0, 1] > 0.6
+
+
+def test_glm(measure):
+    panel = seasonal_inspections(SERIES, np.random.default_rng(2))
+    judge = detector("binomial-glm")
+    judge.detect(seasonal_inspections(10, np.random.default_rng(3)))
+    signals = measure(lambda: judge.detect(panel), group=GLM, name="riskwatch", units=SERIES, of="series")
+    assert (signals.reason == 0).all()
 
 
 def parity(folder):

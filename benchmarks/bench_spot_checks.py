@@ -1,14 +1,14 @@
 """Detection of injected rises among monthly spot checks at an equal false-positive rate, and false alarms during targeted campaigns.
 
-python benchmarks/bench_spot_checks.py                      # seeds 1 to 10, all methods; a few minutes
+python benchmarks/bench_spot_checks.py                      # seeds 1 to 10, all methods; half an hour
 python benchmarks/bench_spot_checks.py --seeds 1 2          # fewer
-python benchmarks/bench_spot_checks.py --write              # puts the tables into docs/benchmarks.md
+python benchmarks/bench_spot_checks.py --workers 2 --write  # puts the tables into docs/benchmarks.md
 
 The simulation is rw.datasets.simulate_rates. What is judged is product x region x month ("cell-month"), the newest twelve months. Methods
 on pooled samples see random and targeted samples as one; methods by selection judge both apart, and a cell-month has the smaller of their
-p-values, raised for having looked twice (1 - (1 - p)^2); "together": the two are combined (riskwatch.detectors.across_strata). binomial-glm
-joins as soon as it is registered. Two lines are bounds, not methods: with the true rates, the likelihood ratio of odds four times as high,
-in one month or the best of one to three.
+p-values, raised for having looked twice (1 - (1 - p)^2); "together": the two are combined (riskwatch.detectors.across_strata). Lines that
+begin with "known rates" are bounds, not methods: with the true rates, the likelihood ratio of odds four times as high, in one month or the
+best of one to three; and the engine's own p-values, given the true rates. "all months": of all that lies before the guard, 45 to 56 months.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from __future__ import annotations
 import argparse
 import re
 import time
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,51 +27,57 @@ from scipy import special
 
 import riskwatch.panel
 from riskwatch.datasets.rate_study import simulate_rates
-from riskwatch.detectors import detector, names
-from riskwatch.detectors.across_strata import across_strata
+from riskwatch.detectors import detector
+from riskwatch.detectors.across_strata import across_strata, weighted_score
+from riskwatch.detectors.binomial_windows import BinomialWindows, Rates, newest_counts
 from riskwatch.detectors.proportions import binomial_tail
 from riskwatch.panel import Panel
 
 ROOT = Path(__file__).parents[1]
 LEVEL = 0.01
-HISTORY, GUARD = 24, 3  # as models/spot_check_failures.yaml
+HISTORY, GUARD, ALL = 24, 3, 57
 SPREAD, RHO = 0.5**2 + 0.8**2 + 0.3**2, 0.04  # variance of enterprise, batch and laboratory on the log odds; the correlation that they make
 CLASSES = ((1, 3), (4, 10), (11, 30), (31, 10**6))
-ENGINE = "binomial-baseline, by selection"
-TOGETHER = "binomial-baseline, 3 months, together"
 SHIPPED = {"guard_periods": GUARD}
+WINDOWS = {**SHIPPED, "mid_p": True, "window_periods": 3}
 PEERS = ("exact binomial, rate of the product", "p-chart, pooled")
 # Label: pooled or by selection, and the detector.
 METHODS = {
     "exact binomial, rate of all": ("pooled", None, {}),
     "exact binomial, rate of the product": ("pooled", None, {"by": "product"}),
     "p-chart, pooled": ("pooled", "p-chart", SHIPPED),
+    "exact binomial, rate of the product, all months": ("pooled", None, {"by": "product", "history": ALL}),
+    "p-chart, pooled, all months": ("pooled", "p-chart", {**SHIPPED, "history_periods": ALL}),
     "laney-p, pooled": ("pooled", "laney-p", SHIPPED),
     "funnel, pooled": ("pooled", "funnel", SHIPPED),
     "binomial-baseline, pooled": ("pooled", "binomial-baseline", SHIPPED),
     "p-chart, by selection": ("strata", "p-chart", SHIPPED),
     "laney-p, by selection": ("strata", "laney-p", SHIPPED),
     "funnel, by selection": ("strata", "funnel", SHIPPED),
-    ENGINE: ("strata", "binomial-baseline", SHIPPED),
+    "binomial-baseline, by selection": ("strata", "binomial-baseline", SHIPPED),
     "binomial-baseline, mid-p, by selection": ("strata", "binomial-baseline", {**SHIPPED, "mid_p": True}),
-    "binomial-baseline, 2 months": ("strata", "binomial-baseline", {**SHIPPED, "mid_p": True, "window_periods": 2}),
-    "binomial-baseline, 3 months": ("strata", "binomial-baseline", {**SHIPPED, "mid_p": True, "window_periods": 3}),
-    TOGETHER: ("together", "binomial-baseline", {**SHIPPED, "mid_p": True, "window_periods": 3}),
-    "binomial-glm, by selection": ("strata", "binomial-glm", {}),
-    "binomial-glm, together": ("together", "binomial-glm", {"mid_p": True}),
+    "binomial-baseline, 2 months": ("strata", "binomial-baseline", {**WINDOWS, "window_periods": 2}),
+    "binomial-baseline, 3 months": ("strata", "binomial-baseline", WINDOWS),
+    "binomial-baseline, 3 months, together": ("together", "binomial-baseline", WINDOWS),
+    "the same, crossed prior": ("together", "binomial-baseline", {**WINDOWS, "crossed_prior": True}),
+    "the same, crossed prior, all months": ("together", "binomial-baseline", {**WINDOWS, "crossed_prior": True, "history_periods": ALL}),
+    "binomial-glm, all months, by selection": ("strata", "binomial-glm", {**SHIPPED, "mid_p": True, "history_periods": ALL}),
+    "binomial-glm, all months, together": ("together", "binomial-glm", {**SHIPPED, "mid_p": True, "history_periods": ALL}),
+    "binomial-glm, 3 months, all months, together": ("together", "binomial-glm", {**WINDOWS, "history_periods": ALL}),
+    "known rates, p-values of the engine": ("known p", None, {}),
     "known rates, one month": ("known", None, {"windows": 1}),
     "known rates, one to three months": ("known", None, {"windows": 3}),
 }
 
 
-def against_pooled_rate(panel, judged, *, by=None):
+def against_pooled_rate(panel, judged, *, by=None, history=HISTORY):
     """Return p-values of an exact binomial test of each judged cell against the rate of all cells (or of its product's) before."""
     group = np.zeros(len(panel.index), int) if by is None else panel.index.get_level_values(by).factorize()[0]
     total = pd.DataFrame(np.nan_to_num(panel.observed)).groupby(group).sum().to_numpy()
     of = pd.DataFrame(panel.exposure).groupby(group).sum().to_numpy()
     out = []
     for now in range(panel.shape[1] - judged, panel.shape[1]):
-        past = slice(now - GUARD - HISTORY, now - GUARD)
+        past = slice(max(now - GUARD - history, 0), now - GUARD)
         rate = total[:, past].sum(axis=1) / of[:, past].sum(axis=1)
         out.append(np.where(panel.exposure[:, now] > 0, binomial_tail(panel.observed[:, now], panel.exposure[:, now], rate[group]), np.nan))
     return np.column_stack(out)
@@ -90,6 +98,19 @@ def known_rates(panel, study, *, windows):
     return -np.max([ratio[:, ends] - ratio[:, ends - window] - (window - 1) / 2 for window in range(1, windows + 1)], axis=0)
 
 
+def engine_with_known_rates(panel, study):
+    """Return the p-values that windows of three months and both selections give where nothing has to be estimated."""
+    rate = special.expit(study.log_odds / np.sqrt(1 + 0.346 * SPREAD))
+    cells, out = len(study.cells), []
+    for now in range(panel.shape[1] - study.judged, panel.shape[1]):
+        rates = Rates(rate[:, now - np.arange(3)].T, np.zeros(2 * cells), np.full(2 * cells, RHO))
+        counts = newest_counts(panel.observed, panel.exposure, now, 3)
+        p = BinomialWindows((0.0, 1.0, 2.0), mid_p=True).judge(LEVEL, *counts, rates)[0]
+        weight = np.sqrt(counts[1][0] * rate[:, now] * (1 - rate[:, now]))
+        out.append(weighted_score(p.reshape(2, cells), weight.reshape(2, cells)))
+    return np.column_stack(out)
+
+
 def with_laboratories(panel, study, at):
     """Return a panel that also says which laboratory found what."""
     kind = riskwatch.panel.Breakdown
@@ -97,19 +118,28 @@ def with_laboratories(panel, study, at):
     return Panel(panel.observed, panel.index, panel.periods, panel.exposure, breakdown=parts)
 
 
-def p_values(label, study, *, twin):
-    """Return p-values of the judged series-months, NaN where refused: one row per cell, or per cell and selection."""
+def p_values(label, study, *, twin, seen):
+    """Return p-values of the judged series-months, NaN where refused: one row per cell, or per cell and selection.
+
+    ``seen`` keeps signals that two methods share.
+    """
     how, name, parameters = METHODS[label]
     panel = study.twin if twin else study.panel
     if how == "known":
         return known_rates(panel, study, **parameters)
+    if how == "known p":
+        return engine_with_known_rates(panel, study)
     if how == "pooled":
         panel = study.pooled(panel)
     if name is None:
         return against_pooled_rate(panel, study.judged, **parameters)
     if name == "binomial-glm":
         panel = with_laboratories(panel, study, 1 if twin else 0)
-    signals = detector(name, alpha=LEVEL, **parameters).detect(panel, panel.periods[-study.judged :])
+    judge = detector(name, alpha=LEVEL, **parameters)
+    key = (how == "pooled", twin, judge.hash)
+    if key not in seen:
+        seen[key] = judge.detect(panel, panel.periods[-study.judged :])
+    signals = seen[key]
     if how == "together":
         return across_strata(signals)["p_value"].to_numpy().reshape(len(study.cells), -1)
     return signals.p_value
@@ -134,21 +164,31 @@ def threshold(quiet, rate):
     return at
 
 
-def run(seeds, only=(), **sizes):
-    """Return per method its p-values over all seeds (with rises, without), and the truth about the judged cell-months."""
-    found, truth, seconds = {}, [], {}
-    for seed in seeds:
-        study = simulate_rates(np.random.default_rng(seed), **sizes)
-        newest = slice(-study.judged, None)
-        inspected = study.pooled(study.twin).exposure[:, newest]
-        truth.append((study.odds_ratio[:, newest], study.campaign[:, newest], inspected))
-        for label, (_, name, _) in METHODS.items():
-            if (only and label not in only) or (name is not None and name not in names()):
-                continue
-            started = time.perf_counter()
-            found.setdefault(label, []).append(tuple(p_values(label, study, twin=twin) for twin in (False, True)))
-            seconds[label] = seconds.get(label, 0.0) + time.perf_counter() - started
+def run_one(seed, only=(), **sizes):
+    """Return per method its p-values (with rises, without), the truth about the judged cell-months, and seconds per method."""
+    study = simulate_rates(np.random.default_rng(seed), **sizes)
+    newest = slice(-study.judged, None)
+    truth = (study.odds_ratio[:, newest], study.campaign[:, newest], study.pooled(study.twin).exposure[:, newest])
+    found, seconds, seen = {}, {}, {}
+    for label in METHODS:
+        if only and label not in only:
+            continue
+        started = time.perf_counter()
+        found[label] = tuple(p_values(label, study, twin=twin, seen=seen) for twin in (False, True))
+        seconds[label] = time.perf_counter() - started
     return found, truth, seconds
+
+
+def run(seeds, only=(), workers=1, **sizes):
+    """Return per method its p-values over all seeds, the truth, and seconds."""
+    one = partial(run_one, only=only, **sizes)
+    if workers > 1:
+        with ProcessPoolExecutor(workers) as pool:
+            parts = list(pool.map(one, seeds))
+    else:
+        parts = [one(seed) for seed in seeds]
+    found = {label: [part[0][label] for part in parts] for label in parts[0][0]}
+    return found, [part[1] for part in parts], {label: sum(part[2][label] for part in parts) for label in found}
 
 
 def tables(found, truth):
@@ -175,7 +215,7 @@ def tables(found, truth):
                 "power at 1 % in campaigns too": ((score <= min(at, threshold(quiet[looked & campaign], LEVEL))) & risen)[risen].mean(),
             }
         )
-        if METHODS[label][0] == "known":
+        if METHODS[label][0].startswith("known"):
             continue
         # At nominal: every judged series-month is a test of its own.
         tests = [pair[1] for pair in pairs]
@@ -239,9 +279,10 @@ def main():
         "--seeds", type=int, nargs="+", default=list(range(1, 11)), help="seeds of the study; 1 to 10 were not used for any choice"
     )
     parser.add_argument("--only", nargs="+", default=[], choices=sorted(METHODS), metavar="METHOD", help="only these methods")
+    parser.add_argument("--workers", type=int, default=1, help="processes")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/benchmarks.md")
     options = parser.parse_args()
-    found, truth, seconds = run(options.seeds, options.only)
+    found, truth, seconds = run(options.seeds, options.only, options.workers)
     parts = [f"Seeds {', '.join(map(str, options.seeds))}. {said(truth)}"]
     parts += [
         f"### {title}\n{markdown(frame, 4 if 'nominal' in title else 3).replace('nan', '')}"

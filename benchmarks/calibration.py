@@ -77,7 +77,9 @@ def main():
             f"{options.series:,} series, {JUDGED} weeks each: standard error about "
             f"{np.sqrt(0.01 * 0.99 / options.series / JUDGED):.2%} at 1 %. Counts come in whole numbers: at means "
             "below 1 few levels can be met exactly, "
-            "and a method that never goes above its level must lie below it.\n\n"
+            "and a method that never goes above its level must lie below it. "
+            "Detectors of shares have tables on their own pages: [binomial-baseline](binomial-baseline.md), "
+            "[binomial-glm](binomial-glm.md), [binomial-cusum](binomial-cusum.md), [p-chart](p-chart.md), [funnel](funnel.md).\n\n"
         )
         (Path(__file__).parents[1] / "docs" / "detectors" / "calibration.md").write_text(head + "\n\n".join(parts) + "\n", encoding="utf-8")
 

@@ -1,4 +1,8 @@
-"""Draw docs/detectors/img/<detector>.png: each method on a made-up series of the kind it is meant for."""
+"""Draw docs/detectors/img/<detector>.png: each method on a made-up series of the kind it is meant for.
+
+python scripts/generate_pictures.py                 # all
+python scripts/generate_pictures.py binomial-cusum  # some
+"""
 
 from __future__ import annotations
 
@@ -16,8 +20,8 @@ from riskwatch.plots import series_figure, to_png
 ROOT = Path(__file__).resolve().parent.parent
 YEARS, SHOWN = 7, 70
 SHORT_HISTORY = {"ears-c1", "ears-c2", "ears-c3"}
-SHARES = {"binomial-baseline", "funnel", "laney-p", "p-chart", "u-chart"}
-SLOW_RISE = {"cusum", "ewma", "glr-nb", "glr-poisson"}
+SHARES = {"binomial-baseline", "binomial-cusum", "binomial-glm", "funnel", "laney-p", "p-chart", "u-chart"}
+SLOW_RISE = {"binomial-cusum", "cusum", "ewma", "glr-nb", "glr-poisson"}
 
 
 def example(name: str) -> Panel:
@@ -42,16 +46,19 @@ def example(name: str) -> Panel:
     if name in SHARES:
         exposure = rng.poisson(60, (40, weeks)).astype(float)
         observed = rng.binomial(exposure.astype(int), 0.05).astype(float)
-        observed[0, -14:-10] += [3, 6, 8, 4]
+        if name in SLOW_RISE:
+            observed[0, -20:] = rng.binomial(exposure[0, -20:].astype(int), 0.09)
+        else:
+            observed[0, -14:-10] += [3, 6, 8, 4]
         return Panel(np.minimum(observed, exposure), pd.RangeIndex(40), periods, exposure)
     return Panel(observed, pd.RangeIndex(40), periods)
 
 
 def main() -> None:
-    """Draw all pictures."""
+    """Draw the pictures of the named methods, or of all."""
     folder = ROOT / "docs" / "detectors" / "img"
     folder.mkdir(parents=True, exist_ok=True)
-    for name in names():
+    for name in sys.argv[1:] or names():
         panel = example(name)
         judged = panel.periods[-SHOWN:]
         signals = detector(name).detect(panel, judged)

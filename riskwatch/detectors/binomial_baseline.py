@@ -19,7 +19,8 @@ import pandas as pd
 from scipy import optimize, special
 
 from riskwatch.detectors.baselines import frequency_of
-from riskwatch.detectors.binomial_windows import BinomialWindows, Rates
+from riskwatch.detectors.binomial_windows import BinomialWindows, Rates, newest_counts
+from riskwatch.detectors.crossed_prior import named_levels, prior_by_labels
 from riskwatch.detectors.failures import checked_counts, siblings
 from riskwatch.detectors.parameters import check, fingerprint, parameter
 from riskwatch.detectors.signals import REASONS, Signals
@@ -30,6 +31,7 @@ from riskwatch.rates import beta_binomial
 __all__ = ["BinomialBaseline", "Prior", "estimate_correlation", "estimate_prior", "predictive"]
 
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 
 _REASON = {text: number for number, text in enumerate(REASONS)}
 # History, guard and shortest history by frequency: two years, about a month, about a quarter.
@@ -40,11 +42,12 @@ _BY_FREQUENCY = {"day": (730, 28, 91), "week": (104, 4, 13), "4-week": (26, 1, 4
 class Prior:
     """Distribution of the long-run rates of sibling series, Beta(rate * strength, (1 - rate) * strength).
 
-    ``strength`` counts as that many inspections; ``correlation`` is between two inspections of one series in one period.
+    Rate and strength are one for all siblings, or arrays of shape (series,). ``strength`` counts as that many inspections;
+    ``correlation`` is between two inspections of one series in one period.
     """
 
-    rate: float
-    strength: float
+    rate: float | FloatArray
+    strength: float | FloatArray
     correlation: float
 
 
@@ -153,6 +156,9 @@ class BinomialBaseline:
     window_periods : int
         Longest window: the judged period alone, or also together with the one or two before it, at one joint level. The guard is then at
         least one period less.
+    crossed_prior : bool
+        Draw each series to what its labels lead to expect, effects of product and place that add up on the log odds, instead of to one
+        rate of all siblings. Where siblings differ in one dimension only there is nothing to add up.
     penalty_two, penalty_three : float
         By how much evidence of the longer windows is discounted: their tail probability is multiplied by exp(penalty).
     typical_rate, typical_strength : float
@@ -168,6 +174,7 @@ class BinomialBaseline:
     alpha: float = parameter(0.005, above=0.0, below=0.5, unit="probability")
     mid_p: bool = parameter(default=False)
     window_periods: int = parameter(1, minimum=1, maximum=3, unit="periods")
+    crossed_prior: bool = parameter(default=False)
     penalty_two: float = parameter(1.0, above=0.0, maximum=50.0, unit="nats")
     penalty_three: float = parameter(2.0, above=0.0, maximum=50.0, unit="nats")
     typical_rate: float = parameter(0.05, above=0.0, below=1.0, unit="share failed")
@@ -221,16 +228,16 @@ class BinomialBaseline:
         x, n = checked_counts(panel, self.name)
         judged = positions_of(panel, periods, self.name)
         out = empty_signals(panel, judged, self.name, self.hash)
-        groups = siblings(panel.index)
+        groups = [(rows, named_levels(panel.index[rows]) if self.crossed_prior else ()) for rows in siblings(panel.index)]
         for column, now in enumerate(judged.tolist()):
             past = slice(max(now - guard - history, 0), max(now - guard, 0))
             looked = np.isfinite(x[:, past]) & np.isfinite(n[:, past])
             x_past, n_past = np.where(looked, x[:, past], 0.0), np.where(looked, n[:, past], 0.0)
             a, b, error, correlation = (np.full(len(panel.index), np.nan) for _ in range(4))
-            for rows in groups:
+            for rows, levels in groups:
                 rho = estimate_correlation(x_past[rows], n_past[rows])
                 failed, total = effective(x_past[rows], n_past[rows], rho)
-                prior = estimate_prior(failed, total, rho, self.typical_rate, self.typical_strength)
+                prior = self._prior(failed, total, rho, levels)
                 a[rows], b[rows] = predictive(failed, total, prior)
                 error[rows], correlation[rows] = 1.0 / (prior.strength + total + 1.0), rho
             reason = out.reason[:, column]
@@ -259,13 +266,13 @@ class BinomialBaseline:
                 out.alarm[todo, column] = x_now > upper
         return out
 
+    def _prior(self, failed: FloatArray, total: FloatArray, correlation: float, levels: tuple[IntArray, ...]) -> Prior:
+        """Return the siblings' common prior, or one for each series where they differ in two dimensions at least."""
+        if len(levels) < 2:
+            return estimate_prior(failed, total, correlation, self.typical_rate, self.typical_strength)
+        return Prior(*prior_by_labels(failed, total, levels, rate=self.typical_rate, strength=self.typical_strength), correlation)
+
     def _over_windows(self, x: FloatArray, n: FloatArray, now: int, rates: Rates) -> tuple[FloatArray, FloatArray]:
         """Return p-values and upper limits from the evidence of the judged period and those just before it."""
-        failed, inspected = np.zeros((3, len(x))), np.zeros((3, len(x)))
-        for lag in range(min(self.window_periods, now + 1)):
-            known = np.isfinite(x[:, now - lag]) & np.isfinite(n[:, now - lag])
-            failed[lag], inspected[lag] = (np.where(known, values[:, now - lag], 0.0) for values in (x, n))
         windows = BinomialWindows((0.0, self.penalty_two, self.penalty_three), mid_p=self.mid_p)
-        p, upper = windows.judge(self.alpha, failed, inspected, rates)
-        # The search and the p-value tell the same story even where rounding makes the p-value rise with the count.
-        return p, np.where(p <= self.alpha, np.minimum(upper, failed[0] - 1.0), np.maximum(upper, failed[0]))
+        return windows.judge(self.alpha, *newest_counts(x, n, now, self.window_periods), rates)

@@ -27,7 +27,7 @@ from riskwatch.detectors.seasonal_design import SeasonalDesign, seasonal_design
 from riskwatch.panel import Panel
 from riskwatch.rates import beta_binomial
 
-__all__ = ["Expectation", "Settings", "centred_design", "expectations", "predictive_shape", "stratum_effects"]
+__all__ = ["Expectation", "Settings", "centred_design", "expectations", "logit_error", "predictive_shape", "stratum_effects"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.intp]
@@ -76,6 +76,12 @@ class Expectation:
     correlation: FloatArray
 
 
+def logit_error(found: Expectation, at: npt.NDArray[np.intp]) -> FloatArray:
+    """Return r, the correlation between inspections of different periods that the error of the last target's logit makes."""
+    p = found.rate[at, -1]
+    return np.asarray(np.minimum(p * (1.0 - p) * found.variance[at], 0.99))
+
+
 def predictive_shape(found: Expectation, at: npt.NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:
     """Return a, b of the beta distribution of the last target's rate, for the series ``at``.
 
@@ -83,7 +89,7 @@ def predictive_shape(found: Expectation, at: npt.NDArray[np.intp]) -> tuple[Floa
     error of estimation, r = p (1 - p) Var(logit p).
     """
     p, rho = found.rate[at, -1], found.correlation[at]
-    r = np.minimum(p * (1.0 - p) * found.variance[at], 0.99)
+    r = logit_error(found, at)
     strength = np.minimum(1.0 / np.maximum(r + rho * (1.0 - r), 1.0 / _SHARPEST) - 1.0, _SHARPEST)
     return p * strength, (1.0 - p) * strength
 

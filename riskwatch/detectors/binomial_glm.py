@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from riskwatch.detectors.baselines import frequency_of
-from riskwatch.detectors.binomial_expectation import Settings, expectations, predictive_shape
+from riskwatch.detectors.binomial_expectation import Expectation, Settings, expectations, logit_error, predictive_shape
+from riskwatch.detectors.binomial_windows import WINDOWS, BinomialWindows, Rates, newest_counts
 from riskwatch.detectors.failures import checked_counts
 from riskwatch.detectors.parameters import check, fingerprint, parameter
 from riskwatch.detectors.signals import REASONS, Signals
@@ -25,6 +27,8 @@ from riskwatch.panel import Panel
 from riskwatch.rates import beta_binomial
 
 __all__ = ["BinomialGlm"]
+
+IntArray = npt.NDArray[np.intp]
 
 _REASON = {text: number for number, text in enumerate(REASONS)}
 # History, guard and shortest history by frequency: five years (three of days), about a month, about a quarter.
@@ -63,6 +67,11 @@ class BinomialGlm:
         One-sided level of the upper limit.
     mid_p : bool
         Count half of P(X = x): levels are then right on average and not at most.
+    window_periods : int
+        Longest window: the judged period alone, or also together with the one or two before it, at one joint level. The guard is then at
+        least one period less.
+    penalty_two, penalty_three : float
+        By how much evidence of the longer windows is discounted: their tail probability is multiplied by exp(penalty).
     typical_rate, typical_strength : float
         What to believe about rates before any sibling is seen.
     """
@@ -83,6 +92,9 @@ class BinomialGlm:
     reweight_threshold: float = parameter(3.0, above=0.0, unit="standard deviations")
     alpha: float = parameter(0.005, above=0.0, below=0.5, unit="probability")
     mid_p: bool = parameter(default=False)
+    window_periods: int = parameter(1, minimum=1, maximum=3, unit="periods")
+    penalty_two: float = parameter(1.0, above=0.0, maximum=50.0, unit="nats")
+    penalty_three: float = parameter(2.0, above=0.0, maximum=50.0, unit="nats")
     typical_rate: float = parameter(0.05, above=0.0, below=1.0, unit="share failed")
     typical_strength: float = parameter(20.0, minimum=0.1, maximum=1e6, unit="inspections")
 
@@ -94,18 +106,22 @@ class BinomialGlm:
     @property
     def hash(self) -> str:
         """Fingerprint of method and parameters."""
-        return fingerprint(self, version=1)
+        return fingerprint(self, version=2)
 
     def _shape(self, frequency: str) -> tuple[int, int, int]:
         """Return history, guard and shortest history in periods."""
         given = (self.history_periods, self.guard_periods, self.min_history_periods)
         history, guard, shortest = (d if g is None else g for g, d in zip(given, _BY_FREQUENCY[frequency], strict=True))
-        return history, guard, min(shortest, history)
+        return history, max(guard, self.window_periods - 1), min(shortest, history)
 
     def min_periods(self, frequency: str) -> int:
         """Return how many periods, the judged one included, a panel must have; with fewer nothing is judged."""
         _, guard, shortest = self._shape(frequency)
         return shortest + guard + 1
+
+    def memory(self, frequency: str) -> int:  # noqa: ARG002 - part of the interface
+        """Return how many newest periods are weighed together for one judgement."""
+        return self.window_periods
 
     def detect(self, panel: Panel, periods: pd.PeriodIndex | None = None) -> Signals:
         """Judge each of ``periods`` (default: the newest) with what came before it.
@@ -141,17 +157,31 @@ class BinomialGlm:
             todo = np.flatnonzero(reason == 0)
             if not todo.size:
                 continue
-            found = expectations(panel, x, n, base=base, targets=np.array([now]), settings=Settings.of(self))
+            targets = np.arange(max(now - self.window_periods + 1, 0), now + 1)
+            found = expectations(panel, x, n, base=base, targets=targets, settings=Settings.of(self))
             a, b = predictive_shape(found, todo)
             x_now, n_now = x_now[todo], n_now[todo]
-            p = beta_binomial.tail(x_now, n_now, a, b)
-            if self.mid_p:
-                p = np.maximum(p - beta_binomial.mass(x_now, n_now, a, b) / 2.0, 0.0)
-            upper = beta_binomial.quantile(self.alpha, n_now, a, b, mid_p=self.mid_p)
-            out.expected[todo, column] = n_now * a / (a + b)
-            out.upper[todo, column] = upper
             # The largest count that leaves at most alpha below it.
-            out.lower[todo, column] = n_now - beta_binomial.quantile(self.alpha, n_now, b, a, mid_p=self.mid_p)
+            lower = n_now - beta_binomial.quantile(self.alpha, n_now, b, a, mid_p=self.mid_p)
+            if self.window_periods == 1:
+                p = beta_binomial.tail(x_now, n_now, a, b)
+                if self.mid_p:
+                    p = np.maximum(p - beta_binomial.mass(x_now, n_now, a, b) / 2.0, 0.0)
+                upper = beta_binomial.quantile(self.alpha, n_now, a, b, mid_p=self.mid_p)
+            else:
+                windows = BinomialWindows((0.0, self.penalty_two, self.penalty_three), mid_p=self.mid_p)
+                counts = newest_counts(x[todo], n[todo], now, self.window_periods)
+                p, upper = windows.judge(self.alpha, *counts, _by_period(found, todo))
+            out.expected[todo, column] = n_now * a / (a + b)
+            out.lower[todo, column] = np.minimum(lower, upper)
+            out.upper[todo, column] = upper
             out.p_value[todo, column] = p
             out.alarm[todo, column] = x_now > upper
         return out
+
+
+def _by_period(found: Expectation, at: IntArray) -> Rates:
+    """Return what is expected of each of the newest three periods; of those before the panel as of the earliest known."""
+    newest = found.rate[at][:, ::-1].T
+    rate = newest[np.minimum(np.arange(WINDOWS), len(newest) - 1)]
+    return Rates(rate, logit_error(found, at), found.correlation[at])

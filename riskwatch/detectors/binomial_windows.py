@@ -17,10 +17,11 @@ import numpy.typing as npt
 from riskwatch.detectors.windows import chain_probability
 from riskwatch.rates import beta_binomial
 
-__all__ = ["BinomialWindows", "Rates"]
+__all__ = ["WINDOWS", "BinomialWindows", "Rates", "newest_counts"]
 
 FloatArray = npt.NDArray[np.float64]
 
+WINDOWS = 3
 _LARGEST = 1e12  # a + b of a rate that is all but certain
 _TABLE, _BLOCK = 400.0, 512  # most inspections of a window whose tails are tabulated, series at a time
 _ALIKE = 1.0 + 1e-9  # tails that differ by rounding are the same
@@ -32,8 +33,8 @@ class Rates:
 
     Parameters
     ----------
-    rate : array
-        Expected share that fails.
+    rate : array, shape (series,) or (3, series)
+        Expected share that fails; by period, newest first, where it differs between them.
     error : array
         Correlation r between inspections of different periods, from the error of the long-run rate.
     correlation : array
@@ -46,7 +47,23 @@ class Rates:
 
     def at(self, rows: npt.NDArray[np.intp]) -> Rates:
         """Return those of some series."""
-        return Rates(self.rate[rows], self.error[rows], self.correlation[rows])
+        return Rates(self.rate[..., rows], self.error[rows], self.correlation[rows])
+
+
+def newest_counts(x: FloatArray, n: FloatArray, now: int, periods: int) -> tuple[FloatArray, FloatArray]:
+    """Return failures and inspections of the newest ``periods`` up to ``now``, shape (3, series); 0 where unknown or not to be used.
+
+    Parameters
+    ----------
+    x, n : array, shape (series, period)
+    now : int
+    periods : int
+    """
+    failed, inspected = np.zeros((2, WINDOWS, len(x)))
+    for lag in range(min(periods, now + 1)):
+        known = np.isfinite(x[:, now - lag]) & np.isfinite(n[:, now - lag])
+        failed[lag], inspected[lag] = (np.where(known, values[:, now - lag], 0.0) for values in (x, n))
+    return failed, inspected
 
 
 @dataclass(frozen=True)
@@ -88,7 +105,8 @@ class BinomialWindows:
             shapes = _Shapes.of(n[:, rows], rates.at(rows))
             p[rows] = self._p_value(x[:, rows], shapes)
             upper[rows] = self._largest_quiet(alpha, x[1:, rows], shapes)
-        return p, upper
+        # The search and the p-value tell the same story even where rounding makes the p-value rise with the count.
+        return p, np.where(p <= alpha, np.minimum(upper, x[0] - 1.0), np.maximum(upper, x[0]))
 
     def _p_value(self, x: FloatArray, shapes: _Shapes) -> FloatArray:
         out = self._strict(x, shapes)
@@ -162,11 +180,16 @@ class _Shapes:
         shared = variance[:-1] + total[:-1] * n[1:] * r
         with np.errstate(divide="ignore", invalid="ignore"):
             rho = np.where(variance[:-1] > 0, shared / np.sqrt(variance[:-1] * variance[1:]), 0.0)
-        a, b = rates.rate * strength, (1.0 - rates.rate) * strength
+        # The share of a window is that of its inspections.
+        first, share = rates.rate, rates.rate
+        if share.ndim > 1:
+            first = share[0]
+            share = np.where(total > 0, np.cumsum(n * share, axis=0) / np.maximum(total, 1.0), first)
+        a, b = share * strength, (1.0 - share) * strength
         tables = None
         if total[-1].max(initial=0.0) <= _TABLE:
             tables = tuple(_tails(*(part[:, None] for part in shape)) for shape in zip(total, a, b, strict=True))
-        return cls(total, a, b, np.minimum(rho, 1.0), np.maximum(np.ceil(n[0] * rates.rate), 1.0), tables)
+        return cls(total, a, b, np.minimum(rho, 1.0), np.maximum(np.ceil(n[0] * first), 1.0), tables)
 
     def at(self, rows: npt.NDArray[np.intp]) -> _Shapes:
         tables = None if self.tables is None else tuple(table[rows] for table in self.tables)

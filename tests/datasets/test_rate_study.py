@@ -82,7 +82,7 @@ def test_the_small_benchmark(monkeypatch):
     bench = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, "bench_spot_checks", bench)
     spec.loader.exec_module(bench)
-    peer, engine = "exact binomial, rate of the product", bench.TOGETHER
+    peer, engine = "exact binomial, rate of the product", "the same, crossed prior, all months"
     found, truth, _ = bench.run([5], [peer, engine], categories=2)
     frames = bench.tables(found, truth)
     false = next(frame for title, frame in frames.items() if "nominal" in title).set_index("method")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from riskwatch.detectors import binomial_regression, detector
 from riskwatch.detectors.laboratory import LabEffects, estimate_effects
@@ -207,27 +208,28 @@ def quiet(rng, series, size, *, rho=0.0, season=0.0, trend=0.0):
 
 @pytest.mark.parametrize("given", [{}, {"rho": 0.03}, {"season": 0.3, "trend": 0.08}], ids=lambda given: "-".join(given) or "flat")
 def test_level_is_held(given):
-    """4,800 cells: standard error 0.14 points at 1 %, 0.1 at 0.5 %. Levels are held from below: counts have few values."""
-    for size, least in ((10, 0.001), (200, 0.004)):
-        panel = quiet(np.random.default_rng(11), 800, size, **given)
-        p = detector("binomial-glm").detect(panel, MONTHS[-6:]).p_value
+    """1,800 cells of 600 series, months apart. Levels are held from below, since counts have few values; above, by no more than chance."""
+    for size, least in ((10, 0.0005), (200, 0.003)):
+        panel = quiet(np.random.default_rng(11), 600, size, **given)
+        p = detector("binomial-glm").detect(panel, MONTHS[[-7, -4, -1]]).p_value
         p = p[np.isfinite(p)]
-        assert least < np.mean(p <= 0.01) < 0.0135
-        assert np.mean(p <= 0.005) < 0.0075
+        for level in (0.01, 0.005):
+            assert np.mean(p <= level) <= stats.binom.ppf(0.995, p.size, level) / p.size
+        assert least < np.mean(p <= 0.01)
 
 
 def test_season_and_trend_are_learnt():
-    panel = quiet(np.random.default_rng(12), 200, 300, season=0.5, trend=0.1)
-    signals = detector("binomial-glm").detect(panel, MONTHS[-12::2])
+    panel = quiet(np.random.default_rng(12), 100, 300, season=0.5, trend=0.1)
+    signals = detector("binomial-glm").detect(panel, MONTHS[-12::4])
     ratio = signals.observed.sum(axis=0) / signals.expected.sum(axis=0)
-    assert np.abs(ratio - 1).max() < 0.06
-    flat = detector("binomial-glm", harmonics=0, trend=False).detect(panel, MONTHS[-12::2])
+    assert np.abs(ratio - 1).max() < 0.08
+    flat = detector("binomial-glm", harmonics=0, trend=False).detect(panel, MONTHS[-12::4])
     assert np.abs(flat.observed.sum(axis=0) / flat.expected.sum(axis=0) - 1).max() > 0.3
 
 
 def test_thin_series_have_the_siblings_season():
     """Three inspections a month say nothing of a season; the siblings' is there nevertheless."""
-    panel = quiet(np.random.default_rng(13), 1500, 3, season=0.6)
+    panel = quiet(np.random.default_rng(13), 800, 3, season=0.6)
     expected = detector("binomial-glm").detect(panel, MONTHS[-12::3])
     share = np.nansum(expected.expected, axis=0) / np.nansum(np.where(expected.reason == 0, expected.exposure, 0), axis=0)
     assert 1.8 < share.max() / share.min() < 5.0  # exp(1.2) = 3.3

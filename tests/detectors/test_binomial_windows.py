@@ -116,3 +116,30 @@ def test_the_guard_keeps_the_window_out_of_the_baseline():
     assert detector("binomial-baseline", guard_periods=0, window_periods=3).min_periods("month") == detector(
         "binomial-baseline", guard_periods=2
     ).min_periods("month")
+
+
+def test_the_share_of_a_window_is_that_of_its_inspections():
+    """Months with shares of their own: equal shares give what one share gives, and their sum is judged by the shares' mean."""
+    rng = np.random.default_rng(5)
+    n = rng.poisson(12, (3, 40)).astype(float) + 1
+    x = rng.binomial(n.astype(int), 0.15).astype(float)
+    common = Rates(np.full(40, 0.08), np.full(40, 0.01), np.full(40, 0.02))
+    apart = Rates(np.full((3, 40), 0.08), common.error, common.correlation)
+    windows = BinomialWindows(COSTS, mid_p=True)
+    for ours, theirs in zip(windows.judge(0.01, x, n, apart), windows.judge(0.01, x, n, common), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9)
+    # Failures two months ago count for less where more was expected of them.
+    x, n = np.array([[2.0], [2.0], [2.0]]), np.full((3, 1), 8.0)
+    p = [windows.judge(0.01, x, n, Rates(np.array([[0.08], [0.08], [before]]), np.zeros(1), np.zeros(1)))[0][0] for before in (0.08, 0.16)]
+    assert p[1] > 1.2 * p[0]
+
+
+def test_windows_of_the_regression():
+    panel = quiet(np.random.default_rng(4), 200, 8)
+    panel.exposure[0, -3:], panel.observed[0, -3:] = 8.0, [3.0, 2.0, 3.0]
+    one, three = (detector("binomial-glm", mid_p=True, guard_periods=3, window_periods=width) for width in (1, 3))
+    assert (one.memory("month"), three.memory("month")) == (1, 3)
+    assert three.detect(panel).p_value[0, 0] < 0.3 * one.detect(panel).p_value[0, 0]
+    assert detector("binomial-glm", guard_periods=0, window_periods=3).min_periods("month") == one.min_periods("month") - 1
+    signals = detector("binomial-glm", alpha=0.05, mid_p=True, window_periods=3).detect(panel, panel.periods[[-9, -5, -1]])
+    assert 0.015 < signals.alarm[signals.reason == 0].mean() < 0.075  # 600 cells: standard error 0.9 points

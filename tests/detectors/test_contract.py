@@ -32,6 +32,8 @@ VARIANTS = [
     ("binomial-baseline", {"mid_p": True}),
     ("binomial-baseline", {"window_periods": 3, "mid_p": True}),
     ("binomial-baseline", {"window_periods": 2}),
+    ("binomial-baseline", {"crossed_prior": True, "window_periods": 3}),
+    ("binomial-glm", {"window_periods": 3, "mid_p": True}),
     ("p-chart", {"limits": "normal"}),
     ("u-chart", {"limits": "normal"}),
     ("laney-p", {"limits": "normal", "min_sigma_z": 0.0}),
