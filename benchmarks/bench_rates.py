@@ -11,11 +11,14 @@ import sys
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 from conftest import size
 from scipy import optimize, special, stats
 
 from riskwatch.rates.hierarchy import Layout, fit_hierarchy
 from riskwatch.rates.posterior import posterior
+from riskwatch.rates.shrinkage import Shared, Shrunken
+from riskwatch.rates.standardise import reference_mix, standardise
 from riskwatch.rates.testing import predictive_p
 
 CELLS, LOOP_CELLS = size("CELLS", 1_000_000), size("LOOP_CELLS", 2_000)
@@ -104,24 +107,40 @@ def test_intervals(measure):
     measure(lambda: found.interval(0.95), group="failure rates: intervals", name="riskwatch", units=len(drawn.x), of="cells")
 
 
+def by_region(drawn, fit, found):
+    """Return which standardised rates of regions have their true one inside the 95 % interval."""
+    (region,), node = drawn.layout.crossed, drawn.layout.node
+    columns = {name: getattr(found, name) for name in ("rate", "weight", "own_variance", "pull")}
+    frame = pd.DataFrame({"region": region, "product": node, "failed": drawn.x, "inspected": drawn.n, **columns})
+    shared = (Shared(node, fit.eta_variance), Shared(region, fit.effects[0].variance))
+    mix = reference_mix(frame, ["product"])
+    table = standardise(Shrunken(frame, found.a, found.b, found.weights, shared), mix, by="region", over=["product"])
+    weight = mix.set_index("product")["weight"].reindex(node, fill_value=0.0).to_numpy()
+    truth = np.bincount(region, weight * drawn.truth)
+    return ((table["lower"] <= truth) & (truth <= table["upper"])).to_numpy()
+
+
 def coverage(repetitions):
-    """Print the share of true rates inside the 95 % interval, by world and class of n."""
-    print("| truth | " + " | ".join(f"n {name}" for name in CLASSES) + " | plain empirical Bayes, all |")
-    print("|---|" + "---|" * (len(CLASSES) + 1))
+    """Print the share of true rates inside the 95 % interval: of cells by class of n, and of regions standardised."""
+    print("| truth | " + " | ".join(f"n {name}" for name in CLASSES) + " | all cells | plain empirical Bayes, all | regions, standardised |")
+    print("|---|" + "---|" * (len(CLASSES) + 3))
     for name, settings in WORLDS.items():
         rng = np.random.default_rng(5)
-        inside, number, plain = [], [], []
+        inside, number, plain, regions = [], [], [], []
         for _ in range(repetitions):
             drawn = draw(rng, **settings)
-            found = posterior(drawn.x, drawn.n, drawn.layout, fit_hierarchy(drawn.x, drawn.n, drawn.layout))
+            fit = fit_hierarchy(drawn.x, drawn.n, drawn.layout)
+            found = posterior(drawn.x, drawn.n, drawn.layout, fit)
             lower, upper = found.interval(0.95)
             inside.append((lower <= drawn.truth) & (drawn.truth <= upper))
             number.append(np.digitize(drawn.n, list(CLASSES.values())) - 1)
             a, b = found.prior_rate * found.strength + drawn.x, (1 - found.prior_rate) * found.strength + drawn.n - drawn.x
             plain.append((special.betaincinv(a, b, 0.025) <= drawn.truth) & (drawn.truth <= special.betaincinv(a, b, 0.975)))
+            regions.append(by_region(drawn, fit, found))
         held, place = np.concatenate(inside), np.concatenate(number)
         shares = [f"{held[place == at].mean():.1%}" if (place == at).sum() >= 200 else "" for at in range(len(CLASSES))]
-        print(f"| {name} | " + " | ".join(shares) + f" | {np.concatenate(plain).mean():.1%} |")
+        others = [f"{np.concatenate(part).mean():.1%}" for part in (inside, plain, regions)]
+        print(f"| {name} | " + " | ".join(shares + others) + " |", flush=True)
 
 
 if __name__ == "__main__":

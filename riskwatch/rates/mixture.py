@@ -138,7 +138,7 @@ def _beyond(mass: FloatArray, exponent: FloatArray, alpha: float) -> FloatArray:
     out = np.zeros(mass.shape[1])
     some = np.flatnonzero(mass.sum(axis=0) > alpha)
     mass, exponent, at = mass[:, some], exponent[:, some], np.zeros(len(some))
-    for _ in range(12):  # the logarithm is convex: Newton's steps come from one side and do not overshoot
+    for _ in range(6):  # the logarithm is convex: Newton's steps come from one side and do not overshoot
         part = mass * np.exp(exponent * at)
         tail_ = part.sum(axis=0)
         at -= np.log(tail_ / alpha) * tail_ / (exponent * part).sum(axis=0)
