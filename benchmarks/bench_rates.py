@@ -122,8 +122,8 @@ def by_region(drawn, fit, found):
 
 def coverage(repetitions):
     """Print the share of true rates inside the 95 % interval: of cells by class of n, and of regions standardised."""
-    print("| truth | " + " | ".join(f"n {name}" for name in CLASSES) + " | all cells | plain empirical Bayes, all | regions, standardised |")
-    print("|---|" + "---|" * (len(CLASSES) + 3))
+    names = ["truth", *(f"n {name}" for name in CLASSES), "all cells", "plain empirical Bayes, all", "regions, standardised"]
+    print("| " + " | ".join(names) + " |\n" + "|---" * len(names) + "|")
     for name, settings in WORLDS.items():
         rng = np.random.default_rng(5)
         inside, number, plain, regions = [], [], [], []

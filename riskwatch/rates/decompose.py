@@ -3,9 +3,8 @@
 Sources
 -------
 Two parts, symmetric and without a remainder: Kitagawa (1955), J. Amer. Statist. Assoc. 50(272), 1168-1194. The mix as a product of
-shares (of
-strata, of categories within strata, of products within categories) with each factor's part averaged over the orders of change: Das Gupta
-(1993), Standardization and Decomposition of Rates, US Bureau of the Census P23-186.
+shares (of strata, of categories within strata, of products within categories) with each factor's part averaged over the orders of change:
+Das Gupta (1993), Standardization and Decomposition of Rates, US Bureau of the Census P23-186.
 """
 
 from __future__ import annotations
@@ -45,11 +44,11 @@ def decompose_change(
     Returns
     -------
     DataFrame
-        One row per value of ``by`` (or one): ``inspected_before, failed_before, inspected_after, failed_after, raw_before, raw_after,
-        change``
-        (after minus before), ``within`` and ``mix``, which add up to it exactly, ``mix_<column>`` for each of ``nested``, which add up to
-        ``mix``, standard errors ``change_se, within_se, mix_se``, and ``unmatched`` (share of samples, averaged over both windows, in cells
-        that only one window has: their rates cannot be compared, so all that they change is mix). All NaN where a window has no samples.
+        One row per value of ``by`` (or one): ``inspected_before, failed_before, inspected_after, failed_after, raw_before, raw_after``,
+        ``change`` (after minus before), ``within`` and ``mix``, which add up to it exactly, ``mix_<column>`` for each of ``nested``, which
+        add up to ``mix``, standard errors ``change_se, within_se, mix_se``, and ``unmatched`` (share of samples, averaged over both
+        windows, in cells that only one window has: their rates cannot be compared, so all that they change is mix). All NaN where a window
+        has no samples.
 
     Notes
     -----
