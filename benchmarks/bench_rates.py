@@ -1,8 +1,9 @@
-"""Shrinkage and tests of failure rates against a scipy loop, and the coverage of the intervals.
+"""Shrinkage, intervals and tests of failure rates against a scipy loop, and the coverage of the intervals.
 
-With pytest: speed. RISKWATCH_BENCH_CELLS (default 1,000,000), RISKWATCH_BENCH_LOOP_CELLS for the loop (2,000).
+python -m pytest benchmarks/bench_rates.py  # speed, with the ratio per cell: the loop does a sample of RISKWATCH_BENCH_LOOP_CELLS (2,000),
+                                            # riskwatch RISKWATCH_BENCH_CELLS (1,000,000)
 
-python benchmarks/bench_rates.py coverage [REPETITIONS]  # share of intervals that hold the true rate, by class of n (some minutes)
+python benchmarks/bench_rates.py coverage [REPETITIONS]  # share of intervals that hold the true rate, by class of n
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from riskwatch.rates.standardise import reference_mix, standardise
 from riskwatch.rates.testing import predictive_p
 
 CELLS, LOOP_CELLS = size("CELLS", 1_000_000), size("LOOP_CELLS", 2_000)
-GROUP = "failure rates: shrinkage and test of each cell"
+GROUP = "failure rates: shrinkage, interval and test of each cell"
 CLASSES = {"0": 0, "1–2": 1, "3–5": 3, "6–20": 6, "21+": 21}
 WORLDS = {
     "as usual: 12 x 8 products, 9 regions, 6 samples a cell": {},
@@ -94,17 +95,11 @@ def test_rates(measure):
 
     def everything():
         found = posterior(drawn.x, drawn.n, drawn.layout, fit_hierarchy(drawn.x, drawn.n, drawn.layout))
-        return found, predictive_p(x_new, n_new, found.a, found.b, found.weights)
+        return found.rate, found.interval(0.95), predictive_p(x_new, n_new, found.a, found.b, found.weights)
 
-    found, p = measure(everything, group=GROUP, name="riskwatch: fit, rates and tests", units=CELLS, of="cells")
+    rate, (lower, upper), p = measure(everything, group=GROUP, name="riskwatch: fit, rates, intervals, tests", units=CELLS, of="cells")
     assert (p[n_new > 0] <= 0.05).mean() < 0.05
-    assert found.rate.min() > 0
-
-
-def test_intervals(measure):
-    drawn, _, _ = world(CELLS // 5)
-    found = posterior(drawn.x, drawn.n, drawn.layout, fit_hierarchy(drawn.x, drawn.n, drawn.layout))
-    measure(lambda: found.interval(0.95), group="failure rates: intervals", name="riskwatch", units=len(drawn.x), of="cells")
+    assert ((lower < rate) & (rate < upper)).all()
 
 
 def by_region(drawn, fit, found):
