@@ -1,8 +1,9 @@
-"""Shrinkage and tests of failure rates against a scipy loop, and the coverage of the intervals.
+"""Shrinkage, intervals and tests of failure rates against a scipy loop, and the coverage of the intervals.
 
-With pytest: speed. RISKWATCH_BENCH_CELLS (default 1,000,000), RISKWATCH_BENCH_LOOP_CELLS for the loop (2,000).
+python -m pytest benchmarks/bench_rates.py  # speed, with the ratio per cell: the loop does a sample of RISKWATCH_BENCH_LOOP_CELLS (2,000),
+                                            # riskwatch RISKWATCH_BENCH_CELLS (1,000,000)
 
-python benchmarks/bench_rates.py coverage [REPETITIONS]  # share of intervals that hold the true rate, by class of n (some minutes)
+python benchmarks/bench_rates.py coverage [REPETITIONS]  # share of intervals that hold the true rate, by class of n
 """
 
 from __future__ import annotations
@@ -11,15 +12,18 @@ import sys
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 from conftest import size
 from scipy import optimize, special, stats
 
 from riskwatch.rates.hierarchy import Layout, fit_hierarchy
 from riskwatch.rates.posterior import posterior
+from riskwatch.rates.shrinkage import Shared, Shrunken
+from riskwatch.rates.standardise import reference_mix, standardise
 from riskwatch.rates.testing import predictive_p
 
 CELLS, LOOP_CELLS = size("CELLS", 1_000_000), size("LOOP_CELLS", 2_000)
-GROUP = "failure rates: shrinkage and test of each cell"
+GROUP = "failure rates: shrinkage, interval and test of each cell"
 CLASSES = {"0": 0, "1–2": 1, "3–5": 3, "6–20": 6, "21+": 21}
 WORLDS = {
     "as usual: 12 x 8 products, 9 regions, 6 samples a cell": {},
@@ -91,37 +95,47 @@ def test_rates(measure):
 
     def everything():
         found = posterior(drawn.x, drawn.n, drawn.layout, fit_hierarchy(drawn.x, drawn.n, drawn.layout))
-        return found, predictive_p(x_new, n_new, found.a, found.b, found.weights)
+        return found.rate, found.interval(0.95), predictive_p(x_new, n_new, found.a, found.b, found.weights)
 
-    found, p = measure(everything, group=GROUP, name="riskwatch: fit, rates and tests", units=CELLS, of="cells")
+    rate, (lower, upper), p = measure(everything, group=GROUP, name="riskwatch: fit, rates, intervals, tests", units=CELLS, of="cells")
     assert (p[n_new > 0] <= 0.05).mean() < 0.05
-    assert found.rate.min() > 0
+    assert ((lower < rate) & (rate < upper)).all()
 
 
-def test_intervals(measure):
-    drawn, _, _ = world(CELLS // 5)
-    found = posterior(drawn.x, drawn.n, drawn.layout, fit_hierarchy(drawn.x, drawn.n, drawn.layout))
-    measure(lambda: found.interval(0.95), group="failure rates: intervals", name="riskwatch", units=len(drawn.x), of="cells")
+def by_region(drawn, fit, found):
+    """Return which standardised rates of regions have their true one inside the 95 % interval."""
+    (region,), node = drawn.layout.crossed, drawn.layout.node
+    columns = {name: getattr(found, name) for name in ("rate", "weight", "own_variance", "pull")}
+    frame = pd.DataFrame({"region": region, "product": node, "failed": drawn.x, "inspected": drawn.n, **columns})
+    shared = (Shared(node, fit.eta_variance), Shared(region, fit.effects[0].variance))
+    mix = reference_mix(frame, ["product"])
+    table = standardise(Shrunken(frame, found.a, found.b, found.weights, shared), mix, by="region", over=["product"])
+    weight = mix.set_index("product")["weight"].reindex(node, fill_value=0.0).to_numpy()
+    truth = np.bincount(region, weight * drawn.truth)
+    return ((table["lower"] <= truth) & (truth <= table["upper"])).to_numpy()
 
 
 def coverage(repetitions):
-    """Print the share of true rates inside the 95 % interval, by world and class of n."""
-    print("| truth | " + " | ".join(f"n {name}" for name in CLASSES) + " | plain empirical Bayes, all |")
-    print("|---|" + "---|" * (len(CLASSES) + 1))
+    """Print the share of true rates inside the 95 % interval: of cells by class of n, and of regions standardised."""
+    names = ["truth", *(f"n {name}" for name in CLASSES), "all cells", "plain empirical Bayes, all", "regions, standardised"]
+    print("| " + " | ".join(names) + " |\n" + "|---" * len(names) + "|")
     for name, settings in WORLDS.items():
         rng = np.random.default_rng(5)
-        inside, number, plain = [], [], []
+        inside, number, plain, regions = [], [], [], []
         for _ in range(repetitions):
             drawn = draw(rng, **settings)
-            found = posterior(drawn.x, drawn.n, drawn.layout, fit_hierarchy(drawn.x, drawn.n, drawn.layout))
+            fit = fit_hierarchy(drawn.x, drawn.n, drawn.layout)
+            found = posterior(drawn.x, drawn.n, drawn.layout, fit)
             lower, upper = found.interval(0.95)
             inside.append((lower <= drawn.truth) & (drawn.truth <= upper))
             number.append(np.digitize(drawn.n, list(CLASSES.values())) - 1)
             a, b = found.prior_rate * found.strength + drawn.x, (1 - found.prior_rate) * found.strength + drawn.n - drawn.x
             plain.append((special.betaincinv(a, b, 0.025) <= drawn.truth) & (drawn.truth <= special.betaincinv(a, b, 0.975)))
+            regions.append(by_region(drawn, fit, found))
         held, place = np.concatenate(inside), np.concatenate(number)
         shares = [f"{held[place == at].mean():.1%}" if (place == at).sum() >= 200 else "" for at in range(len(CLASSES))]
-        print(f"| {name} | " + " | ".join(shares) + f" | {np.concatenate(plain).mean():.1%} |")
+        others = [f"{np.concatenate(part).mean():.1%}" for part in (inside, plain, regions)]
+        print(f"| {name} | " + " | ".join(shares + others) + " |", flush=True)
 
 
 if __name__ == "__main__":

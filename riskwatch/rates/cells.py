@@ -44,8 +44,7 @@ def build_cells(
     ----------
     records : DataFrame
         Spot checks: ``inspected``, ``failed``, ``producer``, the columns of ``by`` and of ``rules.strata``; ``event_date`` where a
-        frequency
-        is given. Categoricals and missing values are allowed. Which records to take is the caller's choice: see
+        frequency is given. Categoricals and missing values are allowed. Which records to take is the caller's choice: see
         :func:`riskwatch.rates.strata.purpose_of`.
     trees : mapping of str to Tree
     by : mapping of str to str

@@ -3,8 +3,8 @@
 Sources
 -------
 Design effect 1 + (m - 1) rho: Kish (1965), Survey Sampling, section 5.4. Counts divided by it: Rao & Scott (1992), Biometrics 48(2),
-577-585.
-Moment estimate of rho: Kleinman (1973), J. Amer. Statist. Assoc. 68(341), 46-54, here as one unbiased equation over all cells of a stratum.
+577-585. Moment estimate of rho: Kleinman (1973), J. Amer. Statist. Assoc. 68(341), 46-54, here as one unbiased equation over all cells of
+a stratum.
 """
 
 from __future__ import annotations

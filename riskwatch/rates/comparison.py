@@ -175,14 +175,12 @@ def compare(
     Returns
     -------
     DataFrame
-        One row per code, in the order of codes; "?" for samples without one. ``code, inspected, failed, producers, largest_share``
-        (share of
-        the samples of the biggest enterprise), ``raw``; ``rate, lower, upper`` (standardised, with interval), ``borrowed`` (share of the
-        mix
-        without samples here), ``weight`` (share of the rate that rests on samples from here), ``shown``. Where fewer than
-        ``rules.min_inspected`` were inspected, ``shown`` is False and all rates are NaN. ``attrs``: ``by, level, over, samples, strata,
-        reference``
-        (raw rate of all), ``left_out`` (samples by purpose), ``correlation`` (between samples of an enterprise, mean over samples).
+        One row per code, in the order of codes; "?" for samples without one. ``code, inspected, failed, producers``, ``largest_share``
+        (of the samples, the biggest enterprise's), ``raw``; ``rate, lower, upper`` (standardised, with interval), ``borrowed`` (share of
+        the mix without samples here), ``weight`` (share of the rate that rests on samples from here), ``shown``. Where fewer than
+        ``rules.min_inspected`` were inspected, ``shown`` is False and all rates are NaN. ``attrs``: ``by, level, over, samples, strata``,
+        ``reference`` (raw rate of all), ``left_out`` (samples by purpose), ``correlation`` (between samples of an enterprise, mean over
+        samples).
 
     Raises
     ------
@@ -245,12 +243,10 @@ def change(
     DataFrame
         First all samples together (code ""), then one row per code. ``inspected_before, failed_before, inspected_after, failed_after``;
         ``raw_before, raw_after, raw_change`` with ``raw_lower, raw_upper``; ``rate_before, rate_after, change`` with ``lower, upper``:
-        standardised
-        on the mix of both windows together; ``within`` and ``mix`` with intervals: the parts of ``raw_change`` (Kitagawa), which add up
-        to it;
-        ``mix_stratum`` and ``mix_<level>`` for each product level, which add up to ``mix``; ``unmatched`` (share of samples in cells
-        that only one
-        window has); ``shown`` (False, and all rates NaN, where a window has fewer than ``rules.min_inspected``).
+        standardised on the mix of both windows together; ``within`` and ``mix`` with intervals: the parts of ``raw_change`` (Kitagawa),
+        which add up to it; ``mix_stratum`` and ``mix_<level>`` for each product level, which add up to ``mix``; ``unmatched`` (share of
+        samples in cells that only one window has); ``shown`` (False, and all rates NaN, where a window has fewer than
+        ``rules.min_inspected``).
         The row of code "" has standardised rates of its own: all samples at the common mix.
 
     Raises

@@ -3,9 +3,8 @@
 Sources
 -------
 Two parts, symmetric and without a remainder: Kitagawa (1955), J. Amer. Statist. Assoc. 50(272), 1168-1194. The mix as a product of
-shares (of
-strata, of categories within strata, of products within categories) with each factor's part averaged over the orders of change: Das Gupta
-(1993), Standardization and Decomposition of Rates, US Bureau of the Census P23-186.
+shares (of strata, of categories within strata, of products within categories) with each factor's part averaged over the orders of change:
+Das Gupta (1993), Standardization and Decomposition of Rates, US Bureau of the Census P23-186.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ from riskwatch.rates.sums import sums
 __all__ = ["decompose_change"]
 
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 
 
 def decompose_change(
@@ -44,11 +44,11 @@ def decompose_change(
     Returns
     -------
     DataFrame
-        One row per value of ``by`` (or one): ``inspected_before, failed_before, inspected_after, failed_after, raw_before, raw_after,
-        change``
-        (after minus before), ``within`` and ``mix``, which add up to it exactly, ``mix_<column>`` for each of ``nested``, which add up to
-        ``mix``, standard errors ``change_se, within_se, mix_se``, and ``unmatched`` (share of samples, averaged over both windows, in cells
-        that only one window has: their rates cannot be compared, so all that they change is mix). All NaN where a window has no samples.
+        One row per value of ``by`` (or one): ``inspected_before, failed_before, inspected_after, failed_after, raw_before, raw_after``,
+        ``change`` (after minus before), ``within`` and ``mix``, which add up to it exactly, ``mix_<column>`` for each of ``nested``, which
+        add up to ``mix``, standard errors ``change_se, within_se, mix_se``, and ``unmatched`` (share of samples, averaged over both
+        windows, in cells that only one window has: their rates cannot be compared, so all that they change is mix). All NaN where a window
+        has no samples.
 
     Notes
     -----
@@ -115,14 +115,18 @@ def _summed(cells: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
 
 def _shares(both: pd.DataFrame, keys: Sequence[str], n: list[FloatArray], depth: int, by: str | None) -> list[FloatArray]:
     """Return, for both windows, the share of each cell's ancestor at one depth among its parent's samples."""
-    outer = list(keys[: depth + (1 if by else 0)])
-    inner = list(keys[: depth + 1 + (1 if by else 0)])
-    parent = both.groupby(outer, observed=True, sort=True).ngroup().to_numpy() if outer else np.zeros(len(both), dtype=np.int64)
-    child = both.groupby(inner, observed=True, sort=True).ngroup().to_numpy()
-    above = [sums(parent, part, int(parent.max(initial=-1)) + 1)[parent] for part in n]
-    below = [sums(child, part, int(child.max(initial=-1)) + 1)[child] for part in n]
+    start = depth + (1 if by else 0)
+    parent, child = (_numbers(both, keys[:end]) for end in (start, start + 1))
+    above, below = ([sums(group, part, len(both))[group] for part in n] for group in (parent, child))
     share = [b / np.where(a > 0, a, np.nan) for a, b in zip(above, below, strict=True)]
     return [np.where(np.isnan(share[k]), share[1 - k], share[k]) for k in (0, 1)]
+
+
+def _numbers(frame: pd.DataFrame, columns: Sequence[str]) -> IntArray:
+    """Return a number for each combination of values; 0 everywhere without columns."""
+    if not columns:
+        return np.zeros(len(frame), dtype=np.int64)
+    return np.asarray(frame.groupby(list(columns), observed=True, sort=True).ngroup(), dtype=np.int64)
 
 
 def _part(factors: list[list[FloatArray]], depth: int) -> FloatArray:

@@ -1,8 +1,7 @@
 """The beta-binomial likelihood and its maximum, for many groups of cells at once.
 
-A cell is ``x`` failures of ``n`` samples; both may be fractions (divided by a design effect). The rates of the cells of one group
-scatter as
-Beta(m S, (1 - m) S). Parameters are eta = logit(m) and psi = log(S); the correlation within a cell is 1 / (S + 1).
+A cell is ``x`` failures of ``n`` samples; both may be fractions (divided by a design effect). The rates of the cells of one group scatter
+as Beta(m S, (1 - m) S). Parameters are eta = logit(m) and psi = log(S); the correlation within a cell is 1 / (S + 1).
 
 Sources
 -------

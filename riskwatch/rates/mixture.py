@@ -20,9 +20,10 @@ FloatArray = npt.NDArray[np.float64]
 
 _BLOCK = 16_384
 _SMALL_BLOCK = 512
-_POINTS = 56
+_POINTS = 28
 _REACH = 5.0
-_COARSE = 1.6
+_POWER = 0.03
+_MANY = 36.0
 
 
 def beta_from_moments(mean: FloatArray, variance: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -58,8 +59,7 @@ def interval(a: FloatArray, b: FloatArray, weights: FloatArray, level: float) ->
     """Return the equal-tailed interval of mixtures that holds ``level``; tail probabilities are right to about 0.5 % of themselves.
 
     The density on the logit scale is summed by the trapezoid rule with end corrections, the tails beyond the grid by their slope: many
-    times
-    as fast as inverting incomplete beta functions.
+    times as fast as inverting incomplete beta functions.
 
     Parameters
     ----------
@@ -75,70 +75,99 @@ def interval(a: FloatArray, b: FloatArray, weights: FloatArray, level: float) ->
 
 
 def _quantiles(a: FloatArray, b: FloatArray, weights: FloatArray, alpha: float) -> tuple[FloatArray, FloatArray]:
+    first, last = _ends(a, b, weights)
+    h = (last - first) / (_POINTS - 1)
+    # Points by cells: what differs by cell is multiplied along whole rows.
+    z = first + h * np.arange(_POINTS)[:, None]
+    rest = special.expit(-z)
+    log_rest = np.log(np.maximum(rest, 1e-300))
+    density, by_z, by_rest = np.zeros(z.shape), np.zeros(z.shape), np.zeros(z.shape)
+    left, right = np.empty(a.shape), np.empty(a.shape)
+    f, buffer = np.empty(z.shape), np.empty(z.shape)
+    with np.errstate(under="ignore", over="ignore"):
+        for number, (p, q, constant) in enumerate(zip(a, b, special.betaln(a, b) - np.log(weights)[:, None], strict=True)):
+            np.multiply(z, p, out=f)
+            np.multiply(log_rest, p + q, out=buffer)
+            f += buffer
+            f -= constant
+            np.exp(f, out=f)
+            # What lies beyond the grid, to second order: there the density is a power of the odds, or next to nothing.
+            left[number] = f[0] / p * (1.0 + (p + q) * (1.0 - rest[0]) / (p + 1.0))
+            right[number] = f[-1] / q * (1.0 + (p + q) * rest[-1] / (q + 1.0))
+            density += f
+            by_z += np.multiply(f, p, out=buffer)
+            by_rest += np.multiply(f, p + q, out=buffer)
+    steep = by_z - by_rest * (1.0 - rest)
+    below = np.empty(z.shape)
+    below[0] = left.sum(axis=0)
+    below[1:] = h / 2.0 * (density[1:] + density[:-1]) + h * h / 12.0 * (steep[:-1] - steep[1:])
+    for point in range(1, _POINTS):  # four times as fast as cumsum along this axis
+        below[point] += below[point - 1]
+    total = below[-1] + right.sum(axis=0)  # one, but for rounding and the rule's error
+    below /= total
+    density *= h / total
+    low = first + h * _cross(below, density, alpha) + _beyond(left / total, a, alpha)
+    high = last - h * _cross(1.0 - below[::-1], density[::-1], alpha) - _beyond(right / total, b, alpha)
+    return special.expit(low), special.expit(high)
+
+
+def _ends(a: FloatArray, b: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return between which logits the density is followed point by point."""
     shape = a.shape
     d_a, t_a = (part.reshape(shape) for part in both(a.ravel()))
     d_b, t_b = (part.reshape(shape) for part in both(b.ravel()))
     centre = weights @ (d_a - d_b)  # mean and variance of logit(rate)
-    spread = np.sqrt(weights @ (t_a + t_b + (d_a - d_b - centre) ** 2))
-    step = 2.0 * _REACH * spread / (_POINTS - 1)
-    z = (centre - _REACH * spread)[:, None] + step[:, None] * np.arange(_POINTS)
-    log1p = np.logaddexp(0.0, z)
-    theta = np.exp(z - log1p)
-    density, steep = np.zeros(z.shape), np.zeros(z.shape)
-    first, last = np.zeros(shape[1]), np.zeros(shape[1])
-    with np.errstate(under="ignore", over="ignore"):
-        for p, q, w, constant in zip(a[:, :, None], b[:, :, None], weights.tolist(), special.betaln(a, b), strict=True):
-            f = p * z
-            f -= (p + q) * log1p
-            f -= constant[:, None]
-            np.exp(f, out=f)
-            f *= w
-            slope = p - (p + q) * theta
-            first += np.where(slope[:, 0] > 0, f[:, 0] / np.maximum(slope[:, 0], 1e-300), 0.0)
-            last += np.where(slope[:, -1] < 0, f[:, -1] / np.maximum(-slope[:, -1], 1e-300), 0.0)
-            density += f
-            slope *= f
-            steep += slope
-        h = step[:, None]
-        below = np.empty(z.shape)
-        below[:, 0] = first
-        below[:, 1:] = h / 2.0 * (density[:, 1:] + density[:, :-1]) + h * h / 12.0 * (steep[:, :-1] - steep[:, 1:])
-        np.cumsum(below, axis=1, out=below)
-        total = below[:, -1] + last  # one, but for what the grid left out
-        below /= total[:, None]
-        density /= total[:, None]
-    low = _cross(z, below, density, alpha)
-    high = _cross(-z[:, ::-1], 1.0 - below[:, ::-1], density[:, ::-1], alpha, flip=True)
-    coarse = np.flatnonzero(step > _COARSE)
-    if coarse.size:
-        for out, upper in ((low, False), (high, True)):
-            out[coarse] = _bisect(a[:, coarse], b[:, coarse], weights, alpha, upper=upper)
-    return low, high
+    reach = _REACH * np.sqrt(weights @ (t_a + t_b + (d_a - d_b - centre) ** 2))
+    # Where a or b is small one side is long: a power of the odds from _POWER / (a + b) downwards. The other is short: the odds are a ratio
+    # of gamma variables, of which the lower one is hardly ever below 0.4 of its mean.
+    power = np.log((a + b).max(axis=0) / _POWER)
+    odds, against = (
+        np.where(q.min(axis=0) > _MANY, np.log((p + 6.0 * np.sqrt(p) + 18.0) / (0.4 * q)).max(axis=0), np.inf) for p, q in ((a, b), (b, a))
+    )
+    return np.maximum(centre - reach, -np.minimum(power, against)), np.minimum(centre + reach, np.minimum(power, odds))
 
 
-def _bisect(a: FloatArray, b: FloatArray, weights: FloatArray, alpha: float, *, upper: bool) -> FloatArray:
-    """Halve the logit scale: for mixtures with a spike at zero or one, that no grid of moderate size follows."""
-    low, high = np.full(a.shape[1], -700.0), np.full(a.shape[1], 36.0)
-    for _ in range(40):
-        middle = (low + high) / 2.0
-        value = cumulative(special.expit(middle), a, b, weights, upper=upper)
-        right = value > alpha if upper else value < alpha
-        low, high = np.where(right, middle, low), np.where(right, high, middle)
-    return np.asarray(special.expit((low + high) / 2.0))
+def _beyond(mass: FloatArray, exponent: FloatArray, alpha: float) -> FloatArray:
+    """Return how far before the first point, on the logit scale and not above 0, the tail is alpha, where it is more than that there.
+
+    Parameters
+    ----------
+    mass, exponent : array, shape (component, cell)
+        Of each component before the first point, and the power of the odds that it falls with.
+    """
+    out = np.zeros(mass.shape[1])
+    some = np.flatnonzero(mass.sum(axis=0) > alpha)
+    mass, exponent, at = mass[:, some], exponent[:, some], np.zeros(len(some))
+    for _ in range(6):  # the logarithm is convex: Newton's steps come from one side and do not overshoot
+        part = mass * np.exp(exponent * at)
+        tail_ = part.sum(axis=0)
+        at -= np.log(tail_ / alpha) * tail_ / (exponent * part).sum(axis=0)
+    out[some] = at
+    return out
 
 
-def _cross(z: FloatArray, tail_: FloatArray, density: FloatArray, alpha: float, *, flip: bool = False) -> FloatArray:
-    """Return the rate at which a rising tail probability reaches alpha: from the node before it, by the logarithm's slope at both ends."""
-    rows = np.arange(len(z))
-    at = np.clip((tail_ < alpha).sum(axis=1) - 1, 0, z.shape[1] - 2)
-    low, high = np.log(np.maximum(tail_[rows, at], 1e-300)), np.log(np.maximum(tail_[rows, at + 1], 1e-300))
-    h = z[rows, at + 1] - z[rows, at]
-    share = np.clip((np.log(alpha) - low) / np.maximum(high - low, 1e-12), -50.0, 1.0)
-    # Curvature of log(tail) within the step, from the slopes at its ends.
-    first, second = (density[rows, at + k] / np.maximum(tail_[rows, at + k], 1e-300) * h for k in (0, 1))
-    bend = np.where((share > 0.0) & (share < 1.0), share * (1.0 - share) * (second - first) / 2.0 / np.maximum(high - low, 1e-12), 0.0)
-    found = z[rows, at] + h * (share + bend)
-    return np.asarray(special.expit(-found if flip else found))
+def _cross(below: FloatArray, density: FloatArray, alpha: float) -> FloatArray:
+    """Return where a rising tail probability reaches alpha, in steps from the first point; 0 if it is above alpha there.
+
+    Its logarithm is a cubic between two points, from the values and slopes there.
+
+    Parameters
+    ----------
+    below, density : array, shape (point, cell)
+        Tail probability, and what it grows by in one step.
+    """
+    cell = np.arange(below.shape[1])
+    at = np.clip((below < alpha).sum(axis=0) - 1, 0, len(below) - 2)
+    tails = [np.maximum(below[at + end, cell], 1e-300) for end in (0, 1)]
+    first, second = (density[at + end, cell] / tails[end] for end in (0, 1))
+    rise, wanted = np.log(tails[1] / tails[0]), np.log(alpha / tails[0])
+    share = np.clip(wanted / np.maximum(rise, 1e-12), 0.0, 1.0)
+    square, cube = 3.0 * rise - 2.0 * first - second, first + second - 2.0 * rise
+    for _ in range(3):
+        value = share * (first + share * (square + share * cube))
+        slope = first + share * (2.0 * square + 3.0 * share * cube)
+        share = np.clip(share - (value - wanted) / np.where(slope > 1e-12, slope, np.inf), 0.0, 1.0)
+    return np.asarray(at + share)
 
 
 def tail(x: FloatArray, n: FloatArray, a: FloatArray, b: FloatArray, weights: FloatArray, *, mid_p: bool = False) -> FloatArray:

@@ -49,9 +49,8 @@ def standardise(
     ----------
     cells : Shrunken or DataFrame
         One row per ``by`` and ``over``. With :class:`Shrunken` each cell's rate is its shrunken one, and errors that cells share (tree,
-        region,
-        stratum) are added up as shared. With plain cells (``failed, inspected``) it is the raw one, and a cell without samples takes the
-        rate of its combination in all rows together.
+        region, stratum) are added up as shared. With plain cells (``failed, inspected``) it is the raw one, and a cell without samples
+        takes the rate of its combination in all rows together.
     weights : DataFrame, optional
         Columns ``over`` and ``weight`` (any positive total). Default: all samples of the cells given.
     by : str

@@ -83,16 +83,14 @@ def judge_counts(
         Columns that name a cell in both.
     correlation : float, optional
         Over-dispersion of a new count. Default: what :func:`riskwatch.rates.cells.build_cells` found between samples of one enterprise
-        times
-        the new cell's ``largest_share``: one enterprise with all samples makes them count for less.
+        times the new cell's ``largest_share``: one enterprise with all samples makes them count for less.
     mid_p : bool
 
     Returns
     -------
     DataFrame
         ``keys``, ``failed``, ``inspected``, ``expected`` (failures), ``baseline_rate``, ``baseline_n``, ``p_value`` (NaN where not
-        judged) and
-        ``reason`` ("", "no-baseline" or "not-inspected"), in the order of ``new``.
+        judged) and ``reason`` ("", "no-baseline" or "not-inspected"), in the order of ``new``.
 
     Raises
     ------

@@ -7,8 +7,9 @@ import pytest
 from scipy import stats
 
 from riskwatch.rates import mixture
-from riskwatch.rates.hierarchy import Layout, fit_hierarchy, smooth
+from riskwatch.rates.hierarchy import Layout, fit_hierarchy
 from riskwatch.rates.posterior import posterior
+from riskwatch.rates.smoothing import smooth
 from riskwatch.rates.testing import predictive_p
 
 CLASSES = (0, 1, 3, 6, 21)

@@ -70,7 +70,7 @@ def test_a_factor_alone_is_what_a_product_of_two_gives():
 counts = st.lists(st.tuples(st.integers(0, 30), st.floats(0, 1)), min_size=12, max_size=12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(before=counts, after=counts)
 def test_parts_add_up_and_turning_time_round_turns_the_signs(before, after):
     keys = {"stratum": np.repeat(["s", "t"], 6), "category": np.tile(np.repeat(["A", "B"], 3), 2), "product": np.tile(["1", "2", "3"], 4)}
@@ -91,11 +91,14 @@ def test_parts_add_up_and_turning_time_round_turns_the_signs(before, after):
 
 def test_errors_of_the_parts_against_simulation():
     rng = np.random.default_rng(1)
+    times = 400
     keys = {"stratum": ["s"] * 6, "category": ["A"] * 3 + ["B"] * 3, "product": list("123456")}
     sizes, rate = [rng.integers(40, 200, 6) for _ in range(2)], np.array([0.05, 0.1, 0.2, 0.3, 0.1, 0.15])
-    found = pd.concat(
-        [decompose_change(*(pd.DataFrame({**keys, "inspected": n, "failed": rng.binomial(n, rate)}) for n in sizes)) for _ in range(400)]
+    columns = {"time": np.repeat(np.arange(times), 6), **{name: values * times for name, values in keys.items()}}
+    before, after = (
+        pd.DataFrame({**columns, "inspected": np.tile(n, times), "failed": rng.binomial(n, rate, (times, 6)).ravel()}) for n in sizes
     )
+    found = decompose_change(before, after, by="time")
     for name in ("change", "within", "mix"):
         assert found[f"{name}_se"].mean() == pytest.approx(found[name].std(), rel=0.12)
 
