@@ -6,8 +6,8 @@ Each part of the inputs is filled by one function of :data:`FILLERS`, which take
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -17,12 +17,13 @@ from riskwatch.errors import AsOfError, ProjectError
 from riskwatch.reports.build import build_report
 from riskwatch.reports.docx import render_docx
 from riskwatch.reports.html import render_html
-from riskwatch.reports.inputs import Geometry, Input, Missing, ReportInputs, ReportPeriod
+from riskwatch.reports.inputs import Input, Missing, ReportInputs, ReportPeriod
 from riskwatch.reports.model import Report, Text, render_json
 from riskwatch.reports.pdf import render_pdf
 from riskwatch.reports.rules import ReportRules
 from riskwatch.runner import report_records, report_warnings
 from riskwatch.runner.context import RunContext
+from riskwatch.runner.outlines import read_outlines
 from riskwatch.runner.report_scope import Scope
 
 __all__ = ["FILLERS", "build_inputs", "make_report", "read_rules", "render_forms", "report_folder", "write_report"]
@@ -77,6 +78,7 @@ def build_inputs(ctx: RunContext, period: ReportPeriod, region: str = "") -> Rep
     tree = ctx.trees.get("region")
     if region and tree is not None:
         tree.level_of(region)  # an unknown code is an error with a suggestion
+    outlines = read_outlines(ctx, rules, region)
     scope = Scope(ctx=ctx, period=period, region=region, rules=rules)
     found: dict[str, Input | Missing] = {}
     with ctx.reporter.task("report inputs", total=len(FILLERS)) as task:
@@ -102,37 +104,9 @@ def build_inputs(ctx: RunContext, period: ReportPeriod, region: str = "") -> Rep
         simulated=settings.simulated,
         grades=levels,
         hazards={name: Text(zh=hazard.label.zh, en=hazard.label.en) for name, hazard in ctx.hazards.classes.items()},
-        geometries=_geometries(ctx, rules, region),
+        geometries=outlines,
         **found,  # type: ignore[arg-type] # names of inputs only: a wrong one is a TypeError at once
     )
-
-
-def _geometries(ctx: RunContext, rules: ReportRules, region: str) -> tuple[Geometry, ...]:
-    """Read the outlines in force; only regions within the jurisdiction, and every line feature."""
-    tree = ctx.trees.get("region")
-    found = []
-    for outline in rules.outlines:
-        if outline.profiles and ctx.definitions.profile not in outline.profiles:
-            continue
-        path = ctx.definitions.path(outline.path)
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            features = [feature for feature in content["features"] if isinstance(feature, dict)]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ProjectError(
-                f"report.outlines: {outline.path} must be a GeoJSON feature collection: {type(error).__name__}: {error}",
-                hint="remove the outline from config/report.yaml to draw interval plots only",
-            ) from error
-        kept = []
-        for feature in features:
-            code = str((feature.get("properties") or {}).get(outline.code, ""))
-            line = "Line" in str((feature.get("geometry") or {}).get("type", ""))
-            inside = not region or (tree is not None and code in tree and bool(tree.is_within([code], region)[0]))
-            if (line and not region) or (inside and not line):
-                kept.append(feature)
-        if kept:
-            found.append(Geometry(outline.level, tuple(kept), outline.code))
-    return tuple(found)
 
 
 def make_report(ctx: RunContext, period: ReportPeriod, region: str = "", *, languages: Sequence[str] = ()) -> Report:
@@ -192,7 +166,10 @@ def write_report(
         for part in parts:
             part.replace(part.with_suffix(""))
     except OSError as error:
-        for part in parts:
-            part.unlink(missing_ok=True)
         raise ProjectError(f"report: cannot write to {target}: {error.strerror or error}", hint="name another folder with --out") from error
+    finally:
+        # Those that took their place are no longer there; the others are halves.
+        with contextlib.suppress(OSError):
+            for part in parts:
+                part.unlink(missing_ok=True)
     return paths
