@@ -65,7 +65,7 @@ def last_quarter(made_project: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "quarter"
     for name in ("config", "models", "pipelines"):
         shutil.copytree(made_project / name, folder / name)
-    for name in ("spot_checks/2025Q4.csv", "injuries/2025-12.csv", "notices/2025.csv", "indicators/2025.csv"):
+    for name in ("spot_checks/2025Q4.csv", "injuries/2025-12.csv", "notices/2025.csv", "indicators/2025.csv", "credit/2025.csv"):
         target = folder / "data" / "demo" / name
         target.parent.mkdir(parents=True)
         found = sorted((made_project / "data" / "demo").glob(f"{Path(name).parent}/*{Path(name).stem}*"))
