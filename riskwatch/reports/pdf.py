@@ -1,6 +1,6 @@
 """The report as PDF, set by typst from a fixed page description and the report's data.
 
-The data travel as a JSON file and pictures beside the page description, in memory and never as source: whatever a name holds, typst does
+The data travel as JSON and pictures beside it, in memory and never as source: whatever a name holds, typst does
 not read it as markup. Fonts are those of the package
 ``pylopdf-fonts-zh-cn`` alone, so the same report gives the same bytes on every machine.
 """
@@ -67,9 +67,9 @@ def render_pdf(report: Report, language: str) -> bytes:
     day = dt.datetime.combine(header.issued, dt.time(), tzinfo=dt.UTC)
     try:
         made = typst.compile(
-            {
-                "main.typ": _template(),
-                "report.json": json.dumps(data, ensure_ascii=False).encode(),
+            _template(),
+            sys_inputs={
+                "report": json.dumps(data, ensure_ascii=False),
                 **{_image_name(place): _wrapped(image) for place, image in enumerate(images)},
             },
             font_paths=_fonts(),
@@ -114,17 +114,17 @@ def _block(block: Block, language: str, images: list[bytes]) -> dict[str, Any]:
 
 
 def _image_name(place: int) -> str:
-    return f"picture-{place}.svg"
+    return f"picture-{place}"
 
 
-def _wrapped(png: bytes) -> bytes:
-    """Return a picture as the text of an SVG that holds it: files given to typst in memory must be text."""
+def _wrapped(png: bytes) -> str:
+    """Return a picture as the text of an SVG that holds it: what typst is given in memory must be text."""
     width, height = struct.unpack(">II", png[16:24])
     held = base64.b64encode(png).decode("ascii")
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}">'
         f'<image width="{width}" height="{height}" href="data:image/png;base64,{held}"/></svg>'
-    ).encode()
+    )
 
 
 def _breakable(text: str) -> str:

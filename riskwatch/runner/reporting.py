@@ -6,9 +6,9 @@ Each part of the inputs is filled by one function of :data:`FILLERS`, which take
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from riskwatch.errors import AsOfError, ProjectError, RiskwatchError, StoreError
 from riskwatch.reports.build import build_report
 from riskwatch.reports.docx import render_docx
 from riskwatch.reports.html import render_html
-from riskwatch.reports.inputs import Geometry, Input, Missing, ReportInputs, ReportPeriod
+from riskwatch.reports.inputs import Input, Missing, ReportInputs, ReportPeriod
 from riskwatch.reports.model import Report, Text, render_json
 from riskwatch.reports.pdf import render_pdf
 from riskwatch.reports.rules import ReportRules
@@ -36,6 +36,7 @@ from riskwatch.runner import (
     report_warnings,
 )
 from riskwatch.runner.context import RunContext
+from riskwatch.runner.outlines import read_outlines
 from riskwatch.runner.report_scope import Scope
 
 __all__ = ["COMBINERS", "FILLERS", "build_inputs", "make_report", "read_rules", "render_forms", "report_folder", "write_report"]
@@ -106,6 +107,7 @@ def build_inputs(ctx: RunContext, period: ReportPeriod, region: str = "") -> Rep
     tree = ctx.trees.get("region")
     if region and tree is not None:
         tree.level_of(region)  # an unknown code is an error with a suggestion
+    outlines = read_outlines(ctx, rules, region)
     scope = Scope(ctx=ctx, period=period, region=region, rules=rules)
     found: dict[str, Input | Missing] = {}
     with ctx.reporter.task("report inputs", total=len(FILLERS) + len(COMBINERS)) as task:
@@ -136,6 +138,7 @@ def build_inputs(ctx: RunContext, period: ReportPeriod, region: str = "") -> Rep
         hazards={name: Text(zh=hazard.label.zh, en=hazard.label.en) for name, hazard in ctx.hazards.classes.items()},
         geometries=_geometries(ctx, rules, region),
         **report_indicators.words(ctx),
+        geometries=outlines,
         **found,  # type: ignore[arg-type] # names of inputs only: a wrong one is a TypeError at once
     )
 
@@ -235,7 +238,10 @@ def write_report(
         for part in parts:
             part.replace(part.with_suffix(""))
     except OSError as error:
-        for part in parts:
-            part.unlink(missing_ok=True)
         raise ProjectError(f"report: cannot write to {target}: {error.strerror or error}", hint="name another folder with --out") from error
+    finally:
+        # Those that took their place are no longer there; the others are halves.
+        with contextlib.suppress(OSError):
+            for part in parts:
+                part.unlink(missing_ok=True)
     return paths

@@ -193,7 +193,8 @@ def run_pipeline(ctx: RunContext, pipeline: PipelineDefinition) -> RunReport:
         report.reports = write_reports(ctx)
     if not ctx.dry_run:
         _write(ctx, report, decided, basis)
-    report.digests = render_files(ctx, decided.digests)
+    if "digest" in steps:
+        report.digests = render_files(ctx, decided.digests)
     return report
 
 

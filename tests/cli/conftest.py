@@ -59,15 +59,19 @@ def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
     return run
 
 
-@pytest.fixture
-def last_quarter(made_project: Path, tmp_path: Path) -> Path:
-    """Return a private project with the last files of the simulated province only; nothing is pulled yet."""
-    folder = tmp_path / "quarter"
+def copy_quarter(made_project: Path, folder: Path) -> Path:
+    """Make a project with the last files of the simulated province only; nothing is pulled yet."""
     for name in ("config", "models", "pipelines"):
         shutil.copytree(made_project / name, folder / name)
-    for name in ("spot_checks/2025Q4.csv", "injuries/2025-12.csv", "notices/2025.csv", "indicators/2025.csv"):
+    for name in ("spot_checks/2025Q4.csv", "injuries/2025-12.csv", "notices/2025.csv", "indicators/2025.csv", "credit/2025.csv"):
         target = folder / "data" / "demo" / name
         target.parent.mkdir(parents=True)
         found = sorted((made_project / "data" / "demo").glob(f"{Path(name).parent}/*{Path(name).stem}*"))
         shutil.copy(found[0], target.with_name(found[0].name))
     return folder
+
+
+@pytest.fixture
+def last_quarter(made_project: Path, tmp_path: Path) -> Path:
+    """Return a private project with the last files of the simulated province only; nothing is pulled yet."""
+    return copy_quarter(made_project, tmp_path / "quarter")

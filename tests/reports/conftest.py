@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import functools
+import io
 import json
 from pathlib import Path
 
@@ -12,14 +13,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import ruamel.yaml
+from PIL import Image
 
 from riskwatch.definitions.types import DimensionFile
 from riskwatch.digest import Trees
 from riskwatch.dimensions import load_trees
 from riskwatch.reports.build import build_report
 from riskwatch.reports.inputs import Geometry, Input, Origin, ReportInputs, ReportPeriod
-from riskwatch.reports.model import Text
+from riskwatch.reports.model import Picture, Text
 from riskwatch.reports.rules import ReportRules
+from riskwatch.reports.writer import Writer
 
 ROOT = Path(__file__).resolve().parents[2]
 PREFECTURES = ["220100", "220200", "220300", "220400", "220500", "220600", "220700", "220800", "222400"]
@@ -478,6 +481,18 @@ def make_inputs(seed=7, *, without=(), only=None, **changes):
         **kept,
     )
     return dataclasses.replace(base, **changes)
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Pictures of one pixel: drawing takes most of the time of a report, and what is drawn is tested elsewhere."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (1, 1)).save(buffer, format="png")
+
+    def picture(self, draw, alt, caption, *, width=1.0):
+        self.blocks.append(Picture(png=dict.fromkeys(self.languages, buffer.getvalue()), alt=alt, caption=caption, width=width))
+
+    monkeypatch.setattr(Writer, "picture", picture)
 
 
 @pytest.fixture(scope="session")

@@ -8,10 +8,15 @@ import re
 import shutil
 import subprocess
 import zipfile
+import zlib
 from html.parser import HTMLParser
 
 import docx
+import numpy as np
+import pandas as pd
 import pytest
+from docx.oxml.ns import qn
+from docx.shared import Mm
 
 from riskwatch.digest import Trees
 from riskwatch.errors import RiskwatchError
@@ -19,7 +24,8 @@ from riskwatch.reports.build import build_report
 from riskwatch.reports.docx import render_docx
 from riskwatch.reports.html import render_html
 from riskwatch.reports.inputs import Input
-from riskwatch.reports.numbers import interval, printed
+from riskwatch.reports.model import Picture
+from riskwatch.reports.numbers import interval, is_missing, number_in, printed
 from riskwatch.reports.pdf import render_pdf
 from tests.reports.conftest import make_inputs, origin, rules
 
@@ -114,10 +120,10 @@ def test_html_is_whole_in_itself(report, language):
     assert all(f'id="{target}"' in page for target in targets)
 
 
-def renamed(name):
+def renamed(*names):
     class Bad:
         def name(self, code, language):
-            return name
+            return names[zlib.crc32(code.encode()) % len(names)]
 
         def level_of(self, code):
             return "leaf"
@@ -128,14 +134,14 @@ def renamed(name):
     return Bad()
 
 
-def hostile(name):
+def hostile(name, *more):
     made = make_inputs(
         only=("items", "anomalies", "notices", "warnings", "actions", "injuries", "gaps", "coverage_cells", "rates_region", "closure")
     )
     items = made.items.frame.assign(item=[name, name + "2", name + "3"])
     anomalies = made.anomalies.frame.assign(drivers_zh=name, drivers_en=name)
     notices = made.notices.frame.assign(system=[name, name + "x"])
-    bad = renamed(name)
+    bad = renamed(name, *more)
     return dataclasses.replace(
         made,
         trees=Trees(product=bad, industry=bad, region=bad),
@@ -147,13 +153,13 @@ def hostile(name):
     )
 
 
-@pytest.fixture(scope="module")
-def harmless():
+@pytest.fixture
+def harmless(undrawn):
     return build_report(hostile("电热毯"), languages=("zh",))
 
 
 @pytest.mark.parametrize("name", BAD_NAMES)
-def test_names_cannot_inject(name, harmless, tmp_path):
+def test_names_cannot_inject(name, harmless, undrawn, tmp_path):
     report = build_report(hostile(name), languages=("zh",))
     plain, page = html_words(render_html(harmless, "zh")), html_words(render_html(report, "zh"))
     assert page.tags == plain.tags
@@ -178,9 +184,13 @@ def test_the_same_report_gives_the_same_bytes(report):
         assert same, render.__name__
 
 
-def test_the_same_inputs_give_the_same_pictures(harmless):
-    again = build_report(hostile("电热毯"), languages=("zh",))
-    same = render_docx(again, "zh") == render_docx(harmless, "zh")
+def test_names_in_pictures_are_drawn_as_they_stand_and_the_same_every_time():
+    pictures = []
+    for _ in range(2):
+        made = build_report(hostile(*BAD_NAMES), languages=("zh",))
+        pictures.append([block.png["zh"] for section in made.sections for block in section.blocks if isinstance(block, Picture)])
+    assert len(pictures[0]) >= 2
+    same = pictures[0] == pictures[1]
     assert same
 
 
@@ -190,6 +200,15 @@ def test_docx_is_made_for_readers(report):
     assert sum(paragraph.style.name == "Heading 1" for paragraph in document.paragraphs) == len(report.sections) + 1
     xml = zipfile.ZipFile(io.BytesIO(content)).read("word/document.xml").decode()
     assert xml.count("w:tblHeader") == len(document.tables)
+    # Every table is as wide as the text at most, and its cells as wide as its columns.
+    for table in document.tables:
+        grid = [int(column.get(qn("w:w"))) for column in table._tbl.tblGrid.findall(qn("w:gridCol"))]
+        assert sum(grid) <= round(Mm(175).twips)
+        assert [round(cell.width.twips) for cell in table.rows[0].cells] == grid
+    # A short table stays on one page: all its rows but the last hold on to the next.
+    short = next(table for table in document.tables if 2 < len(table.rows) <= 8)
+    kept = [row.cells[0].paragraphs[0].paragraph_format.keep_with_next for row in short.rows]
+    assert kept == [True] * (len(kept) - 1) + [None]
     described = re.findall(r'<wp:docPr [^>]*descr="([^"]+)"', xml)
     assert len(described) == xml.count("<wp:inline")
     styles = zipfile.ZipFile(io.BytesIO(content)).read("word/styles.xml").decode()
@@ -225,7 +244,7 @@ def test_simulated_stands_on_every_form(report, tmp_path):
     assert text.count("不得作为执法或处置依据") >= text.count("\f")
 
 
-def test_a_language_that_was_not_drawn_is_named():
+def test_a_language_that_was_not_drawn_is_named(undrawn):
     made = build_report(make_inputs(), languages=("zh",))
     with pytest.raises(RiskwatchError, match="pictures must be drawn for en, got zh"):
         render_pdf(made, "en")
@@ -255,6 +274,8 @@ def test_a_language_that_was_not_drawn_is_named():
         (0.5, "probability", "50%"),
         (0.0003, "q", "<0.001"),
         (94.85, "plain", "94.85"),
+        (-5.15, "plain", "−5.15"),
+        (-20_000, "plain", "−20,000"),
         (float("inf"), "ratio", "–"),
     ],
 )
@@ -266,3 +287,14 @@ def test_intervals_need_both_ends():
     assert interval(0.051, 0.083, "share") == "5.1–8.3%"
     assert interval(-0.002, 0.021, "points") == "−0.2 ~ +2.1"
     assert interval(0.051, None, "share") == "–"
+    assert interval(-2.3, -0.2, "plain") == "−2.3 ~ −0.2"
+
+
+def test_cells_of_frames_are_read_as_numbers_or_nothing():
+    for cell in (None, float("nan"), np.nan, pd.NA, pd.NaT):
+        assert is_missing(cell)
+        assert number_in(cell) is None
+    assert number_in(np.int64(7)) == 7.0
+    assert number_in(np.float32(0.5)) == 0.5
+    with pytest.raises(RiskwatchError, match="a figure must be a number, got '7' of type str"):
+        number_in("7")
