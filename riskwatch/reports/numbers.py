@@ -80,7 +80,8 @@ def printed(value: float | None, kind: Kind, *, small: int = 5, unit: str = "") 
         case "q":
             return probability(value).removeprefix("=")
         case "plain":
-            return f"{value:,.4g}{unit}" if abs(value) < 10_000 else f"{value:,.0f}{unit}"
+            text = f"{value:,.4g}{unit}" if abs(value) < 10_000 else f"{value:,.0f}{unit}"
+            return text.replace("-", "−", 1) if value < 0 else text
         case "days":
             return f"{value:.0f}"
         case _:
@@ -92,7 +93,7 @@ def interval(lower: float | None, upper: float | None, kind: Kind, *, unit: str 
     low, high = printed(lower, kind, unit=unit), printed(upper, kind, unit=unit)
     if MISSING in {low, high}:
         return MISSING
-    if kind in {"points", "yearly"}:
+    if kind in {"points", "yearly"} or low.startswith("−"):
         return f"{low} ~ {high}"
     if low.endswith("%") and high.endswith("%"):
         low = low.removesuffix("%")

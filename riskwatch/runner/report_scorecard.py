@@ -74,7 +74,7 @@ def _frame(source: Input | Missing | None, renamed: Mapping[str, str], columns: 
 
 def _funnel(table: pd.DataFrame, rates: Input, origin: Origin) -> Input | Missing:
     known = table[table["z"].notna() & (table["inspected"] > 0)].rename(columns={"region": "code", "z": "z_adjusted"})
-    if len(known) < 3:  # noqa: PLR2004 - spread between two regions cannot be told from their difference
+    if len(known) < 3:
         return Missing(Text(zh="有率的地区不足三个，无法画漏斗图", en="fewer than three regions have a rate: there is no funnel"))
     centre = known["centre"].to_numpy(np.float64)
     size, rate = known["inspected"].to_numpy(np.float64), known["rate"].to_numpy(np.float64)
