@@ -16,6 +16,7 @@ from riskwatch.reports.inputs import COLUMNS, Input, Missing, Origin
 from riskwatch.reports.model import Text
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.freshness import freshness_by_source
+from riskwatch.runner.panels import model_panel
 from riskwatch.runner.report_period import following
 from riskwatch.runner.report_scope import Scope
 from riskwatch.runner.trends import ripe, trend_rules
