@@ -75,7 +75,7 @@ def bullet_figure(frame: pd.DataFrame, *, language: str = "zh", width: float = 6
             fontproperties=cjk_font(6.5),
             color=INK,
         )
-        told = f"{value[place]:g}{units[place]}"
+        told = f"{value[place]:.4g}{units[place]}"
         told += f" / {target[place]:g}{units[place]}" if np.isfinite(target[place]) else f" ({words['none']})"
         axes.text(1.01, 0.5, told, transform=axes.transAxes, ha="left", va="center", fontproperties=cjk_font(6.5), color=INK)
     head = figure.add_axes((left, 1 - 0.30 / height, 0.80 - left, 0.05 / height))

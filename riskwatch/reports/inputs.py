@@ -124,6 +124,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "lower",
         "upper",
         "model",
+        "stratum",
         "period_start",
         "period_end",
         "persons",

@@ -80,7 +80,8 @@ def printed(value: float | None, kind: Kind, *, small: int = 5, unit: str = "") 
         case "q":
             return probability(value).removeprefix("=")
         case "plain":
-            return (f"{value:,.4g}{unit}" if abs(value) < 10_000 else f"{value:,.0f}{unit}").replace("-", "−", 1 if value < 0 else 0)
+            text = f"{value:,.4g}{unit}" if abs(value) < 10_000 else f"{value:,.0f}{unit}"
+            return text.replace("-", "−", 1) if value < 0 else text
         case "days":
             return f"{value:.0f}"
         case _:
@@ -88,7 +89,7 @@ def printed(value: float | None, kind: Kind, *, small: int = 5, unit: str = "") 
 
 
 def interval(lower: float | None, upper: float | None, kind: Kind, *, unit: str = "") -> str:
-    """Return "5.1–8.3%", "+0.2 to +2.1" as "+0.2 ~ +2.1", and so wherever an end is negative; "–" if either end is missing."""
+    """Return "5.1–8.3%", "+0.2 to +2.1" as "+0.2 ~ +2.1"; "–" if either end is missing."""
     low, high = printed(lower, kind, unit=unit), printed(upper, kind, unit=unit)
     if MISSING in {low, high}:
         return MISSING

@@ -26,7 +26,8 @@ def anomalies(scope: Scope) -> dict[str, Input | Missing]:
         room="riskwatch.anomalies.anomalies",
         method=Text(
             zh=f"多变量异常得分；错误发现率不高于 {rules.q:g} 为异常；只作线索，不作定级依据",
-            en=f"multivariate anomaly score; an anomaly has a false-discovery rate of at most {rules.q:g}; a lead and no ground for a level",
+            en=f"multivariate anomaly score; an anomaly has a false-discovery rate of at most {rules.q:g}; a lead and no"
+            f" ground for a level",
         ),
         stream="spot_check",
         records=judged,

@@ -94,7 +94,8 @@ def sampling(scope: Scope) -> dict[str, Input | Missing]:
         room="riskwatch.coverage.advisor.advise",
         method=Text(
             zh=f"把 {samples} 批次分给目录各格：信息量与预期查出危害各占一定比重，先补目录最低要求；后验区间 95%",
-            en=f"{samples} samples handed out over the catalogue's cells by a mixture of information and hazard expected to be found, minima of"
+            en=f"{samples} samples handed out over the catalogue's cells by a mixture of information and hazard expected to"
+            f" be found, minima of"
             " the catalogue first; posterior intervals of 95%",
         ),
         stream="spot_check",

@@ -59,7 +59,8 @@ def _counts(scope: Scope, records: pd.DataFrame, running: pd.DataFrame, *, days:
         room="riskwatch.enterprises.enterprise_history, terms, propose",
         method=Text(
             zh=f"企业计数（名义生产企业否认的批次除外）；多次、复查仍不合格按截至期末 {days} 天计；仅计数，名单不出系统",
-            en=f"counts of enterprises (failures that nominal producers deny left out); repeated and failed rechecks within {days} days up to"
+            en=f"counts of enterprises (failures that nominal producers deny left out); repeated and failed rechecks within"
+            f" {days} days up to"
             " the period's end; counts only, no list leaves the system",
         ),
         stream="spot_check",
@@ -86,7 +87,8 @@ def _closure(scope: Scope, running: pd.DataFrame, *, days: int) -> Input | Missi
         room="riskwatch.enterprises.closure_by_region",
         method=Text(
             zh=f"近 {days} 天发出的责令改正中，复查期限已到期者；按时办结指期限内复查合格；精确区间",
-            en=f"orders to correct of the last {days} days whose term for the recheck has ended; closed in time: a recheck passed within the"
+            en=f"orders to correct of the last {days} days whose term for the recheck has ended; closed in time: a recheck"
+            f" passed within the"
             " term; exact interval",
         ),
         stream="spot_check",

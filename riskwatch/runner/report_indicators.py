@@ -77,6 +77,10 @@ def indicators(scope: Scope) -> dict[str, Input | Missing]:
             "year": "yoy", "year_lower": "yoy_lower", "year_upper": "yoy_upper", "previous": "mom", "national": "national_difference",
         }
     )  # fmt: skip
+    # Differences carry no more digits than their figures, and one.
+    digits = [report.catalogue.indicators[str(code)].decimals + 1 for code in frame["indicator"]]
+    for name in ("yoy", "yoy_lower", "yoy_upper", "mom", "national_difference"):
+        frame[name] = [round(float(value), places) for value, places in zip(frame[name], digits, strict=True)]
     match = scored.reindex(frame["indicator"].astype(str))
     yearly = (frame["period_type"].astype(str) == "year").to_numpy()
     frame["target"] = match["asked"].where(yearly).to_numpy(dtype="float64")
@@ -91,7 +95,8 @@ def indicators(scope: Scope) -> dict[str, Input | Missing]:
         room="riskwatch.indicators.overview, riskwatch.indicators.attainment",
         method=Text(
             zh="各指标最新一期；同比、环比、与全国之差及其区间按两个独立估计之差；达标概率由年度趋势外推",
-            en="newest figure of each indicator; changes and the difference to the country with intervals of a difference of two independent"
+            en="newest figure of each indicator; changes and the difference to the country with intervals of a difference of"
+            " two independent"
             " estimates; probability of a target from the yearly trend",
         ),
         stream="indicator",

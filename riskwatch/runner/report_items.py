@@ -36,7 +36,10 @@ def items(scope: Scope) -> dict[str, Input | Missing]:
     def class_of(name: str) -> str:
         return classifier.classify("items", name)
 
-    here = records[records["event_date"] >= pd.Timestamp(period.first)]
+    # Only samples that failed: where minor faults are listed too, a sample may pass and still have an item against it.
+    failed = records.loc[records["failed"].to_numpy(dtype=np.float64) > 0, "record_id"]
+    lines = lines[lines["record_id"].isin(failed)]
+    here = records[(records["event_date"] >= pd.Timestamp(period.first)) & records["record_id"].isin(failed)]
     table = item_table(here, lines, classifier=class_of)
     if table.empty:
         return {
@@ -51,9 +54,11 @@ def items(scope: Scope) -> dict[str, Input | Missing]:
     origin = Origin(
         room="riskwatch.items.item_table, riskwatch.items.new_items",
         method=Text(
-            zh="随机抽样中不合格该项目的样品数；占登记了不合格项目的样品之比，精确区间；“新出现”指前两年未曾不合格，且 Fisher 精确检验的错误发现率"
+            zh="随机抽样的不合格样品中该项目不合格的样品数；占登记了不合格项目的样品之比，精确区间；"
+            "“新出现”指前两年未曾不合格，且 Fisher 精确检验的错误发现率"
             f"低于 {scope.rules.q_value:g}",
-            en="random samples failing the item; share of the samples with a failing item on record, exact interval; “new” never failed in the"
+            en="random samples that failed, by failing item; share of the samples with a failing item on record, exact"
+            " interval; “new” never failed in the"
             f" two years before and has a false-discovery rate below {scope.rules.q_value:g} (Fisher's exact test)",
         ),
         stream="spot_check",
@@ -98,7 +103,8 @@ def standards(scope: Scope) -> dict[str, Input | Missing]:
         room="riskwatch.items.standard_effect",
         method=Text(
             zh=f"标准实施后至多 {EFFECT_DAYS} 天内的随机抽样，按测定值与旧限值重新判定",
-            en=f"random samples of up to {EFFECT_DAYS} days after a standard came into force, measured values scored again at the old limit",
+            en=f"random samples of up to {EFFECT_DAYS} days after a standard came into force, measured values scored again"
+            f" at the old limit",
         ),
         stream="spot_check",
         records=int(np.nansum(chosen["n_after"].to_numpy(dtype=np.float64))),

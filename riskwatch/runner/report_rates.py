@@ -13,6 +13,7 @@ from riskwatch.rates import RECORD_COLUMNS, RateRules, change, compare, period_l
 from riskwatch.rates.strata import UNKNOWN
 from riskwatch.reports.inputs import COLUMNS, Input, Missing, Origin
 from riskwatch.reports.model import Text
+from riskwatch.reports.sections.rates import UNCODED
 from riskwatch.runner.rates import rate_rules
 from riskwatch.runner.report_period import before, year_before
 from riskwatch.runner.report_records import spot_checks
@@ -72,6 +73,8 @@ def rates(scope: Scope) -> dict[str, Input | Missing]:
         except RateError as error:
             made[name] = _why(error, dimension)
             continue
+        # For readers: how much of the printed rate comes from elsewhere, through empty cells or shrinkage.
+        table["borrowed"] = 1.0 - table["weight"]
         coded = table[table["code"] != UNKNOWN]
         lost = int(table["inspected"].sum() - coded["inspected"].sum())
         origin = Origin(
@@ -85,7 +88,7 @@ def rates(scope: Scope) -> dict[str, Input | Missing]:
             ),
             stream="spot_check",
             records=int(table.attrs["samples"]),
-            filters={"selection": "random", "level": level, "samples without a code at this level": str(lost), **scope.where},
+            filters={"selection": "random", "level": level, UNCODED: str(lost), **scope.where},
             parameters=_parameters(rules),
             **scope.span,
         )
@@ -183,7 +186,8 @@ def like_for_like(scope: Scope) -> dict[str, Input | Missing]:
         method=Text(
             zh=plain.origin.method.zh + "；变化按 Kitagawa 分解为同口径与抽样结构；标准化率按各期合并的产品、地区、抽样方式构成",
             en=plain.origin.method.en
-            + "; changes split after Kitagawa into like for like and mix; standardised to the mix of products, regions and strata of all periods",
+            + "; changes split after Kitagawa into like for like and mix; standardised to the mix of products, regions and"
+            " strata of all periods",
         ),
         parameters={**plain.origin.parameters, **_parameters(rules)},
     )

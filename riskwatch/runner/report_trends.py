@@ -28,13 +28,13 @@ from riskwatch.trends.level import levels
 from riskwatch.trends.ranking import comparable, worsening
 from riskwatch.trends.rules import BY, TrendRules
 
-__all__ = ["series", "trends"]
+__all__ = ["models_in_scope", "panel_in_scope", "series", "trends"]
 
 _PERIOD_DAYS = {"day": 1.0, "week": 7.0, "4-week": 28.0, "month": 30.44}
 _STALE_DAYS = 100  # a series that ended longer before the period says nothing about the next
 
 
-def _models(scope: Scope, rules: TrendRules, by: str | None = None) -> Iterator[ModelDefinition]:
+def models_in_scope(scope: Scope, rules: TrendRules, by: str | None = None) -> Iterator[ModelDefinition]:
     """Yield the models of failure rates in force, narrowed to the jurisdiction."""
     ctx, tree = scope.ctx, scope.ctx.trees.get("region")
     names = [name for one in BY if by in {None, one} for name in rules.lists.models(one)]
@@ -48,7 +48,7 @@ def _models(scope: Scope, rules: TrendRules, by: str | None = None) -> Iterator[
         yield model
 
 
-def _panel(ctx: RunContext, model: ModelDefinition, scope: Scope) -> Panel | None:
+def panel_in_scope(ctx: RunContext, model: ModelDefinition, scope: Scope) -> Panel | None:
     """Return a model's ripe panel; None where it has no records or ended too long before the period."""
     try:
         panel = ripe(model_panel(ctx, model, freshness_by_source(ctx.store, ctx.as_of)).panel)
@@ -75,8 +75,8 @@ def trends(scope: Scope) -> dict[str, Input | Missing]:
     parts, models, records = [], [], 0.0
     for by in BY:
         found = []
-        for model in _models(scope, rules, by):
-            panel = _panel(ctx, model, scope)
+        for model in models_in_scope(scope, rules, by):
+            panel = panel_in_scope(ctx, model, scope)
             chosen = None if panel is None else comparable(panel, rules, by)
             if chosen is None or not len(chosen.index):
                 continue
@@ -107,7 +107,8 @@ def trends(scope: Scope) -> dict[str, Input | Missing]:
     origin = Origin(
         room="riskwatch.trends.ranking.worsening",
         method=Text(
-            zh=f"随机抽样不合格率的年变化（占现水平的百分比），拟二项回归（含季节、自相关）或 Mann-Kendall；{100 * rules.interval:g}% 区间；"
+            zh=f"随机抽样不合格率的年变化（占现水平的百分比），拟二项回归（含季节、自相关）或 Mann-Kendall；"
+            f"{100 * rules.interval:g}% 区间；"
             "错误发现率按 Benjamini-Hochberg，单侧；概率为水平在最远预测期超过警戒水平的概率",
             en=f"yearly change of the failure rate of random samples in per cent of its level, quasi-binomial regression (season,"
             f" autocorrelation) or Mann-Kendall; {100 * rules.interval:g}% intervals; one-sided false-discovery rate after Benjamini and"
@@ -141,8 +142,8 @@ def series(scope: Scope) -> dict[str, Input | Missing]:
     ctx = scope.standing
     rules = trend_rules(ctx)
     best: tuple[float, ModelDefinition, Panel] | None = None
-    for model in _models(scope, rules):
-        panel = _panel(ctx, model.model_copy(update={"levels": (Level(),)}), scope)
+    for model in models_in_scope(scope, rules):
+        panel = panel_in_scope(ctx, model.model_copy(update={"levels": (Level(),)}), scope)
         if panel is None or panel.exposure is None:
             continue
         chosen = panel.select(np.array([str(key).endswith("selection=random") or not str(key) for key in _strata(panel)], dtype=np.bool_))

@@ -103,6 +103,7 @@ def _row(warning: EarlyWarning) -> tuple[Any, ...]:
         lead.get("lower"),
         lead.get("upper"),
         lead.get("model", ""),
+        lead.get("stratum", ""),
         lead.get("period_start"),
         lead.get("period_end"),
         lead.get("observed") if lead and exposure is None else None,

@@ -28,6 +28,7 @@ from riskwatch.runner import (
     report_enterprises,
     report_indicators,
     report_items,
+    report_laboratories,
     report_outlook,
     report_rates,
     report_records,
@@ -57,6 +58,7 @@ FILLERS: tuple[tuple[tuple[str, ...], Filler], ...] = (
     (("sampling",), report_coverage.sampling),
     (("trends",), report_trends.trends),
     (("trend_series",), report_trends.series),
+    (("laboratories",), report_laboratories.laboratories),
     (("anomalies",), report_anomalies.anomalies),
     (("indicators",), report_indicators.indicators),
     (("injuries",), report_records.injuries),
@@ -136,7 +138,6 @@ def build_inputs(ctx: RunContext, period: ReportPeriod, region: str = "") -> Rep
         simulated=settings.simulated,
         grades=levels,
         hazards={name: Text(zh=hazard.label.zh, en=hazard.label.en) for name, hazard in ctx.hazards.classes.items()},
-        geometries=_geometries(ctx, rules, region),
         **report_indicators.words(ctx),
         geometries=outlines,
         **found,  # type: ignore[arg-type] # names of inputs only: a wrong one is a TypeError at once
@@ -151,34 +152,6 @@ def _filled(names: Sequence[str], fill: Callable[[], Filled]) -> Filled:
         raise  # the records themselves cannot be read: there is no report
     except RiskwatchError as error:
         return dict.fromkeys(names, Missing(Text(zh=f"无法计算（{error.message}）", en=error.message)))
-
-
-def _geometries(ctx: RunContext, rules: ReportRules, region: str) -> tuple[Geometry, ...]:
-    """Read the outlines in force; only regions within the jurisdiction, and every line feature."""
-    tree = ctx.trees.get("region")
-    found = []
-    for outline in rules.outlines:
-        if outline.profiles and ctx.definitions.profile not in outline.profiles:
-            continue
-        path = ctx.definitions.path(outline.path)
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            features = [feature for feature in content["features"] if isinstance(feature, dict)]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ProjectError(
-                f"report.outlines: {outline.path} must be a GeoJSON feature collection: {type(error).__name__}: {error}",
-                hint="remove the outline from config/report.yaml to draw interval plots only",
-            ) from error
-        kept = []
-        for feature in features:
-            code = str((feature.get("properties") or {}).get(outline.code, ""))
-            line = "Line" in str((feature.get("geometry") or {}).get("type", ""))
-            inside = not region or (tree is not None and code in tree and bool(tree.is_within([code], region)[0]))
-            if (line and not region) or (inside and not line):
-                kept.append(feature)
-        if kept:
-            found.append(Geometry(outline.level, tuple(kept), outline.code))
-    return tuple(found)
 
 
 def make_report(ctx: RunContext, period: ReportPeriod, region: str = "", *, languages: Sequence[str] = ()) -> Report:

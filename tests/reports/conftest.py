@@ -86,7 +86,15 @@ def rates(codes, rng, centre=0.06):
 def change(codes, rng):
     like, mix = rng.normal(0, 0.02, len(codes)), rng.normal(0, 0.006, len(codes))
     return pd.DataFrame(
-        {"code": codes, "raw_change": like + mix, "change": like, "change_lower": like - 0.018, "change_upper": like + 0.018, "mix": mix}
+        {
+            "code": codes,
+            "raw_change": like + mix,
+            "change": like,
+            "change_lower": like - 0.018,
+            "change_upper": like + 0.018,
+            "mix": mix,
+            "q_value": np.where(np.abs(like) > 0.018, 0.01, 0.6),
+        }
     )
 
 
@@ -164,6 +172,7 @@ def _frames(seed):
         ],
     )
     first["first_seen"] = pd.to_datetime(["2025-12-31", "2025-11-30", "2025-10-31", "2025-09-30", "2025-08-31", "2025-12-31"])
+    first["stratum"] = ["", "", "selection=targeted", "selection=random", "selection=random", ""]
     first["last_changed"] = pd.Timestamp("2025-12-31")
     first["period_start"], first["period_end"] = pd.Timestamp("2025-12-01"), pd.Timestamp("2025-12-28")
     first["persons"] = [41, 30, np.nan, np.nan, np.nan, np.nan]
@@ -254,9 +263,9 @@ def _frames(seed):
         ),
         "overall": pd.DataFrame(
             [
-                ("now", 3012, 155, 700, 0.0515, 0.0441, 0.0600, 0.0520, np.nan, np.nan, np.nan, np.nan),
-                ("before", 2800, 150, 690, 0.0536, 0.046, 0.062, 0.0530, -0.0021, -0.013, 0.009, 0.001),
-                ("last-year", 2600, 101, 650, 0.0388, 0.032, 0.047, 0.0390, 0.0127, 0.002, 0.0235, 0.003),
+                ("now", 3012, 155, 700, 0.0515, 0.0441, 0.0600, 0.0520, *[np.nan] * 7),
+                ("before", 2800, 150, 690, 0.0536, 0.046, 0.062, 0.0530, -0.0021, -0.013, 0.009, 0.001, -0.0031, -0.014, 0.008),
+                ("last-year", 2600, 101, 650, 0.0388, 0.032, 0.047, 0.0390, 0.0127, 0.002, 0.0235, 0.003, 0.0097, 0.001, 0.0187),
             ],
             columns=[
                 "period",
@@ -271,6 +280,9 @@ def _frames(seed):
                 "change_lower",
                 "change_upper",
                 "mix",
+                "within",
+                "within_lower",
+                "within_upper",
             ],
         ),
         "rates_region": regions,
@@ -284,6 +296,8 @@ def _frames(seed):
                 "code": regions["code"],
                 "inspected": regions["inspected"],
                 "failed": regions["failed"],
+                "rate": regions["rate"],
+                "centre": 0.06,
                 "z": z * 1.7,
                 "z_adjusted": z,
                 "p_value": 0.5,
@@ -330,6 +344,43 @@ def _frames(seed):
         "trends": pd.DataFrame(
             trend_rows,
             columns=["kind", "code", "slope_percent_per_year", "lower", "upper", "q_value", "level_now", "forecast", "probability"],
+        ).assign(
+            forecast_lower=lambda d: d["forecast"] * 0.5,
+            forecast_upper=lambda d: d["forecast"] * 1.6,
+            threshold=lambda d: d["level_now"] * 1.2,
+        ),
+        "scorecard": pd.DataFrame(
+            {
+                "region": PREFECTURES,
+                "inspected": 300,
+                "rate": 0.06,
+                "rate_lower": 0.04,
+                "rate_upper": 0.09,
+                "position": ["high", "usual", "not-comparable", "usual", "low", "rather-high", "rather-low", "usual", ""],
+                "coverage": 0.7,
+                "orders": 30,
+                "due": 20,
+                "closure": 0.8,
+                "closure_lower": 0.6,
+                "closure_upper": 0.93,
+                "comparable": [True, True, False, True, True, True, True, True, False],
+                "flags": ["", "", "too-little-sampled;few-samples", "", "", "", "", "closure-unknown", "no-rate"],
+            }
+        ),
+        "sampling": pd.DataFrame(
+            {
+                "product": ["P0302", "P0101"],
+                "region": ["220102", "220104"],
+                "n": [6, 4],
+                "minimum": [1, 0],
+                "expected_failures": [0.9, 0.5],
+                "rate": [0.15, 0.12],
+                "lower": [0.01, 0.02],
+                "upper": [0.4, 0.3],
+                "inspected": [3, 8],
+                "reason_zh": ["所知甚少", "季节将至"],
+                "reason_en": ["little is known", "the season comes"],
+            }
         ),
         "trend_series": pd.DataFrame(
             {

@@ -92,7 +92,7 @@ def test_a_number_can_be_followed_to_the_frame(report, inputs):
 
 def test_a_cell_can_be_followed_too(report):
     table = next(table for table in tables(report) if table.title.en == "Failure rates by region")
-    column = next(column for column in table.columns if column.head.en == "shrunken")
+    column = next(column for column in table.columns if column.head.en == "standardised")
     told = explain_trace(report, f"{column.trace}/{table.keys[0]}")
     assert table.keys[0] in told
     assert table.rows[0][0].text.en in told

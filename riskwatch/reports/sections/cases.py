@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 
 from riskwatch.reports.inputs import Input
+from riskwatch.reports.model import Text
 from riskwatch.reports.numbers import is_missing
 from riskwatch.reports.sections.helpers import grade_word
+from riskwatch.reports.sections.overall import SELECTIONS
 from riskwatch.reports.sections.systemic import ORDER, SCOPES
 from riskwatch.reports.writer import Field, Writer, both
 
@@ -55,11 +57,12 @@ def _case(writer: Writer, source: Input, number: int, row: Mapping[Hashable, obj
         row["expected"], "count", both("预期数", "expected"), source, method=both("模型给出的预期", "expected by the model")
     )
     if rate:
+        fields["stratum"] = _stratum(row["stratum"])
         fields["n"] = writer.figure(row["exposure"], "count", both("抽查批次", "samples"), source)
         writer.say_with(
-            "{start} 至 {end}，抽查 {n} 批次，不合格 {observed} 批次，按以往水平预期 {expected} 批次；建议级别 {grade}，范围"
+            "{start} 至 {end}，{stratum}抽查 {n} 批次，不合格 {observed} 批次，按以往水平预期 {expected} 批次；建议级别 {grade}，范围"
             " {scope}，首次发现于 {first}。",
-            "From {start} to {end} {observed} of {n} samples failed where {expected} were expected from the past; proposed level"
+            "From {start} to {end} {observed} of {n} {stratum}samples failed where {expected} were expected from the past; proposed level"
             " {grade}, scope {scope},"
             " first seen on {first}.",
             fields,
@@ -81,3 +84,10 @@ def _case(writer: Writer, source: Input, number: int, row: Mapping[Hashable, obj
                 "; ".join(f"{one.owner_en}: {one.measure_en}" for one in own.itertuples()),
             )
             writer.say("建议：{list}。", "Proposed: {list}.", list=told)
+
+
+def _stratum(text: object) -> Text:
+    """Return how the samples were chosen, as a word before "samples": rates of targeted samples are high by design."""
+    parts = dict(part.strip().partition("=")[::2] for part in str(text or "").split(",") if "=" in part)
+    found = SELECTIONS.get(parts.get("selection", ""))
+    return both(found[0], f"{found[1]} ") if found else both("", "")

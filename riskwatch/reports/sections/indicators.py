@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -35,7 +37,7 @@ def write(writer: Writer) -> None:
     else:
         entries = []
         for row in short.head(5).to_dict("records"):
-            name, unit = _name(writer, row["indicator"]), inputs.indicator_units.get(row["indicator"], "")
+            name, unit = _dated(writer, row), inputs.indicator_units.get(row["indicator"], "")
             entries.append(
                 (
                     name,
@@ -68,13 +70,16 @@ def write(writer: Writer) -> None:
         " not the failure rate of spot checks.",
     )
 
+    # An indicator without a target has nothing to be drawn against; where none has one, all are drawn.
+    drawn = own[np.isfinite(target)] if np.isfinite(target).any() else own
+
     def draw(language: str) -> plots.Figure:
         data = pd.DataFrame(
             {
-                "label": [shorten(name.of(language), 30) for name in names],
-                **{name: floats(own, name) for name in ("value", "lower", "upper", "target")},
-                "unit": units,
-                "lower_is_better": [code in inputs.indicator_lower_is_better for code in own["indicator"]],
+                "label": [shorten(_name(writer, code).of(language), 30) for code in drawn["indicator"]],
+                **{name: floats(drawn, name) for name in ("value", "lower", "upper", "target")},
+                "unit": [inputs.indicator_units.get(code, "") for code in drawn["indicator"]],
+                "lower_is_better": [code in inputs.indicator_lower_is_better for code in drawn["indicator"]],
             }
         )
         return plots.bullet_figure(data, language=language)
@@ -100,6 +105,7 @@ def write(writer: Writer) -> None:
         Numbers(both("与全国差", "less the country"), floats(own, "national_difference").tolist(), "plain"),
         Numbers(both("目标", "target"), target.tolist(), "plain", units=units),
         Numbers(both("差距", "gap"), floats(own, "gap").tolist(), "plain"),
+        *_years(own),
         Numbers(both("达标概率", "probability"), floats(own, "probability").tolist(), "probability"),
     ]
     kept = [column for column in columns if isinstance(column, Words) or np.isfinite(np.asarray(column.values, dtype=np.float64)).any()]
@@ -110,3 +116,17 @@ def write(writer: Writer) -> None:
 
 def _name(writer: Writer, code: object) -> Text:
     return writer.inputs.indicator_names.get(str(code), both(str(code), str(code)))
+
+
+def _years(frame: pd.DataFrame) -> list[Words]:
+    """Return the column of target years, where they are known."""
+    if "target_year" not in frame.columns:
+        return []
+    years = ["–" if np.isnan(year) else f"{year:.0f}" for year in floats(frame, "target_year").tolist()]
+    return [Words(both("目标年", "target year"), [both(year, year) for year in years], 1.0)]
+
+
+def _dated(writer: Writer, row: Mapping[Hashable, object]) -> Text:
+    """Return an indicator's name with the year of its target."""
+    name, year = _name(writer, row["indicator"]), float(str(row.get("target_year", "nan")))
+    return both(f"{name.zh}（目标年 {year:.0f}）", f"{name.en} (target year {year:.0f})") if np.isfinite(year) else name

@@ -55,7 +55,7 @@ def _forecasts(writer: Writer) -> None:
             Words(both("类别", "kind"), [both(*KINDS.get(kind, (kind, kind))) for kind in shown["kind"]], 1.0),
             Words(both("对象", "subject"), [writer.name(row.kind, row.code) for row in shown.itertuples()], 2.8),
             Numbers(both("现水平", "now"), floats(shown, "level_now").tolist(), "share"),
-            Numbers(both("下期预测", "forecast"), floats(shown, "forecast").tolist(), "share"),
+            Numbers(both("下期单期预测", "forecast of one period"), floats(shown, "forecast").tolist(), "share"),
             Numbers(
                 both("预测区间", "interval"),
                 floats(shown, "forecast_lower").tolist(),

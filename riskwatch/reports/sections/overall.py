@@ -93,15 +93,16 @@ def _overall(writer: Writer) -> None:
         Numbers(both("不合格率", "failure rate"), floats(shown, "rate").tolist(), "share"),
         Numbers(both("区间", "interval"), floats(shown, "lower").tolist(), "share", upper=floats(shown, "upper").tolist(), width=1.4),
         Numbers(both("标准化率", "standardised"), floats(shown, "standardised").tolist(), "share"),
-        Numbers(both("本期与之相比（百分点）", "this period against it (points)"), floats(shown, "change").tolist(), "points", width=1.6),
+        Numbers(both("本期比之（百分点）", "this period against it (points)"), floats(shown, "change").tolist(), "points", width=1.5),
+        Numbers(both("其中抽样结构", "of it mix"), floats(shown, "mix").tolist(), "points"),
+        Numbers(both("同口径", "like for like"), floats(shown, "within").tolist(), "points"),
         Numbers(
-            both("变化区间", "interval"),
-            floats(shown, "change_lower").tolist(),
+            both("同口径区间", "its interval"),
+            floats(shown, "within_lower").tolist(),
             "points",
-            upper=floats(shown, "change_upper").tolist(),
+            upper=floats(shown, "within_upper").tolist(),
             width=1.6,
         ),
-        Numbers(both("其中抽样结构", "of it mix"), floats(shown, "mix").tolist(), "points"),
     ]
     kept = [column for column in columns if isinstance(column, Words) or not all(is_missing(value) for value in column.values)]
     writer.table(both("随机抽查总体", "Random samples, all"), kept, shown["period"].tolist(), source)
@@ -112,6 +113,7 @@ def _change(writer: Writer, source: Input, row: pd.Series[float], zh: str, en: s
     like = "within" if mixed else "change"
     clear = row[f"{like}_lower"] > 0 or row[f"{like}_upper"] < 0
     risen = row[like] > 0
+    season_zh, season_en = ("环比含季节变动，不等于趋势。", " It holds the season and is no trend.") if zh == "环比" else ("", "")
     verdict = (
         both(
             f"{'同口径' if mixed else ''}{'上升' if risen else '下降'}明显，不是抽样波动所能解释",
@@ -126,13 +128,15 @@ def _change(writer: Writer, source: Input, row: pd.Series[float], zh: str, en: s
             "其中抽样结构占 {mix} 个百分点，同口径变化 {within} 个百分点（区间 {own}）：{verdict}。"
             if mixed
             else "{verdict}。抽样结构的影响尚未分离，变化可能部分来自抽查对象的不同。"
-        ),
+        )
+        + season_zh,
         f"{en}: {{change}} percentage points (interval {{span}}; {{rate}} then, n={{n}})."
         + (
             " Of it {mix} points come from what was sampled, {within} points are like for like (interval {own}): {verdict}."
             if mixed
             else " That is {verdict}. The part of the mix has not been separated: some of the change may come from what was sampled."
-        ),
+        )
+        + season_en,
         change=writer.figure(row["change"], "points", both(f"不合格率{zh}变化", f"change of the failure rate, {en.lower()}"), source),
         span=writer.figure(
             row["change_lower"],

@@ -11,9 +11,10 @@ from riskwatch.reports.model import Text
 from riskwatch.reports.sections.helpers import floats, names_of, say_list, shorten
 from riskwatch.reports.writer import Numbers, Words, Writer, both
 
-__all__ = ["changes", "overall_rate", "rates", "worsening"]
+__all__ = ["UNCODED", "changes", "overall_rate", "rates", "worsening"]
 
 CHART_ROWS = 24
+UNCODED = "samples without a code at this level"
 
 
 def overall_rate(frame: pd.DataFrame) -> float | None:
@@ -54,7 +55,7 @@ def rates(writer: Writer, kind: str, source: Input | Missing, what: Text, unit_w
                     name,
                     (
                         writer.figure(
-                            row.rate, "share", both(f"{name.zh}不合格率（收缩后）", f"failure rate of {name.en}, shrunken"), found
+                            row.rate, "share", both(f"{name.zh}标准化不合格率", f"standardised failure rate of {name.en}"), found
                         ),
                         writer.figure(
                             row.lower, "share", both(f"{name.zh}区间", f"interval of {name.en}"), found, upper=row.upper, is_interval=True
@@ -92,6 +93,13 @@ def rates(writer: Writer, kind: str, source: Input | Missing, what: Text, unit_w
             units=units,
             what=what,
             units_word=unit_words,
+        )
+    lost = int(found.origin.filters.get(UNCODED, "0"))
+    if lost:
+        writer.say(
+            "另有 {lost} 批次没有该级代码，未计入比较。",
+            "{lost} samples more have no code at this level and are left out.",
+            lost=writer.count_of(lost, both("没有该级代码的批次", "samples without a code at this level"), found),
         )
     if small.any():
         writer.say(
@@ -140,8 +148,9 @@ def _chart(
             f"interval plot of failure rates, {len(shown)} {what.en} rows, by the lower end of the interval",
         ),
         writer.line(
-            "图：各{what}收缩后的不合格率与区间（按区间下限排序）。",
-            "Figure: shrunken failure rates with intervals, one row per {what}, by the lower end of the interval.",
+            "图：各{what}标准化不合格率与区间（按区间下限排序）；空心点为原始率，受抽样结构影响，不可比较。",
+            "Figure: standardised failure rates with intervals, one row per {what}, by the lower end of the interval; hollow points are raw"
+            " rates, which depend on what was sampled and are not to be compared.",
             what=what,
         ),
     )
@@ -154,7 +163,7 @@ def _table(writer: Writer, kind: str, frame: pd.DataFrame, source: Input, what: 
         Numbers(both("不合格", "failed"), floats(frame, "failed").tolist(), "count"),
         Numbers(both("生产企业", "producers"), floats(frame, "producers").tolist(), "count"),
         Numbers(both("原始率", "raw rate"), floats(frame, "raw").tolist(), "share"),
-        Numbers(both("收缩后", "shrunken"), floats(frame, "rate").tolist(), "share"),
+        Numbers(both("标准化率", "standardised"), floats(frame, "rate").tolist(), "share"),
         Numbers(both("区间", "interval"), floats(frame, "lower").tolist(), "share", upper=floats(frame, "upper").tolist(), width=1.5),
     ]
     if np.isfinite(floats(frame, "borrowed")).any():
@@ -165,9 +174,9 @@ def _table(writer: Writer, kind: str, frame: pd.DataFrame, source: Input, what: 
         frame["code"].tolist(),
         source,
         note=writer.line(
-            "“借力”指收缩后的率有多少来自整体而非本单位样本；样本越少，借力越多。",
-            "“borrowed” is how much of the shrunken rate comes from the whole and not from the unit's own samples: the fewer"
-            " samples, the more.",
+            "标准化率为按统一抽样结构、经收缩的率；“借力”指其中多少来自整体而非本单位样本，样本越少，借力越多。",
+            "Standardised: at one common mix, shrunken. “borrowed” is how much of it comes from the whole and not from the unit's own"
+            " samples: the fewer samples, the more.",
         ),
     )
 

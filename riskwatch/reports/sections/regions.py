@@ -81,7 +81,8 @@ def _scorecard(writer: Writer) -> None:
     frame = source.frame.assign(region=source.frame["region"].astype(str)).sort_values("region", ignore_index=True)
     doubtful = frame[~frame["comparable"].astype(bool)]
     writer.say(
-        "下表按地区代码排列，不作排名，也不合成总分：率低而抽得少不是业绩。{n} 个地区中 {doubtful} 个因样本少、覆盖不足或未知而不宜与他地比较。",
+        "下表按地区代码排列，不作排名，也不合成总分：率低而抽得少不是业绩。{n} 个地区中 {doubtful}"
+        " 个因样本少、覆盖不足或未知而不宜与他地比较。",
         "Regions stand in the order of their codes: no ranking and no total, for a low rate where little is sampled is no achievement. Of"
         " {n} regions {doubtful} are not fit for comparison, for few samples or coverage that is too low or unknown.",
         n=writer.count_of(len(frame), both("地区数", "regions"), source),
@@ -143,8 +144,10 @@ def _maps(writer: Writer, frame: pd.DataFrame) -> None:
                 f"map of failure rates; {len(missing)} regions without data (hatched), {len(here)} with few samples (dotted)",
             ),
             writer.line(
-                "图：各地区不合格率（斜线为无数据，不是低）。{note}。",
-                "Figure: failure rates by region (hatched is no data, not low). {note}.",
+                "图：各地区标准化不合格率（斜线为无数据，不是低；深浅不等于差异超出偶然，见漏斗图）。{note}。",
+                "Figure: standardised failure rates by region (hatched is no data, not low; a darker colour need not be more"
+                " than chance: see the"
+                " funnel). {note}.",
                 note=both(writer.inputs.rules.map_note.zh, writer.inputs.rules.map_note.en),
             ),
         )

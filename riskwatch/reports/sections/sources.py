@@ -219,10 +219,10 @@ def _laboratories(writer: Writer) -> None:
         row = odd.iloc[0]
         writer.say(
             "{n} 个检验机构（以字母代称）的检出水平与其他明显不同，例如 {name} 的检出优势为其他的 {ratio} 倍（区间 {span}，n={size}）；"
-            "比较时已扣除，建议安排比对试验。",
+            "地区与产品的比较未扣除此差异，建议安排比对试验。",
             "{n} laboratories (named by letters) differ clearly from the rest, for example {name}, whose odds of a failure are"
             " {ratio} times the others'"
-            " (interval {span}, n={size}); comparisons allow for it, and a ring test is advised.",
+            " (interval {span}, n={size}); comparisons of regions and products do not allow for it, and a ring test is advised.",
             n=writer.count_of(len(odd), both("明显不同的检验机构数", "laboratories that differ"), source),
             name=str(row["laboratory"]),
             ratio=writer.figure(row["odds_ratio"], "ratio", both("检出优势比", "odds ratio of a laboratory"), source),

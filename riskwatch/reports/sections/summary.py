@@ -223,8 +223,8 @@ def _limits(writer: Writer) -> None:
             list=enumerate_names(lacking, 12),
         )
     silent = inputs.sources.frame if isinstance(inputs.sources, Input) else None
-    if silent is not None and (silent["state"].isin(["silent", "failed"])).any():
-        rows = silent[silent["state"].isin(["silent", "failed"])]
+    if silent is not None and _gone(silent).any():
+        rows = silent[_gone(silent)]
         writer.note(
             "以下来源无数据或未能读取，相关结论不能视为平安：{list}。",
             "These sources were silent or could not be read; nothing said about them is an all clear: {list}.",
@@ -233,3 +233,8 @@ def _limits(writer: Writer) -> None:
         )
     if not writer.blocks:
         writer.note("本期没有可供汇总的数据。", "There are no data to summarise for this period.", tone="missing")
+
+
+def _gone(frame: pd.DataFrame) -> pd.Series[bool]:
+    """Tell which sources fell silent or could not be read; one that never had a record has not begun."""
+    return (frame["state"] == "failed") | ((frame["state"] == "silent") & (floats(frame, "records") > 0))
