@@ -56,7 +56,7 @@ def cumulative(theta: FloatArray, a: FloatArray, b: FloatArray, weights: FloatAr
 
 
 def interval(a: FloatArray, b: FloatArray, weights: FloatArray, level: float) -> tuple[FloatArray, FloatArray]:
-    """Return the equal-tailed interval of mixtures that holds ``level``; tail probabilities are right to about 0.5 % of themselves.
+    """Return the equal-tailed interval of mixtures that holds ``level``; tail probabilities are right to about 1 % of themselves.
 
     The density on the logit scale is summed by the trapezoid rule with end corrections, the tails beyond the grid by their slope: many
     times as fast as inverting incomplete beta functions.
