@@ -171,3 +171,18 @@ def test_json_is_the_same_for_the_same_content():
     assert dumps(value) == '{"a":[1,2],"b":["I","regional"],"d":"2024-05-01","i":"inf","k":3,"n":null}'
     with pytest.raises(TypeError, match="no JSON form for object"):
         dumps(object())
+
+
+def test_a_run_of_a_pipeline_that_assesses_nothing_hides_no_assessments(started):
+    assess = AssessmentRow("a1", DAY, "product", "0101", "220100", "III", {"subject": Subject("product", "0101")})
+    started.write_run_results("r1", now=NOW, assessments=[assess])
+    before = started.read_assessments()
+    assert len(before) == 1
+    later = NOW + dt.timedelta(hours=1)
+    started.start_run("m1", pipeline="monthly", as_of=DAY, now=later, definitions={})
+    started.write_run_results("m1", now=later)
+    assert started.read_assessments() == started.read_assessments(as_of=DAY) == before
+    # A later run of the pipeline that assesses, and finds nothing, is the newest word.
+    started.start_run("r2", pipeline="daily", as_of=DAY, now=later, definitions={})
+    started.write_run_results("r2", now=later + dt.timedelta(minutes=1))
+    assert started.read_assessments() == []
