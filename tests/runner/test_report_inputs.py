@@ -106,13 +106,15 @@ def test_counts_are_those_of_the_records(filled: Filled) -> None:
 
 @pytest.mark.parametrize(("by", "level"), [("region", "prefecture"), ("product", "product"), ("industry", "division")])
 def test_rates_are_the_rooms_own(filled: Filled, by: str, level: str) -> None:
-    own = failure_rates(filled.ctx, by=by, level=level, since=dt.date(2025, 10, 1), until=dt.date(2025, 12, 31), within={"region": PROVINCE})
+    own = failure_rates(
+        filled.ctx, by=by, level=level, since=dt.date(2025, 10, 1), until=dt.date(2025, 12, 31), within={"region": PROVINCE}
+    )
     own = own[own["code"] != "?"].set_index("code")
     table = filled.frame(f"rates_{by}").set_index("code")
     assert table.index.tolist() == own.index.tolist()
     for name in ("rate", "lower", "upper", "raw"):
         np.testing.assert_allclose(table[name], own[name], rtol=1e-9, err_msg=name)
-    np.testing.assert_allclose(table["borrowed"], 1 - own["weight"])
+    np.testing.assert_allclose(table["borrowed"], own["borrowed"])
 
 
 def test_a_change_is_its_two_parts(filled: Filled) -> None:
@@ -263,9 +265,7 @@ def test_a_database_that_cannot_be_read_is_no_missing_part(filled: Filled, monke
 
 def test_a_quarter_without_records_is_all_reasons(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
     early = dataclasses.replace(filled, ctx=dataclasses.replace(filled.ctx, as_of=dt.date(2019, 6, 30)))
-    monkeypatch.setattr(
-        reporting, "FILLERS", tuple(entry for entry in reporting.FILLERS if not set(entry[0]) & {"anomalies", "warnings"})
-    )
+    monkeypatch.setattr(reporting, "FILLERS", tuple(entry for entry in reporting.FILLERS if not set(entry[0]) & {"anomalies", "warnings"}))
     inputs = reporting.build_inputs(early.ctx, parse_period("2019Q1"), PROVINCE)
     for name in ("overall", "rates_region", "change_product", "items", "enterprises", "trends", "trend_series", "funnel", "laboratories"):
         found = getattr(inputs, name)
