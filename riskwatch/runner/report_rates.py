@@ -73,8 +73,6 @@ def rates(scope: Scope) -> dict[str, Input | Missing]:
         except RateError as error:
             made[name] = _why(error, dimension)
             continue
-        # For readers: how much of the printed rate comes from elsewhere, through empty cells or shrinkage.
-        table["borrowed"] = 1.0 - table["weight"]
         coded = table[table["code"] != UNKNOWN]
         lost = int(table["inspected"].sum() - coded["inspected"].sum())
         origin = Origin(
@@ -159,7 +157,7 @@ def like_for_like(scope: Scope) -> dict[str, Input | Missing]:
     if isinstance(plain, Missing):
         return {}
     rules, ctx, period = rate_rules(scope.ctx), scope.ctx, scope.period
-    compared = {"last-year": year_before(period), "before": before(period)}
+    compared = {"last-year": year_before(period)} | ({} if period.kind == "year" else {"before": before(period)})
     frames = {"now": scope.records("spot_check", RECORD_COLUMNS, period.first, period.last)}
     frames |= {name: scope.compared("spot_check", RECORD_COLUMNS, past) for name, past in compared.items()}
     own = frames["now"][frames["now"]["selection"].astype(str) == "random"]

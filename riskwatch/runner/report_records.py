@@ -114,7 +114,9 @@ def _random(records: pd.DataFrame) -> pd.DataFrame:
 
 
 def _overall(scope: Scope, found: pd.DataFrame) -> dict[str, Input | Missing]:
-    compared: dict[str, ReportPeriod] = {"before": before(scope.period), "last-year": year_before(scope.period)}
+    compared: dict[str, ReportPeriod] = {"last-year": year_before(scope.period)}
+    if scope.period.kind != "year":  # the year before is the same period of last year
+        compared = {"before": before(scope.period), **compared}
     periods = {"now": _random(found)}
     for name, period in compared.items():
         periods[name] = _random(scope.compared("spot_check", _CHECK, period))

@@ -114,7 +114,7 @@ def test_rates_are_the_rooms_own(filled: Filled, by: str, level: str) -> None:
     assert table.index.tolist() == own.index.tolist()
     for name in ("rate", "lower", "upper", "raw"):
         np.testing.assert_allclose(table[name], own[name], rtol=1e-9, err_msg=name)
-    np.testing.assert_allclose(table["borrowed"], 1 - own["weight"])
+    np.testing.assert_allclose(table["borrowed"], own["borrowed"])
 
 
 def test_a_change_is_its_two_parts(filled: Filled) -> None:

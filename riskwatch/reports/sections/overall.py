@@ -78,7 +78,8 @@ def _overall(writer: Writer) -> None:
             now["lower"], "share", both("不合格率区间", "interval of the failure rate"), source, upper=now["upper"], is_interval=True
         ),
     )
-    for key, zh, en in (("last-year", "同比", "Year on year"), ("before", "环比", "Against the period before")):
+    kinds = [("last-year", "同比", "Year on year"), ("before", "环比", "Against the period before")]
+    for key, zh, en in kinds[: 1 if writer.inputs.period.kind == "year" else 2]:
         rows = frame[frame["period"].astype(str) == key]
         if rows.empty or pd.isna(rows["change"].iloc[0]):
             writer.note(f"{zh}：没有可比时期的记录。", f"{en}: no records of the period to compare with.", tone="missing")

@@ -174,9 +174,9 @@ def _table(writer: Writer, kind: str, frame: pd.DataFrame, source: Input, what: 
         frame["code"].tolist(),
         source,
         note=writer.line(
-            "标准化率为按统一抽样结构、经收缩的率；“借力”指其中多少来自整体而非本单位样本，样本越少，借力越多。",
-            "Standardised: at one common mix, shrunken. “borrowed” is how much of it comes from the whole and not from the unit's own"
-            " samples: the fewer samples, the more.",
+            "标准化率为按统一抽样结构、经收缩的率；“借力”为该结构中本单位没有样品的部分，其率由模型推得。",
+            "Standardised: at one common mix, shrunken. “borrowed” is the part of that mix of which the unit has no sample: its rate there"
+            " comes from the model.",
         ),
     )
 
@@ -222,10 +222,11 @@ def changes(writer: Writer, kind: str, source: Input | Missing, what: Text) -> N
         say_list(
             writer,
             "与上年同期相比，{units} 个样本足够的{what}中，同口径变化超出偶然的有 {number} 个（百分点，错误发现率低于 {q}）：{list}。"
-            "原始变化与同口径变化之差来自抽样结构，不是质量的变化。",
+            "原始变化与同口径变化之差来自抽样结构，不是质量的变化；上年同期异常偏高（低）的单位自然回落（回升），须看其多期走势。",
             "Against the same period of last year, of {units} with enough samples {number} changed beyond chance, like for like"
             " (percentage points, false-discovery rate below {q}): {list}. What the raw change has beyond that comes from what was sampled,"
-            " and is no change of quality.",
+            " and is no change of quality. A unit that was unusually high or low a year ago tends to come back by itself:"
+            " look at its series.",
             entries,
             "{name} {0}（区间 {1}；原始 {2}）",
             "{name} {0} (interval {1}; raw {2})",

@@ -18,6 +18,7 @@ from riskwatch.reports.writer import Numbers, Words, Writer, both
 __all__ = ["write"]
 
 REGION = both("地区", "region")
+WIDER = 1.2  # limits so much wider than chance: regions differ in earnest
 
 
 def write(writer: Writer) -> None:
@@ -179,12 +180,21 @@ def _funnel(writer: Writer) -> None:
         inflation = np.where(np.abs(adjusted) > 0, np.abs(z) / np.abs(adjusted), np.nan)
     names = names_of(writer, "region", frame["code"].tolist())
     if high.empty and low.empty:
+        wider = float(np.nanmedian(inflation)) if np.isfinite(inflation).any() else 1.0
+        spread = (
+            both(
+                "地区之间的差异普遍大于偶然，是常见的离散，不是个别地区异常",
+                "regions differ by more than chance all over: that is their usual spread, and none of them stands apart",
+            )
+            if wider > WIDER
+            else both("差异可以由偶然解释", "chance explains the differences")
+        )
         writer.say(
-            "计入地区间的正常差异后，{n} 个地区均在 99.8% 界限之内：差异是偶然与正常波动，不宜据此通报或排名。",
-            "Allowing for the usual differences between regions, all {n} lie within the 99.8% limits: the differences are chance"
-            " and usual variation, and no"
-            " ground for criticism or ranking.",
+            "{n} 个地区均在计入地区间常见差异的 99.8% 界限之内：{spread}；不宜据此单独通报或排名。",
+            "All {n} regions lie within the 99.8% limits that allow for their usual differences: {spread}. It is no ground for singling one"
+            " out or ranking.",
             n=writer.count_of(len(frame), both("参与比较的地区数", "regions compared"), source),
+            spread=spread,
         )
     else:
         entries = []
