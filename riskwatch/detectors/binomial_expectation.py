@@ -285,8 +285,8 @@ class _Levels:
 
     logit: FloatArray
     used: FloatArray
-    rate: float
-    strength: float
+    rate: float | FloatArray
+    strength: float | FloatArray
 
 
 def _levels(x: FloatArray, n: FloatArray, offset: FloatArray, rho: float, settings: Settings) -> _Levels:

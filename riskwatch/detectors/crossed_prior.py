@@ -29,7 +29,7 @@ def named_levels(index: pd.Index[Any]) -> tuple[IntArray, ...]:
     """Return, for the keys of siblings, the number of each one's label in every dimension in which they differ; in the order of labels."""
     if not isinstance(index, pd.MultiIndex):
         return ()
-    found = [index.get_level_values(name).factorize(sort=True) for name in index.names if name != "stratum"]
+    found = [index.get_level_values(at).factorize(sort=True) for at, name in enumerate(index.names) if name != "stratum"]
     return tuple(np.asarray(codes, dtype=np.int64) for codes, labels in found if len(labels) > 1)
 
 
