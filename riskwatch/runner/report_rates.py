@@ -164,7 +164,9 @@ def like_for_like(scope: Scope) -> dict[str, Input | Missing]:
     level = scope.level_of("region", own["region"], own["inspected"])
     levels = period_levels(frames, ctx.trees, rules, level=level).set_index("period")
     frame = plain.frame.copy()
-    frame["standardised"] = levels["rate"].reindex(frame["period"]).to_numpy()
+    # A level that is mostly borrowed is the model's and not the records'.
+    sampled = levels["rate"].where(levels["borrowed"] <= 0.5)
+    frame["standardised"] = sampled.reindex(frame["period"]).to_numpy()
     parts = {"mix": "mix", "within": "within", "within_lower": "within_lower", "within_upper": "within_upper"}
     for name, past in compared.items():
         rows = frame["period"].astype(str) == name
