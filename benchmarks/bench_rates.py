@@ -102,6 +102,19 @@ def test_rates(measure):
     assert ((lower < rate) & (rate < upper)).all()
 
 
+def test_rates_without_intervals(measure):
+    """What a run needs to judge new counts: the shrunken rates and the tests, no interval of each cell's own rate."""
+    drawn, x_new, n_new = world(CELLS)
+
+    def judged():
+        found = posterior(drawn.x, drawn.n, drawn.layout, fit_hierarchy(drawn.x, drawn.n, drawn.layout))
+        return found.rate, predictive_p(x_new, n_new, found.a, found.b, found.weights)
+
+    rate, p = measure(judged, group=GROUP, name="riskwatch: fit, rates, tests", units=CELLS, of="cells")
+    assert (p[n_new > 0] <= 0.05).mean() < 0.05
+    assert ((rate > 0) & (rate < 1)).all()
+
+
 def by_region(drawn, fit, found):
     """Return which standardised rates of regions have their true one inside the 95 % interval."""
     (region,), node = drawn.layout.crossed, drawn.layout.node

@@ -57,7 +57,7 @@ class Desk:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.drop = folder / "data" / "demo" / "spot_checks"
-        for name in ("spot_checks", "injuries", "notices"):
+        for name in ("spot_checks", "injuries", "notices", "indicators", "credit"):
             (folder / "data" / "demo" / name).mkdir(parents=True)
 
     def put(self, name: str, *rows: dict[str, str], header: list[str] | None = None, encoding: str = "utf-8") -> None:

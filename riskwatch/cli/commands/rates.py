@@ -28,7 +28,7 @@ def _window(text: str | None) -> str | tuple[dt.date, dt.date] | None:
     if text is None or text in {"previous", "year-ago"}:
         return text
     first, separator, last = text.partition(":")
-    start, end = day(first), day(last) if separator else None
+    start, end = (day(first), day(last)) if separator else (None, None)
     if start is None or end is None:
         raise typer.BadParameter(f"--compare-with takes previous, year-ago or FIRST:LAST, got {text!r}")
     return start, end
