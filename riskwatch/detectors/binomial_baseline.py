@@ -21,9 +21,9 @@ from scipy import optimize, special
 from riskwatch.detectors.baselines import frequency_of
 from riskwatch.detectors.binomial_windows import BinomialWindows, Rates, newest_counts
 from riskwatch.detectors.crossed_prior import named_levels, prior_by_labels
-from riskwatch.detectors.failures import checked_counts, siblings
+from riskwatch.detectors.failures import checked_counts, refuse, siblings
 from riskwatch.detectors.parameters import check, fingerprint, parameter
-from riskwatch.detectors.signals import REASONS, Signals
+from riskwatch.detectors.signals import Signals
 from riskwatch.detectors.support import empty_signals, positions_of
 from riskwatch.panel import Panel
 from riskwatch.rates import beta_binomial
@@ -33,7 +33,6 @@ __all__ = ["BinomialBaseline", "Prior", "estimate_correlation", "estimate_prior"
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-_REASON = {text: number for number, text in enumerate(REASONS)}
 # History, guard and shortest history by frequency: two years, about a month, about a quarter.
 _BY_FREQUENCY = {"day": (730, 28, 91), "week": (104, 4, 13), "4-week": (26, 1, 4), "month": (24, 1, 4)}
 
@@ -240,13 +239,8 @@ class BinomialBaseline:
                 prior = self._prior(failed, total, rho, levels)
                 a[rows], b[rows] = predictive(failed, total, prior)
                 error[rows], correlation[rows] = 1.0 / (prior.strength + total + 1.0), rho
-            reason = out.reason[:, column]
-            n_now, x_now = n[:, now], x[:, now]
-            reason[n_now < self.min_inspected] = _REASON["too-few-cases"]
-            reason[(n_past > 0).sum(axis=1) < shortest] = _REASON["too-short"]
-            reason[np.isnan(x_now) | np.isnan(n_now)] = _REASON["missing"]
-            reason[n_now == 0] = _REASON["no-exposure"]
-            todo = np.flatnonzero(reason == 0)
+            x_now, n_now = x[:, now], n[:, now]
+            todo = refuse(out.reason[:, column], (x_now, n_now), n_past > 0, shortest=shortest, min_inspected=self.min_inspected)
             if todo.size:
                 a, b = a[todo], b[todo]
                 x_now, n_now = x_now[todo], n_now[todo]

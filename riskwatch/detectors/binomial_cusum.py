@@ -21,9 +21,9 @@ from riskwatch.detectors.baselines import frequency_of
 from riskwatch.detectors.binomial_expectation import Expectation, Settings, expectations, predictive_shape
 from riskwatch.detectors.blocks import over_blocks
 from riskwatch.detectors.cusum_statistics import GRID
-from riskwatch.detectors.failures import checked_counts
+from riskwatch.detectors.failures import checked_counts, refuse
 from riskwatch.detectors.parameters import check, fingerprint, parameter
-from riskwatch.detectors.signals import REASONS, Signals
+from riskwatch.detectors.signals import Signals
 from riskwatch.detectors.support import empty_signals, positions_of
 from riskwatch.panel import Panel
 from riskwatch.rates import beta_binomial
@@ -32,7 +32,6 @@ __all__ = ["BinomialCusum"]
 
 FloatArray = npt.NDArray[np.float64]
 
-_REASON = {text: number for number, text in enumerate(REASONS)}
 _BLOCK = 256  # series worked on at a time
 # History, guard, shortest history and charted periods by frequency: five years (three of days), none, about a quarter, about a season.
 _BY_FREQUENCY = {"day": (1096, 0, 91, 28), "week": (260, 0, 13, 12), "4-week": (65, 0, 4, 6), "month": (60, 0, 4, 6)}
@@ -155,12 +154,8 @@ class BinomialCusum:
             end = max(begin - guard, 0)
             base = slice(max(end - history, 0), end)
             looked = np.isfinite(x[:, base]) & (np.nan_to_num(n[:, base]) > 0)
-            reason, n_now, x_now = out.reason[:, column], n[:, now], x[:, now]
-            reason[n_now < self.min_inspected] = _REASON["too-few-cases"]
-            reason[looked.sum(axis=1) < shortest] = _REASON["too-short"]
-            reason[np.isnan(x_now) | np.isnan(n_now)] = _REASON["missing"]
-            reason[n_now == 0] = _REASON["no-exposure"]
-            todo = np.flatnonzero(reason == 0)
+            x_now, n_now = x[:, now], n[:, now]
+            todo = refuse(out.reason[:, column], (x_now, n_now), looked, shortest=shortest, min_inspected=self.min_inspected)
             if not todo.size:
                 continue
             span = np.arange(begin, now + 1)

@@ -19,9 +19,9 @@ import pandas as pd
 from riskwatch.detectors.baselines import frequency_of
 from riskwatch.detectors.binomial_expectation import Expectation, Settings, expectations, logit_error, predictive_shape
 from riskwatch.detectors.binomial_windows import WINDOWS, BinomialWindows, Rates, newest_counts
-from riskwatch.detectors.failures import checked_counts
+from riskwatch.detectors.failures import checked_counts, refuse
 from riskwatch.detectors.parameters import check, fingerprint, parameter
-from riskwatch.detectors.signals import REASONS, Signals
+from riskwatch.detectors.signals import Signals
 from riskwatch.detectors.support import empty_signals, positions_of
 from riskwatch.panel import Panel
 from riskwatch.rates import beta_binomial
@@ -30,7 +30,6 @@ __all__ = ["BinomialGlm"]
 
 IntArray = npt.NDArray[np.intp]
 
-_REASON = {text: number for number, text in enumerate(REASONS)}
 # History, guard and shortest history by frequency: five years (three of days), about a month, about a quarter.
 _BY_FREQUENCY = {"day": (1096, 28, 91), "week": (260, 4, 13), "4-week": (65, 1, 4), "month": (60, 1, 4)}
 
@@ -149,12 +148,8 @@ class BinomialGlm:
         for column, now in enumerate(judged.tolist()):
             base = slice(max(now - guard - history, 0), max(now - guard, 0))
             looked = np.isfinite(x[:, base]) & (np.nan_to_num(n[:, base]) > 0)
-            reason, n_now, x_now = out.reason[:, column], n[:, now], x[:, now]
-            reason[n_now < self.min_inspected] = _REASON["too-few-cases"]
-            reason[looked.sum(axis=1) < shortest] = _REASON["too-short"]
-            reason[np.isnan(x_now) | np.isnan(n_now)] = _REASON["missing"]
-            reason[n_now == 0] = _REASON["no-exposure"]
-            todo = np.flatnonzero(reason == 0)
+            x_now, n_now = x[:, now], n[:, now]
+            todo = refuse(out.reason[:, column], (x_now, n_now), looked, shortest=shortest, min_inspected=self.min_inspected)
             if not todo.size:
                 continue
             targets = np.arange(max(now - self.window_periods + 1, 0), now + 1)

@@ -8,13 +8,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from riskwatch.detectors.signals import REASONS
 from riskwatch.errors import DetectorError
 from riskwatch.panel import Panel
 
-__all__ = ["checked_counts", "siblings", "sorted_siblings"]
+__all__ = ["checked_counts", "refuse", "siblings", "sorted_siblings"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.intp]
+
+_REASON = {text: number for number, text in enumerate(REASONS)}
 
 
 def checked_counts(panel: Panel, name: str) -> tuple[FloatArray, FloatArray]:
@@ -45,6 +48,32 @@ def checked_counts(panel: Panel, name: str) -> tuple[FloatArray, FloatArray]:
     if lines:
         raise DetectorError("\n".join(lines))
     return x, n
+
+
+def refuse(
+    reason: npt.NDArray[np.uint8], now: tuple[FloatArray, FloatArray], looked: npt.NDArray[np.bool_], *, shortest: int, min_inspected: int
+) -> IntArray:
+    """Write into ``reason`` why a judged period is refused, the weightiest reason last; return the rows that are judged.
+
+    Parameters
+    ----------
+    reason : array of uint8, shape (series,)
+        Changed in place.
+    now : tuple of array, shape (series,)
+        Failures and inspections of the judged period.
+    looked : array of bool, shape (series, baseline period)
+        Whether anything was inspected.
+    shortest : int
+        Periods with inspections that a baseline needs.
+    min_inspected : int
+        Fewer inspections in the judged period are not judged.
+    """
+    x, n = now
+    reason[n < min_inspected] = _REASON["too-few-cases"]
+    reason[looked.sum(axis=1) < shortest] = _REASON["too-short"]
+    reason[np.isnan(x) | np.isnan(n)] = _REASON["missing"]
+    reason[n == 0] = _REASON["no-exposure"]
+    return np.flatnonzero(reason == 0)
 
 
 def siblings(index: pd.Index[Any]) -> list[IntArray]:
