@@ -64,7 +64,8 @@ def test_a_fault_ends_a_pull_with_1_and_the_others_are_read(last_quarter: Path, 
     answer = cli("pull", project=last_quarter)
     assert answer.code == 1
     assert {row["source"]: row["faults"] for row in answer.rows} == {
-        "provincial-spot-checks": "0", "hospital-injury-cards": "1", "external-notices": "0", "quality-indicators": "0"
+        "provincial-spot-checks": "0", "hospital-injury-cards": "1", "external-notices": "0", "quality-indicators": "0",
+            "enterprise-credit": "0",
     }  # fmt: skip
     assert "2025-11.csv: the file is empty (0 bytes)" in answer.err
     assert rows_of(last_quarter, "record_injury") > 0
@@ -94,7 +95,7 @@ def test_progress_bars_on_a_terminal_only(last_quarter: Path) -> None:
     assert process.wait() == 0
     assert b"\x1b[" in shown
     assert "pull hospital-injury-cards" in shown.decode()
-    assert len(json.loads(out)) == 3
+    assert len(json.loads(out)) == 5
 
 
 def test_run_prints_what_it_found_and_where_the_digest_lies(last_quarter: Path, cli: Cli) -> None:

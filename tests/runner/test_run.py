@@ -129,6 +129,8 @@ def test_silence_is_not_recovery(own_demo: Path) -> None:
     states = {source["source"]: source["state"] for source in digest["quality"]["sources"]}
     # Figures of indicators come by the quarter: two months without one are late at most.
     assert states.pop("quality-indicators") == "late"
+    # Credit classes come once a year.
+    assert states.pop("enterprise-credit") == "on-time"
     assert set(states.values()) == {"silent"}
     assert report.exit_code == 0
 
