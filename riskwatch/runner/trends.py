@@ -9,7 +9,7 @@ import pandas as pd
 
 from riskwatch.definitions.types import ModelDefinition
 from riskwatch.dimensions import Tree
-from riskwatch.errors import TrendError
+from riskwatch.errors import ProjectError, TrendError
 from riskwatch.panel import DIMENSIONS, Panel
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.freshness import freshness_by_source
@@ -27,12 +27,12 @@ def trend_rules(ctx: RunContext) -> TrendRules:
 
     Raises
     ------
-    TrendError
+    ProjectError
         If the project has none: it was made before there were trends.
     """
     content = ctx.definitions.catalogue("trends")
     if not content:
-        raise TrendError("the project has no config/trends.yaml", hint="copy it from a new project: riskwatch init DIR")
+        raise ProjectError("the project has no config/trends.yaml", hint="copy it from a new project: riskwatch init DIR")
     return TrendRules.model_validate(content)
 
 

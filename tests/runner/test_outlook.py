@@ -55,7 +55,10 @@ def test_years_without_holidays_are_problems_and_years_about_to_lack_them_warnin
     assert (
         "will fail within 60 days: worked days of 2027: config/holidays.yaml marks days of the year as not verified" in warnings[0].message
     )
-    empty = dataclasses.replace(found, holidays={**found.holidays, "holidays": [], "adjusted_workdays": []})
+    empty = dataclasses.replace(
+        found,
+        catalogues={**found.catalogues, "holidays": {**found.catalogue("holidays"), "holidays": [], "adjusted_workdays": []}},
+    )
     problems, _ = outlook(empty, today=TODAY)
     assert len(problems) == 1
     assert 'model "injury-counts": working days of ' in problems[0].message
