@@ -290,10 +290,7 @@ def sign_off(digest: Digest, say: Speaker) -> list[Block]:
     t, sign = say.t, digest.sign_off
     contact: Text | None = sign.contact
     reviewers = [t("sign.reviewer")] if sign.reviewers == 1 else [t("sign.reviewer_n", n=number + 1) for number in range(sign.reviewers)]
-    blocks: list[Block] = [
-        Para(t("sign.contact", contact=say.of(contact)) if contact else t("sign.contact_none")),
-        Notice((t("sign.duty"), *reviewers, t("sign.approver"))),
-    ]
-    if sign.reviewers > 1:
-        blocks.insert(1, Para(t("sign.two"), "muted"))
-    return blocks
+    desk = t("sign.contact", contact=say.of(contact)) if contact else t("sign.contact_none")
+    if sign.reviewers > 1:  # on one line: a full day fills its two pages
+        desk = f"{desk}{t('sign.apart')}{t('sign.two')}"
+    return [Para(desk), Notice((t("sign.duty"), *reviewers, t("sign.approver")))]

@@ -311,6 +311,7 @@ TEXT: dict[str, str] = {
     "sign.reviewer": "Reviewer:",
     "sign.reviewer_n": "Reviewer {n}:",
     "sign.approver": "Signed off:",
+    "sign.apart": ". ",
     "sign.two": "Holds a proposed level I or II: two named reviewers must confirm.",
     "footer": (
         "Levels are proposals by the system; a public warning is for the competent authority to decide. No personal data or firm names."

@@ -305,6 +305,7 @@ TEXT: dict[str, str] = {
     "sign.reviewer": "审核人：",
     "sign.reviewer_n": "审核人（{n}）：",
     "sign.approver": "签批：",
+    "sign.apart": "。",
     "sign.two": "含一级或二级建议，须两名审核人具名确认。",
     "footer": "本简报中的等级为系统提出的建议等级，发布预警须依法由有权机关决定。本简报不含个人信息和企业名称。",
     "running": "{simulated}{centre}　每日预警简报　{date}",
