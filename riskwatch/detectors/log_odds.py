@@ -101,7 +101,9 @@ def conditional_tail(now: FloatArray, before: FloatArray, *, n_now: FloatArray, 
     It is exact given t, so a term with nothing before and five records now is judged as it should be, and terms left out for a small
     t bias nothing. Given that a term's share of all records is small; with a large share the tail is too large, never too small.
     """
-    now, before, n_now, n_before, rho = (np.asarray(part, dtype=np.float64) for part in np.broadcast_arrays(now, before, n_now, n_before, rho))
+    now, before, n_now, n_before, rho = (
+        np.asarray(part, dtype=np.float64) for part in np.broadcast_arrays(now, before, n_now, n_before, rho)
+    )
     total = now + before
     with np.errstate(divide="ignore", invalid="ignore"):
         share = n_now / (n_now + n_before)
@@ -115,9 +117,7 @@ def conditional_tail(now: FloatArray, before: FloatArray, *, n_now: FloatArray, 
     return np.minimum(out, 1.0)
 
 
-def limits(
-    alpha: float, before: FloatArray, *, n_now: FloatArray, n_before: FloatArray, rho: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+def limits(alpha: float, before: FloatArray, *, n_now: FloatArray, n_before: FloatArray, rho: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the counts of the window between which nothing is remarkable at ``alpha``: lower and upper, each of shape (series,).
 
     ``upper`` is the largest count whose :func:`conditional_tail` exceeds alpha, ``lower`` the smallest whose lower tail does.

@@ -171,9 +171,7 @@ class LogOddsDirichlet:
 
     def _judge(self, out: Signals, column: int, rows: npt.NDArray[np.intp], found: Compared, newest: tuple[FloatArray, FloatArray]) -> None:
         """Fill in the judgement of some series; ``newest`` are records with the term and all records of the judged period."""
-        now, before, n_now, n_before, rho = (
-            values[rows] for values in (found.now, found.before, found.n_now, found.n_before, found.rho)
-        )
+        now, before, n_now, n_before, rho = (values[rows] for values in (found.now, found.before, found.n_now, found.n_before, found.rho))
         count, size = newest
         rest = now - count
         share = posterior_share(before, n_before, (now + before) / (n_now + n_before), self.prior_records)
