@@ -156,12 +156,12 @@ def _check_terms(draft: Draft, model: ModelDefinition, stream: Stream, collector
     if found and found.kind != "text":
         collector.add(draft, ("terms", "field"), f"terms.field: {found.name} of stream {stream.name} is {found.kind}, not text")
     if found and found.personal and found.name not in FREE_TEXTS:
-        collector.add(draft, ("terms", "field"), f"terms.field: {found.name} names a person or enterprise; free texts: {', '.join(FREE_TEXTS)}")
+        collector.add(draft, ("terms", "field"), f"terms.field: {found.name} is personal; free texts: {', '.join(FREE_TEXTS)}")
     for key in ("denominator", "stratify", "breakdown", "delay", "covariates", "level_shifts", "standard_changes"):
         if getattr(model, key):
             collector.add(draft, (key,), f"{key}: terms are counted in records of all records; leave it out", of_key=True)
     if any(level.model_dump(exclude_none=True) for level in model.levels):
-        collector.add(draft, ("levels",), "levels: a term is placed at the node that holds most of its records; write levels: [{}]", of_key=True)
+        collector.add(draft, ("levels",), "levels: terms are placed by their records; write levels: [{}]", of_key=True)
 
 
 def _field(draft: Draft, path: YamlPath, name: str, stream: Stream, collector: Collector) -> Field | None:

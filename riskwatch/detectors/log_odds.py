@@ -4,8 +4,9 @@ Sources
 -------
 Log-odds with an informative Dirichlet prior: Monroe, Colaresi and Quinn (2008), Political Analysis 16(4), 372-403, equations 15, 16 and 22.
 Conditional test of two Poisson rates: Przyborowski and Wilenski (1940), Biometrika 31(3/4), 313-323.
-Dirichlet-multinomial counts: Mosimann (1962), Biometrika 49(1/2), 65-82. Variance of Pearson's statistic: Haldane (1937), Biometrika 29, 133-143.
-Moment estimator of the variance between studies, used for that between words: DerSimonian and Laird (1986), Controlled Clin. Trials 7, 177-188.
+Dirichlet-multinomial counts: Mosimann (1962), Biometrika 49(1/2), 65-82.
+Variance of Pearson's statistic: Haldane (1937), Biometrika 29, 133-143.
+Variance between studies, used for that between words: DerSimonian and Laird (1986), Controlled Clin. Trials 7, 177-188.
 """
 
 from __future__ import annotations
@@ -114,7 +115,7 @@ def conditional_tail(now: FloatArray, before: FloatArray, *, n_now: FloatArray, 
             at = np.flatnonzero(clustered)
             weight = (1.0 / rho[at] - 1.0) * (n_now[at] + n_before[at]) / n_before[at]
             out[at] = beta_binomial.tail(now[at], total[at], share[at] * weight, (1.0 - share[at]) * weight)
-    return np.minimum(out, 1.0)
+    return np.asarray(np.minimum(out, 1.0))
 
 
 def limits(alpha: float, before: FloatArray, *, n_now: FloatArray, n_before: FloatArray, rho: FloatArray) -> tuple[FloatArray, FloatArray]:

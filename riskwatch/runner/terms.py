@@ -51,9 +51,15 @@ def _names(ctx: RunContext) -> list[str]:
     return [] if tree is None else sorted({str(name) for name in tree.name_zh if name})
 
 
+def _known(ctx: RunContext) -> frozenset[str]:
+    """Return the names in the product tree, in both languages: not new."""
+    tree = ctx.trees.get("product")
+    return frozenset() if tree is None else frozenset(map(str, (*tree.name_zh, *tree.name_en)))
+
+
 def names_hash(ctx: RunContext) -> str:
     """Return a hash of the words that the cutting of texts rests on besides the rules."""
-    return hashlib.sha256("\n".join(_names(ctx)).encode()).hexdigest()
+    return hashlib.sha256("\n".join(sorted(_known(ctx))).encode()).hexdigest()
 
 
 def model_terms(ctx: RunContext, model: ModelDefinition, days: tuple[dt.date, dt.date]) -> TermPanel:
@@ -92,6 +98,7 @@ def model_terms(ctx: RunContext, model: ModelDefinition, days: tuple[dt.date, dt
         until=days[1],
         product_fields=model.product_fields,
         reporter=reporter,
+        known=_known(ctx),
         recent_periods=method.memory(model.frequency) if isinstance(method, LogOddsDirichlet) else model.judge,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,6 +70,7 @@ def term_panel(
     product_fields: Sequence[str] = ("product",),
     reporter: str = "",
     recent_periods: int = 1,
+    known: Collection[str] = (),
 ) -> TermPanel:
     """Count the records that hold each term by period.
 
@@ -92,6 +93,9 @@ def term_panel(
         Column of who wrote the text (hospital): a word that one of them alone uses is a habit, not news. "": not known.
     recent_periods : int
         A term's product node is that of its records in so many newest periods, or of all its records where there are none.
+
+    known : collection of str
+        Terms that make no series: names in the product tree, whose products are watched by code.
 
     Raises
     ------
@@ -119,8 +123,9 @@ def term_panel(
     kept = ["event_date", *product_fields, *(name for name in ("region", reporter) if name and name in frame.columns)]
     records = frame.iloc[rows][list(dict.fromkeys(kept))].reset_index(drop=True)
     period = (when[rows] - first).astype(np.int64)
+    names = {name.lower() for name in known}
     made = build_corpus(
-        tokeniser.all_terms([str(text) for text in texts.iloc[rows]]),
+        [[term for term in part if term not in names] for part in tokeniser.all_terms([str(text) for text in texts.iloc[rows]])],
         minimum_records=rules.minimum_records,
         maximum_share=rules.maximum_share,
         alike=rules.alike,

@@ -61,5 +61,4 @@ class TextRules(Rule):
     alike: Share = Field(0.8, description="terms whose records overlap by this much (Jaccard) are one term")
     node_share: Share = Field(0.6, description="a term belongs to the deepest product node that holds this share of its records")
     show_from: int = Field(5, ge=1, description="counts below this are shown as '<'; the same as digest.privacy.MIN_CELL")
-    digest_lines: int = Field(3, ge=0, le=10, description="most new words a digest names")
     themes: ThemeRules = Field(ThemeRules(), description="themes")

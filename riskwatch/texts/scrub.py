@@ -61,7 +61,8 @@ _CHINESE = _compiled(
     r"\d+\s*(?:栋|幢|号楼|单元)\s*(?:\d+\s*(?:单元|楼|层|室|门|号))*",
     # Persons.
     rf"(?:姓名|患者姓名|联系人|监护人|家长|报告人|投诉人|举报人)\s*[:：]\s*[{_HAN}]{{2,4}}",
-    rf"(?:患者|伤者|病人|家长|母亲|父亲|患儿|儿子|女儿|邻居|同学|老师|店主|老板|医生|司机|投诉人|消费者){_PERSON}(?:某某|某|[xX×*＊○〇]{{1,2}}|[{_HAN}]{{1,2}}(?=[，,。；;、（( ]|$|男|女|在|于|因|使|被))",
+    rf"(?:患者|伤者|病人|家长|母亲|父亲|患儿|儿子|女儿|邻居|同学|老师|店主|老板|医生|司机|投诉人|消费者){_PERSON}"
+    rf"(?:某某|某|[xX×*＊○〇]{{1,2}}|[{_HAN}]{{1,2}}(?=[，,。；;、（( ]|$|男|女|在|于|因|使|被))",
     rf"{_PERSON}(?:某某|某|[xX×＊○〇]{{1,2}})",
     rf"{_PERSON}[{_HAN}]{{0,2}}(?:先生|女士|小姐|太太|同学|老师|医生|大夫|护士|主任|经理|师傅|大爷|大妈|阿姨|奶奶|爷爷)",
 )
@@ -71,9 +72,16 @@ _TITLES = _compiled(
 )
 
 # Words before "school" or "hospital" that are no part of a name.
-_FUNCTION = ["a", "an", "the", "at", "in", "on", "to", "from", "of", "for", "with", "by", "and", "or", "near", "outside", "inside", "after", "before", "during", "while", "off", "into", "onto", "his", "her", "their", "my", "our", "this", "that", "was", "were", "is", "are", "had", "has", "have", "went", "goes", "going", "fell", "hit", "riding", "rode", "playing", "running", "walking", "seen", "treated", "taken", "brought", "when", "who", "which", "home", "pre", "grade", "day", "same"]
-_WORD = rf"(?!(?:{'|'.join(_FUNCTION)})\b)[a-z][a-z'.&-]*"
-_SCHOOL = r"(?:elementary|middle|high|primary|secondary|grammar|junior high)\s+school|school|academy|university|college|kindergarten|preschool|daycare"
+_FUNCTION = (
+    "a|an|the|at|in|on|to|from|of|for|with|by|and|or|near|outside|inside|after|before|during|while|off|into|onto|"
+    "his|her|their|my|our|this|that|was|were|is|are|had|has|have|went|goes|going|fell|hit|riding|rode|playing|"
+    "running|walking|seen|treated|taken|brought|when|who|which|home|pre|grade|day|same"
+)
+_WORD = rf"(?!(?:{_FUNCTION})\b)[a-z][a-z'.&-]*"
+_SCHOOL = (
+    r"(?:elementary|middle|high|primary|secondary|grammar|junior high)\s+school|"
+    "school|academy|university|college|kindergarten|preschool|daycare"
+)
 _CLINIC = r"(?:general |memorial |regional |children'?s )?(?:hospital|clinic|medical cent(?:er|re)|infirmary)"
 _PLACES = _compiled(
     rf"\b(?:{_WORD}\s+){{1,2}}(?:{_SCHOOL}|{_CLINIC})\b",
