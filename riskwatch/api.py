@@ -39,7 +39,9 @@ from riskwatch.runner.indicators import IndicatorReport, explain_number, indicat
 from riskwatch.runner.progress import Reporter
 from riskwatch.runner.rates import failure_rates
 from riskwatch.runner.run import RunReport, run_pipeline
+from riskwatch.runner.terms import term_models
 from riskwatch.runner.trends import trend_lists, trends_of
+from riskwatch.runner.words import words
 from riskwatch.sources import ADAPTERS
 from riskwatch.store import Store
 from riskwatch.store.lease import this_process
@@ -288,6 +290,25 @@ class Project:
     def _indicator_report(self, region: str | None, as_of: Day) -> IndicatorReport:
         with self.context(as_of=as_of) as ctx:
             return indicator_report(ctx, regions=(region,) if region else ())
+
+    def words(self, model: str | None = None, *, themes: bool = False, as_of: Day = None) -> pd.DataFrame:
+        """Return the terms that emerge in texts as of a day (``texts.EMERGING_COLUMNS``, ``model``, product names), least likely first.
+
+        Parameters
+        ----------
+        model : str, optional
+            A model with ``terms:``; default: all in force.
+        themes : bool
+            Return themes and how they grew instead (``texts.THEME_COLUMNS`` and ``model``).
+        as_of : date or str, optional
+
+        Raises
+        ------
+        ProjectError
+            If the model watches no terms, or there is no ``config/texts.yaml``.
+        """
+        with self.context(as_of=as_of) as ctx:
+            return words(ctx, [self.model(model)] if model else [self.model(name) for name in term_models(ctx)], with_themes=themes)
 
     def warnings(self, *, as_of: Day = None, open_only: bool = True) -> pd.DataFrame:
         """Return the early warnings as they stood at the end of a day (default: the newest), most urgent first."""

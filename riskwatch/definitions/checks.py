@@ -23,6 +23,8 @@ STEPS = ("pull", "detect", "assess", "profile", "warn", "digest", "report")
 _NEEDS = {"assess": "detect", "profile": "assess", "warn": "assess"}
 DIMENSIONS = ("product", "industry", "region")
 NUMBERS = ("int", "float")
+# Free texts may hold personal data; their scrubbed terms do not, and are the only thing that is made of them.
+FREE_TEXTS = ("narrative",)
 _URL_PASSWORD = re.compile(r"[a-z][a-z0-9+.-]*://[^/@:]*:[^@/]+@", re.IGNORECASE)
 
 
@@ -131,6 +133,8 @@ def _check_slices(draft: Draft, model: ModelDefinition, stream: Stream, collecto
         if model.breakdown in model.stratify:
             message = f"breakdown: {model.breakdown} makes strata already (stratify), each with one value of it"
             collector.add(draft, ("breakdown",), message)
+    if model.terms is not None:
+        _check_terms(draft, model, stream, collector)
     for name, allowed in model.where.items():
         found = _field(draft, ("where", name), name, stream, collector)
         for number, value in enumerate(allowed):
@@ -143,6 +147,21 @@ def _check_slices(draft: Draft, model: ModelDefinition, stream: Stream, collecto
             collector.add(draft, ("between", name), f"between.{name} must be a number field, it is {found.kind}", of_key=True)
         if low > high:
             collector.add(draft, ("between", name), f"between.{name} must be [low, high], got [{low:g}, {high:g}]")
+
+
+def _check_terms(draft: Draft, model: ModelDefinition, stream: Stream, collector: Collector) -> None:
+    """Check that a model of terms reads a text and asks for nothing that terms do not have."""
+    asked = model.terms.field if model.terms is not None else ""
+    found = _field(draft, ("terms", "field"), asked, stream, collector)
+    if found and found.kind != "text":
+        collector.add(draft, ("terms", "field"), f"terms.field: {found.name} of stream {stream.name} is {found.kind}, not text")
+    if found and found.personal and found.name not in FREE_TEXTS:
+        collector.add(draft, ("terms", "field"), f"terms.field: {found.name} is personal; free texts: {', '.join(FREE_TEXTS)}")
+    for key in ("denominator", "stratify", "breakdown", "delay", "covariates", "level_shifts", "standard_changes"):
+        if getattr(model, key):
+            collector.add(draft, (key,), f"{key}: terms are counted in records of all records; leave it out", of_key=True)
+    if any(level.model_dump(exclude_none=True) for level in model.levels):
+        collector.add(draft, ("levels",), "levels: terms are placed by their records; write levels: [{}]", of_key=True)
 
 
 def _field(draft: Draft, path: YamlPath, name: str, stream: Stream, collector: Collector) -> Field | None:

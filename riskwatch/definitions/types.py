@@ -34,6 +34,7 @@ __all__ = [
     "Sparse",
     "SqlReader",
     "StepDefinition",
+    "Terms",
     "Workday",
 ]
 
@@ -231,6 +232,12 @@ class Sparse(Definition):
     )
 
 
+class Terms(Definition):
+    """The words of a text field as series: one for each term, counted in records, placed at the product node that holds most of them."""
+
+    field: str = Field(description="text field of the stream; it is scrubbed and cut into terms as config/texts.yaml says")
+
+
 class Delay(Definition):
     """How late records come, learnt from past ones, so that a period is judged on what should have been reported of it by now."""
 
@@ -267,6 +274,9 @@ class ModelDefinition(Definition):
     denominator: str | None = Field(None, description="field that is summed as exposure (inspected, say)")
     product_fields: tuple[str, ...] = Field(("product",), description="a record counts once for each distinct product named in these")
     stratify: tuple[str, ...] = Field((), description="fields whose values are never pooled (selection, say)")
+    terms: Terms | None = Field(
+        None, description="watch the terms of a text field (records that hold a term, of all records) instead of a measure; null: no"
+    )
     breakdown: str | None = Field(
         None, description="field whose values have effects of their own on the share (laboratory, say), for detectors that take them in"
     )

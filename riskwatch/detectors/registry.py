@@ -35,6 +35,7 @@ _BUILT_IN = {
     "glr-nb": "riskwatch.detectors.glr:GlrNegativeBinomial",
     "glr-poisson": "riskwatch.detectors.glr:GlrPoisson",
     "laney-p": "riskwatch.detectors.attribute_charts:LaneyP",
+    "log-odds-dirichlet": "riskwatch.detectors.log_odds_dirichlet:LogOddsDirichlet",
     "new-event": "riskwatch.detectors.new_event:NewEvent",
     "p-chart": "riskwatch.detectors.attribute_charts:PChart",
     "sequential-nb": "riskwatch.detectors.sequential_nb:SequentialNB",

@@ -31,6 +31,7 @@ from riskwatch.digest.model import (
 )
 from riskwatch.digest.names import Namer
 from riskwatch.digest.seen import Day, Seen, see
+from riskwatch.digest.words import new_words
 from riskwatch.errors import RiskwatchError
 
 __all__ = ["build_digest"]
@@ -179,6 +180,7 @@ def build_digest(
         systemic=systemic(seen, namer, labels),
         cases=cases(seen, recent, namer, as_of),
         external=recent.external,
+        words=new_words(visible, namer, fdr=fdr if fdr is not None else 0.05),
         quality=data_quality(quality, visible, labels, namer, jurisdiction),
         coverage=coverage(visible, records=recent.records or windowed, heard=heard, expected_sources=expected, fdr=fdr),
         catalogue=catalogue_coverage(catalogue, namer, jurisdiction),

@@ -438,6 +438,17 @@ class Calibration(Part):
     days_to_warning_n: int
 
 
+class NewWord(Part):
+    """新词: a scrubbed term of which the newest records hold more than before; counts under five are null. Never a text."""
+
+    term: str
+    product: Text | None
+    observed: int | None
+    expected: float
+    period_start: dt.date
+    period_end: dt.date
+
+
 class IndicatorLine(Part):
     """One quality indicator of which there is something to say: it changed, its target is at risk, or its figures have stopped."""
 
@@ -506,6 +517,8 @@ class Digest(Part):
     sign_off: SignOff
     # None where there are no indicator records, and in digests stored before there were any.
     indicators: IndicatorSection | None = None
+    # Empty where no word emerged, and in digests stored before words were watched.
+    words: tuple[NewWord, ...] = ()
     # None: no catalogue was in force, or none of it lies in the jurisdiction (and in digests stored before there was one).
     catalogue: CatalogueCoverage | None = None
 

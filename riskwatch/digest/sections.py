@@ -8,6 +8,7 @@ from riskwatch.digest.blocks import Block, Bullets, Cell, Notice, Para, Table
 from riskwatch.digest.catalogue import catalogue_line
 from riskwatch.digest.model import Case, Digest, Mover, SourceLine, Text
 from riskwatch.digest.numbers import amount, date, percent, probability, ratio
+from riskwatch.digest.privacy import MIN_CELL
 from riskwatch.digest.sentences import Speaker
 
 __all__ = ["calibration", "cases", "external", "focus", "incidents", "quality", "sign_off", "systemic"]
@@ -162,10 +163,11 @@ def _case(case: Case, say: Speaker) -> tuple[Cell, ...]:
 
 
 def external(digest: Digest, say: Speaker) -> list[Block]:
-    """Return notices of other systems."""
+    """Return notices of other systems, and words that emerge in narratives."""
     t = say.t
+    words = _words(digest, say)
     if not digest.external:
-        return [Para(t("external.none", days=digest.incidents.window_days))]
+        return [*words, Para(t("external.none", days=digest.incidents.window_days))]
     blocks: list[Block] = [
         Table(
             head=tuple(t(f"external.{name}") for name in ("system", "product", "hazard", "origin", "notices", "newest")),
@@ -186,7 +188,22 @@ def external(digest: Digest, say: Speaker) -> list[Block]:
     ]
     if len(digest.external) > EXTERNAL:
         blocks.append(Para(t("external.more", n=len(digest.external) - EXTERNAL), "muted"))
-    return blocks
+    return [*words, *blocks]
+
+
+def _words(digest: Digest, say: Speaker) -> list[Block]:
+    t = say.t
+    named = [
+        t(
+            "words.item" if item.product is not None else "words.item_alone",
+            term=item.term,
+            product=say.of(item.product) if item.product is not None else "",
+            observed=f"<{MIN_CELL}" if item.observed is None else amount(item.observed),
+            expected=amount(item.expected),
+        )
+        for item in digest.words
+    ]
+    return [Para(t("words", words=t("sep").join(named)))] if named else []
 
 
 def quality(digest: Digest, say: Speaker) -> list[Block]:

@@ -237,6 +237,9 @@ TEXT: dict[str, str] = {
     "cases.none": "Nothing is overdue or due within 7 days.",
     "cases.unit": "local market supervision",
     # 7
+    "words": "New words (more often in narratives or product names of late): {words}.",
+    "words.item": '"{term}" ({product}; {observed} records in the newest period, {expected} expected)',
+    "words.item_alone": '"{term}" ({observed} records in the newest period, {expected} expected)',
     "external.system": "System",
     "external.product": "Product",
     "external.hazard": "Hazard",
@@ -320,6 +323,7 @@ TEXT: dict[str, str] = {
     "mail.subject": "[Internal] {centre} daily digest {date}, {issue}{urgent}{simulated}",
     "mail.urgent": " (level I: {one}, level II: {two})",
     "mail.simulated": " [SIMULATED DATA]",
+    "stratum.term": "word",
     "stratum.hazard": "hazard",
     "stratum.hazard_class": "hazard category",
     "stratum.origin": "origin",

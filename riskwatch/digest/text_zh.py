@@ -235,6 +235,9 @@ TEXT: dict[str, str] = {
     "cases.none": "没有逾期或 7 日内到期的事项。",
     "cases.unit": "属地市场监管部门",
     # 七
+    "words": "新词（伤害经过或产品名称中近期增多）：{words}。",
+    "words.item": "“{term}”（{product}，最近一期 {observed} 条，预期 {expected}）",
+    "words.item_alone": "“{term}”（最近一期 {observed} 条，预期 {expected}）",
     "external.system": "通报系统",
     "external.product": "产品",
     "external.hazard": "危害",
@@ -312,6 +315,7 @@ TEXT: dict[str, str] = {
     "mail.subject": "【内部】{centre} 每日预警简报 {date} {issue}{urgent}{simulated}",
     "mail.urgent": "（一级 {one}、二级 {two}）",
     "mail.simulated": "【模拟数据】",
+    "stratum.term": "词",
     "stratum.hazard": "危害物",
     "stratum.hazard_class": "危害类别",
     "stratum.origin": "原产地",

@@ -26,6 +26,7 @@ from riskwatch.records.streams import STREAMS
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.freshness import Freshness, freshness_by_source
 from riskwatch.runner.panels import heard_until, model_panel, window
+from riskwatch.runner.terms import names_hash
 from riskwatch.store import DetectionResult
 
 __all__ = ["Detection", "ModelRun", "detect", "model_panel", "signal_frame"]
@@ -153,6 +154,9 @@ def detection_id(ctx: RunContext, model: ModelDefinition, fresh: Mapping[str, Fr
         basis["heard"] = heard_until(ctx, model, fresh).isoformat()
     if model.covariates:
         basis["holidays"] = ctx.definitions.hashes["holidays"]
+    if model.terms is not None:
+        basis["texts"] = ctx.definitions.hashes.get("texts", "")
+        basis["names"] = names_hash(ctx)
     if model.standard_changes:
         basis["standards"] = ctx.definitions.hashes.get("standards", "")
     return hashlib.sha256(json.dumps(basis, sort_keys=True).encode()).hexdigest()

@@ -33,6 +33,7 @@ from riskwatch.panel import BuiltPanel, Completeness, Covariates, Panel, SparseR
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.freshness import ABSENT, Freshness, freshness_by_source
 from riskwatch.runner.standards import standard_shifts
+from riskwatch.runner.terms import model_terms
 
 __all__ = ["calendar_columns", "heard_until", "model_panel", "window"]
 
@@ -71,6 +72,8 @@ def model_panel(ctx: RunContext, model: ModelDefinition, fresh: Mapping[str, Fre
     """
     fresh = freshness_by_source(ctx.store, ctx.as_of) if fresh is None else fresh
     start, until = window(ctx, model, fresh)
+    if model.terms is not None:
+        return model_terms(ctx, model, (start, until)).built
     frame = ctx.store.read_records(
         model.stream,
         columns=_record_columns(model),

@@ -1,0 +1,167 @@
+"""What identifies a person, a place below the county or an enterprise is taken out of a text before anything is made of it.
+
+Free text holds names in more ways than patterns can know. So this is the first of three gates: patterns here; terms that look like a
+name or a number make no series (:mod:`riskwatch.texts.tokens`); and a term that fewer records hold than the rules ask for is never
+kept. The patterns err on the side of taking out too much.
+
+Sources: 个人信息保护法 arts. 28, 51, 73; forms of identifiers as GB 11643 (identity card), GB 32100 (social credit code), GA 36 (plates).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+
+__all__ = ["COMMON_SURNAMES", "MASK", "looks_like_name", "scrub", "scrub_all"]
+
+MASK = "***"
+
+COMMON_SURNAMES = (
+    "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘于蒋蔡余杜叶程苏魏吕丁任沈姚卢姜崔钟谭陆汪范金石廖贾夏韦付方白邹"
+    "孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔向汤"
+)
+_DOUBLE = "欧阳|司马|上官|诸葛|东方|皇甫|尉迟|公孙|慕容|长孙|令狐|司徒|夏侯|端木"
+_HAN = "\u4e00-\u9fff"
+# Characters at which a name of a place or firm cannot go on: prepositions, particles, verbs of motion and use.
+_STOP = "在于从到去往至和与的了被骑乘坐用使时中内外里上下将把为因由经过是有后前不附近及或该其某本我他她你这那"
+_NAME = f"(?:(?![{_STOP}])[{_HAN}])"
+_PERSON = f"(?:{_DOUBLE}|[{COMMON_SURNAMES}])"
+
+
+def _compiled(*patterns: str) -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(pattern, re.IGNORECASE) for pattern in patterns)
+
+
+# In each group the longest and most certain first. A group is tried only on texts that hold what all of it needs.
+_ADDRESSES = _compiled(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", r"(?:https?://|www\.)\S+")
+_CODES = _compiled(
+    r"(?:微信号?|wechat|weixin|vx|wx|qq号?|qq|支付宝)\s*(?:id|账号|号码|号)?\s*[:：是为]?\s*[A-Za-z0-9_][A-Za-z0-9_-]{4,19}",
+    r"(?<![0-9A-Za-z])[1-9AN][0-9]\d{6}[0-9A-HJ-NPQRTUWXY]{10}(?![0-9A-Za-z])",
+    r"(?<![0-9A-Za-z])\d{6}(?:18|19|20)\d{2}[01]\d[0-3]\d\d{3}[0-9Xx]",
+    r"(?<!\d)\+?\d{0,3}[- (]{0,2}\d{3,4}[)]?[- .]?\d{3,4}[- .]\d{4}(?!\d)",
+    r"(?<!\d)0\d{2,3}[- ]?\d{7,8}(?:-\d{1,4})?(?!\d)",
+    r"(?<!\d)1[3-9]\d(?:[- ]?\d){8}(?!\d)",
+    r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼使领][A-Z][·•. ]?[A-Z0-9]{4,6}[挂学警港澳]?(?![A-Za-z0-9])",
+    r"\b(?:licen[cs]e )?(?:plate|tag|reg(?:istration)?)(?: (?:no\.?|number|#))? ?:? ?(?=[A-Z0-9-]*\d)[A-Z0-9-]{4,9}\b",
+    r"(?:病案号|住院号|门诊号|病历号|卡号|身份证号?|护照号?|编号|MRN|ID|SSN|PASSPORT|CARD|CASE)(?:\s*(?:no\.?|number|#))?\s*[:：#是为]\s*[A-Z0-9-]{3,20}",
+    r"(?<![A-Za-z0-9-])(?=(?:[A-Z-]*\d){3})(?=[\d-]*[A-Z])[A-Z0-9-]{8,24}(?![A-Za-z0-9])",
+)
+_CHINESE = _compiled(
+    r"(?:[零〇一二三四五六七八九幺两][ -]?){7,}",
+    # Organisations come before persons: firms are often called after one.
+    rf"(?:{_NAME}|[A-Za-z0-9（）()]){{2,24}}?(?:股份有限公司|有限责任公司|有限公司|集团公司|集团|分公司|公司)",
+    rf"{_NAME}{{2,10}}(?:商行|经营部|门市部|批发部|合作社|个体户|专卖店|旗舰店|便利店|超市|商场|商店|百货|药店|药房|饭店|工厂|加工厂|厂)(?!家)",
+    rf"{_NAME}{{2,12}}(?:人民医院|中心医院|医院|卫生院|卫生所|卫生室|诊所|门诊部|卫生服务中心|妇幼保健院|保健院)",
+    rf"{_NAME}{{1,12}}第[一二三四五六七八九十\d]+(?:小学|中学|幼儿园|高中|初中|实验小学|医院)",
+    rf"{_NAME}{{2,12}}(?:实验小学|小学|中学|高中|初中|幼儿园|大学|学院|学校|职专|技校|附小|附中|[一二三四五六七八九十]中)(?!生)",
+    # Addresses below the county.
+    rf"{_NAME}{{2,6}}(?:路|街|巷|弄|大道|胡同|大街|东路|西路|南路|北路)\s*\d+\s*(?:号|弄|巷|幢|栋|室|-)?(?:\s*\d+\s*(?:号|单元|栋|幢|楼|层|室))*",
+    rf"(?:{_NAME}{{2,6}}(?:街道|乡|镇|村|屯|社区|小区|新村|花园|家园|公寓|苑|大厦|胡同))+(?:\s*\d+\s*(?:号|组|单元|栋|幢|楼|层|室|门))*",
+    r"\d+\s*(?:栋|幢|号楼|单元)\s*(?:\d+\s*(?:单元|楼|层|室|门|号))*",
+    # Persons.
+    rf"(?:姓名|患者姓名|联系人|监护人|家长|报告人|投诉人|举报人)\s*[:：]\s*[{_HAN}]{{2,4}}",
+    rf"(?:患者|伤者|病人|家长|母亲|父亲|患儿|儿子|女儿|邻居|同学|老师|店主|老板|医生|司机|投诉人|消费者){_PERSON}"
+    rf"(?:某某|某|[xX×*＊○〇]{{1,2}}|[{_HAN}]{{1,2}}(?=[，,。；;、（( ]|$|男|女|在|于|因|使|被))",
+    rf"{_PERSON}(?:某某|某|[xX×＊○〇]{{1,2}})",
+    rf"{_PERSON}[{_HAN}]{{0,2}}(?:先生|女士|小姐|太太|同学|老师|医生|大夫|护士|主任|经理|师傅|大爷|大妈|阿姨|奶奶|爷爷)",
+)
+_TITLES = _compiled(
+    r"\b(?:mr|mrs|ms|miss|dr|prof|officer|nurse|doctor|professor)\b\.?\s+[a-z][a-z'-]+(?:\s+[A-Z][a-z'-]+)?",
+    r"\b(?:named|name is|name:|called|pt name)\s+[a-z][a-z'-]+",
+)
+
+# Words before "school" or "hospital" that are no part of a name.
+_FUNCTION = (
+    "a|an|the|at|in|on|to|from|of|for|with|by|and|or|near|outside|inside|after|before|during|while|off|into|onto|"
+    "his|her|their|my|our|this|that|was|were|is|are|had|has|have|went|goes|going|fell|hit|riding|rode|playing|"
+    "running|walking|seen|treated|taken|brought|when|who|which|home|pre|grade|day|same"
+)
+_WORD = rf"(?!(?:{_FUNCTION})\b)[a-z][a-z'.&-]*"
+_SCHOOL = (
+    r"(?:elementary|middle|high|primary|secondary|grammar|junior high)\s+school|"
+    "school|academy|university|college|kindergarten|preschool|daycare"
+)
+_CLINIC = r"(?:general |memorial |regional |children'?s )?(?:hospital|clinic|medical cent(?:er|re)|infirmary)"
+_PLACES = _compiled(
+    rf"\b(?:{_WORD}\s+){{1,2}}(?:{_SCHOOL}|{_CLINIC})\b",
+    rf"\b(?:{_WORD}\s+){{1,3}}(?:inc|llc|ltd|corp|co|gmbh|plc|company|corporation)\b\.?",
+    rf"(?<![\w.-])\d{{1,5}}\s+(?!(?:y|yo|yom|yof|yr|year|mo|month|wk|week|day|mph|ft|feet|lb|in|inch)s?\b)(?:{_WORD}\s+){{1,2}}"
+    r"(?:street|st|avenue|ave|road|rd|boulevard|blvd|drive|lane|ln|court|ct|way|place|pl|highway|hwy)\b\.?",
+)
+_DIGITS = re.compile(r"\d(?:[\s-]?\d){4,}")
+_LETTER = re.compile("[a-z]", re.IGNORECASE)
+_ANY_DIGIT = re.compile(r"\d")
+_ANY_HAN = re.compile(f"[{_HAN}]")
+_NAMES_A_PLACE = re.compile(
+    "school|academy|university|college|kindergarten|daycare|hospital|clinic|medical|infirmary|inc|llc|ltd|corp|co|gmbh|plc|company|st|ave|rd|"
+    "road|blvd|boulevard|drive|lane|ln|court|ct|way|place|pl|highway|hwy",
+    re.IGNORECASE,
+)
+_NAMES_A_PERSON = re.compile(r"\b(?:mr|mrs|ms|miss|dr|prof|officer|nurse|doctor|name|called)", re.IGNORECASE)
+_MASKS = re.compile(r"\*{3}(?:\s*\*{3})+")
+_WORDS = re.compile("[A-Za-z]+")
+
+
+def scrub(text: str, *, given_names: frozenset[str] = frozenset()) -> str:
+    """Return ``text`` with identifiers, names, schools, hospitals, firms and addresses below the county replaced by :data:`MASK`.
+
+    Parameters
+    ----------
+    text : str
+        Any text; full-width forms are read as their plain ones (NFKC), control and format characters are dropped.
+    given_names : frozenset of str
+        English given names in lower case, replaced wherever they stand as a word of their own.
+
+    Returns
+    -------
+    str
+        On one line; without a run of five digits, even if spaces or hyphens stand between them. Scrubbing twice changes nothing more.
+    """
+    text = unicodedata.normalize("NFKC", text)
+    if not text.isascii() or not text.isprintable():
+        kinds = [(char, unicodedata.category(char)) for char in text]
+        text = "".join(" " if kind in {"Cc", "Zl", "Zp", "Zs"} else char for char, kind in kinds if kind != "Cf")
+    while True:
+        before = text
+        for pattern in _patterns_for(text):
+            text = pattern.sub(f" {MASK} ", text)
+        if given_names:
+            text = _WORDS.sub(lambda found: MASK if found.group().lower() in given_names else found.group(), text)
+        text = _MASKS.sub(MASK, " ".join(text.split()))
+        if text == before:
+            return text
+
+
+def _patterns_for(text: str) -> Iterator[re.Pattern[str]]:
+    """Yield the patterns that can be found in a text at all, in the order in which they are tried."""
+    han, latin, digit = _ANY_HAN.search(text), _LETTER.search(text), _ANY_DIGIT.search(text)
+    if "@" in text or "://" in text or "www." in text.lower():
+        yield from _ADDRESSES
+    if digit or (han and latin):
+        yield from _CODES
+    if han:
+        yield from _CHINESE
+    if latin and _NAMES_A_PERSON.search(text):
+        yield from _TITLES
+    if latin and _NAMES_A_PLACE.search(text):
+        yield from _PLACES
+    if digit:
+        yield _DIGITS
+
+
+def scrub_all(texts: Sequence[str], *, given_names: frozenset[str] = frozenset()) -> list[str]:
+    """Return :func:`scrub` of each text; each distinct text is scrubbed once."""
+    known: dict[str, str] = {}
+    return [known[text] if text in known else known.setdefault(text, scrub(text, given_names=given_names)) for text in texts]
+
+
+# What a Chinese name hardly ends with and a thing often does.
+_THINGS = frozenset(
+    "车器机板珠球具笔枪炉灯锅垫椅床罐瓶刀剂液膏粉油电水门窗梯绳带盒箱杯壶片丸糖面奶米肉鱼酒布衣鞋帽纸网线管泵阀伞桶柜桌架毯被烟火药品食菜果豆茶饮"
+)
+
+
+def looks_like_name(word: str) -> bool:
+    """Tell whether a Chinese word that no dictionary knows looks like a person's: a common surname and one or two characters more."""
+    return 2 <= len(word) <= 3 and word[0] in COMMON_SURNAMES and word[-1] not in _THINGS
