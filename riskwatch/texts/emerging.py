@@ -269,13 +269,16 @@ def _with_context(
 ) -> pd.DataFrame:
     """Add what the window's records say of each term: products, regions, reporters, and which stronger term they belong to."""
     newest = found.corpus.matrix[window].tocsc()
-    products, regions, reporters, same_as = [], [], [], []
+    products: list[tuple[tuple[str, int], ...]] = []
+    regions: list[tuple[tuple[str, int], ...]] = []
+    reporters: list[int] = []
+    same_as: list[str] = []
     stronger: list[tuple[str, frozenset[int]]] = []
     has_region = "region" in found.records.columns
-    for row in table.itertuples(index=False):
-        held = newest.indices[newest.indptr[row.position] : newest.indptr[row.position + 1]]
+    for term, position, alarm in zip(table["term"].tolist(), table["position"].tolist(), table["alarm"].tolist(), strict=True):
+        held = newest.indices[newest.indptr[position] : newest.indptr[position + 1]]
         at = window[held]
-        if not row.alarm:
+        if not alarm:
             products.append(())
             regions.append(())
             same_as.append("")
@@ -286,7 +289,8 @@ def _with_context(
         regions.append(tuple(leading_codes(at, [found.records["region"]], most=most, minimum=rules.show_from)) if has_region else ())
         reporters.append(int(found.records[reporter].iloc[at].nunique()) if reporter else 0)
         own = frozenset(held.tolist())
-        same_as.append(next((term for term, other in stronger if len(own & other) >= rules.alike * len(own | other)), ""))
+        same_as.append(next((name for name, other in stronger if len(own & other) >= rules.alike * len(own | other)), ""))
         if not same_as[-1]:
-            stronger.append((row.term, own))
-    return table.assign(products=products, regions=regions, reporters=reporters, same_as=same_as)
+            stronger.append((term, own))
+    found_here = {"products": products, "regions": regions, "reporters": reporters, "same_as": same_as}
+    return table.assign(**{name: pd.Series(values, index=table.index, dtype="object") for name, values in found_here.items()})
