@@ -165,6 +165,7 @@ def _assess_one(run: Run, concern: Concern) -> Assessment:
         case.types,
         as_of=run.as_of,
         desk=handling.Desk(run.catalogue, run.paths["region"], run.calendar, run.paths["product"], run.paths["industry"]),
+        streams=case.streams,
     )
     return Assessment(
         subject=case.subject,
