@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+
 from pydantic import Field, model_validator
 
 from riskwatch.assessment.rulebase import Basis, Rule, Text, WarningLevel

@@ -24,7 +24,7 @@ HOW: dict[str, dict[str, str]] = {
 
 
 @runtime_checkable
-class DayCalendar(Protocol):
+class DayCalendar(WorkCalendar, Protocol):
     """A calendar that can also say of each day whether it is worked."""
 
     def is_workday(self, dates: object) -> Any:

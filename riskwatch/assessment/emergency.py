@@ -91,9 +91,7 @@ def _of_floors(events: Iterable[FloorEvent]) -> list[tuple[Event, WarningLevel |
     return [(Event(deaths=round(count)), None) for count in deaths.values()] + found
 
 
-def propose_response(
-    grade: Grade, events: Iterable[FloorEvent], rules: EmergencyRules, domain: str | None = None
-) -> Response | None:
+def propose_response(grade: Grade, events: Iterable[FloorEvent], rules: EmergencyRules, domain: str | None = None) -> Response | None:
     """Return the response that a concern calls for; None where neither an event nor its grade does.
 
     Parameters

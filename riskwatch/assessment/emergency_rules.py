@@ -98,7 +98,9 @@ class EmergencyRules(Rule):
     version: str = Field(min_length=1)
     levels: dict[WarningLevel, EventLevel]
     schemes: dict[str, Scheme] = Field(min_length=1)
-    readiness: dict[Literal["I", "II"], WarningLevel] = Field(description="grade of a warning without such an event -> level of its call list")
+    readiness: dict[Literal["I", "II"], WarningLevel] = Field(
+        description="grade of a warning without such an event -> level of its call list"
+    )
     readiness_basis: Basis
     roles: dict[str, Role]
     calls: tuple[Call, ...]

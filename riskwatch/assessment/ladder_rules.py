@@ -78,7 +78,9 @@ class Ladder(Rule):
             yield from (f"step {name!r}: term {term!r} is not defined" for term in step.terms if term not in self.terms)
             if (step.result == "closes") == bool(step.on):
                 yield f"step {name!r}: a step that closes leads nowhere, every other one leads on"
-        yield from (f"term {name!r}: lapse {one.lapse!r} is no step" for name, one in self.terms.items() if one.lapse not in {"", *self.steps})
+        yield from (
+            f"term {name!r}: lapse {one.lapse!r} is no step" for name, one in self.terms.items() if one.lapse not in {"", *self.steps}
+        )
 
     def _dead_ends(self) -> Iterator[str]:
         """Yield steps that cannot be reached from the first, or from which no case can be closed."""

@@ -14,7 +14,18 @@ from riskwatch.assessment.protocols import WorkCalendar
 from riskwatch.enterprises.rules import Clocks
 from riskwatch.errors import ProjectError
 
-__all__ = ["CASE_COLUMNS", "Dated", "Position", "Running", "case_events", "case_positions", "ladder_position", "step_counts", "verdict", "with_clocks"]
+__all__ = [
+    "CASE_COLUMNS",
+    "Dated",
+    "Position",
+    "Running",
+    "case_events",
+    "case_positions",
+    "ladder_position",
+    "step_counts",
+    "verdict",
+    "with_clocks",
+]
 
 Dated = tuple[dt.date, str]
 CASE_COLUMNS = (
@@ -120,7 +131,8 @@ def _opens(term: LadderTerm, start: dt.date, calendar: WorkCalendar | None) -> d
     return due_day(start, term.opens, term.unit, calendar)[0] if term.opens else start
 
 
-def _too_early(ladder: Ladder, step: str, event: str, day: dt.date, seen: Mapping[str, dt.date], calendar: WorkCalendar | None) -> bool:
+def _too_early(ladder: Ladder, step: str, dated: Dated, seen: Mapping[str, dt.date], calendar: WorkCalendar | None) -> bool:
+    day, event = dated
     for name in ladder.steps[step].terms:
         term = ladder.terms[name]
         start = _start(term, seen)
@@ -161,7 +173,7 @@ def ladder_position(
     met: dict[str, dt.date] = {}
     ignored: list[tuple[dt.date, str, str]] = []
     for day, event in sorted(given, key=lambda one: (one[0], rank[one[1]])):
-        if _too_early(ladder, step, event, day, seen, calendar):
+        if _too_early(ladder, step, (day, event), seen, calendar):
             ignored.append((day, event, "too-early"))
             continue
         to = ladder.steps[step].on.get(event)
@@ -175,7 +187,7 @@ def ladder_position(
         seen[event] = day
         if to != step:
             step, entered = to, day
-    running = tuple(_running(name, ladder.terms[name], seen, met, as_of, calendar) for name in ladder.steps[step].terms)
+    running = tuple(_running(name, ladder.terms[name], seen, met, as_of=as_of, calendar=calendar) for name in ladder.steps[step].terms)
     proposed = next((term.lapse for term in running if term.overdue and term.lapse), "")
     here = ladder.steps[step]
     return Position(
@@ -191,7 +203,13 @@ def ladder_position(
 
 
 def _running(
-    name: str, term: LadderTerm, seen: Mapping[str, dt.date], met: Mapping[str, dt.date], as_of: dt.date, calendar: WorkCalendar | None
+    name: str,
+    term: LadderTerm,
+    seen: Mapping[str, dt.date],
+    met: Mapping[str, dt.date],
+    *,
+    as_of: dt.date,
+    calendar: WorkCalendar | None,
 ) -> Running:
     start = _start(term, seen)
     if start is None or term.amount is None:
@@ -213,8 +231,8 @@ def case_events(terms: pd.DataFrame) -> dict[tuple[str, ...], list[Dated]]:
     Returns
     -------
     dict
-        (enterprise, order key, product, region, region of production) -> events. The announcement of a failed recheck is the day that the terms take
-        for it: its publication, else the recheck itself.
+        (enterprise, order key, product, region, region of production) -> events. The announcement of a failed recheck is the day that the
+        terms take for it: its publication, else the recheck itself.
     """
     found: dict[tuple[str, ...], list[Dated]] = {}
     columns = [*_CASE, "term", "started_on", "done_on", "result"]

@@ -168,7 +168,9 @@ class ActionCatalogue(Rule):
             yield from (f"{what}: domain {name!r} is not defined" for name in one.domains if name not in self.known_domains)
         for key, basis in self.legal_basis.items():
             yield from (f"legal basis {key!r}: domain {name!r} is not defined" for name in basis.domains if name not in self.known_domains)
-        yield from (f"owner_levels.{level}: owner {key!r} is not defined" for level, key in self.owner_levels.items() if key not in self.owners)
+        yield from (
+            f"owner_levels.{level}: owner {key!r} is not defined" for level, key in self.owner_levels.items() if key not in self.owners
+        )
         yield from (f"proposed_events: {event!r} is not defined in starts" for event in self.proposed_events if event not in self.starts)
 
     def _gaps(self) -> Iterator[str]:

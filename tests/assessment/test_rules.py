@@ -54,7 +54,11 @@ def test_contradictory_grading_rules_are_refused(path, value, message):
         (("actions", 0, "deadline"), {"amount": 3, "unit": "working-day", "starts": "someday"}, "start event 'someday' is not defined"),
         (("actions", 0, "deadline"), {"amount": 3}, "an amount needs a unit and a start event"),
         (("actions", 1, "id"), "iv-enterprise-monitor", "'iv-enterprise-monitor' is there twice"),
-        (("actions",), [one for one in load("actions.yaml")["actions"] if one["object"] != "industry"], "grade IV has no action for 'industry'"),
+        (
+            ("actions",),
+            [one for one in load("actions.yaml")["actions"] if one["object"] != "industry"],
+            "grade IV has no action for 'industry'",
+        ),
         (("actions", 0, "force"), 5, "enterprise x monitor \\(construction\\): grade IV goes further \\(5\\) than III \\(1\\)"),
         (("legal_basis", "spot-45", "verified"), True, "got True with status secondary"),
         (("legal_basis", "pql-15", "article"), "", "a provision that was read has an article"),
