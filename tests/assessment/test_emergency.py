@@ -2,6 +2,7 @@
 
 import copy
 import datetime as dt
+import itertools
 
 import pytest
 from assessment_world import ACTIONS, injuries, judge_run, load, twice
@@ -69,7 +70,7 @@ def test_a_grave_warning_without_an_event_calls_for_readiness_only():
 
 def test_a_graver_level_calls_everybody_that_a_lesser_one_does():
     called = [{one["role"] for one in plan(level, RULES)["calls"]} for level in RANKS]
-    assert all(low < high for low, high in zip(called, called[1:], strict=False))
+    assert all(low < high for low, high in itertools.pairwise(called))
     assert {"duty-officer", "county-bureau"} <= called[0]
     assert called[-1] == set(RULES.roles)
     hours = [one["within_hours"] for one in plan("I", RULES)["calls"]]
