@@ -6,32 +6,32 @@ import datetime as dt
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from riskwatch.assessment.catalogues import GENERAL
+from riskwatch.assessment.duedates import due_day
+from riskwatch.assessment.measures import GENERAL, Deadline, StatutoryClock
 from riskwatch.assessment.protocols import TreePaths, WorkCalendar
 from riskwatch.assessment.rules import OBJECTS, ActionCatalogue, ActionRule
 from riskwatch.assessment.types import Action, Grade, Scope, Subject
-from riskwatch.errors import RiskwatchError
 
-__all__ = ["Desk", "choose", "due_day"]
+__all__ = ["Bodies", "Desk", "Wanted", "choose", "clocks_for", "measures_for", "owner_of"]
 
 
-def due_day(start: dt.date, amount: int, unit: str, calendar: WorkCalendar | None) -> tuple[dt.date, str]:
-    """Return the last day of a deadline and how it was counted.
+@dataclass(frozen=True, slots=True)
+class Bodies:
+    """The bodies of law that a concern falls under: that of its goods (None where it cannot be told), and overlays."""
 
-    The start day itself is not counted (民法典 art. 201, unverified). Working days follow ``calendar`` with its adjusted workdays;
-    without one they are counted as natural days, which can only be earlier, and the answer says so. Hours fall on the
-    day that holds the same time of day: less than 24 hours is due on the start day itself, so that no clock is read too late.
-    """
-    if unit == "hour":
-        return start + dt.timedelta(days=amount // 24), "hours"
-    if unit == "working-day" and calendar is not None:
-        try:
-            return calendar.add_working_days(start, amount), "working-days"
-        except RiskwatchError:
-            # The calendar does not know the year (holidays are announced late in the year before): count as without one, and say so.
-            pass
-    how = "natural-days" if unit == "natural-day" else "natural-days-no-calendar"
-    return start + dt.timedelta(days=amount), how
+    goods: str | None
+    overlays: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What measures are wanted for: the concern, how grave, how far, and what speaks for it."""
+
+    grade: Grade
+    subject: Subject
+    scope: Scope
+    source_types: frozenset[str]
+    streams: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,70 +44,115 @@ class Desk:
     products: TreePaths | None = None
     industries: TreePaths | None = None
 
-    def domain(self, subject: Subject) -> str | None:
-        """Return the body of law that a subject falls under; None where it cannot be told (a region, a mixed category)."""
-        products, industries = self.products, self.industries
-        industry = subject.code if subject.kind == "industry" else ""
-        if subject.kind == "product" and products is not None:
-            for name, domain in self.catalogue.domains.items():
-                if any(products.within(subject.code, code) for code in domain.products):
-                    return name
-            industry = str(products.attribute(subject.code, "industry", inherit=True) or "")
-        if not industry or industries is None:
-            return None
+    def bodies(self, subject: Subject, source_types: Collection[str] = (), streams: Collection[str] = ()) -> Bodies:
+        """Return the bodies of law for a concern: by its goods, and overlays by goods, streams or types of evidence."""
+        industry, goods = self._industry(subject), None
+        known = bool(industry) and self.industries is not None
+        overlays = set()
         for name, domain in self.catalogue.domains.items():
-            if any(industries.within(industry, code) for code in domain.industries):
-                return name
-        return GENERAL
+            inside = self._within(subject, industry, domain.products, domain.industries)
+            if domain.overlay:
+                if inside or set(domain.source_types) & set(source_types) or set(domain.streams) & set(streams):
+                    overlays.add(name)
+            elif inside and goods is None:
+                goods = name
+        return Bodies(goods if goods is not None or not known else GENERAL, frozenset(overlays))
+
+    def _industry(self, subject: Subject) -> str:
+        if subject.kind == "industry":
+            return subject.code
+        if subject.kind == "product" and self.products is not None:
+            return str(self.products.attribute(subject.code, "industry", inherit=True) or "")
+        return ""
+
+    def _within(self, subject: Subject, industry: str, products: Collection[str], industries: Collection[str]) -> bool:
+        if subject.kind == "product" and self.products is not None and any(self.products.within(subject.code, code) for code in products):
+            return True
+        return bool(industry) and self.industries is not None and any(self.industries.within(industry, code) for code in industries)
+
+    def applies(self, domains: Collection[str], bodies: Bodies) -> bool:
+        """Whether something for ``domains`` concerns these goods; what cannot be told is left to the reader, but for overlays."""
+        if not domains or bodies.overlays & set(domains):
+            return True
+        own = [name for name in domains if name == GENERAL or not self.catalogue.domains[name].overlay]
+        return bool(own) if bodies.goods is None else bodies.goods in own
 
 
-def choose(
-    grade: Grade, subject: Subject, scope: Scope, source_types: Collection[str], *, as_of: dt.date, desk: Desk
-) -> tuple[Action, ...]:
-    """Return the measures for one concern, by object and then in the order of the catalogue; none below level IV."""
-    if grade < Grade.IV:
+def measures_for(wanted: Wanted, desk: Desk, *, brief: bool = True) -> tuple[ActionRule, ...]:
+    """Return the rules whose measures are proposed, by object and then in the order of the catalogue; none below level IV.
+
+    ``brief`` leaves out the routine ones, which digests and reports do not show.
+    """
+    if wanted.grade < Grade.IV:
         return ()
-    domain = desk.domain(subject)
+    bodies = desk.bodies(wanted.subject, wanted.source_types, wanted.streams)
     chosen = [
         action
         for action in desk.catalogue.actions
-        if action.grade == grade.name
-        and (not action.scopes or scope.value in action.scopes)
-        and (not action.source_types or set(action.source_types) & set(source_types))
-        and (not action.subjects or subject.kind in action.subjects)
-        and _applies(action.domains, domain)
+        if action.grade == wanted.grade.name
+        and (action.brief or not brief)
+        and (not action.scopes or wanted.scope.value in action.scopes)
+        and (not action.source_types or set(action.source_types) & wanted.source_types)
+        and (not action.subjects or wanted.subject.kind in action.subjects)
+        and desk.applies(action.domains, bodies)
     ]
-    chosen.sort(key=lambda action: OBJECTS.index(action.object))
-    return tuple(_action(action, subject, as_of, desk, domain) for action in chosen)
+    return tuple(sorted(chosen, key=lambda action: OBJECTS.index(action.object)))
 
 
-def _applies(domains: Collection[str], domain: str | None) -> bool:
-    """Whether something for ``domains`` concerns goods of ``domain``; what cannot be told is left to the reader."""
-    return not domains or domain is None or domain in domains
+def clocks_for(wanted: Wanted, desk: Desk) -> tuple[StatutoryClock, ...]:
+    """Return the statutory clocks that can run for a concern, in the order of the catalogue."""
+    bodies = desk.bodies(wanted.subject, wanted.source_types, wanted.streams)
+    return tuple(
+        clock
+        for clock in desk.catalogue.clocks
+        if (not clock.source_types or set(clock.source_types) & wanted.source_types) and desk.applies(clock.domains, bodies)
+    )
 
 
-def _action(rule: ActionRule, subject: Subject, as_of: dt.date, desk: Desk, domain: str | None) -> Action:
+def choose(
+    grade: Grade,
+    subject: Subject,
+    scope: Scope,
+    source_types: Collection[str],
+    *,
+    as_of: dt.date,
+    desk: Desk,
+    streams: Collection[str] = (),
+    brief: bool = True,
+) -> tuple[Action, ...]:
+    """Return the measures for one concern, by object and then in the order of the catalogue; none below level IV."""
+    wanted = Wanted(grade, subject, scope, frozenset(source_types), frozenset(streams))
+    bodies = desk.bodies(subject, source_types, streams)
+    return tuple(_action(rule, subject, as_of, desk, bodies) for rule in measures_for(wanted, desk, brief=brief))
+
+
+def _due(clock: Deadline, as_of: dt.date, desk: Desk) -> tuple[dt.date | None, str]:
+    if clock.amount is None or clock.starts not in desk.catalogue.proposed_events:
+        return None, ""
+    return due_day(as_of, clock.amount, clock.unit, desk.calendar)
+
+
+def _action(rule: ActionRule, subject: Subject, as_of: dt.date, desk: Desk, bodies: Bodies) -> Action:
     clock = rule.deadline
     provisions = [(key, desk.catalogue.legal_basis[key]) for key in rule.legal]
-    provisions = [(key, basis) for key, basis in provisions if _applies(basis.domains, domain)]
-    due, how = None, ""
-    if clock.amount is not None and clock.starts in desk.catalogue.proposed_events:
-        due, how = due_day(as_of, clock.amount, clock.unit, desk.calendar)
+    provisions = [(key, basis) for key, basis in provisions if desk.applies(basis.domains, bodies)]
+    due, how = _due(clock, as_of, desk)
     return Action(
         object=rule.object,
         stage=rule.stage,
         measure=rule.measure.model_dump(),
-        owner=_owner(rule.owner, subject.region, desk),
+        owner=owner_of(rule.owner, subject.region, desk),
         deadline=clock.amount,
         unit=clock.unit,
         starts=clock.starts,
         due_on=due,
         legal_basis=tuple({"key": key, **basis.model_dump(mode="json")} for key, basis in provisions),
         due_basis=how,
+        rule=rule.id,
     )
 
 
-def _owner(owner: str, region: str, desk: Desk) -> dict[str, str]:
+def owner_of(owner: str, region: str, desk: Desk) -> dict[str, str]:
     """Return who acts: a fixed body, or the authority at the level of the anchor; with the place where it is known."""
     levels, regions = desk.catalogue.owner_levels, desk.regions
     key = levels.get(regions.level(region), levels["default"]) if owner == "anchor" else owner

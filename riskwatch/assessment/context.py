@@ -10,6 +10,7 @@ from riskwatch.assessment.behind import RecordBase, Window
 from riskwatch.assessment.concerns import Concern
 from riskwatch.assessment.confidence import Quality
 from riskwatch.assessment.discovery import Judged
+from riskwatch.assessment.emergency_rules import EmergencyRules
 from riskwatch.assessment.facts import Facts
 from riskwatch.assessment.floors import FloorEvent
 from riskwatch.assessment.hazards import Classifier
@@ -34,6 +35,7 @@ class Run:
     quality: Quality
     calendar: WorkCalendar | None
     events: Sequence[FloorEvent]
+    emergency: EmergencyRules | None = None
 
 
 @dataclass(frozen=True, eq=False)

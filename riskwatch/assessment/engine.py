@@ -14,6 +14,8 @@ from riskwatch.assessment.concerns import Concern, evidence_of, merge
 from riskwatch.assessment.confidence import Quality, confidence
 from riskwatch.assessment.context import Case, Run, flags_on, windows_of
 from riskwatch.assessment.discovery import judge
+from riskwatch.assessment.emergency import propose_response, response_payload
+from riskwatch.assessment.emergency_rules import EmergencyRules
 from riskwatch.assessment.facts import gather
 from riskwatch.assessment.floors import covers, find_floor_events, subjects_of
 from riskwatch.assessment.grading import decide
@@ -24,7 +26,7 @@ from riskwatch.assessment.readings import figures_of, inputs_of
 from riskwatch.assessment.risk import overall_risk
 from riskwatch.assessment.rules import ActionCatalogue, GradingRules, HazardCatalogue
 from riskwatch.assessment.scope import decide_scope, scope_figures
-from riskwatch.assessment.types import Assessment, Step
+from riskwatch.assessment.types import Assessment, Grade, Step
 from riskwatch.assessment.whatif import Position, sentences
 from riskwatch.records.streams import STREAMS
 
@@ -43,6 +45,7 @@ def assess(
     trees: object,
     quality: Mapping[str, object],
     holidays: WorkCalendar | None = None,
+    emergency: EmergencyRules | None = None,
 ) -> list[Assessment]:
     """Assess all concerns of a run.
 
@@ -65,6 +68,8 @@ def assess(
         ``{"streams": {name: state}, "sources": {name: state}, "flags": [{kind, stream?, product?, industry?, region?}]}``.
     holidays : WorkCalendar, optional
         Working days; without it working-day clocks are counted in natural days and say so.
+    emergency : EmergencyRules, optional
+        ``config/emergency.yaml``; without it no response is proposed.
 
     Returns
     -------
@@ -83,7 +88,7 @@ def assess(
     source_types = {name: stream.evidence for name, stream in STREAMS.items()}
     source_types.update(dict(zip(judged.table["stream"], judged.table["source_type"], strict=True)))
     events = find_floor_events(base, rules, classifier, as_of=as_of, source_types=source_types)
-    run = Run(as_of, judged, base, paths, rules, actions, classifier, Quality.of(quality), holidays, events)
+    run = Run(as_of, judged, base, paths, rules, actions, classifier, Quality.of(quality), holidays, events, emergency)
 
     concerns = merge(judged.table, base, paths, rules)
     spoken = {event for event in events if any(covers(concern.subject, event, paths) for concern in concerns)}
@@ -116,6 +121,18 @@ def _read(run: Run, concern: Concern) -> tuple[Case, Step]:
         units=units_of(run, subject),
     )
     return case, Step("hazard.class", {"votes": votes}, hazard)
+
+
+def _response(run: Run, case: Case, grade: Grade, desk: handling.Desk) -> tuple[dict[str, object], tuple[Step, ...]]:
+    """Return the emergency response that is proposed, as facts and as a step; nothing where none is."""
+    if run.emergency is None:
+        return {}, ()
+    found = propose_response(grade, case.events, run.emergency, desk.bodies(case.subject).goods)
+    if found is None:
+        return {}, ()
+    payload = response_payload(found, run.emergency)
+    inputs: dict[str, object] = {"kind": found.kind, "met": payload["met"], "calls": len(payload["calls"])}
+    return {"emergency": payload}, (Step("emergency.level", inputs, found.level),)
 
 
 def _assess_one(run: Run, concern: Concern) -> Assessment:
@@ -158,14 +175,17 @@ def _assess_one(run: Run, concern: Concern) -> Assessment:
         risk_high=result.high,
         ask_units=driver.name.startswith("injury") and not driver.estimated,
     )
+    desk = handling.Desk(run.catalogue, run.paths["region"], run.calendar, run.paths["product"], run.paths["industry"])
     measures = handling.choose(
         decision.grade,
         case.subject,
         scope,
         case.types,
         as_of=run.as_of,
-        desk=handling.Desk(run.catalogue, run.paths["region"], run.calendar, run.paths["product"], run.paths["industry"]),
+        desk=desk,
+        streams=case.streams,
     )
+    response, response_steps = _response(run, case, decision.grade, desk)
     return Assessment(
         subject=case.subject,
         as_of=run.as_of,
@@ -190,8 +210,9 @@ def _assess_one(run: Run, concern: Concern) -> Assessment:
             sensitivity_step,
             *confidence_steps,
             *decision.steps,
+            *response_steps,
         ),
         actions=measures,
-        facts=figures_of(run, case, scenarios, decision.grade, review=review),
+        facts={**figures_of(run, case, scenarios, decision.grade, review=review), **response},
         what_would_change=sentences(inputs, position, rules),
     )

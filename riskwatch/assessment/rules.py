@@ -11,7 +11,8 @@ import itertools
 
 from pydantic import Field, model_validator
 
-from riskwatch.assessment.catalogues import ActionCatalogue, ActionRule, HazardCatalogue, HazardClass, LegalBasis
+from riskwatch.assessment.catalogues import HazardCatalogue, HazardClass
+from riskwatch.assessment.measures import ActionCatalogue, ActionRule, LegalBasis
 from riskwatch.assessment.rulebase import (
     CONFIDENCES,
     OBJECTS,

@@ -107,6 +107,7 @@ class Action:
     due_on: dt.date | None
     legal_basis: tuple[Provision, ...] = ()  # {key, law: {zh,en}, article, text: {zh,en}, verified: bool}
     due_basis: str = ""  # how due_on was counted: "hours" | "natural-days" | "working-days" | "natural-days-no-calendar"
+    rule: str = ""  # id in config/actions.yaml; "" in assessments stored before rules had one
 
 
 @dataclass(frozen=True, slots=True)

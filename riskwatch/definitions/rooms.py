@@ -24,6 +24,8 @@ __all__ = ["CATALOGUES", "Complaint", "Detectors", "TreeFacts", "built_trees", "
 CATALOGUES = {
     "grading": "riskwatch.assessment.rules:GradingRules",
     "actions": "riskwatch.assessment.rules:ActionCatalogue",
+    "ladders": "riskwatch.assessment.ladder_rules:LadderCatalogue",
+    "emergency": "riskwatch.assessment.emergency_rules:EmergencyRules",
     "hazards": "riskwatch.assessment.rules:HazardCatalogue",
     "trends": "riskwatch.trends.rules:TrendRules",
     "indicators": "riskwatch.indicators.rules:IndicatorCatalogue",

@@ -21,6 +21,7 @@ from riskwatch.digest import Digest, QualityReport
 from riskwatch.errors import AsOfError, RiskwatchError
 from riskwatch.lifecycle import EarlyWarning, WarningEvent, advance
 from riskwatch.records.streams import STREAMS
+from riskwatch.runner.actions import emergency_rules
 from riskwatch.runner.anomalies import anomaly_frame
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.detect import Detection, detect
@@ -140,6 +141,7 @@ def _assess(ctx: RunContext, signals: pd.DataFrame, quality: QualityReport) -> l
         trees=ctx.trees,
         quality=assessment_quality(ctx, quality),
         holidays=ctx.holidays,
+        emergency=emergency_rules(ctx),
     )
 
 

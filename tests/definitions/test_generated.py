@@ -16,6 +16,8 @@ KINDS = {
     "config/holidays.yaml": "holidays",
     "config/grading.yaml": "grading",
     "config/actions.yaml": "actions",
+    "config/ladders.yaml": "ladders",
+    "config/emergency.yaml": "emergency",
     "config/hazards.yaml": "hazards",
     "config/catalogue.yaml": "catalogue",
     "config/anomalies.yaml": "anomalies",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from riskwatch.cli.commands import (
+    actions,
     anomalies,
     coverage,
     enterprises,
@@ -18,6 +19,7 @@ from riskwatch.cli.commands import (
 )
 
 __all__ = [
+    "actions",
     "anomalies",
     "coverage",
     "enterprises",
