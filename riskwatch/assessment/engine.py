@@ -77,7 +77,7 @@ def assess(
         If columns are missing from ``signals`` or p-values are out of range.
     """
     paths = {name: TreePaths(tree_of(trees, name)) for name in ("product", "industry", "region")}
-    judged = judge(signals, rules.confidence)
+    judged = judge(signals, rules, paths)
     base = RecordBase(records, items, paths)
     classifier = Classifier(hazards)
     source_types = {name: stream.evidence for name, stream in STREAMS.items()}
@@ -123,7 +123,12 @@ def _assess_one(run: Run, concern: Concern) -> Assessment:
     case, hazard_step = _read(run, concern)
     found = Step(
         "discovery.false-discovery-rate",
-        {"tests": run.judged.tests, "alarms": run.judged.alarms, "hits": run.judged.hits, "q_weak": rules.confidence.q_weak},
+        {
+            **run.judged.tested,
+            "alarms": run.judged.alarms,
+            "hits": run.judged.hits,
+            "q_weak": rules.confidence.q_weak,
+        },
         f"{len(case.evidence)} alarmed series-periods about this subject",
     )
     figures = scope_figures(run.judged.table, case.rows, case.subject, case.facts, paths=run.paths, rules=rules.scope)

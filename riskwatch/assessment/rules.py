@@ -12,6 +12,7 @@ import itertools
 from pydantic import Field, model_validator
 
 from riskwatch.assessment.catalogues import ActionCatalogue, ActionRule, HazardCatalogue, HazardClass, LegalBasis
+from riskwatch.assessment.evidence_rules import Discovery, Linking
 from riskwatch.assessment.rulebase import (
     CONFIDENCES,
     OBJECTS,
@@ -310,6 +311,8 @@ class GradingRules(Rule):
     lifts: Lifts
     lowers: Lowers
     caps: Caps
+    discovery: Discovery
+    linking: Linking
     merging: Merging
     scope: ScopeRules
     probability: ProbabilityRules
