@@ -21,9 +21,11 @@ from riskwatch.assessment.harm import hazard_of, scenarios_of, units_of, uplift_
 from riskwatch.assessment.hazards import UNKNOWN, Classifier
 from riskwatch.assessment.protocols import TreePaths, WorkCalendar, tree_of
 from riskwatch.assessment.readings import figures_of, inputs_of
+from riskwatch.assessment.related import Shared, relate
 from riskwatch.assessment.risk import overall_risk
 from riskwatch.assessment.rules import ActionCatalogue, GradingRules, HazardCatalogue
 from riskwatch.assessment.scope import decide_scope, scope_figures
+from riskwatch.assessment.ties import groups_of, tie_step, ties_of
 from riskwatch.assessment.types import Assessment, Step
 from riskwatch.assessment.whatif import Position, sentences
 from riskwatch.records.streams import STREAMS
@@ -89,8 +91,8 @@ def assess(
     spoken = {event for event in events if any(covers(concern.subject, event, paths) for concern in concerns)}
     alone = [event for event in events if event not in spoken]
     concerns += [Concern(subject, ()) for subject in subjects_of(alone, paths)]
-    found = [_assess_one(run, concern) for concern in concerns]
-    return sorted(found, key=lambda one: (-one.grade, one.subject))
+    found = sorted((_assess_one(run, concern) for concern in concerns), key=lambda pair: (-pair[0].grade, pair[0].subject))
+    return relate(found, paths=paths, least=rules.linking.related_concerns)
 
 
 def _read(run: Run, concern: Concern) -> tuple[Case, Step]:
@@ -118,7 +120,26 @@ def _read(run: Run, concern: Concern) -> tuple[Case, Step]:
     return case, Step("hazard.class", {"votes": votes}, hazard)
 
 
-def _assess_one(run: Run, concern: Concern) -> Assessment:
+def _counted(run: Run, case: Case, failing: Mapping[str, list[str]], confirmed: tuple[str, ...]) -> tuple[str, list[Step]]:
+    """Return the confidence, sources counted together only where hazard and cases do not part them, and the steps that led there."""
+    linking, types = run.rules.linking, {e.source_type for e in case.evidence}
+    streams = {kind: sorted({e.stream for e in case.evidence if e.source_type == kind}) for kind in types}
+    source_types = {e.stream: e.source_type for e in case.evidence}
+    ties = ties_of(
+        types, case.facts.profiles(source_types), case.facts.cases, streams, share=linking.hazard_share, catalogue=run.classifier.catalogue
+    )
+    candidates: list[tuple[str, list[Step], tuple[str, ...]]] = []
+    for group in groups_of(types, ties) or [()]:
+        chosen = [(e, new) for e, new in zip(case.evidence, case.newest, strict=True) if e.source_type in group]
+        level, steps = confidence(
+            [e for e, _ in chosen], [new for _, new in chosen], failing=failing, confirmed=confirmed, rules=run.rules.confidence
+        )
+        candidates.append((level, steps, group))
+    level, steps, group = max(candidates, key=lambda one: one[0])  # the first of equals: the largest group
+    return level, [tie_step(ties, group), *steps] if ties else steps
+
+
+def _assess_one(run: Run, concern: Concern) -> tuple[Assessment, Shared]:
     rules = run.rules
     case, hazard_step = _read(run, concern)
     found = Step(
@@ -150,7 +171,7 @@ def _assess_one(run: Run, concern: Concern) -> Assessment:
 
     quality = {stream: run.quality.failing(stream, case.facts.sources.get(stream, ()), rules.confidence) for stream in sorted(case.streams)}
     confirmed = flags_on(run, case.subject, case.streams, rules.confidence.confirming_flags)
-    level, confidence_steps = confidence(case.evidence, case.newest, failing=quality, confirmed=confirmed, rules=rules.confidence)
+    level, confidence_steps = _counted(run, case, quality, confirmed)
 
     inputs = inputs_of(run, case, figures, risk=result.risk, confidence=level, uplifted=was_uplifted)
     decision = decide(inputs, rules)
@@ -171,7 +192,8 @@ def _assess_one(run: Run, concern: Concern) -> Assessment:
         as_of=run.as_of,
         desk=handling.Desk(run.catalogue, run.paths["region"], run.calendar, run.paths["product"], run.paths["industry"]),
     )
-    return Assessment(
+    checks = case.facts.spot_check
+    assessment = Assessment(
         subject=case.subject,
         as_of=run.as_of,
         hazard="" if case.hazard == UNKNOWN else case.hazard,
@@ -200,3 +222,4 @@ def _assess_one(run: Run, concern: Concern) -> Assessment:
         facts=figures_of(run, case, scenarios, decision.grade, review=review),
         what_would_change=sentences(inputs, position, rules),
     )
+    return assessment, checks.shared if checks else Shared()
