@@ -34,6 +34,7 @@ class Run:
     quality: Quality
     calendar: WorkCalendar | None
     events: Sequence[FloorEvent]
+    borders: Collection[tuple[str, str]] = ()  # pairs of neighbouring regions
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 
 import pandas as pd
@@ -45,6 +45,7 @@ def assess(
     trees: object,
     quality: Mapping[str, object],
     holidays: WorkCalendar | None = None,
+    borders: Collection[tuple[str, str]] = (),
 ) -> list[Assessment]:
     """Assess all concerns of a run.
 
@@ -67,6 +68,8 @@ def assess(
         ``{"streams": {name: state}, "sources": {name: state}, "flags": [{kind, stream?, product?, industry?, region?}]}``.
     holidays : WorkCalendar, optional
         Working days; without it working-day clocks are counted in natural days and say so.
+    borders : collection of (str, str)
+        Pairs of neighbouring regions, for the spatial figures of the scope; without them there are none.
 
     Returns
     -------
@@ -85,7 +88,7 @@ def assess(
     source_types = {name: stream.evidence for name, stream in STREAMS.items()}
     source_types.update(dict(zip(judged.table["stream"], judged.table["source_type"], strict=True)))
     events = find_floor_events(base, rules, classifier, as_of=as_of, source_types=source_types)
-    run = Run(as_of, judged, base, paths, rules, actions, classifier, Quality.of(quality), holidays, events)
+    run = Run(as_of, judged, base, paths, rules, actions, classifier, Quality.of(quality), holidays, events, borders)
 
     concerns = merge(judged.table, base, paths, rules)
     spoken = {event for event in events if any(covers(concern.subject, event, paths) for concern in concerns)}
@@ -152,7 +155,7 @@ def _assess_one(run: Run, concern: Concern) -> tuple[Assessment, Shared]:
         },
         f"{len(case.evidence)} alarmed series-periods about this subject",
     )
-    figures = scope_figures(run.judged.table, case.rows, case.subject, case.facts, paths=run.paths, rules=rules.scope)
+    figures = scope_figures(run.judged.table, case.rows, case.subject, case.facts, paths=run.paths, rules=rules.scope, borders=run.borders)
     scope, scope_steps = decide_scope(figures, rules.scope)
 
     scenarios, risk_steps = scenarios_of(run, case)
