@@ -24,6 +24,7 @@ from riskwatch.errors import AsOfError, RiskwatchError
 from riskwatch.lifecycle import EarlyWarning, WarningEvent, advance
 from riskwatch.records.streams import STREAMS
 from riskwatch.runner.anomalies import anomaly_frame
+from riskwatch.runner.borders import borders_of
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.detect import Detection, detect
 from riskwatch.runner.digests import DIGEST_LANGUAGE, DigestInputs, build_digests, render_files
@@ -144,6 +145,7 @@ def _assess(ctx: RunContext, signals: pd.DataFrame, quality: QualityReport) -> l
         trees=ctx.trees,
         quality=assessment_quality(ctx, quality),
         holidays=ctx.holidays,
+        borders=borders_of(ctx.root),
     )
 
 
