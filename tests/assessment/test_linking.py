@@ -35,7 +35,9 @@ def test_one_child_in_hospital_complaint_and_news_is_one_case():
     assert linked(injury=[case(0)], complaint=[case(0, "220201")]).distinct == 2, "elsewhere"
     assert linked(injury=[case(age=6)], complaint=[case(age=60)]).distinct == 2
     assert linked(injury=[case(sex="male")], complaint=[case(sex="female")]).distinct == 2
-    assert linked(injury=[case(), case()], complaint=[case()]).independent("injury", "complaint") is False, "the complaint brings no case of its own"
+    assert linked(injury=[case(), case()], complaint=[case()]).independent("injury", "complaint") is False, (
+        "the complaint brings no case of its own"
+    )
     assert linked(injury=[case(), case()], complaint=[case(), case(0, "220201")]).independent("complaint", "injury")
 
 
@@ -72,7 +74,11 @@ def test_ties():
     assert tie_of(["fire-burn"], ["electrical"], HAZARDS)[0] == "agrees"
     assert tie_of(["label-only"], ["mechanical"], HAZARDS) == ("differs", ())
     assert tie_of([], ["mechanical"], HAZARDS) == ("unknown", ())
-    apart = [Tie("a", "b", "differs", (), "not compared"), Tie("a", "c", "agrees", (), "own cases"), Tie("b", "c", "unknown", (), "same cases")]
+    apart = [
+        Tie("a", "b", "differs", (), "not compared"),
+        Tie("a", "c", "agrees", (), "own cases"),
+        Tie("b", "c", "unknown", (), "same cases"),
+    ]
     assert groups_of(["a", "b", "c"], apart) == [("a", "c"), ("b",)]
 
 
@@ -124,5 +130,8 @@ def test_random_values_cluster_as_rarely_as_the_p_value_says():
     random = np.random.default_rng(2)
     places = [f"R{k:02}" for k in range(16)]
     borders = [(places[i], places[j]) for i in range(16) for j in (i + 1, i + 4) if j < 16 and (j != i + 1 or j % 4)]
-    p = [clustering(dict(zip(places, random.normal(size=16), strict=True)), (), borders, permutations=199, seed=k).morans_p for k in range(300)]
+    p = [
+        clustering(dict(zip(places, random.normal(size=16), strict=True)), (), borders, permutations=199, seed=k).morans_p
+        for k in range(300)
+    ]
     assert np.mean(np.array(p) <= 0.05) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 300)
