@@ -60,7 +60,7 @@ class SpotCheckFacts:
     classes: Mapping[str, float]
     figures: dict[str, object]
     largest_batch_share: float | None = None
-    shared: Shared = Shared()
+    shared: Shared = field(default_factory=Shared)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +96,7 @@ class Facts:
     spot_check: SpotCheckFacts | None = None
     notice: NoticeFacts | None = None
     others: Mapping[str, OtherFacts] = field(default_factory=dict)
-    cases: Cases = Cases({}, {}, 0)
+    cases: Cases = field(default_factory=lambda: Cases({}, {}, 0))
     sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     by_region: Mapping[str, float] = field(default_factory=dict)
 

@@ -114,8 +114,9 @@ def look_weights(series: npt.ArrayLike, looks: npt.ArrayLike, *, first: float, m
 
     Notes
     -----
-    A series with J judged periods counts J times among the tests of the run, so its looks share J: over all days on which a period is judged
-    its weights sum to at most J, that is, over its life it is given no more error than one test of a run that judges each period once.
+    A series with J judged periods counts J times among the tests of the run, so its looks share J: over all days on which a period is
+    judged its weights sum to at most J, that is, over its life it is given no more error than one test of a run that judges each period
+    once.
     Within a run the weights of a series sum to at most J as well (Genovese, Roeder & Wasserman, Biometrika 93:509-524, 2006).
     """
     codes = pd.factorize(np.asarray(series))[0]

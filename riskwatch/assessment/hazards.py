@@ -41,7 +41,7 @@ class Classifier:
         self._known: dict[tuple[str, str], str] = {}
 
     def classify(self, kind: str, text: str) -> str:
-        """Return the class of ``text`` read as one of ``items``, ``causes``, ``diagnoses``, ``notices``, ``complaints``; "unknown" if none fits."""
+        """Return the class of ``text`` read as of one ``kind`` (a field of :class:`HazardClass` with patterns); "unknown" if none fits."""
         found = self._known.get((kind, text))
         if found is None:
             found = next((code for code, pattern in self._patterns[kind] if pattern.search(text)), UNKNOWN)

@@ -11,7 +11,7 @@ from riskwatch.assessment.hazards import UNKNOWN
 from riskwatch.assessment.rules import HazardCatalogue
 from riskwatch.assessment.types import Step
 
-__all__ = ["Tie", "groups_of", "hazards_of", "tie_of", "ties_of", "tie_step"]
+__all__ = ["Tie", "groups_of", "hazards_of", "tie_of", "tie_step", "ties_of"]
 
 
 @dataclass(frozen=True, slots=True)

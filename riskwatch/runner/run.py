@@ -28,8 +28,8 @@ from riskwatch.runner.borders import borders_of
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.detect import Detection, detect
 from riskwatch.runner.digests import DIGEST_LANGUAGE, DigestInputs, build_digests, render_files
-from riskwatch.runner.pull import PullReport, pull
 from riskwatch.runner.looks import with_looks
+from riskwatch.runner.pull import PullReport, pull
 from riskwatch.runner.quality import assessment_quality, quality_report
 from riskwatch.store import AssessmentRow, DigestRow, EventRow, WarningRow
 

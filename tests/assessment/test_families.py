@@ -140,7 +140,7 @@ def rolled(counts):
 
 
 def quarter(random, effects, method, weeks=13):
-    """Thirteen weeks, each judged on fourteen days while its records grow, product x region with roll-ups: false share over all days and power on the first."""
+    """Thirteen weeks, each judged on fourteen days while its records grow: false share over all days and power on the first."""
     mean = np.full((4, 4, 6), 8.0)
     raised, truth = mean.copy(), np.zeros(mean.shape)
     for c, p, places, factor in effects:

@@ -1,6 +1,7 @@
 """Cases across sources, ties by hazard, common causes, and the spatial figures of the scope."""
 
 import datetime as dt
+import itertools
 
 import numpy as np
 import pandas as pd
@@ -115,7 +116,7 @@ def test_one_batch_is_isolated_whatever_the_sellers():
 def test_moran_and_joins_on_a_line_of_places():
     """Six places in a row, the first three high: 2 joins; I by hand: 6/5 x 3 / 6 with z = +-1."""
     places = [f"R{k}" for k in range(6)]
-    borders = list(zip(places[:-1], places[1:], strict=True))
+    borders = list(itertools.pairwise(places))
     values = dict(zip(places, (1, 1, 1, -1, -1, -1), strict=True))
     found = clustering(values, places[:3], borders, permutations=999, seed=1)
     assert found.morans_i == pytest.approx(6 / 5 * (4 - 1) / 6)
