@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from riskwatch.assessment.discovery import SIGNAL_COLUMNS, q_values, unseen_tests
+from riskwatch.assessment.discovery import SIGNAL_COLUMNS, discoveries, q_values, unseen_tests
 from riskwatch.assessment.engine import assess
 from riskwatch.assessment.payload import from_payload, to_payload
 from riskwatch.assessment.rules import ActionCatalogue, GradingRules, HazardCatalogue
@@ -21,6 +21,7 @@ __all__ = [
     "Step",
     "Subject",
     "assess",
+    "discoveries",
     "from_payload",
     "q_values",
     "to_payload",

@@ -18,7 +18,18 @@ __all__ = ["NUMERATOR", "RecordBase", "Window", "drop_duplicates"]
 BoolArray = npt.NDArray[np.bool_]
 Window = tuple[dt.date, dt.date]
 
-NUMERATOR = {"spot_check": "failed", "injury": "persons", "external_notice": "notices"}
+# What each stream counts; "" for its records. Streams that are not here (indicators, enterprises, registers) are no evidence.
+NUMERATOR = {
+    "spot_check": "failed",
+    "injury": "persons",
+    "external_notice": "notices",
+    "accident": "",
+    "complaint": "",
+    "recall": "",
+    "media": "reports",
+    "insurance_claim": "claims",
+    "trade_inspection": "refused",
+}
 PRODUCTS = ("product", "product_2", "product_3")
 
 # The same event in two lists: equal in all of these, none missing.

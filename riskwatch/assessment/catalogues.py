@@ -24,7 +24,8 @@ class HazardClass(Rule):
     """One class of hazard and how it is recognised.
 
     Patterns are regular expressions, searched without regard to case: ``items`` in the names of failing test items, ``causes``
-    in injury causes, ``diagnoses`` in the nature of the injury, ``notices`` in foreign notices.
+    in injury causes, ``diagnoses`` in the nature of the injury, ``notices`` in foreign notices, ``complaints`` in complaints, accident
+    reports, recalls, claims and the press.
     """
 
     label: Text
@@ -39,10 +40,12 @@ class HazardClass(Rule):
     causes: tuple[str, ...] = ()
     diagnoses: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
+    complaints: tuple[str, ...] = ()
+    akin: tuple[str, ...] = Field((), description="classes by which the same defect may show elsewhere: sources of akin hazards agree")
 
     @model_validator(mode="after")
     def _patterns(self) -> HazardClass:
-        for name in ("items", "causes", "diagnoses", "notices"):
+        for name in ("items", "causes", "diagnoses", "notices", "complaints"):
             for pattern in getattr(self, name):
                 try:
                     re.compile(pattern)
@@ -57,10 +60,14 @@ class HazardCatalogue(Rule):
     """``config/hazards.yaml``: classes in order of precedence, the first match wins."""
 
     version: str = Field(min_length=1)
+    ontology: Basis | None = Field(None, description="where the words that tie items, injuries, notices and complaints come from")
     classes: dict[str, HazardClass] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _unknown(self) -> HazardCatalogue:
         if "unknown" not in self.classes:
             raise ValueError("classes needs an entry 'unknown'")
+        wrong = sorted({name for known in self.classes.values() for name in known.akin if name not in self.classes})
+        if wrong:
+            raise ValueError(f"akin: {wrong} are no classes")
         return self

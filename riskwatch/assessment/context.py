@@ -36,6 +36,7 @@ class Run:
     calendar: WorkCalendar | None
     events: Sequence[FloorEvent]
     emergency: EmergencyRules | None = None
+    borders: Collection[tuple[str, str]] = ()  # pairs of neighbouring regions
 
 
 @dataclass(frozen=True, eq=False)

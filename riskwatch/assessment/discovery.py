@@ -1,24 +1,31 @@
 """False-discovery control over all series of a run.
 
-Every judged series-period of a run is one test. Benjamini-Hochberg turns its p-values into q-values: among the signals with
-``q < 0.05`` at most one in twenty is expected to be false, however many series were watched (Benjamini & Hochberg, J. R. Stat.
-Soc. B 57:289-300, 1995; valid for independent and for positively dependent tests, as a category and its products are).
+Every judged series-period of a run is one test, and so is every cell left out for its own small count. The tests are ordered in nested
+families along the product, industry and region trees and the models (:mod:`riskwatch.assessment.families`): among the signals of the
+families selected at ``q < 0.05`` at most one in twenty is expected to be false, however many series were watched. Repeated looks at the
+same series and period share the error of one test.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy.stats import false_discovery_control
 
-from riskwatch.assessment.rules import ConfidenceRules
+from riskwatch.assessment.evidence_rules import Discovery
+from riskwatch.assessment.families import look_weights, tree_q_values
+from riskwatch.assessment.protocols import TreePaths
+from riskwatch.assessment.rules import ConfidenceRules, GradingRules
 from riskwatch.errors import DetectorError
 
-__all__ = ["SERIES", "SIGNAL_COLUMNS", "Judged", "judge", "q_values", "unseen_tests"]
+__all__ = ["SERIES", "SIGNAL_COLUMNS", "TOO_FEW", "Judged", "counts_of", "discoveries", "judge", "q_values", "unseen_tests"]
+
+TOO_FEW = "too-few-cases"
+"""Reason of cells that are not judged because of their own small count: tests all the same."""
 
 SERIES = ["model", "stream", "product", "industry", "region", "stratum", "frequency"]
 TEXT = [*SERIES, "source_type", "detector", "detector_hash"]
@@ -36,7 +43,10 @@ class Judged:
         Every judged series-period in a fixed order (it does not depend on the order of the input), with ``q_value``, ``excess``,
         ``windows`` (separate windows in alarm that end here), ``newest`` (the series' newest judged period) and ``hit``.
     tests, alarms, hits, dropped : int
-        Number of tests; alarms with an excess; of these with q below ``q_weak``; and beyond ``q_review``, which are only counted.
+        Number of judged tests; alarms with an excess; of these with q below ``q_weak``; and beyond ``q_review``, which are only counted.
+    tested : dict of str to int
+        ``tests``; ``unseen`` (cells that count as tests for being left out by their own count); ``families`` on the finest level and
+        ``families_selected`` (with a q below ``q_weak``); ``repeated_looks`` (tests at a series and period looked at before).
     """
 
     table: pd.DataFrame
@@ -44,6 +54,7 @@ class Judged:
     alarms: int
     hits: int
     dropped: int
+    tested: dict[str, int] = field(default_factory=dict)
 
 
 def q_values(p_values: npt.ArrayLike, *, unseen: int = 0) -> npt.NDArray[np.float64]:
@@ -76,10 +87,112 @@ def unseen_tests(reasons: Iterable[str]) -> int:
     A cell that is judged only if it holds enough cases is selected for being high; leaving the low ones out of the control of
     false discoveries would count its p-value as better than it is.
     """
-    return sum(reason == "too-few-cases" for reason in reasons)
+    return sum(reason == TOO_FEW for reason in reasons)
 
 
-def judge(signals: pd.DataFrame, rules: ConfidenceRules) -> Judged:
+def _texts(values: pd.Series) -> list[str]:
+    plain = values.astype("object")
+    return [str(value) for value in plain.where(plain.notna(), "")]
+
+
+def _labels(frame: pd.DataFrame, rules: Discovery, paths: Mapping[str, TreePaths], spread_level: str) -> list[list[str]]:
+    """Return the family of each row on each level, coarse to fine."""
+    top: dict[tuple[str, str], str] = {}
+
+    def branch(kind: str, code: str) -> str:
+        known = top.get((kind, code))
+        if known is None:
+            line = paths[kind].path(code) if kind in paths else (code,)
+            known = top[kind, code] = f"{kind}|{line[0] if line else code}"
+        return known
+
+    place: dict[str, str] = {}
+
+    def prefecture(code: str) -> str:
+        known = place.get(code)
+        if known is None:
+            known = place[code] = (paths["region"].at_level(code, spread_level) if "region" in paths else "") or code
+        return known
+
+    products, industries, regions = (_texts(frame[name]) for name in ("product", "industry", "region"))
+    kinds = ["product" if p else "industry" if i else "region" for p, i in zip(products, industries, strict=True)]
+    codes = [p or i for p, i in zip(products, industries, strict=True)]
+    every = {
+        "branch": lambda: [branch(kind, code) if code else kind for kind, code in zip(kinds, codes, strict=True)],
+        "model": lambda: _texts(frame["model"]),
+        "subject": lambda: [f"{kind}|{code}" for kind, code in zip(kinds, codes, strict=True)],
+        "place": lambda: [prefecture(code) for code in regions],
+    }
+    return [every[level]() for level in rules.families]
+
+
+def discoveries(signals: pd.DataFrame, rules: GradingRules, paths: Mapping[str, TreePaths] | None = None) -> pd.DataFrame:
+    """Return the q-value of every judged row of a run, and what it rests on.
+
+    Parameters
+    ----------
+    signals : pandas.DataFrame
+        All series-periods of a run, columns :data:`SIGNAL_COLUMNS`. ``looks``, if there, is how many distinct looks were taken at the
+        same series and period on this and earlier days; by default a period's place counted from its series' newest.
+    rules : GradingRules
+        ``discovery`` and ``scope.spread_level`` are read.
+    paths : mapping of str to TreePaths, optional
+        ``product``, ``industry``, ``region``; without them every code is a branch of its own.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed as the tests are in ``signals`` (judged rows first, then the cells left out for their own count): ``q_value``,
+        ``judged``, ``look`` (1 for the first), ``family`` (number of the finest family).
+
+    Raises
+    ------
+    DetectorError
+        If a judged p-value lies outside [0, 1].
+    """
+    reason = signals["reason"].astype("object").fillna("")
+    judged = (reason == "").to_numpy() & signals["p_value"].notna().to_numpy()
+    unseen = (reason == TOO_FEW).to_numpy()
+    rows = np.concatenate([np.flatnonzero(judged), np.flatnonzero(unseen)])
+    part = signals.iloc[rows]
+    known = np.arange(len(rows)) < judged.sum()
+    p = np.where(known, part["p_value"].astype(np.float64), 1.0)
+    wrong = ~((p >= 0) & (p <= 1))
+    if wrong.any():
+        raise DetectorError(f"discoveries: p-values must lie in [0, 1], got {p[wrong][0]} ({int(wrong.sum())} of {p.size} are wrong)")
+    out = pd.DataFrame({"q_value": np.ones(len(rows)), "judged": known, "look": 1, "family": 0}, index=part.index)
+    if not len(rows):
+        return out
+    series = pd.factorize(pd.MultiIndex.from_arrays([_texts(part[name]) for name in SERIES]))[0]
+    start = pd.to_datetime(part["period_start"]).to_numpy()
+    order = np.lexsort((start, series))
+    order = order[known[order]]
+    told = part["looks"].astype(np.int64).to_numpy() if "looks" in part.columns else np.ones(len(rows), dtype=np.int64)
+    looks = rules.discovery.looks
+    weight = np.ones(len(rows))
+    weight[order] = look_weights(series[order], told[order], first=looks.first, most=looks.retrospect)
+    place = pd.Series(series[order]).groupby(series[order]).cumcount(ascending=False).to_numpy() + 1
+    look = np.ones(len(rows), dtype=np.int64)
+    look[order] = np.maximum(place, told[order])
+    labels = _labels(part, rules.discovery, paths or {}, rules.scope.spread_level)
+    out["q_value"] = tree_q_values(p / weight, labels)
+    out["look"] = look
+    out["family"] = pd.factorize(pd.MultiIndex.from_arrays([[""] * len(rows), *labels]))[0]
+    return out
+
+
+def counts_of(tests: pd.DataFrame, rules: GradingRules) -> dict[str, int]:
+    """Return the counts of a run's tests, from what :func:`discoveries` returned."""
+    return {
+        "tests": int(tests["judged"].sum()),
+        "unseen": int((~tests["judged"]).sum()),
+        "families": int(tests["family"].nunique()),
+        "families_selected": int(tests.loc[tests["q_value"] < rules.confidence.q_weak, "family"].nunique()),
+        "repeated_looks": int((tests["judged"] & (tests["look"] > 1)).sum()),
+    }
+
+
+def judge(signals: pd.DataFrame, rules: GradingRules, paths: Mapping[str, TreePaths] | None = None) -> Judged:
     """Control false discoveries over the judged rows of ``signals``.
 
     Parameters
@@ -87,8 +200,10 @@ def judge(signals: pd.DataFrame, rules: ConfidenceRules) -> Judged:
     signals : pandas.DataFrame
         Long frame of all series-periods of a run with the columns :data:`SIGNAL_COLUMNS`; ``reason`` is "" where judged. ``memory``,
         if there, is how many newest periods the method weighed for each judgement; by default 1.
-    rules : ConfidenceRules
-        Thresholds on the q-value.
+    rules : GradingRules
+        ``confidence`` (thresholds on the q-value), ``discovery`` and ``scope.spread_level`` are read.
+    paths : mapping of str to TreePaths, optional
+        ``product``, ``industry``, ``region``.
 
     Raises
     ------
@@ -105,10 +220,12 @@ def judge(signals: pd.DataFrame, rules: ConfidenceRules) -> Judged:
     table = signals.loc[(reason == "").to_numpy() & signals["p_value"].notna().to_numpy(), SIGNAL_COLUMNS].copy()
     for column in TEXT:
         # Plain Python strings: single rows are read often, and Arrow strings are slow at that.
-        values = table[column].astype("object")
-        table[column] = pd.Series([str(value) for value in values.where(values.notna(), "")], index=table.index, dtype="object")
+        table[column] = pd.Series(_texts(table[column]), index=table.index, dtype="object")
     for column in NUMBERS:
         table[column] = table[column].astype(np.float64)
+    positions = np.flatnonzero((reason == "").to_numpy() & signals["p_value"].notna().to_numpy())
+    tests = discoveries(signals.reset_index(drop=True), rules, paths)
+    table["q_value"] = tests["q_value"].reindex(positions).to_numpy()
     table["memory"] = signals.loc[table.index, "memory"].astype(np.int64) if "memory" in signals else 1
     for column in ("period_start", "period_end"):
         table[column] = pd.to_datetime(table[column]).dt.normalize()
@@ -121,16 +238,23 @@ def judge(signals: pd.DataFrame, rules: ConfidenceRules) -> Judged:
             f"assess: each series and period must be judged once, but model {row['model']!r}, product {row['product']!r}, "
             f"region {row['region']!r}, period {row['period_start'].date()} is there twice"
         )
-    table["q_value"] = q_values(table["p_value"], unseen=unseen_tests(reason))
     table["excess"] = table["observed"] - table["expected"]
     # Only an excess counts: a fall in failures is no warning.
     table["alarm"] = table["alarm"] & (table["excess"] > 0)
     table["windows"] = _windows(table)
     table["newest"] = ~table.duplicated(SERIES, keep="last")
-    table["hit"] = table["alarm"] & (table["q_value"] < rules.q_weak)
-    table["candidate"] = table["alarm"] & (table["q_value"] < rules.q_review)
+    confidence: ConfidenceRules = rules.confidence
+    table["hit"] = table["alarm"] & (table["q_value"] < confidence.q_weak)
+    table["candidate"] = table["alarm"] & (table["q_value"] < confidence.q_review)
     alarms = int(table["alarm"].sum())
-    return Judged(table, len(table), alarms, int(table["hit"].sum()), alarms - int(table["candidate"].sum()))
+    return Judged(
+        table,
+        len(table),
+        alarms,
+        int(table["hit"].sum()),
+        alarms - int(table["candidate"].sum()),
+        tested=counts_of(tests, rules),
+    )
 
 
 def _windows(table: pd.DataFrame) -> npt.NDArray[np.int64]:

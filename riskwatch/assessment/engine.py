@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 
 import pandas as pd
@@ -23,9 +23,11 @@ from riskwatch.assessment.harm import hazard_of, scenarios_of, units_of, uplift_
 from riskwatch.assessment.hazards import UNKNOWN, Classifier
 from riskwatch.assessment.protocols import TreePaths, WorkCalendar, tree_of
 from riskwatch.assessment.readings import figures_of, inputs_of
+from riskwatch.assessment.related import Shared, relate
 from riskwatch.assessment.risk import overall_risk
 from riskwatch.assessment.rules import ActionCatalogue, GradingRules, HazardCatalogue
 from riskwatch.assessment.scope import decide_scope, scope_figures
+from riskwatch.assessment.ties import groups_of, tie_step, ties_of
 from riskwatch.assessment.types import Assessment, Grade, Step
 from riskwatch.assessment.whatif import Position, sentences
 from riskwatch.records.streams import STREAMS
@@ -46,6 +48,7 @@ def assess(
     quality: Mapping[str, object],
     holidays: WorkCalendar | None = None,
     emergency: EmergencyRules | None = None,
+    borders: Collection[tuple[str, str]] = (),
 ) -> list[Assessment]:
     """Assess all concerns of a run.
 
@@ -70,6 +73,8 @@ def assess(
         Working days; without it working-day clocks are counted in natural days and say so.
     emergency : EmergencyRules, optional
         ``config/emergency.yaml``; without it no response is proposed.
+    borders : collection of (str, str)
+        Pairs of neighbouring regions, for the spatial figures of the scope; without them there are none.
 
     Returns
     -------
@@ -82,20 +87,20 @@ def assess(
         If columns are missing from ``signals`` or p-values are out of range.
     """
     paths = {name: TreePaths(tree_of(trees, name)) for name in ("product", "industry", "region")}
-    judged = judge(signals, rules.confidence)
+    judged = judge(signals, rules, paths)
     base = RecordBase(records, items, paths)
     classifier = Classifier(hazards)
     source_types = {name: stream.evidence for name, stream in STREAMS.items()}
     source_types.update(dict(zip(judged.table["stream"], judged.table["source_type"], strict=True)))
     events = find_floor_events(base, rules, classifier, as_of=as_of, source_types=source_types)
-    run = Run(as_of, judged, base, paths, rules, actions, classifier, Quality.of(quality), holidays, events, emergency)
+    run = Run(as_of, judged, base, paths, rules, actions, classifier, Quality.of(quality), holidays, events, emergency, borders)
 
     concerns = merge(judged.table, base, paths, rules)
     spoken = {event for event in events if any(covers(concern.subject, event, paths) for concern in concerns)}
     alone = [event for event in events if event not in spoken]
     concerns += [Concern(subject, ()) for subject in subjects_of(alone, paths)]
-    found = [_assess_one(run, concern) for concern in concerns]
-    return sorted(found, key=lambda one: (-one.grade, one.subject))
+    found = sorted((_assess_one(run, concern) for concern in concerns), key=lambda pair: (-pair[0].grade, pair[0].subject))
+    return relate(found, paths=paths, least=rules.linking.related_concerns)
 
 
 def _read(run: Run, concern: Concern) -> tuple[Case, Step]:
@@ -135,15 +140,39 @@ def _response(run: Run, case: Case, grade: Grade, desk: handling.Desk) -> tuple[
     return {"emergency": payload}, (Step("emergency.level", inputs, found.level),)
 
 
-def _assess_one(run: Run, concern: Concern) -> Assessment:
+def _counted(run: Run, case: Case, failing: Mapping[str, list[str]], confirmed: tuple[str, ...]) -> tuple[str, list[Step]]:
+    """Return the confidence, sources counted together only where hazard and cases do not part them, and the steps that led there."""
+    linking, types = run.rules.linking, {e.source_type for e in case.evidence}
+    streams = {kind: sorted({e.stream for e in case.evidence if e.source_type == kind}) for kind in types}
+    source_types = {e.stream: e.source_type for e in case.evidence}
+    ties = ties_of(
+        types, case.facts.profiles(source_types), case.facts.cases, streams, share=linking.hazard_share, catalogue=run.classifier.catalogue
+    )
+    candidates: list[tuple[str, list[Step], tuple[str, ...]]] = []
+    for group in groups_of(types, ties) or [()]:
+        chosen = [(e, new) for e, new in zip(case.evidence, case.newest, strict=True) if e.source_type in group]
+        level, steps = confidence(
+            [e for e, _ in chosen], [new for _, new in chosen], failing=failing, confirmed=confirmed, rules=run.rules.confidence
+        )
+        candidates.append((level, steps, group))
+    level, steps, group = max(candidates, key=lambda one: one[0])  # the first of equals: the largest group
+    return level, [tie_step(ties, group), *steps] if ties else steps
+
+
+def _assess_one(run: Run, concern: Concern) -> tuple[Assessment, Shared]:
     rules = run.rules
     case, hazard_step = _read(run, concern)
     found = Step(
         "discovery.false-discovery-rate",
-        {"tests": run.judged.tests, "alarms": run.judged.alarms, "hits": run.judged.hits, "q_weak": rules.confidence.q_weak},
+        {
+            **run.judged.tested,
+            "alarms": run.judged.alarms,
+            "hits": run.judged.hits,
+            "q_weak": rules.confidence.q_weak,
+        },
         f"{len(case.evidence)} alarmed series-periods about this subject",
     )
-    figures = scope_figures(run.judged.table, case.rows, case.subject, case.facts, paths=run.paths, rules=rules.scope)
+    figures = scope_figures(run.judged.table, case.rows, case.subject, case.facts, paths=run.paths, rules=rules.scope, borders=run.borders)
     scope, scope_steps = decide_scope(figures, rules.scope)
 
     scenarios, risk_steps = scenarios_of(run, case)
@@ -162,7 +191,7 @@ def _assess_one(run: Run, concern: Concern) -> Assessment:
 
     quality = {stream: run.quality.failing(stream, case.facts.sources.get(stream, ()), rules.confidence) for stream in sorted(case.streams)}
     confirmed = flags_on(run, case.subject, case.streams, rules.confidence.confirming_flags)
-    level, confidence_steps = confidence(case.evidence, case.newest, failing=quality, confirmed=confirmed, rules=rules.confidence)
+    level, confidence_steps = _counted(run, case, quality, confirmed)
 
     inputs = inputs_of(run, case, figures, risk=result.risk, confidence=level, uplifted=was_uplifted)
     decision = decide(inputs, rules)
@@ -186,7 +215,8 @@ def _assess_one(run: Run, concern: Concern) -> Assessment:
         streams=case.streams,
     )
     response, response_steps = _response(run, case, decision.grade, desk)
-    return Assessment(
+    checks = case.facts.spot_check
+    assessment = Assessment(
         subject=case.subject,
         as_of=run.as_of,
         hazard="" if case.hazard == UNKNOWN else case.hazard,
@@ -216,3 +246,4 @@ def _assess_one(run: Run, concern: Concern) -> Assessment:
         facts={**figures_of(run, case, scenarios, decision.grade, review=review), **response},
         what_would_change=sentences(inputs, position, rules),
     )
+    return assessment, checks.shared if checks else Shared()

@@ -12,12 +12,16 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskwatch.assessment.behind import RecordBase, Window
+from riskwatch.assessment.cases import Cases, link_cases
 from riskwatch.assessment.hazards import Classifier, tally
+from riskwatch.assessment.related import Shared
 from riskwatch.assessment.risk import cluster_severity, proportion_interval, severities
 from riskwatch.assessment.rules import GradingRules, Privacy
 from riskwatch.assessment.types import Subject
 
-__all__ = ["Facts", "InjuryFacts", "NoticeFacts", "SpotCheckFacts", "age_bands", "gather"]
+__all__ = ["Facts", "InjuryFacts", "NoticeFacts", "OtherFacts", "SpotCheckFacts", "age_bands", "gather"]
+
+OWN = ("injury", "spot_check", "external_notice")  # streams with facts of their own
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -55,6 +59,23 @@ class SpotCheckFacts:
     shared_item: str
     classes: Mapping[str, float]
     figures: dict[str, object]
+    largest_batch_share: float | None = None
+    shared: Shared = field(default_factory=Shared)
+
+
+@dataclass(frozen=True, eq=False)
+class OtherFacts:
+    """Records of any other stream of a concern."""
+
+    records: float
+    classes: Mapping[str, float]
+    largest_platform_share: float | None = None
+
+    @property
+    def figures(self) -> dict[str, object]:
+        """What the reader sees, JSON-able."""
+        share = None if self.largest_platform_share is None else round(self.largest_platform_share, 3)
+        return {"records": self.records, "hazard_classes": dict(self.classes), "largest_platform_share": share}
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,13 +95,35 @@ class Facts:
     injury: InjuryFacts | None = None
     spot_check: SpotCheckFacts | None = None
     notice: NoticeFacts | None = None
+    others: Mapping[str, OtherFacts] = field(default_factory=dict)
+    cases: Cases = field(default_factory=lambda: Cases({}, {}, 0))
     sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     by_region: Mapping[str, float] = field(default_factory=dict)
 
     def figures(self) -> dict[str, object]:
         """Return what the reader sees, JSON-able."""
         parts = {"injuries": self.injury, "spot_checks": self.spot_check, "external": self.notice}
-        return {name: part.figures for name, part in parts.items() if part is not None}
+        found: dict[str, object] = {name: part.figures for name, part in parts.items() if part is not None}
+        if self.others:
+            found["other_streams"] = {stream: part.figures for stream, part in sorted(self.others.items())}
+        if len(self.cases.records) > 1:
+            found["cases"] = self.cases.figures()
+        return found
+
+    def profiles(self, types: Mapping[str, str]) -> dict[str, dict[str, float]]:
+        """Return source type -> hazard class -> weight; ``types`` says of which type each stream is."""
+        found: dict[str, dict[str, float]] = {}
+        parts: list[tuple[str, InjuryFacts | SpotCheckFacts | NoticeFacts | OtherFacts | None]] = [
+            ("injury", self.injury),
+            ("spot_check", self.spot_check),
+            ("external_notice", self.notice),
+            *sorted(self.others.items()),
+        ]
+        for stream, part in parts:
+            mine = found.setdefault(types.get(stream, stream), {})
+            for code, weight in (part.classes if part is not None else {}).items():
+                mine[code] = mine.get(code, 0.0) + weight
+        return found
 
 
 def _text(frame: pd.DataFrame, column: str) -> pd.Series:
@@ -186,6 +229,11 @@ def _spot_checks(rows: pd.DataFrame, base: RecordBase, rules: GradingRules, clas
     known_failures = sum(by_producer.values())
     largest = max(by_producer.values()) / known_failures if known_failures > 0 else None
 
+    batches = _text(fails, "batch_no")
+    # A batch number is one firm's: two firms may use the same.
+    by_batch = _sums((producers + "|" + batches)[batches != ""], np.asarray(bad_counts[batches != ""], dtype=np.float64))
+    largest_batch = max(by_batch.values()) / sum(by_batch.values()) if by_batch else None
+
     bad_items = base.items_of(fails)
     if not bad_items.empty and "verdict" in bad_items.columns:
         bad_items = bad_items.loc[(bad_items["verdict"].astype("object") == "fail").to_numpy()]
@@ -202,6 +250,8 @@ def _spot_checks(rows: pd.DataFrame, base: RecordBase, rules: GradingRules, clas
         "by_channel": _sums(_text(fails, "channel").replace("", "unknown"), np.asarray(bad_counts, dtype=np.float64)),
         "producers_failed": len(by_producer),
         "largest_producer_share": None if largest is None else round(largest, 3),
+        "batches_failed": len(by_batch),
+        "largest_batch_share": None if largest_batch is None else round(largest_batch, 3),
         "producers_sharing_an_item": sharing,
         "shared_item": shared,
         "counterfeit_claims": int(rows["counterfeit_claim"].fillna(value=False).astype(bool).sum())
@@ -225,6 +275,8 @@ def _spot_checks(rows: pd.DataFrame, base: RecordBase, rules: GradingRules, clas
         shared,
         classes,
         figures,
+        largest_batch,
+        Shared(frozenset(per_item), frozenset(by_producer)),
     )
 
 
@@ -258,6 +310,13 @@ def _notices(rows: pd.DataFrame, rules: GradingRules, classifier: Classifier) ->
     return NoticeFacts(float(notices.sum()), recalled, classes, figures)
 
 
+def _others(rows: pd.DataFrame, classifier: Classifier) -> OtherFacts:
+    platforms = _text(rows, "platform")
+    counts = _sums(platforms[platforms != ""], np.ones(int((platforms != "").sum())))
+    share = max(counts.values()) / sum(counts.values()) if counts else None
+    return OtherFacts(float(len(rows)), tally(classifier.of_texts(rows), np.ones(len(rows))), share)
+
+
 def gather(subject: Subject, windows: Mapping[str, Window | None], base: RecordBase, rules: GradingRules, classifier: Classifier) -> Facts:
     """Return the figures of the records about ``subject`` within the window of each stream.
 
@@ -283,10 +342,14 @@ def gather(subject: Subject, windows: Mapping[str, Window | None], base: RecordB
     injury = parts.get("injury")
     checks = parts.get("spot_check")
     notices = parts.get("external_notice")
+    linking = rules.linking
+    persons = {stream: rows for stream, rows in parts.items() if stream in linking.case_streams}
     return Facts(
         injury=_injuries(injury, rules, classifier) if injury is not None and len(injury) else None,
         spot_check=_spot_checks(checks, base, rules, classifier) if checks is not None and len(checks) else None,
         notice=_notices(notices, rules, classifier) if notices is not None and len(notices) else None,
+        others={stream: _others(rows, classifier) for stream, rows in parts.items() if stream not in OWN and len(rows)},
+        cases=link_cases(persons, days=linking.case_days, age=linking.case_age, paths=base.paths),
         sources=sources,
         by_region=dict(sorted(by_region.items())),
     )

@@ -13,6 +13,9 @@ from riskwatch.assessment.rules import HazardCatalogue
 
 __all__ = ["Classifier"]
 
+# What records of other streams say about the hazard, the surest first.
+TEXTS = ("hazard", "cause_final", "cause_preliminary", "cause", "problem", "defect", "topic", "reason")
+
 UNKNOWN = "unknown"
 
 
@@ -33,12 +36,12 @@ class Classifier:
                 for code, known in catalogue.classes.items()
                 if (patterns := getattr(known, kind))
             ]
-            for kind in ("items", "causes", "diagnoses", "notices")
+            for kind in ("items", "causes", "diagnoses", "notices", "complaints")
         }
         self._known: dict[tuple[str, str], str] = {}
 
     def classify(self, kind: str, text: str) -> str:
-        """Return the class of ``text`` read as one of ``items``, ``causes``, ``diagnoses``, ``notices``; "unknown" if none fits."""
+        """Return the class of ``text`` read as of one ``kind`` (a field of :class:`HazardClass` with patterns); "unknown" if none fits."""
         found = self._known.get((kind, text))
         if found is None:
             found = next((code for code, pattern in self._patterns[kind] if pattern.search(text)), UNKNOWN)
@@ -66,6 +69,17 @@ class Classifier:
             if column not in rows.columns:
                 continue
             for kind in ("notices", "items"):
+                new = self._column(kind, rows[column])
+                classes = [old if old != UNKNOWN else fresh for old, fresh in zip(classes, new, strict=True)]
+        return classes
+
+    def of_texts(self, rows: pd.DataFrame) -> list[str]:
+        """Return the class of each complaint, accident, recall, claim or report: by the first of its texts that names one."""
+        classes = [UNKNOWN] * len(rows)
+        for column in TEXTS:
+            if column not in rows.columns:
+                continue
+            for kind in ("complaints", "causes", "notices", "items"):
                 new = self._column(kind, rows[column])
                 classes = [old if old != UNKNOWN else fresh for old, fresh in zip(classes, new, strict=True)]
         return classes

@@ -12,6 +12,7 @@ import itertools
 from pydantic import Field, model_validator
 
 from riskwatch.assessment.catalogues import HazardCatalogue, HazardClass
+from riskwatch.assessment.evidence_rules import Discovery, Linking
 from riskwatch.assessment.measures import ActionCatalogue, ActionRule, LegalBasis
 from riskwatch.assessment.rulebase import (
     CONFIDENCES,
@@ -228,6 +229,9 @@ class ScopeRules(Rule):
     min_producers: int = Field(ge=2)
     largest_producer_share: Share = Field(description="industry-wide and systemic: no producer above this share")
     min_prefectures: int = Field(ge=2, description="systemic: so many regions touched")
+    systemic_share: Share = Field(description="systemic: share of the judged regions touched, unless the others together show an excess")
+    permutations: int = Field(ge=99, description="random arrangements behind the p-values of Moran's I and of the join count")
+    seed: int = Field(ge=0, description="of these arrangements")
     regional_share: Share = Field(description="one region with at least this share of the excess: regional")
     min_cases: int = Field(ge=1, description="below so many persons or failures a concern is isolated")
     min_hospitals: int = Field(ge=2, description="where no place is known: injuries at so many hospitals are industry-wide")
@@ -311,6 +315,8 @@ class GradingRules(Rule):
     lifts: Lifts
     lowers: Lowers
     caps: Caps
+    discovery: Discovery
+    linking: Linking
     merging: Merging
     scope: ScopeRules
     probability: ProbabilityRules

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
-from scipy.stats import binom
+from scipy.stats import binom, norm
 
 from riskwatch.assessment.facts import Facts
 from riskwatch.assessment.protocols import TreePaths
 from riskwatch.assessment.rules import ScopeRules
+from riskwatch.assessment.spatial import clustering
 from riskwatch.assessment.types import Scope, Step, Subject
 
 __all__ = ["ScopeFigures", "decide_scope", "scope_figures"]
@@ -23,7 +26,9 @@ class ScopeFigures:
 
     ``touched`` of ``judged`` regions (on the level of spread) show an excess by themselves; ``by_chance`` is the probability of so
     many or more touched regions were there no spread. Where no such region was judged, ``touched`` counts those with cases and
-    ``by_chance`` is None. ``largest_region_share`` is None where no place is known.
+    ``by_chance`` is None. ``largest_region_share`` is None where no place is known. ``untouched_excess_p`` is the one-sided p-value of the
+    excess of all untouched regions together: small where the rest of the jurisdiction is high too, only too thin to show it region by
+    region. ``morans_i`` and ``joins`` (borders between touched regions) say whether neighbours are high together.
     """
 
     cases: float
@@ -36,10 +41,24 @@ class ScopeFigures:
     largest_producer_share: float | None
     sharing_producers: int
     hospitals: int
+    largest_batch_share: float | None = None
+    largest_platform_share: float | None = None
+    untouched_excess_p: float | None = None
+    morans_i: float | None = None
+    morans_p: float | None = None
+    joins: int = 0
+    joins_p: float | None = None
 
 
 def scope_figures(
-    table: pd.DataFrame, rows: Sequence[int], subject: Subject, facts: Facts, *, paths: Mapping[str, TreePaths], rules: ScopeRules
+    table: pd.DataFrame,
+    rows: Sequence[int],
+    subject: Subject,
+    facts: Facts,
+    *,
+    paths: Mapping[str, TreePaths],
+    rules: ScopeRules,
+    borders: Collection[tuple[str, str]] = (),
 ) -> ScopeFigures:
     """Collect the figures from the judged series about ``subject`` and from the records.
 
@@ -49,27 +68,20 @@ def scope_figures(
         Judged series-periods of the run.
     rows : sequence of int
         Rows of the concern's evidence; the models and periods in them say which other series are comparable.
+    borders : collection of (str, str)
+        Pairs of neighbouring regions, for the spatial figures.
     """
     regions = paths["region"]
-    touched: set[str] = set()
-    judged: set[str] = set()
-    excess: dict[str, float] = defaultdict(float)
-    evidence = table.loc[list(rows)]
-    if len(evidence) and subject.kind != "region":
-        spans = set(zip(evidence["model"], evidence["stratum"], evidence["period_start"], strict=True))
-        same = table.loc[((table[subject.kind] == subject.code) & (table["region"] != "")).to_numpy()]
-        for row in same.to_dict("records"):
-            if (row["model"], row["stratum"], row["period_start"]) not in spans:
-                continue
-            level = regions.level(row["region"])
-            place = row["region"] if level == rules.spread_level else regions.at_level(row["region"], rules.spread_level)
-            if not place:
-                continue
-            judged.add(place)
-            if row["excess"] > 0 and row["p_value"] < rules.touched_p:
-                touched.add(place)
-            if level == rules.spread_level:
-                excess[place] += max(row["excess"], 0.0)
+    places = _places(table, rows, subject, paths=paths, rules=rules)
+    touched = {place for place, one in places.items() if one.p_value < rules.touched_p}
+    judged = set(places)
+    excess = {place: max(one.excess, 0.0) for place, one in places.items() if one.own}
+    rest = [one for place, one in sorted(places.items()) if place not in touched]
+    untouched = None
+    if touched and rest and (expected := math.fsum(one.expected for one in rest)) > 0:
+        untouched = float(norm.sf(math.fsum(one.excess for one in rest) / math.sqrt(expected)))
+    scores = {place: one.excess / math.sqrt(max(one.expected, 0.5)) for place, one in places.items()}
+    spatial = clustering(scores, touched, borders, permutations=rules.permutations, seed=rules.seed)
     by_place: dict[str, float] = defaultdict(float)
     for region, count in facts.by_region.items():
         by_place[regions.at_level(region, rules.spread_level) or region] += count
@@ -91,7 +103,59 @@ def scope_figures(
         largest_producer_share=checks.largest_producer_share if checks else None,
         sharing_producers=checks.sharing_producers if checks else 0,
         hospitals=injury.hospitals if injury else 0,
+        largest_batch_share=checks.largest_batch_share if checks else None,
+        largest_platform_share=max(
+            (one.largest_platform_share for one in facts.others.values() if one.largest_platform_share is not None), default=None
+        ),
+        untouched_excess_p=untouched,
+        morans_i=spatial.morans_i,
+        morans_p=spatial.morans_p,
+        joins=spatial.joins,
+        joins_p=spatial.joins_p,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """The judged series about a concern in one region of the level of spread."""
+
+    p_value: float  # smallest of its series with an excess, times their number
+    excess: float
+    expected: float
+    own: bool  # judged as a whole, not only in parts of it
+
+
+def _places(
+    table: pd.DataFrame, rows: Sequence[int], subject: Subject, *, paths: Mapping[str, TreePaths], rules: ScopeRules
+) -> dict[str, _Place]:
+    """Return what was judged in each region of the level of spread, in the models, strata and periods of the evidence."""
+    evidence = table.loc[list(rows)]
+    if not len(evidence) or subject.kind == "region":
+        return {}
+    regions = paths["region"]
+    spans = set(zip(evidence["model"], evidence["stratum"], evidence["period_start"], strict=True))
+    same = table.loc[((table[subject.kind] == subject.code) & (table["region"] != "")).to_numpy()]
+    whole: dict[str, list[Mapping[Hashable, Any]]] = defaultdict(list)
+    parts: dict[str, list[Mapping[Hashable, Any]]] = defaultdict(list)
+    for row in same.to_dict("records"):
+        if (row["model"], row["stratum"], row["period_start"]) not in spans:
+            continue
+        own = regions.level(row["region"]) == rules.spread_level
+        place = row["region"] if own else regions.at_level(row["region"], rules.spread_level)
+        if place:
+            (whole if own else parts)[place].append(row)
+    found = {}
+    for place in sorted({*whole, *parts}):
+        # Where the region itself was judged its parts are not asked again, and many tests are not one: each counts.
+        some = whole.get(place) or parts[place]
+        smallest = min((row["p_value"] for row in some if row["excess"] > 0), default=1.0)
+        found[place] = _Place(
+            min(1.0, smallest * len(some)),
+            math.fsum(row["excess"] for row in some),
+            math.fsum(row["expected"] for row in some),
+            place in whole,
+        )
+    return found
 
 
 def decide_scope(figures: ScopeFigures, rules: ScopeRules) -> tuple[Scope, list[Step]]:
@@ -104,7 +168,10 @@ def decide_scope(figures: ScopeFigures, rules: ScopeRules) -> tuple[Scope, list[
     )
     # Cases in every prefecture are normal for a common product: only regions with an excess of their own show spread.
     spread = figures.judged > 0 and figures.touched >= rules.min_prefectures
-    most_regions = figures.judged > 0 and figures.touched * 2 >= figures.judged
+    # Thin regions do not show an excess one by one: they may show it together.
+    rest_too = figures.untouched_excess_p is not None and figures.untouched_excess_p < rules.touched_p
+    most_regions = figures.judged > 0 and (figures.touched >= rules.systemic_share * figures.judged or rest_too)
+    one_batch = figures.largest_batch_share is not None and figures.largest_batch_share >= rules.one_firm_share
     concentrated = figures.largest_region_share is not None and figures.largest_region_share >= rules.regional_share
     no_place = figures.largest_region_share is None
     tests: list[tuple[str, bool, Scope, dict[str, object]]] = [
@@ -116,18 +183,29 @@ def decide_scope(figures: ScopeFigures, rules: ScopeRules) -> tuple[Scope, list[
         ),
         (
             "scope.one-firm",
-            one_firm and not (spread and figures.hospitals > 0),
+            (one_firm or one_batch) and not (spread and figures.hospitals > 0),
             Scope.ISOLATED,
-            {"largest_producer_share": figures.largest_producer_share, "threshold": rules.one_firm_share, "producers": figures.producers},
+            {
+                "largest_producer_share": figures.largest_producer_share,
+                "largest_batch_share": figures.largest_batch_share,
+                "threshold": rules.one_firm_share,
+                "producers": figures.producers,
+            },
         ),
         (
             "scope.systemic",
-            spread and (many_firms or (figures.producers == 0 and most_regions)),
+            spread and most_regions and (many_firms or figures.producers == 0),
             Scope.SYSTEMIC,
             {
                 "regions_touched": figures.touched,
                 "regions_judged": figures.judged,
                 "by_chance": figures.by_chance,
+                "share_needed": rules.systemic_share,
+                "untouched_excess_p": figures.untouched_excess_p,
+                "morans_i": figures.morans_i,
+                "morans_p": figures.morans_p,
+                "joins": figures.joins,
+                "joins_p": figures.joins_p,
                 "needed": rules.min_prefectures,
                 "producers": figures.producers,
                 "largest_producer_share": figures.largest_producer_share,

@@ -12,8 +12,10 @@ from pathlib import Path
 import pandas as pd
 
 from riskwatch import __version__
-from riskwatch.assessment import Action, Assessment, Grade, assess, from_payload, q_values, unseen_tests
+from riskwatch.assessment import Action, Assessment, Grade, assess, discoveries, from_payload
 from riskwatch.assessment import to_payload as assessment_payload
+from riskwatch.assessment.discovery import counts_of
+from riskwatch.assessment.protocols import TreePaths, tree_of
 from riskwatch.assessment.supporting import RULE as ANOMALY_STEP
 from riskwatch.assessment.supporting import supporting
 from riskwatch.definitions.types import PipelineDefinition
@@ -23,9 +25,11 @@ from riskwatch.lifecycle import EarlyWarning, WarningEvent, advance
 from riskwatch.records.streams import STREAMS
 from riskwatch.runner.actions import emergency_rules
 from riskwatch.runner.anomalies import anomaly_frame
+from riskwatch.runner.borders import borders_of
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.detect import Detection, detect
 from riskwatch.runner.digests import DIGEST_LANGUAGE, DigestInputs, build_digests, render_files
+from riskwatch.runner.looks import with_looks
 from riskwatch.runner.pull import PullReport, pull
 from riskwatch.runner.quality import assessment_quality, quality_report
 from riskwatch.store import AssessmentRow, DigestRow, EventRow, WarningRow
@@ -46,6 +50,7 @@ class RunReport:
     records: dict[str, int] = field(default_factory=dict)
     series: int = 0
     tests: int = 0
+    discovery: dict[str, int] = field(default_factory=dict)
     signals: int = 0
     reused_models: list[str] = field(default_factory=list)
     failed_models: dict[str, str] = field(default_factory=dict)
@@ -142,6 +147,7 @@ def _assess(ctx: RunContext, signals: pd.DataFrame, quality: QualityReport) -> l
         quality=assessment_quality(ctx, quality),
         holidays=ctx.holidays,
         emergency=emergency_rules(ctx),
+        borders=borders_of(ctx.root),
     )
 
 
@@ -152,14 +158,11 @@ def read_lifecycle(ctx: RunContext) -> tuple[list[EarlyWarning], list[WarningEve
     return warnings, events
 
 
-def _with_q(signals: pd.DataFrame) -> pd.DataFrame:
-    """Add the false-discovery rate over all judged cells of the run."""
-    signals = signals.copy()
-    judged = (signals["reason"] == "").to_numpy() & signals["p_value"].notna().to_numpy()
-    q = pd.Series(float("nan"), index=signals.index)
-    if judged.any():
-        q[judged] = q_values(signals.loc[judged, "p_value"].to_numpy(dtype=float), unseen=unseen_tests(signals["reason"]))
-    return signals.assign(q_value=q)
+def _with_q(ctx: RunContext, signals: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Add the false-discovery rate over all judged cells of the run, as the assessment has it; also return the counts of the tests."""
+    paths = {name: TreePaths(tree_of(ctx.trees, name)) for name in ("product", "industry", "region")}
+    tests = discoveries(signals, ctx.grading, paths)
+    return signals.assign(q_value=tests.loc[tests["judged"], "q_value"]), counts_of(tests, ctx.grading)
 
 
 def run_pipeline(ctx: RunContext, pipeline: PipelineDefinition) -> RunReport:
@@ -207,7 +210,7 @@ def _decide(ctx: RunContext, pipeline: PipelineDefinition, report: RunReport) ->
         ctx.heartbeat()
         if step.step == "detect":
             decided.detection = detect(ctx, step.models)
-            decided.signals = _with_q(decided.detection.signals)
+            decided.signals, report.discovery = _with_q(ctx, with_looks(ctx, decided.detection.signals))
         elif step.step == "assess":
             decided.quality = quality_report(ctx, decided.detection, report.pulls)
             decided.assessments = _assess(ctx, decided.signals, decided.quality)
@@ -306,6 +309,7 @@ def _write(ctx: RunContext, report: RunReport, decided: _Decided, basis: str) ->
             "records": report.records,
             "series": report.series,
             "tests": report.tests,
+            "discovery": report.discovery,
             "signals": report.signals,
             "anomalies": report.anomalies,
             "warnings": report.warnings,
@@ -334,6 +338,7 @@ def _stands(ctx: RunContext, pipeline: PipelineDefinition, basis: str, report: R
     for name in ("records", "series", "tests", "signals", "warnings", "events", "failed_models"):
         setattr(report, name, counts[name])
     report.anomalies = dict(counts.get("anomalies", {}))
+    report.discovery = dict(counts.get("discovery", {}))
     report.reused_models = list(counts["models"])
     if "digest" not in report.steps:
         return True

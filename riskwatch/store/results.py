@@ -33,6 +33,7 @@ __all__ = [
     "read_digest",
     "read_events",
     "read_history",
+    "read_looks",
     "read_rolled_up",
     "read_runs",
     "read_signals",
@@ -270,6 +271,32 @@ def read_signals(database: Database, detection_ids: Sequence[str], *, alarms_onl
     for name in ("period_start", "period_end"):
         frame[name] = pd.to_datetime(frame[name]).astype("datetime64[s]")
     return frame.astype(dict.fromkeys(floats, "float64") | {"alarm": "bool"})
+
+
+def read_looks(database: Database, models: Sequence[str], *, since: dt.date, before: dt.date) -> pd.DataFrame:
+    """Return what was judged of each series and period from ``since`` on, on days before ``before``: every distinct pair of figures once.
+
+    Returns
+    -------
+    DataFrame
+        ``model, product, industry, region, stratum, period_start, observed, exposure``; sorted, days as ``datetime64[s]``.
+    """
+    columns = [
+        detection.c.model,
+        *(signal.c[name] for name in ("product", "industry", "region", "stratum", "period_start", "observed", "exposure")),
+    ]
+    query = (
+        sa.select(*columns)
+        .join(detection, detection.c.detection_id == signal.c.detection_id)
+        .where(detection.c.model.in_(list(models)), detection.c.as_of < before)
+        .where(signal.c.period_start >= since, signal.c.p_value.is_not(None))
+        .distinct()
+        .order_by(*columns)
+    )
+    with database.session("read earlier looks") as session:
+        frame: pd.DataFrame = session.fetch(query).to_pandas()
+    frame["period_start"] = pd.to_datetime(frame["period_start"]).astype("datetime64[s]")
+    return frame.astype({"observed": "float64", "exposure": "float64"})
 
 
 def read_rolled_up(database: Database, detection_ids: Sequence[str]) -> pd.DataFrame:

@@ -308,6 +308,10 @@ class Store:
         """Return events of some days, oldest first."""
         return results.read_events(self.database, since, until, warning_id)
 
+    def read_looks(self, models: Sequence[str], *, since: dt.date, before: dt.date) -> pd.DataFrame:
+        """See :func:`riskwatch.store.results.read_looks`."""
+        return results.read_looks(self.database, models, since=since, before=before)
+
     def read_assessments(self, run_id: str | None = None, as_of: dt.date | None = None) -> list[AssessmentRow]:
         """Return the assessments of a run, or of the newest finished run of a day."""
         return results.read_assessments(self.database, run_id, as_of)

@@ -56,7 +56,7 @@ def test_among_real_effects_the_false_share_stays_below_q():
 
 def test_only_an_excess_is_a_hit_and_windows_count_consecutive_alarms():
     fall = twice("scooters", observed=2, expected=10, p=1e-9)
-    judged = judge(pd.DataFrame([*fall, *twice("heaters")]), RULES.confidence)
+    judged = judge(pd.DataFrame([*fall, *twice("heaters")]), RULES)
     by_product = judged.table.groupby("product")
     assert not by_product.get_group("scooters")["hit"].any()
     assert by_product.get_group("heaters")["windows"].tolist() == [1, 2]
@@ -67,7 +67,7 @@ def test_only_an_excess_is_a_hit_and_windows_count_consecutive_alarms():
 def test_a_gap_breaks_the_run_of_windows():
     rows = twice("heaters")
     rows[0] |= {"period_start": pd.Timestamp("2024-05-20"), "period_end": pd.Timestamp("2024-05-26")}
-    assert judge(pd.DataFrame(rows), RULES.confidence).table["windows"].tolist() == [1, 1]
+    assert judge(pd.DataFrame(rows), RULES).table["windows"].tolist() == [1, 1]
 
 
 def test_alarms_of_a_method_that_looks_back_are_not_counted_twice():
@@ -75,25 +75,26 @@ def test_alarms_of_a_method_that_looks_back_are_not_counted_twice():
     weeks = pd.date_range("2024-05-06", periods=7, freq="7D")
     rows = [signal("heaters") | {"period_start": day, "period_end": day + pd.Timedelta(days=6)} for day in weeks]
     frame = pd.DataFrame(rows)
-    assert judge(frame, RULES.confidence).table["windows"].tolist() == [1, 2, 3, 4, 5, 6, 7]
-    assert judge(frame.assign(memory=3), RULES.confidence).table["windows"].tolist() == [1, 1, 1, 2, 2, 2, 3]
-    assert judge(frame.assign(memory=3).iloc[::-1], RULES.confidence).table["windows"].tolist() == [1, 1, 1, 2, 2, 2, 3]
+    assert judge(frame, RULES).table["windows"].tolist() == [1, 2, 3, 4, 5, 6, 7]
+    assert judge(frame.assign(memory=3), RULES).table["windows"].tolist() == [1, 1, 1, 2, 2, 2, 3]
+    assert judge(frame.assign(memory=3).iloc[::-1], RULES).table["windows"].tolist() == [1, 1, 1, 2, 2, 2, 3]
 
 
 def test_rows_that_were_refused_are_no_tests():
     rows = [signal("heaters"), signal("dolls", reason="too-short", p=float("nan"))]
-    assert judge(pd.DataFrame(rows), RULES.confidence).tests == 1
+    assert judge(pd.DataFrame(rows), RULES).tests == 1
 
 
 def test_weak_alarms_are_counted_and_dropped():
     rows = [signal("heaters", p=0.04), *(one for code in ("dolls", "kites", "scooters", "toys") for one in quiet(code, "", p=0.9))]
-    judged = judge(pd.DataFrame(rows), RULES.confidence)
-    assert judged.table.loc[judged.table["product"] == "heaters", "q_value"].item() == pytest.approx(0.2)
+    judged = judge(pd.DataFrame(rows), RULES)
+    # Five tests, each the first look at its only period: 5 x 0.04 / 0.75.
+    assert judged.table.loc[judged.table["product"] == "heaters", "q_value"].item() == pytest.approx(0.2 / 0.75)
     assert (judged.alarms, judged.dropped) == (1, 1)
 
 
 def test_missing_columns_and_repeated_series_are_named():
     with pytest.raises(DetectorError, match="missing: stream, source_type"):
-        judge(pd.DataFrame([signal()]).drop(columns=["stream", "source_type"]), RULES.confidence)
+        judge(pd.DataFrame([signal()]).drop(columns=["stream", "source_type"]), RULES)
     with pytest.raises(DetectorError, match="product 'heaters', region '', period 2024-06-10 is there twice"):
-        judge(pd.DataFrame([signal("heaters"), signal("heaters")]), RULES.confidence)
+        judge(pd.DataFrame([signal("heaters"), signal("heaters")]), RULES)
