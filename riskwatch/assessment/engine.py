@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
+import numpy as np
 import pandas as pd
 
 from riskwatch.assessment import actions as handling
 from riskwatch.assessment.behind import RecordBase
 from riskwatch.assessment.concerns import Concern, evidence_of, merge
-from riskwatch.assessment.confidence import Quality, confidence
+from riskwatch.assessment.confidence import Quality, confidence, signals_arrays
 from riskwatch.assessment.context import Case, Run, flags_on, windows_of
 from riskwatch.assessment.discovery import judge
 from riskwatch.assessment.facts import gather
 from riskwatch.assessment.floors import covers, find_floor_events, subjects_of
 from riskwatch.assessment.grading import decide
-from riskwatch.assessment.harm import hazard_of, scenarios_of, units_of, uplift_of
+from riskwatch.assessment.harm import hazard_of, mix_of, scenarios_of, units_of, uplift_of
 from riskwatch.assessment.hazards import UNKNOWN, Classifier
 from riskwatch.assessment.protocols import TreePaths, WorkCalendar, tree_of
-from riskwatch.assessment.readings import figures_of, inputs_of
+from riskwatch.assessment.nearest import nearest_changes
+from riskwatch.assessment.readings import figures_of, inputs_of, targeted_share
 from riskwatch.assessment.risk import overall_risk
 from riskwatch.assessment.rules import ActionCatalogue, GradingRules, HazardCatalogue
 from riskwatch.assessment.scope import decide_scope, scope_figures
+from riskwatch.assessment.situation import Signals, Situation
 from riskwatch.assessment.types import Assessment, Step
+from riskwatch.assessment.uncertainty import grade_distribution, probability_step
 from riskwatch.assessment.whatif import Position, sentences
 from riskwatch.records.streams import STREAMS
 
@@ -145,17 +149,39 @@ def _assess_one(run: Run, concern: Concern) -> Assessment:
 
     quality = {stream: run.quality.failing(stream, case.facts.sources.get(stream, ()), rules.confidence) for stream in sorted(case.streams)}
     confirmed = flags_on(run, case.subject, case.streams, rules.confidence.confirming_flags)
-    level, confidence_steps = confidence(case.evidence, case.newest, failing=quality, confirmed=confirmed, rules=rules.confidence)
+    silent = {stream: run.quality.silent_share(stream, case.subject.region) for stream in sorted(case.streams)}
+    level, confidence_steps = confidence(
+        case.evidence,
+        case.newest,
+        failing=quality,
+        confirmed=confirmed,
+        rules=rules.confidence,
+        silent=silent,
+        weakens=rules.absence.lower_share,
+    )
 
     inputs = inputs_of(run, case, figures, risk=result.risk, confidence=level, uplifted=was_uplifted)
     decision = decide(inputs, rules)
+    situation = Situation(
+        inputs=inputs,
+        signals=_signals(case, quality, silent, rules),
+        scenarios=tuple(scenarios),
+        mix=mix_of(run, case),
+        scope=scope,
+        figures=figures,
+        units=case.units,
+        targeted_share=targeted_share(case),
+        confirmed=bool(confirmed),
+        rules=rules,
+    )
+    distribution = grade_distribution(situation)
     review = decision.review or result.uncertain or not driver.estimated
+    best_q = min((e.q_value for e in case.evidence), default=None)
+    nearest = nearest_changes(situation, q=best_q, probability=driver.probability, severity=driver.severity)
     position = Position(
-        best_q=min((e.q_value for e in case.evidence), default=None),
+        best_q=best_q,
         windows=max((e.windows for e, new in zip(case.evidence, case.newest, strict=True) if new), default=0),
         source_types=case.types,
-        risk_low=result.low,
-        risk_high=result.high,
         ask_units=driver.name.startswith("injury") and not driver.estimated,
     )
     measures = handling.choose(
@@ -190,8 +216,26 @@ def _assess_one(run: Run, concern: Concern) -> Assessment:
             sensitivity_step,
             *confidence_steps,
             *decision.steps,
+            probability_step(distribution, decision.grade, rules),
         ),
         actions=measures,
-        facts=figures_of(run, case, scenarios, decision.grade, review=review),
-        what_would_change=sentences(inputs, position, rules),
+        facts={
+            **figures_of(run, case, scenarios, decision.grade, review=review),
+            "grade_probability": distribution,
+            "nearest_changes": [{**asdict(one), "grade": one.grade.name} for one in nearest],
+        },
+        what_would_change=sentences(inputs, position, rules, nearest),
+    )
+
+
+def _signals(case: Case, failing: Mapping[str, Sequence[str]], silent: Mapping[str, float], rules: GradingRules) -> Signals:
+    """Return what confidence reads as arrays, so that it can be asked again."""
+    q, windows, kinds = signals_arrays(case.evidence)
+    return Signals(
+        q=q,
+        windows=windows,
+        newest=np.array(case.newest, dtype=np.bool_),
+        sound=np.array([not failing.get(e.stream) for e in case.evidence], dtype=np.bool_),
+        weakened=np.array([silent.get(e.stream, 0.0) >= rules.absence.lower_share for e in case.evidence], dtype=np.bool_),
+        kinds=kinds,
     )
