@@ -30,7 +30,9 @@ class UncertaintyRules(Rule):
     basis: Basis
     q_decades: float = Field(ge=0, description="standard deviation of log10 q: the model behind a q-value is not exact")
     units_factor: float = Field(ge=1, description="the centre's figure of units in use holds within this factor in 95 of 100 cases")
-    unknown_low: float = Field(gt=1, description="an interval of a probability that reaches down to 0 is taken to reach to its upper end over this")
+    unknown_low: float = Field(
+        gt=1, description="an interval of a probability that reaches down to 0 is taken to reach to its upper end over this"
+    )
     nearest: NearestRules
 
 

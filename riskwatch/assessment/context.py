@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from riskwatch.assessment.actions import Desk
+from riskwatch.assessment.attention import KeyProduct
 from riskwatch.assessment.behind import RecordBase, Window
 from riskwatch.assessment.concerns import Concern
 from riskwatch.assessment.confidence import Quality
@@ -34,6 +36,9 @@ class Run:
     quality: Quality
     calendar: WorkCalendar | None
     events: Sequence[FloorEvent]
+    desk: Desk  # tells which domain a subject falls under
+    key_products: Sequence[KeyProduct] = ()
+    festivals: Mapping[int, dt.date] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,30 +4,31 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
 
 from riskwatch.assessment import actions as handling
+from riskwatch.assessment.attention import KeyProduct, attention_step, signs_of
 from riskwatch.assessment.behind import RecordBase
 from riskwatch.assessment.concerns import Concern, evidence_of, merge
 from riskwatch.assessment.confidence import Quality, confidence, signals_arrays
 from riskwatch.assessment.context import Case, Run, flags_on, windows_of
 from riskwatch.assessment.discovery import judge
 from riskwatch.assessment.facts import gather
-from riskwatch.assessment.floors import covers, find_floor_events, subjects_of
+from riskwatch.assessment.floors import FloorEvent, covers, find_floor_events, subjects_of
 from riskwatch.assessment.grading import decide
-from riskwatch.assessment.harm import hazard_of, mix_of, scenarios_of, units_of, uplift_of
+from riskwatch.assessment.harm import hazard_of, mix_of, presumed_of, scenarios_of, units_of, uplift_of
 from riskwatch.assessment.hazards import UNKNOWN, Classifier
-from riskwatch.assessment.protocols import TreePaths, WorkCalendar, tree_of
 from riskwatch.assessment.nearest import nearest_changes
+from riskwatch.assessment.protocols import TreePaths, WorkCalendar, tree_of
 from riskwatch.assessment.readings import figures_of, inputs_of, targeted_share
 from riskwatch.assessment.risk import overall_risk
 from riskwatch.assessment.rules import ActionCatalogue, GradingRules, HazardCatalogue
 from riskwatch.assessment.scope import decide_scope, scope_figures
 from riskwatch.assessment.situation import Signals, Situation
-from riskwatch.assessment.types import Assessment, Step
+from riskwatch.assessment.types import Assessment, Step, Subject
 from riskwatch.assessment.uncertainty import grade_distribution, probability_step
 from riskwatch.assessment.whatif import Position, sentences
 from riskwatch.records.streams import STREAMS
@@ -47,6 +48,7 @@ def assess(
     trees: object,
     quality: Mapping[str, object],
     holidays: WorkCalendar | None = None,
+    key_products: Sequence[KeyProduct] = (),
 ) -> list[Assessment]:
     """Assess all concerns of a run.
 
@@ -70,6 +72,9 @@ def assess(
     holidays : WorkCalendar, optional
         Working days; without it working-day clocks are counted in natural days and say so.
 
+    key_products : sequence of KeyProduct, optional
+        Entries of the key-product catalogue in force on the day.
+
     Returns
     -------
     list of Assessment
@@ -86,8 +91,23 @@ def assess(
     classifier = Classifier(hazards)
     source_types = {name: stream.evidence for name, stream in STREAMS.items()}
     source_types.update(dict(zip(judged.table["stream"], judged.table["source_type"], strict=True)))
-    events = find_floor_events(base, rules, classifier, as_of=as_of, source_types=source_types)
-    run = Run(as_of, judged, base, paths, rules, actions, classifier, Quality.of(quality), holidays, events)
+    desk = handling.Desk(actions, paths["region"], holidays, paths["product"], paths["industry"])
+    events = _floor_events(base, classifier, rules, desk, as_of, source_types)
+    run = Run(
+        as_of,
+        judged,
+        base,
+        paths,
+        rules,
+        actions,
+        classifier,
+        Quality.of(quality),
+        holidays,
+        events,
+        desk,
+        key_products,
+        dict(getattr(holidays, "festivals", {})),
+    )
 
     concerns = merge(judged.table, base, paths, rules)
     spoken = {event for event in events if any(covers(concern.subject, event, paths) for concern in concerns)}
@@ -95,6 +115,26 @@ def assess(
     concerns += [Concern(subject, ()) for subject in subjects_of(alone, paths)]
     found = [_assess_one(run, concern) for concern in concerns]
     return sorted(found, key=lambda one: (-one.grade, one.subject))
+
+
+def _floor_events(
+    base: RecordBase, classifier: Classifier, rules: GradingRules, desk: handling.Desk, as_of: dt.date, source_types: Mapping[str, str]
+) -> list[FloorEvent]:
+    """Scan for floors with the rules of all goods, and where a domain has floors of its own, for its goods with those."""
+    events = find_floor_events(base, rules, classifier, as_of=as_of, source_types=source_types)
+    own = {name: merged for name in rules.domains if (merged := rules.for_domain(name, as_of)).floors != rules.floors}
+    if not own:
+        return events
+
+    def domain(event: FloorEvent) -> str | None:
+        kind, code = ("product", event.products[0]) if event.products else ("industry", event.industry)
+        return desk.domain(Subject(kind, code)) if code else None
+
+    kept = [event for event in events if domain(event) not in own]
+    for name, merged in own.items():
+        some = find_floor_events(base, merged, classifier, as_of=as_of, source_types=source_types)
+        kept += [event for event in some if domain(event) == name]
+    return kept
 
 
 def _read(run: Run, concern: Concern) -> tuple[Case, Step]:
@@ -123,8 +163,24 @@ def _read(run: Run, concern: Concern) -> tuple[Case, Step]:
 
 
 def _assess_one(run: Run, concern: Concern) -> Assessment:
-    rules = run.rules
+    domain = run.desk.domain(concern.subject)
+    rules = run.rules.for_domain(domain, run.as_of)
+    run = replace(run, rules=rules)
+    of_domain, since = rules.in_force
+    rule_step = Step(
+        "rules.in-force",
+        {"version": rules.version, "domain": domain or "not known", "from": None if since is None else since.isoformat()},
+        f"changes for {of_domain} in force" if of_domain else "rules of all goods",
+    )
     case, hazard_step = _read(run, concern)
+    signs = signs_of(
+        case.subject,
+        as_of=run.as_of,
+        rules=rules.attention,
+        products=run.paths["product"],
+        catalogue=run.key_products,
+        festivals=run.festivals,
+    )
     found = Step(
         "discovery.false-discovery-rate",
         {"tests": run.judged.tests, "alarms": run.judged.alarms, "hits": run.judged.hits, "q_weak": rules.confidence.q_weak},
@@ -137,9 +193,12 @@ def _assess_one(run: Run, concern: Concern) -> Assessment:
     factor = rules.probability.sensitivity_factor
     by_matrix = overall_risk(scenarios, rules.matrix, factor)
     driver = by_matrix.driver
+    presumed, presumed_step = presumed_of(run, case, hazard_step.inputs["votes"])  # type: ignore[arg-type]  # made by _read
     matrix_step = Step(
         "risk.matrix", {"severity": driver.severity, "probability": driver.probability, "scenario": driver.name}, by_matrix.risk
     )
+    if presumed:
+        by_matrix = replace(by_matrix, risk="S", low="S", high="S")
     result, was_uplifted, uplift_step = uplift_of(run, scope, by_matrix, case.units)
     sensitivity_step = Step(
         "risk.sensitivity",
@@ -160,7 +219,7 @@ def _assess_one(run: Run, concern: Concern) -> Assessment:
         weakens=rules.absence.lower_share,
     )
 
-    inputs = inputs_of(run, case, figures, risk=result.risk, confidence=level, uplifted=was_uplifted)
+    inputs = inputs_of(run, case, figures, risk=result.risk, confidence=level, uplifted=was_uplifted, signs=signs)
     decision = decide(inputs, rules)
     situation = Situation(
         inputs=inputs,
@@ -173,6 +232,7 @@ def _assess_one(run: Run, concern: Concern) -> Assessment:
         targeted_share=targeted_share(case),
         confirmed=bool(confirmed),
         rules=rules,
+        presumed=presumed,
     )
     distribution = grade_distribution(situation)
     review = decision.review or result.uncertain or not driver.estimated
@@ -190,7 +250,7 @@ def _assess_one(run: Run, concern: Concern) -> Assessment:
         scope,
         case.types,
         as_of=run.as_of,
-        desk=handling.Desk(run.catalogue, run.paths["region"], run.calendar, run.paths["product"], run.paths["industry"]),
+        desk=run.desk,
     )
     return Assessment(
         subject=case.subject,
@@ -207,20 +267,25 @@ def _assess_one(run: Run, concern: Concern) -> Assessment:
         scope_figures=asdict(figures),
         grade=decision.grade,
         steps=(
+            rule_step,
             found,
             hazard_step,
             *risk_steps,
             matrix_step,
+            presumed_step,
             *scope_steps,
             uplift_step,
             sensitivity_step,
             *confidence_steps,
             *decision.steps,
+            attention_step(signs),
             probability_step(distribution, decision.grade, rules),
         ),
         actions=measures,
         facts={
             **figures_of(run, case, scenarios, decision.grade, review=review),
+            "rule_set": {"domain": of_domain, "from": None if since is None else since.isoformat(), "version": rules.version},
+            "attention": [sign.facts() for sign in signs],
             "grade_probability": distribution,
             "nearest_changes": [{**asdict(one), "grade": one.grade.name} for one in nearest],
         },

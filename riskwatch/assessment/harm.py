@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from riskwatch.assessment.context import Case, Run
@@ -22,7 +22,7 @@ from riskwatch.assessment.risk import (
 )
 from riskwatch.assessment.types import Grade, Scope, Step, Subject
 
-__all__ = ["hazard_of", "mix_of", "scenarios_of", "units_of", "uplift_of"]
+__all__ = ["hazard_of", "mix_of", "presumed_of", "scenarios_of", "units_of", "uplift_of"]
 
 
 def hazard_of(
@@ -153,6 +153,22 @@ def mix_of(run: Run, case: Case) -> tuple[tuple[float, Scenario], ...]:
 def _observed_days(run: Run, case: Case) -> int:
     span = case.windows.get("injury")
     return (span[1] - span[0]).days + 1 if span is not None else run.rules.floors.lookback_days
+
+
+def presumed_of(run: Run, case: Case, votes: Mapping[str, object]) -> tuple[bool, Step]:
+    """Return whether the risk is presumed serious: the evidence itself, not the product tree, must show the hazard."""
+    shown = bool(votes) and "product_tree" not in votes
+    product = case.subject.code if case.subject.kind == "product" else ""
+    names = [
+        name
+        for name, entry in run.rules.presumed_serious.items()
+        if shown
+        and case.hazard in entry.hazards
+        and entry.since <= run.as_of
+        and (not entry.source_types or set(entry.source_types) & set(case.types))
+        and (not entry.products or any(product and run.paths["product"].within(product, code) for code in entry.products))
+    ]
+    return bool(names), Step("risk.presumed-serious", {"hazard": case.hazard, "entries": names}, "S" if names else "does not hold")
 
 
 def uplift_of(run: Run, scope: Scope, result: RiskResult, units: float | None) -> tuple[RiskResult, bool, Step]:

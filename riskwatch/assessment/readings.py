@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from riskwatch.assessment.attention import Sign
 from riskwatch.assessment.context import Case, Run, flags_on
 from riskwatch.assessment.discovery import SERIES
 from riskwatch.assessment.floors import FloorEvent
@@ -18,7 +19,9 @@ __all__ = ["figures_of", "inputs_of", "targeted_share"]
 NOT_RANDOM = frozenset({"targeted", "follow-up", "complaint-led"})
 
 
-def inputs_of(run: Run, case: Case, figures: ScopeFigures, *, risk: str, confidence: str, uplifted: bool) -> Inputs:
+def inputs_of(
+    run: Run, case: Case, figures: ScopeFigures, *, risk: str, confidence: str, uplifted: bool, signs: Sequence[Sign] = ()
+) -> Inputs:
     """Return what the grade depends on."""
     rules, subject, facts, evidence = run.rules, case.subject, case.facts, case.evidence
     known = run.classifier.catalogue.classes[case.hazard]
@@ -50,6 +53,7 @@ def inputs_of(run: Run, case: Case, figures: ScopeFigures, *, risk: str, confide
         units_in_use=case.units,
         hidden=known.hidden,
         recalled_abroad=facts.notice.recalled if facts.notice and subject.kind == "product" else 0.0,
+        attention=tuple(sign.rule for sign in signs if sign.lift),
         only_targeted=only_targeted,
         one_firm=bool(inspection) and not others and figures.producers == 1,
         completed=flags_on(run, subject, case.streams, rules.lowers.completed_flags),

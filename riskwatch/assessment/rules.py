@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -285,7 +284,9 @@ class LifecycleRules(Rule):
     hold_days: int = Field(ge=1, description="natural days until a warning that rests on a floor alone has recovered")
     worsen_factor: float = Field(gt=1, description="an excess larger than this times the one at the last change is worse")
     worsen_min_excess: float = Field(ge=0, description="and larger by at least so many cases")
-    lower_after: int = Field(ge=1, description="judged windows in a row at a lower level until the level of a warning falls; it rises at once")
+    lower_after: int = Field(
+        ge=1, description="judged windows in a row at a lower level until the level of a warning falls; it rises at once"
+    )
     lower_probability: float = Field(
         ge=0.5, le=1, description="or at once where the lower levels together are at least this probable; 1: never at once"
     )
@@ -342,17 +343,12 @@ class PresumedSerious(Rule):
     since: dt.date = Field(alias="from", description="first day on which it applies")
     hazards: tuple[str, ...] = Field((), description="classes of hazards.yaml")
     products: tuple[str, ...] = Field((), description="product codes, with all below them; empty: all goods")
-    items: tuple[str, ...] = Field((), description="patterns in names of failing items")
+    source_types: tuple[str, ...] = Field((), description="only where evidence of one of these types speaks for it; empty: any")
 
     @model_validator(mode="after")
     def _names_something(self) -> PresumedSerious:
-        if not self.hazards and not self.items:
-            raise ValueError("presumed_serious: an entry needs hazards or items")
-        for pattern in self.items:
-            try:
-                re.compile(pattern)
-            except re.error as error:
-                raise ValueError(f"presumed_serious: {pattern!r} is not a regular expression: {error}") from None
+        if not self.hazards:
+            raise ValueError("presumed_serious: an entry needs hazards")
         return self
 
 
@@ -398,7 +394,9 @@ class GradingRules(Rule):
         for domain, dated in self.domains.items():
             days = [one.since for one in dated]
             if days != sorted(set(days)):
-                raise ValueError(f"domains.{domain}: entries must be in the order of 'from', each day once, got {[str(day) for day in days]}")
+                raise ValueError(
+                    f"domains.{domain}: entries must be in the order of 'from', each day once, got {[str(day) for day in days]}"
+                )
             for one in dated:
                 if one.until is not None and one.until < one.since:
                     raise ValueError(f"domains.{domain}: 'until' {one.until} lies before 'from' {one.since}")

@@ -78,6 +78,8 @@ class Situation:
         Share of the failures that come from samples not drawn at random; None where that is not read from failures.
     confirmed : bool
         Whether a laboratory or an investigation confirms.
+    presumed : bool
+        Whether the risk is presumed serious, whatever its probability.
     """
 
     inputs: Inputs
@@ -90,6 +92,7 @@ class Situation:
     targeted_share: float | None
     confirmed: bool
     rules: GradingRules
+    presumed: bool = False
     _grades: dict[Inputs, Grade] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -98,7 +101,7 @@ class Situation:
         now = self.signals.newest
         return int(self.signals.windows[now].max()) if now.any() else 0
 
-    def grade(self, move: Move = Move()) -> Grade:  # noqa: B008 - frozen
+    def grade(self, move: Move = Move()) -> Grade:
         """Return the grade with its inputs moved; without a move, the grade that was proposed."""
         return self.decided(self.moved(move))
 
@@ -152,7 +155,7 @@ class Situation:
         return f"C{level_of(levels, signals.kinds, confirmed=self.confirmed, rules=rules)}"
 
     def _risk(self, move: Move) -> str:
-        rank = 0
+        rank = RISKS.index("S") if self.presumed else 0
         for scenario in self.scenarios:
             decades = move.probability - (move.units if scenario.estimated and scenario.name.startswith("injury") else 0.0)
             severity = min(4, max(1, scenario.severity + move.severity))
@@ -172,9 +175,7 @@ class Situation:
         touched = min(max(0, old.touched + move.prefectures), max(old.judged, old.touched))
         chance = float(binom.sf(touched - 1, old.judged, self.rules.scope.touched_p)) if old.judged else None
         sharing = max(0, old.sharing_producers + move.producers) if old.sharing_producers else 0
-        return replace(
-            old, producers=producers, largest_producer_share=share, sharing_producers=sharing, touched=touched, by_chance=chance
-        )
+        return replace(old, producers=producers, largest_producer_share=share, sharing_producers=sharing, touched=touched, by_chance=chance)
 
     def alternatives(self) -> Sequence[tuple[float, tuple[Scenario, ...]]]:
         """Return the sets of scenarios that the uncertain severity of the cluster allows, each with its probability."""

@@ -73,7 +73,7 @@ def _risks(situation: Situation, scenarios: tuple[Scenario, ...], rules: Grading
     some = units is not None and spread > 0
     factor = np.exp(spread * _midpoints(POINTS["units"]))[None, None, :] if some else np.ones((1, 1, 1))
     shape = (z_injury.shape[0], z_defect.shape[1], factor.shape[2])
-    ranks = np.zeros(shape, dtype=np.int64)
+    ranks = np.full(shape, RISKS.index("S") if situation.presumed else 0, dtype=np.int64)
     for scenario in scenarios:
         injury = scenario.name.startswith("injury")
         p = _draws(scenario, z_injury if injury else z_defect, rules)

@@ -38,9 +38,7 @@ class Position:
     ask_units: bool  # the probability hangs on the number of units in use, which is not known
 
 
-def sentences(
-    inputs: Inputs, position: Position, rules: GradingRules, nearest: Sequence[Nearest] = ()
-) -> tuple[dict[str, str], ...]:
+def sentences(inputs: Inputs, position: Position, rules: GradingRules, nearest: Sequence[Nearest] = ()) -> tuple[dict[str, str], ...]:
     """Return sentences {zh, en}, each about one input that moves the grade from where it is.
 
     First what a further window, another source or a verification would do, then the inputs of ``nearest``, nearest first.

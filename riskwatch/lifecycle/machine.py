@@ -295,9 +295,7 @@ class _Machine:
         through = max(ends, default=warning.lower_through)
         return replace(warning, lower_windows=windows, lower_through=through, held=held), warning.grade
 
-    def lowered(
-        self, warning: EarlyWarning, assessment: Assessment, *, before: tuple[str, str], after: tuple[str, str]
-    ) -> dict[str, str]:
+    def lowered(self, warning: EarlyWarning, assessment: Assessment, *, before: tuple[str, str], after: tuple[str, str]) -> dict[str, str]:
         """Return the reason for a lower level: how it came to be believed."""
         share = read.lower_probability(assessment, warning.grade)
         if not warning.series:
