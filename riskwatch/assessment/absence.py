@@ -149,7 +149,7 @@ def _late(part: pd.DataFrame, day: pd.Timestamp, rules: ArtefactRules) -> set[st
 def standard_flags(
     changes: Iterable[tuple[dt.date, Collection[str]]], *, as_of: dt.date, rules: ArtefactRules, stream: str = "spot_check"
 ) -> list[dict[str, object]]:
-    """Return a flag for each product whose standard took effect within ``standard_days``; a change that names no product speaks for none."""
+    """Return a flag for each product whose standard took effect within ``standard_days``; one without products speaks for none."""
     return [
         {"kind": "new-standard", "stream": stream, "product": product, "since": since.isoformat()}
         for since, products in sorted((since, tuple(sorted(products))) for since, products in changes)

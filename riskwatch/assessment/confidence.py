@@ -36,7 +36,7 @@ class Quality:
 
     @classmethod
     def of(cls, quality: Mapping[str, object]) -> Quality:
-        """Read ``{"streams": {...}, "sources": {...}, "flags": [...], "silent": {stream: {region: share}}}``; states are texts or mappings with ``state``."""
+        """Read ``{"streams", "sources", "flags", "silent": {stream: {region: share}}}``; states are texts or mappings with ``state``."""
 
         def states(value: object) -> dict[str, str]:
             found = value if isinstance(value, Mapping) else {}
@@ -64,7 +64,7 @@ class Quality:
         return found + bad if len(bad) == len(sources) else found
 
 
-def row_levels(
+def row_levels(  # noqa: PLR0917 - arrays of one table
     q: npt.NDArray[np.float64],
     windows: npt.NDArray[np.int64],
     newest: npt.NDArray[np.bool_],

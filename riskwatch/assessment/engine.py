@@ -117,7 +117,7 @@ def assess(
     return sorted(found, key=lambda one: (-one.grade, one.subject))
 
 
-def _floor_events(
+def _floor_events(  # noqa: PLR0917 - what the scan reads
     base: RecordBase, classifier: Classifier, rules: GradingRules, desk: handling.Desk, as_of: dt.date, source_types: Mapping[str, str]
 ) -> list[FloorEvent]:
     """Scan for floors with the rules of all goods, and where a domain has floors of its own, for its goods with those."""

@@ -316,18 +316,18 @@ class DomainOverride(Rule):
     since: dt.date = Field(alias="from", description="first day on which it is in force")
     until: dt.date | None = Field(None, description="last day; empty: until the next entry of the domain")
     basis: Basis
-    levels: dict[LevelName, dict[str, Any]] = {}
-    table: dict[str, Any] = {}
-    confidence: dict[str, Any] = {}
-    floors: dict[str, Any] = {}
-    lifts: dict[str, Any] = {}
-    lowers: dict[str, Any] = {}
-    caps: dict[str, Any] = {}
-    scope: dict[str, Any] = {}
-    probability: dict[str, Any] = {}
-    severity: dict[str, Any] = {}
-    uncertainty: dict[str, Any] = {}
-    review: dict[str, Any] = {}
+    levels: dict[LevelName, dict[str, Any]] = Field({}, description="keys that differ")
+    table: dict[str, Any] = Field({}, description="keys that differ")
+    confidence: dict[str, Any] = Field({}, description="keys that differ")
+    floors: dict[str, Any] = Field({}, description="keys that differ")
+    lifts: dict[str, Any] = Field({}, description="keys that differ")
+    lowers: dict[str, Any] = Field({}, description="keys that differ")
+    caps: dict[str, Any] = Field({}, description="keys that differ")
+    scope: dict[str, Any] = Field({}, description="keys that differ")
+    probability: dict[str, Any] = Field({}, description="keys that differ")
+    severity: dict[str, Any] = Field({}, description="keys that differ")
+    uncertainty: dict[str, Any] = Field({}, description="keys that differ")
+    review: dict[str, Any] = Field({}, description="keys that differ")
 
     def changes(self) -> dict[str, dict[str, Any]]:
         """Return block -> what changes in it."""

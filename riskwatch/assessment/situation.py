@@ -1,4 +1,4 @@
-"""Where a concern stands: everything that its grade was computed from, so that the same function can be asked again with one input moved."""
+"""Where a concern stands: all that its grade was computed from, so that the function can be asked again with one input moved."""
 
 from __future__ import annotations
 

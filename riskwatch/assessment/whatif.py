@@ -104,8 +104,7 @@ def sentences(inputs: Inputs, position: Position, rules: GradingRules, nearest: 
             lambda to: f"Only one firm so far; with a second one the grade becomes {to}.",
         )
     # The probability is the least known of all: what would move it comes before what is less likely to change.
-    for change in (one for one in nearest if one.input == "probability"):
-        said.append(_moved(change, name, ask_units=position.ask_units))
+    said += [_moved(change, name, ask_units=position.ask_units) for change in nearest if change.input == "probability"]
     if inputs.artefacts:
         look(
             replace(inputs, artefacts=()),
@@ -118,10 +117,9 @@ def sentences(inputs: Inputs, position: Position, rules: GradingRules, nearest: 
             lambda to: f"若下一窗口不再报警，等级变为{to}。",
             lambda to: f"If the next window is not in alarm, the grade becomes {to}.",
         )
-    for change in nearest:
-        # What leads up by q or windows was said above in words.
-        if change.input != "probability" and not (change.input in ("q", "windows") and change.grade > now):
-            said.append(_moved(change, name, ask_units=position.ask_units))
+    # What leads up by q or windows was said above in words.
+    others = [one for one in nearest if one.input != "probability" and not (one.input in ("q", "windows") and one.grade > now)]
+    said += [_moved(change, name, ask_units=position.ask_units) for change in others]
     return tuple(said)
 
 
