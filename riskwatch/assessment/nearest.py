@@ -89,7 +89,9 @@ def _along(
     yield from best.values()
 
 
-def _bisect(  # noqa: PLR0917 - one searchsituation: Situation, now: Grade, way: int, move: Callable[[float], Move], side: float, low: float, high: float) -> float:
+def _bisect(  # noqa: PLR0917 - one search
+    situation: Situation, now: Grade, way: int, move: Callable[[float], Move], side: float, low: float, high: float
+) -> float:
     """Return the smallest shift found in (low, high] that moves the grade ``way``; at ``high`` it does."""
     while high - low > TOLERANCE:
         middle = (low + high) / 2
