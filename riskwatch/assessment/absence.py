@@ -83,8 +83,9 @@ def _shares(records: pd.DataFrame, some: Collection[str], paths: TreePaths) -> d
     """Return region (with all above it, "" for everything) -> share of the records that come from ``some`` reporters."""
     totals: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     region = records["region"].astype("object").where(records["region"].notna(), "")
-    counts = records.assign(region=region).groupby(["reporter", "region"], sort=True).size()
-    for (reporter, code), count in counts.items():  # type: ignore[misc]  # a pair of keys
+    counts = records.assign(region=region).groupby(["reporter", "region"], sort=True).size().reset_index(name="count")
+    columns = (counts[name].tolist() for name in ("reporter", "region", "count"))
+    for reporter, code, count in zip(*columns, strict=True):
         for place in dict.fromkeys(("", *paths.path(str(code)))):
             totals[place][0] += int(count)
             totals[place][1] += int(count) if reporter in some else 0
