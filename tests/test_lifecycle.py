@@ -134,11 +134,16 @@ def test_the_unchanged_is_not_repeated():
     ("change", "kind", "cause", "word"),
     [
         ({"grade": Grade.II}, "worsened", "raised", "raised from Level III (yellow) to Level II (orange)"),
-        ({"grade": Grade.IV}, "eased", "lowered", "lowered from Level III (yellow) to Level IV (blue)"),
+        (
+            {"grade": Grade.IV, "facts": {"grade_probability": {"IV": 0.97, "III": 0.03}}},
+            "eased",
+            "lowered",
+            "lowered from Level III (yellow) to Level IV (blue): lower levels are 97% probable",
+        ),
         ({"region": "220100"}, "worsened", "spread", "Spread from 220101-en to 220100-en"),
         ({"observed": 60.0}, "worsened", "larger-excess", "grew from 20.0 to 50.0"),
         ({"floors": 1.0}, "worsened", "grave-event", "1 more grave event"),
-        ({"grade": Grade.IV, "region": "220000"}, "worsened", "spread", "lowered"),
+        ({"grade": Grade.IV, "region": "220000", "facts": {"grade_probability": {"IV": 1.0}}}, "worsened", "spread", "lowered"),
     ],
 )
 def test_changes_have_reasons(change, kind, cause, word):
@@ -203,13 +208,82 @@ def test_a_series_rolled_up_to_its_parent_counts_as_judged():
 def test_below_warning_level_eases_and_then_recovers():
     warnings = run([], [concern()]).warnings
     eased = run(warnings, [concern(Grade.WATCH, number=1)], 1)
-    assert kinds(eased) == [("eased", "lowered")]
-    assert only(eased).grade == Grade.WATCH
+    # One window below warning level does not lower it: the reader is told why it stands.
+    assert kinds(eased) == [("eased", "below")]
+    assert only(eased).grade == Grade.III
+    assert "1 judged window(s) lower of 2 needed" in only(eased).held["en"]
     assert eased.watch == ()
     back = run(eased.warnings, [concern(Grade.III, number=2)], 2)
-    assert kinds(back) == [("worsened", "raised")]
+    assert kinds(back) == []
+    assert (only(back).held, only(back).lower_windows) == ({}, 0)
+    sure = run(warnings, [concern(Grade.WATCH, number=1, facts={"grade_probability": {"WATCH": 0.99, "III": 0.01}})], 1)
+    assert kinds(sure) == [("eased", "lowered")]
+    assert only(sure).grade == Grade.WATCH
     gone = run(eased.warnings, [concern(Grade.WATCH, number=2)], 2)
-    assert kinds(gone) == [("recovered", "judged-clear")]
+    assert kinds(gone) == [("eased", "lowered"), ("recovered", "judged-clear")]
+
+
+def flicker(rules, grades):
+    warnings, events, levels = (), [], []
+    for number, grade in enumerate(grades):
+        outcome = advance(warnings, [concern(grade, number=number)], as_of=week(number), rules=rules, judged=judged(number), trees=TREES)
+        warnings, events = outcome.warnings, [*events, *kinds(outcome)]
+        levels.append(only(outcome).grade)
+    return events, levels
+
+
+def test_a_level_does_not_flicker():
+    series = [Grade.III, Grade.IV] * 6
+    hasty = RULES.model_copy(update={"lifecycle": RULES.lifecycle.model_copy(update={"lower_after": 1})})
+    assert len(flicker(hasty, series)[0]) == 12
+    events, levels = flicker(RULES, series)
+    assert events == [("new", "opened")]
+    assert set(levels) == {Grade.III}
+
+
+def test_a_level_rises_at_once_and_falls_after_two_windows():
+    events, levels = flicker(RULES, [Grade.IV, Grade.II, Grade.III, Grade.III, Grade.IV, Grade.II])
+    assert levels == [Grade.IV, Grade.II, Grade.II, Grade.III, Grade.III, Grade.II]
+    assert events == [("new", "opened"), ("worsened", "raised"), ("eased", "lowered"), ("worsened", "raised")]
+
+
+def test_the_same_window_seen_again_does_not_lower():
+    warnings = run([], [concern()]).warnings
+    for day in range(5):
+        outcome = run(warnings, [concern(Grade.IV, number=1)], 1, day=day)
+        warnings = outcome.warnings
+        assert outcome.events == ()
+        assert (only(outcome).grade, only(outcome).lower_windows) == (Grade.III, 1)
+
+
+def test_a_floor_raises_at_once_and_ends_at_once():
+    events = []
+    warnings = ()
+    for number, grade in enumerate((Grade.IV, Grade.II, Grade.IV)):
+        found = concern(grade, number=number, floors=float(grade == Grade.II), evidence=())
+        outcome = run(warnings, [found], number)
+        warnings, events = outcome.warnings, [*events, *kinds(outcome)]
+    assert events == [("new", "opened"), ("worsened", "raised"), ("eased", "lowered")]
+    assert "left the look-back" in outcome.events[0].reason["en"]
+
+
+def test_silent_reporters_hold_a_warning_open():
+    warnings = run([], [concern()]).warnings
+
+    def later(shares, number):
+        frame = judged(number).assign(stream="injury")
+        return advance(warnings, [], as_of=week(number), rules=RULES, judged=frame, trees=TREES, silent=shares)
+
+    held = later({"injury": {"220101": 0.4}}, 3)
+    assert held.events == ()
+    assert (only(held).state, only(held).absent_windows, only(held).grade) == ("unchanged", 0, Grade.III)
+    assert "40%" in only(held).held["en"]
+    assert "40%" in only(held).held["zh"]
+    for other in ({"injury": {"220101": 0.1}}, {"spot_check": {"220101": 0.9}}, {"injury": {"220200": 0.9}}):
+        assert kinds(later(other, 3)) == [("eased", "absent")]
+    # Once they report again, judged windows count as before, from the last that was taken into account.
+    frame = pd.concat([judged(3), judged(4)])
+    assert kinds(advance(held.warnings, [], as_of=week(4), rules=RULES, judged=frame, trees=TREES)) == [("recovered", "judged-clear")]
 
 
 def test_what_returns_is_new_and_linked():

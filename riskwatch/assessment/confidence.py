@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
+
 from riskwatch.assessment.rules import ConfidenceRules
 from riskwatch.assessment.types import Evidence, Step
 
-__all__ = ["Quality", "confidence", "row_confidence"]
+__all__ = ["Quality", "confidence", "level_of", "row_levels", "signals_arrays"]
 
 
 @dataclass(frozen=True)
@@ -22,15 +25,18 @@ class Quality:
     flags : tuple of mapping
         ``{kind, stream?, product?, industry?, region?}``: artefacts, completed recalls, confirmations. It speaks for what it
         names; one that names nothing matches nothing.
+    silent : mapping of str to mapping
+        Stream -> region -> share of the region's usual records that silent reporters bring ("" for the whole area).
     """
 
     streams: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
     flags: tuple[Mapping[str, object], ...] = ()
+    silent: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, quality: Mapping[str, object]) -> Quality:
-        """Read ``{"streams": {...}, "sources": {...}, "flags": [...]}``; states are texts or mappings with ``state``."""
+        """Read ``{"streams", "sources", "flags", "silent": {stream: {region: share}}}``; states are texts or mappings with ``state``."""
 
         def states(value: object) -> dict[str, str]:
             found = value if isinstance(value, Mapping) else {}
@@ -38,7 +44,17 @@ class Quality:
 
         flags = quality.get("flags", ())
         listed = tuple(flag for flag in flags if isinstance(flag, Mapping)) if isinstance(flags, (list, tuple)) else ()
-        return cls(states(quality.get("streams")), states(quality.get("sources")), listed)
+        areas = quality.get("silent")
+        silent = {
+            str(stream): {str(region): float(share) for region, share in regions.items()}
+            for stream, regions in (areas.items() if isinstance(areas, Mapping) else ())
+            if isinstance(regions, Mapping)
+        }
+        return cls(states(quality.get("streams")), states(quality.get("sources")), listed, silent)
+
+    def silent_share(self, stream: str, region: str) -> float:
+        """Return the share of a region's usual records of a stream that silent reporters bring."""
+        return self.silent.get(stream, {}).get(region, 0.0)
 
     def failing(self, stream: str, sources: Collection[str], rules: ConfidenceRules) -> list[str]:
         """Return what fails for ``stream``: the stream itself, or all of the sources behind the concern."""
@@ -48,15 +64,41 @@ class Quality:
         return found + bad if len(bad) == len(sources) else found
 
 
-def row_confidence(evidence: Evidence, *, newest: bool, quality_ok: bool, rules: ConfidenceRules) -> int:
-    """Return 0, 1 or 2 for one alarmed series-period."""
-    if not quality_ok or evidence.q_value >= rules.q_weak:
-        return 0
+def row_levels(  # noqa: PLR0917 - arrays of one table
+    q: npt.NDArray[np.float64],
+    windows: npt.NDArray[np.int64],
+    newest: npt.NDArray[np.bool_],
+    sound: npt.NDArray[np.bool_],
+    weakened: npt.NDArray[np.bool_],
+    rules: ConfidenceRules,
+) -> npt.NDArray[np.int64]:
+    """Return 0, 1 or 2 for each alarmed series-period, shape (series-periods,).
+
+    ``sound`` tells whether the data quality passes; ``weakened`` evidence, from an area with silent reporters, counts one level less.
+    """
     # A single window is enough where chance is out of the question: waiting for a second one would cost a period.
-    lasting = evidence.windows >= rules.windows or evidence.q_value < rules.q_decisive
-    if evidence.q_value < rules.q_strong and lasting and newest:
-        return 2
-    return 1
+    lasting = (windows >= rules.windows) | (q < rules.q_decisive)
+    levels = np.where((q < rules.q_strong) & lasting & newest, 2, 1)
+    levels = np.where(sound & (q < rules.q_weak), levels, 0)
+    return np.asarray(np.maximum(0, levels - weakened), dtype=np.int64)
+
+
+def level_of(levels: npt.NDArray[np.int64], kinds: Sequence[str], *, confirmed: bool, rules: ConfidenceRules) -> int:
+    """Return 0 to 3: the highest level, or 3 where it is confirmed or enough independent source types agree."""
+    agreeing = _agreeing(levels, kinds, rules)
+    return 3 if confirmed or len(agreeing) >= rules.independent_sources else int(levels.max(initial=0))
+
+
+def _agreeing(levels: npt.NDArray[np.int64], kinds: Sequence[str], rules: ConfidenceRules) -> list[str]:
+    return sorted({kind for kind, one in zip(kinds, levels, strict=True) if one >= 1} - set(rules.weak_source_types))
+
+
+def signals_arrays(
+    evidence: Sequence[Evidence],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], tuple[str, ...]]:
+    """Return q-values, windows and source types of the evidence."""
+    q = np.array([e.q_value for e in evidence], dtype=np.float64)
+    return q, np.array([e.windows for e in evidence], dtype=np.int64), tuple(e.source_type for e in evidence)
 
 
 def confidence(
@@ -66,6 +108,8 @@ def confidence(
     failing: Mapping[str, Sequence[str]],
     confirmed: Sequence[str],
     rules: ConfidenceRules,
+    silent: Mapping[str, float] | None = None,
+    weakens: float = 1.0,
 ) -> tuple[str, list[Step]]:
     """Return C0..C3 and the steps that led there.
 
@@ -79,12 +123,18 @@ def confidence(
         Stream -> what fails its quality check.
     confirmed : sequence of str
         Kinds of confirming flags.
+    silent : mapping of str to float, optional
+        Stream -> share of the area's usual records that silent reporters bring.
+    weakens : float
+        From this share on, evidence of the stream counts one level less.
     """
-    levels = [
-        row_confidence(e, newest=new, quality_ok=not failing.get(e.stream), rules=rules) for e, new in zip(evidence, newest, strict=True)
-    ]
-    level = max(levels, default=0)
-    agreeing = sorted({e.source_type for e, one in zip(evidence, levels, strict=True) if one >= 1} - set(rules.weak_source_types))
+    q, windows, kinds = signals_arrays(evidence)
+    sound = np.array([not failing.get(e.stream) for e in evidence], dtype=np.bool_)
+    shares = silent or {}
+    weakened = np.array([shares.get(e.stream, 0.0) >= weakens for e in evidence], dtype=np.bool_)
+    levels = row_levels(q, windows, np.array(newest, dtype=np.bool_), sound, weakened, rules)
+    level = int(levels.max(initial=0))
+    agreeing = _agreeing(levels, kinds, rules)
     best = min((e.q_value for e in evidence), default=None)
     steps = [
         Step(
@@ -102,6 +152,11 @@ def confidence(
         ),
         Step("confidence.quality", {"failing": {stream: list(found) for stream, found in failing.items() if found}}, _quality(failing)),
         Step(
+            "confidence.silent-reporters",
+            {"shares": {stream: round(share, 3) for stream, share in sorted(shares.items()) if share > 0}, "from": weakens},
+            "one level less for evidence of the streams named" if weakened.any() else "no effect",
+        ),
+        Step(
             "confidence.independent-sources",
             {"agreeing": agreeing, "needed": rules.independent_sources},
             "C3" if len(agreeing) >= rules.independent_sources else "no effect",
@@ -112,9 +167,7 @@ def confidence(
             "C3" if confirmed else "no effect",
         ),
     ]
-    if confirmed or len(agreeing) >= rules.independent_sources:
-        level = 3
-    return f"C{level}", steps
+    return f"C{level_of(levels, kinds, confirmed=bool(confirmed), rules=rules)}", steps
 
 
 def _quality(failing: Mapping[str, Sequence[str]]) -> str:

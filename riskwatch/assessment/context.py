@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from riskwatch.assessment.actions import Desk
+from riskwatch.assessment.attention import KeyProduct
 from riskwatch.assessment.behind import RecordBase, Window
 from riskwatch.assessment.concerns import Concern
 from riskwatch.assessment.confidence import Quality
@@ -35,8 +37,11 @@ class Run:
     quality: Quality
     calendar: WorkCalendar | None
     events: Sequence[FloorEvent]
+    desk: Desk  # tells which body of law a subject falls under
     emergency: EmergencyRules | None = None
     borders: Collection[tuple[str, str]] = ()  # pairs of neighbouring regions
+    key_products: Sequence[KeyProduct] = ()
+    festivals: Mapping[int, dt.date] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

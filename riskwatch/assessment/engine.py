@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Mapping
-from dataclasses import asdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, replace
 
+import numpy as np
 import pandas as pd
 
 from riskwatch.assessment import actions as handling
+from riskwatch.assessment.attention import KeyProduct, attention_step, signs_of
 from riskwatch.assessment.behind import RecordBase
 from riskwatch.assessment.concerns import Concern, evidence_of, merge
-from riskwatch.assessment.confidence import Quality, confidence
+from riskwatch.assessment.confidence import Quality, confidence, signals_arrays
 from riskwatch.assessment.context import Case, Run, flags_on, windows_of
 from riskwatch.assessment.discovery import judge
 from riskwatch.assessment.emergency import propose_response, response_payload
 from riskwatch.assessment.emergency_rules import EmergencyRules
 from riskwatch.assessment.facts import gather
-from riskwatch.assessment.floors import covers, find_floor_events, subjects_of
+from riskwatch.assessment.floors import FloorEvent, covers, find_floor_events, subjects_of
 from riskwatch.assessment.grading import decide
-from riskwatch.assessment.harm import hazard_of, scenarios_of, units_of, uplift_of
+from riskwatch.assessment.harm import hazard_of, mix_of, presumed_of, scenarios_of, units_of, uplift_of
 from riskwatch.assessment.hazards import UNKNOWN, Classifier
+from riskwatch.assessment.nearest import nearest_changes
 from riskwatch.assessment.protocols import TreePaths, WorkCalendar, tree_of
-from riskwatch.assessment.readings import figures_of, inputs_of
+from riskwatch.assessment.readings import figures_of, inputs_of, targeted_share
 from riskwatch.assessment.related import Shared, relate
 from riskwatch.assessment.risk import overall_risk
 from riskwatch.assessment.rules import ActionCatalogue, GradingRules, HazardCatalogue
 from riskwatch.assessment.scope import decide_scope, scope_figures
+from riskwatch.assessment.situation import Signals, Situation
 from riskwatch.assessment.ties import groups_of, tie_step, ties_of
-from riskwatch.assessment.types import Assessment, Grade, Step
+from riskwatch.assessment.types import Assessment, Evidence, Grade, Step, Subject
+from riskwatch.assessment.uncertainty import grade_distribution, probability_step
 from riskwatch.assessment.whatif import Position, sentences
 from riskwatch.records.streams import STREAMS
 
@@ -49,6 +54,7 @@ def assess(
     holidays: WorkCalendar | None = None,
     emergency: EmergencyRules | None = None,
     borders: Collection[tuple[str, str]] = (),
+    key_products: Sequence[KeyProduct] = (),
 ) -> list[Assessment]:
     """Assess all concerns of a run.
 
@@ -76,6 +82,9 @@ def assess(
     borders : collection of (str, str)
         Pairs of neighbouring regions, for the spatial figures of the scope; without them there are none.
 
+    key_products : sequence of KeyProduct, optional
+        Entries of the key-product catalogue in force on the day.
+
     Returns
     -------
     list of Assessment
@@ -92,8 +101,25 @@ def assess(
     classifier = Classifier(hazards)
     source_types = {name: stream.evidence for name, stream in STREAMS.items()}
     source_types.update(dict(zip(judged.table["stream"], judged.table["source_type"], strict=True)))
-    events = find_floor_events(base, rules, classifier, as_of=as_of, source_types=source_types)
-    run = Run(as_of, judged, base, paths, rules, actions, classifier, Quality.of(quality), holidays, events, emergency, borders)
+    desk = handling.Desk(actions, paths["region"], holidays, paths["product"], paths["industry"])
+    events = _floor_events(base, classifier, rules, desk, as_of, source_types)
+    run = Run(
+        as_of,
+        judged,
+        base,
+        paths,
+        rules,
+        actions,
+        classifier,
+        Quality.of(quality),
+        holidays,
+        events,
+        desk,
+        emergency=emergency,
+        borders=borders,
+        key_products=key_products,
+        festivals=dict(getattr(holidays, "festivals", {})),
+    )
 
     concerns = merge(judged.table, base, paths, rules)
     spoken = {event for event in events if any(covers(concern.subject, event, paths) for concern in concerns)}
@@ -101,6 +127,26 @@ def assess(
     concerns += [Concern(subject, ()) for subject in subjects_of(alone, paths)]
     found = sorted((_assess_one(run, concern) for concern in concerns), key=lambda pair: (-pair[0].grade, pair[0].subject))
     return relate(found, paths=paths, least=rules.linking.related_concerns)
+
+
+def _floor_events(  # noqa: PLR0917 - what the scan reads
+    base: RecordBase, classifier: Classifier, rules: GradingRules, desk: handling.Desk, as_of: dt.date, source_types: Mapping[str, str]
+) -> list[FloorEvent]:
+    """Scan for floors with the rules of all goods, and where a domain has floors of its own, for its goods with those."""
+    events = find_floor_events(base, rules, classifier, as_of=as_of, source_types=source_types)
+    own = {name: merged for name in rules.domains if (merged := rules.for_domain(name, as_of)).floors != rules.floors}
+    if not own:
+        return events
+
+    def domain(event: FloorEvent) -> str | None:
+        kind, code = ("product", event.products[0]) if event.products else ("industry", event.industry)
+        return desk.bodies(Subject(kind, code)).goods if code else None
+
+    kept = [event for event in events if domain(event) not in own]
+    for name, merged in own.items():
+        some = find_floor_events(base, merged, classifier, as_of=as_of, source_types=source_types)
+        kept += [event for event in some if domain(event) == name]
+    return kept
 
 
 def _read(run: Run, concern: Concern) -> tuple[Case, Step]:
@@ -128,11 +174,11 @@ def _read(run: Run, concern: Concern) -> tuple[Case, Step]:
     return case, Step("hazard.class", {"votes": votes}, hazard)
 
 
-def _response(run: Run, case: Case, grade: Grade, desk: handling.Desk) -> tuple[dict[str, object], tuple[Step, ...]]:
+def _response(run: Run, case: Case, grade: Grade) -> tuple[dict[str, object], tuple[Step, ...]]:
     """Return the emergency response that is proposed, as facts and as a step; nothing where none is."""
     if run.emergency is None:
         return {}, ()
-    found = propose_response(grade, case.events, run.emergency, desk.bodies(case.subject).goods)
+    found = propose_response(grade, case.events, run.emergency, run.desk.bodies(case.subject).goods)
     if found is None:
         return {}, ()
     payload = response_payload(found, run.emergency)
@@ -140,28 +186,58 @@ def _response(run: Run, case: Case, grade: Grade, desk: handling.Desk) -> tuple[
     return {"emergency": payload}, (Step("emergency.level", inputs, found.level),)
 
 
-def _counted(run: Run, case: Case, failing: Mapping[str, list[str]], confirmed: tuple[str, ...]) -> tuple[str, list[Step]]:
-    """Return the confidence, sources counted together only where hazard and cases do not part them, and the steps that led there."""
-    linking, types = run.rules.linking, {e.source_type for e in case.evidence}
+Judgement = tuple[tuple[Evidence, bool], ...]  # evidence, and whether each is its series' newest judged period
+
+
+def _counted(
+    run: Run, case: Case, failing: Mapping[str, Sequence[str]], confirmed: Sequence[str], silent: Mapping[str, float]
+) -> tuple[str, list[Step], Judgement]:
+    """Return the confidence, the steps that led there and the evidence counted together.
+
+    Sources are counted together only where hazard and cases do not part them.
+    """
+    rules, types = run.rules, {e.source_type for e in case.evidence}
     streams = {kind: sorted({e.stream for e in case.evidence if e.source_type == kind}) for kind in types}
     source_types = {e.stream: e.source_type for e in case.evidence}
-    ties = ties_of(
-        types, case.facts.profiles(source_types), case.facts.cases, streams, share=linking.hazard_share, catalogue=run.classifier.catalogue
-    )
-    candidates: list[tuple[str, list[Step], tuple[str, ...]]] = []
+    catalogue, profiles = run.classifier.catalogue, case.facts.profiles(source_types)
+    ties = ties_of(types, profiles, case.facts.cases, streams, share=rules.linking.hazard_share, catalogue=catalogue)
+    pairs = tuple(zip(case.evidence, case.newest, strict=True))
+    candidates: list[tuple[str, list[Step], tuple[str, ...], Judgement]] = []
     for group in groups_of(types, ties) or [()]:
-        chosen = [(e, new) for e, new in zip(case.evidence, case.newest, strict=True) if e.source_type in group]
+        chosen = tuple((e, new) for e, new in pairs if e.source_type in group)
         level, steps = confidence(
-            [e for e, _ in chosen], [new for _, new in chosen], failing=failing, confirmed=confirmed, rules=run.rules.confidence
+            [e for e, _ in chosen],
+            [new for _, new in chosen],
+            failing=failing,
+            confirmed=confirmed,
+            rules=rules.confidence,
+            silent=silent,
+            weakens=rules.absence.lower_share,
         )
-        candidates.append((level, steps, group))
-    level, steps, group = max(candidates, key=lambda one: one[0])  # the first of equals: the largest group
-    return level, [tie_step(ties, group), *steps] if ties else steps
+        candidates.append((level, steps, group, chosen))
+    level, steps, group, chosen = max(candidates, key=lambda one: one[0])  # the first of equals: the largest group
+    return level, [tie_step(ties, group), *steps] if ties else steps, chosen
 
 
 def _assess_one(run: Run, concern: Concern) -> tuple[Assessment, Shared]:
-    rules = run.rules
+    domain = run.desk.bodies(concern.subject).goods
+    rules = run.rules.for_domain(domain, run.as_of)
+    run = replace(run, rules=rules)
+    of_domain, since = rules.in_force
+    rule_step = Step(
+        "rules.in-force",
+        {"version": rules.version, "domain": domain or "not known", "from": None if since is None else since.isoformat()},
+        f"changes for {of_domain} in force" if of_domain else "rules of all goods",
+    )
     case, hazard_step = _read(run, concern)
+    signs = signs_of(
+        case.subject,
+        as_of=run.as_of,
+        rules=rules.attention,
+        products=run.paths["product"],
+        catalogue=run.key_products,
+        festivals=run.festivals,
+    )
     found = Step(
         "discovery.false-discovery-rate",
         {
@@ -179,9 +255,12 @@ def _assess_one(run: Run, concern: Concern) -> tuple[Assessment, Shared]:
     factor = rules.probability.sensitivity_factor
     by_matrix = overall_risk(scenarios, rules.matrix, factor)
     driver = by_matrix.driver
+    presumed, presumed_step = presumed_of(run, case, hazard_step.inputs["votes"])  # type: ignore[arg-type]  # made by _read
     matrix_step = Step(
         "risk.matrix", {"severity": driver.severity, "probability": driver.probability, "scenario": driver.name}, by_matrix.risk
     )
+    if presumed:
+        by_matrix = replace(by_matrix, risk="S", low="S", high="S")
     result, was_uplifted, uplift_step = uplift_of(run, scope, by_matrix, case.units)
     sensitivity_step = Step(
         "risk.sensitivity",
@@ -191,30 +270,44 @@ def _assess_one(run: Run, concern: Concern) -> tuple[Assessment, Shared]:
 
     quality = {stream: run.quality.failing(stream, case.facts.sources.get(stream, ()), rules.confidence) for stream in sorted(case.streams)}
     confirmed = flags_on(run, case.subject, case.streams, rules.confidence.confirming_flags)
-    level, confidence_steps = _counted(run, case, quality, confirmed)
+    silent = {stream: run.quality.silent_share(stream, case.subject.region) for stream in sorted(case.streams)}
+    level, confidence_steps, counted = _counted(run, case, quality, confirmed, silent)
 
-    inputs = inputs_of(run, case, figures, risk=result.risk, confidence=level, uplifted=was_uplifted)
+    inputs = inputs_of(run, case, figures, risk=result.risk, confidence=level, uplifted=was_uplifted, signs=signs)
     decision = decide(inputs, rules)
+    situation = Situation(
+        inputs=inputs,
+        signals=_signals(counted, quality, silent, rules),
+        scenarios=tuple(scenarios),
+        mix=mix_of(run, case),
+        scope=scope,
+        figures=figures,
+        units=case.units,
+        targeted_share=targeted_share(case),
+        confirmed=bool(confirmed),
+        rules=rules,
+        presumed=presumed,
+    )
+    distribution = grade_distribution(situation)
     review = decision.review or result.uncertain or not driver.estimated
+    best_q = min((e.q_value for e in case.evidence), default=None)
+    nearest = nearest_changes(situation, q=best_q, probability=driver.probability, severity=driver.severity)
     position = Position(
-        best_q=min((e.q_value for e in case.evidence), default=None),
+        best_q=best_q,
         windows=max((e.windows for e, new in zip(case.evidence, case.newest, strict=True) if new), default=0),
         source_types=case.types,
-        risk_low=result.low,
-        risk_high=result.high,
         ask_units=driver.name.startswith("injury") and not driver.estimated,
     )
-    desk = handling.Desk(run.catalogue, run.paths["region"], run.calendar, run.paths["product"], run.paths["industry"])
     measures = handling.choose(
         decision.grade,
         case.subject,
         scope,
         case.types,
         as_of=run.as_of,
-        desk=desk,
+        desk=run.desk,
         streams=case.streams,
     )
-    response, response_steps = _response(run, case, decision.grade, desk)
+    response, response_steps = _response(run, case, decision.grade)
     checks = case.facts.spot_check
     assessment = Assessment(
         subject=case.subject,
@@ -231,19 +324,44 @@ def _assess_one(run: Run, concern: Concern) -> tuple[Assessment, Shared]:
         scope_figures=asdict(figures),
         grade=decision.grade,
         steps=(
+            rule_step,
             found,
             hazard_step,
             *risk_steps,
             matrix_step,
+            presumed_step,
             *scope_steps,
             uplift_step,
             sensitivity_step,
             *confidence_steps,
             *decision.steps,
             *response_steps,
+            attention_step(signs),
+            probability_step(distribution, decision.grade, rules),
         ),
         actions=measures,
-        facts={**figures_of(run, case, scenarios, decision.grade, review=review), **response},
-        what_would_change=sentences(inputs, position, rules),
+        facts={
+            **figures_of(run, case, scenarios, decision.grade, review=review),
+            "rule_set": {"domain": of_domain, "from": None if since is None else since.isoformat(), "version": rules.version},
+            "attention": [sign.facts() for sign in signs],
+            "grade_probability": distribution,
+            "nearest_changes": [{**asdict(one), "grade": one.grade.name} for one in nearest],
+            **response,
+        },
+        what_would_change=sentences(inputs, position, rules, nearest),
     )
     return assessment, checks.shared if checks else Shared()
+
+
+def _signals(counted: Judgement, failing: Mapping[str, Sequence[str]], silent: Mapping[str, float], rules: GradingRules) -> Signals:
+    """Return what confidence reads as arrays, so that it can be asked again."""
+    evidence = tuple(e for e, _ in counted)
+    q, windows, kinds = signals_arrays(evidence)
+    return Signals(
+        q=q,
+        windows=windows,
+        newest=np.array([new for _, new in counted], dtype=np.bool_),
+        sound=np.array([not failing.get(e.stream) for e in evidence], dtype=np.bool_),
+        weakened=np.array([silent.get(e.stream, 0.0) >= rules.absence.lower_share for e in evidence], dtype=np.bool_),
+        kinds=kinds,
+    )

@@ -34,6 +34,7 @@ class Inputs:
     uplifted: bool = False
     hidden: bool = False
     recalled_abroad: float = 0.0
+    attention: tuple[str, ...] = ()  # signs of attention that are configured to lift
     only_targeted: bool = False
     one_firm: bool = False
     completed: tuple[str, ...] = ()
@@ -141,6 +142,7 @@ def _lifts(inputs: Inputs, rules: GradingRules) -> list[Step]:
         ),
         _look("lift.hidden-hazard", inputs.hidden and lifts.hidden_hazard, {"hidden": inputs.hidden}),
         _look("lift.recalled-abroad", inputs.recalled_abroad > 0, {"notices": inputs.recalled_abroad}),
+        _look("lift.attention", bool(inputs.attention), {"signs": list(inputs.attention)}),
     ]
 
 

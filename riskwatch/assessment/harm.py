@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from riskwatch.assessment.context import Case, Run
 from riskwatch.assessment.facts import Facts
 from riskwatch.assessment.floors import FloorEvent
 from riskwatch.assessment.hazards import UNKNOWN
-from riskwatch.assessment.risk import RiskResult, Scenario, bound_scenario, defect_scenario, injury_scenarios, uplifted
+from riskwatch.assessment.risk import (
+    InjuryCluster,
+    RiskResult,
+    Scenario,
+    bound_scenario,
+    defect_scenario,
+    injury_scenario,
+    injury_scenarios,
+    severity_mix,
+    uplifted,
+)
 from riskwatch.assessment.types import Grade, Scope, Step, Subject
 
-__all__ = ["hazard_of", "scenarios_of", "units_of", "uplift_of"]
+__all__ = ["hazard_of", "mix_of", "presumed_of", "scenarios_of", "units_of", "uplift_of"]
 
 
 def hazard_of(
@@ -69,8 +79,7 @@ def scenarios_of(run: Run, case: Case) -> tuple[list[Scenario], list[Step]]:
     found: list[Scenario] = []
     steps: list[Step] = []
     if "injury" in case.types and facts.injury is not None:
-        span = case.windows.get("injury")
-        days = (span[1] - span[0]).days + 1 if span is not None else rules.floors.lookback_days
+        days = _observed_days(run, case)
         injury = facts.injury
         lifetime = _lifetime(run, case.subject)
         new = injury_scenarios(
@@ -126,6 +135,40 @@ def scenarios_of(run: Run, case: Case) -> tuple[list[Scenario], list[Step]]:
         found.append(bound_scenario(4, harm, name="presumed-lethal"))
         steps.append(Step("risk.presumed-lethal", {"hazard": hazard}, "severity 4"))
     return found, steps
+
+
+def mix_of(run: Run, case: Case) -> tuple[tuple[float, Scenario], ...]:
+    """Return the levels at which the percentile of severity may lie, each as its probability and its scenario; empty without injuries."""
+    injury = case.facts.injury
+    if "injury" not in case.types or injury is None:
+        return ()
+    cluster = InjuryCluster(
+        injury.levels, injury.counts, injury.estimate, case.units, _lifetime(run, case.subject), _observed_days(run, case) / 365.25
+    )
+    mix = severity_mix(injury.levels, injury.counts, run.rules.severity.percentile)
+    rules = run.rules.probability
+    return tuple((share, injury_scenario(cluster, level, "injury-percentile", rules)) for level, share in mix.items())
+
+
+def _observed_days(run: Run, case: Case) -> int:
+    span = case.windows.get("injury")
+    return (span[1] - span[0]).days + 1 if span is not None else run.rules.floors.lookback_days
+
+
+def presumed_of(run: Run, case: Case, votes: Mapping[str, object]) -> tuple[bool, Step]:
+    """Return whether the risk is presumed serious: the evidence itself, not the product tree, must show the hazard."""
+    shown = bool(votes) and "product_tree" not in votes
+    product = case.subject.code if case.subject.kind == "product" else ""
+    names = [
+        name
+        for name, entry in run.rules.presumed_serious.items()
+        if shown
+        and case.hazard in entry.hazards
+        and entry.since <= run.as_of
+        and (not entry.source_types or set(entry.source_types) & set(case.types))
+        and (not entry.products or any(product and run.paths["product"].within(product, code) for code in entry.products))
+    ]
+    return bool(names), Step("risk.presumed-serious", {"hazard": case.hazard, "entries": names}, "S" if names else "does not hold")
 
 
 def uplift_of(run: Run, scope: Scope, result: RiskResult, units: float | None) -> tuple[RiskResult, bool, Step]:

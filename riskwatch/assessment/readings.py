@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from riskwatch.assessment.attention import Sign
 from riskwatch.assessment.context import Case, Run, flags_on
 from riskwatch.assessment.discovery import SERIES
 from riskwatch.assessment.floors import FloorEvent
@@ -13,21 +14,25 @@ from riskwatch.assessment.risk import Scenario
 from riskwatch.assessment.scope import ScopeFigures
 from riskwatch.assessment.types import Grade
 
-__all__ = ["figures_of", "inputs_of"]
+__all__ = ["figures_of", "inputs_of", "targeted_share"]
 
 NOT_RANDOM = frozenset({"targeted", "follow-up", "complaint-led"})
 
 
-def inputs_of(run: Run, case: Case, figures: ScopeFigures, *, risk: str, confidence: str, uplifted: bool) -> Inputs:
+def inputs_of(
+    run: Run, case: Case, figures: ScopeFigures, *, risk: str, confidence: str, uplifted: bool, signs: Sequence[Sign] = ()
+) -> Inputs:
     """Return what the grade depends on."""
     rules, subject, facts, evidence = run.rules, case.subject, case.facts, case.evidence
     known = run.classifier.catalogue.classes[case.hazard]
     checks, injury = facts.spot_check, facts.injury
     inspection = [e for e in evidence if e.source_type == "inspection"]
     others = [e for e in evidence if e.source_type != "inspection"]
-    selections = set(checks.failing_selections) if checks else set()
     by_stratum = {e.stratum.removeprefix("selection=") for e in inspection if "selection=" in e.stratum}
-    only_targeted = bool(inspection) and not others and bool(by_stratum or selections) and (by_stratum or selections) <= NOT_RANDOM
+    share = targeted_share(case)
+    # Strata of the evidence say it before the records do: a series of random samples in alarm is no targeted evidence.
+    targeted = by_stratum <= NOT_RANDOM if by_stratum else share is not None and share >= rules.lowers.targeted_share
+    only_targeted = bool(inspection) and not others and targeted
     label_only = (
         checks is not None
         and bool(checks.classes)
@@ -48,6 +53,7 @@ def inputs_of(run: Run, case: Case, figures: ScopeFigures, *, risk: str, confide
         units_in_use=case.units,
         hidden=known.hidden,
         recalled_abroad=facts.notice.recalled if facts.notice and subject.kind == "product" else 0.0,
+        attention=tuple(sign.rule for sign in signs if sign.lift),
         only_targeted=only_targeted,
         one_firm=bool(inspection) and not others and figures.producers == 1,
         completed=flags_on(run, subject, case.streams, rules.lowers.completed_flags),
@@ -56,6 +62,17 @@ def inputs_of(run: Run, case: Case, figures: ScopeFigures, *, risk: str, confide
         weak_sources_only=bool(case.types) and not strong,
         floors=_floors(case.events),
     )
+
+
+def targeted_share(case: Case) -> float | None:
+    """Return the share of the failures that come from samples not drawn at random; None where strata or nothing tell."""
+    checks = case.facts.spot_check
+    if checks is None or any("selection=" in e.stratum for e in case.evidence if e.source_type == "inspection"):
+        return None
+    by_selection = checks.figures["by_selection"]
+    failed = {name: float(one["failed"]) for name, one in by_selection.items()} if isinstance(by_selection, dict) else {}
+    total = sum(failed.values())
+    return sum(count for name, count in failed.items() if name in NOT_RANDOM) / total if total > 0 else None
 
 
 def _vulnerable(run: Run, case: Case) -> str:

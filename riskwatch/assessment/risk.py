@@ -19,14 +19,17 @@ from riskwatch.assessment.rules import RISKS, Matrix, ProbabilityRules, Severity
 from riskwatch.errors import RiskwatchError
 
 __all__ = [
+    "InjuryCluster",
     "RiskResult",
     "Scenario",
     "cluster_severity",
+    "injury_scenario",
     "matrix_risk",
     "overall_risk",
     "poisson_interval",
     "proportion_interval",
     "severities",
+    "severity_mix",
     "uplifted",
 ]
 
@@ -168,24 +171,52 @@ def injury_scenarios(
         Life of the product and time over which the injuries were seen, years.
     """
     at_percentile, at_maximum = cluster_severity(levels, persons, severity.percentile)
-    found = []
     # Where the percentile is the maximum there is one scenario, not two.
     named = {at_maximum: "maximum", at_percentile: "percentile"}
-    for level, name in sorted(named.items()):
-        reach = levels >= level
-        seen, stands_for = float(persons[reach].sum()), float(estimate[reach].sum())
-        if units is None:
-            share = seen / float(persons.sum())
-            p = probability.working * share
-            factor = probability.sensitivity_factor
-            found.append(Scenario(f"injury-{name}", level, p, p / factor, min(1.0, p * factor), estimated=False))
-            continue
-        scale = stands_for / seen / units * lifetime_years / observed_years
-        low, high = poisson_interval(seen, probability.interval)
-        found.append(
-            Scenario(f"injury-{name}", level, min(1.0, seen * scale), min(1.0, low * scale), min(1.0, high * scale), estimated=True)
-        )
-    return found
+    cluster = InjuryCluster(levels, persons, estimate, units, lifetime_years, observed_years)
+    return [injury_scenario(cluster, level, f"injury-{name}", probability) for level, name in sorted(named.items())]
+
+
+@dataclass(frozen=True, eq=False)
+class InjuryCluster:
+    """The injuries of a concern: arrays of shape (records,), units in use (None where unknown), and two lengths of time in years."""
+
+    levels: npt.NDArray[np.int64]
+    persons: npt.NDArray[np.float64]
+    estimate: npt.NDArray[np.float64]
+    units: float | None
+    lifetime_years: float
+    observed_years: float
+
+
+def injury_scenario(cluster: InjuryCluster, level: int, name: str, rules: ProbabilityRules) -> Scenario:
+    """Return the scenario of an injury at least as severe as ``level``."""
+    reach = cluster.levels >= level
+    seen, stands_for = float(cluster.persons[reach].sum()), float(cluster.estimate[reach].sum())
+    if cluster.units is None:
+        p = rules.working * seen / float(cluster.persons.sum())
+        factor = rules.sensitivity_factor
+        return Scenario(name, level, p, p / factor, min(1.0, p * factor), estimated=False)
+    scale = stands_for / seen / cluster.units * cluster.lifetime_years / cluster.observed_years
+    low, high = poisson_interval(seen, rules.interval)
+    return Scenario(name, level, min(1.0, seen * scale), min(1.0, low * scale), min(1.0, high * scale), estimated=True)
+
+
+def severity_mix(levels: npt.NDArray[np.int64], persons: npt.NDArray[np.float64], percentile: float) -> dict[int, float]:
+    """Return how probable it is that the percentile of severity lies at each level that occurs.
+
+    The percentile lies at or below level k where the share F(k) of injuries at or below k reaches it. With n persons at or below k and
+    m above, F(k) has the posterior Beta(n + 1/2, m + 1/2) (Jeffreys prior), so P(level <= k) = P(F(k) >= percentile).
+    """
+    occurring = sorted({int(level) for level, count in zip(levels, persons, strict=True) if count > 0})
+    if not occurring:
+        raise RiskwatchError("severity_mix: at least one person is needed, got none")
+    reached = [
+        float(beta.sf(percentile, persons[levels <= level].sum() + 0.5, persons[levels > level].sum() + 0.5)) for level in occurring[:-1]
+    ]
+    # The share at or below a level only grows with it; the highest that occurs takes the rest.
+    below = np.maximum.accumulate([0.0, *reached, 1.0])
+    return {level: float(share) for level, share in zip(occurring, np.diff(below), strict=True) if share > 0}
 
 
 def defect_scenario(failed: float, inspected: float, *, harm: float, level: int, coverage: float, random: bool) -> Scenario:

@@ -7,11 +7,15 @@ the YAML, in one place, each dated and marked as verified or not.
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
+from collections.abc import Mapping
+from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from riskwatch.assessment.catalogues import HazardCatalogue, HazardClass
+from riskwatch.assessment.certainty_rules import AbsenceRules, ArtefactRules, AttentionRules, UncertaintyRules
 from riskwatch.assessment.evidence_rules import Discovery, Linking
 from riskwatch.assessment.measures import ActionCatalogue, ActionRule, LegalBasis
 from riskwatch.assessment.rulebase import (
@@ -198,6 +202,7 @@ class Lowers(Rule):
 
     basis: Basis
     only_targeted: bool
+    targeted_share: float = Field(gt=0, le=1, description="'only targeted' from this share of the failures on; 1: all of them")
     one_firm: bool
     completed_flags: tuple[str, ...] = Field(description="kinds of flag by which a recall or removal is complete")
     artefact_flags: tuple[str, ...] = Field(description="kinds of flag that may explain the excess away")
@@ -284,6 +289,12 @@ class LifecycleRules(Rule):
     hold_days: int = Field(ge=1, description="natural days until a warning that rests on a floor alone has recovered")
     worsen_factor: float = Field(gt=1, description="an excess larger than this times the one at the last change is worse")
     worsen_min_excess: float = Field(ge=0, description="and larger by at least so many cases")
+    lower_after: int = Field(
+        ge=1, description="judged windows in a row at a lower level until the level of a warning falls; it rises at once"
+    )
+    lower_probability: float = Field(
+        ge=0.5, le=1, description="or at once where the lower levels together are at least this probable; 1: never at once"
+    )
 
 
 class Privacy(Rule):
@@ -301,6 +312,51 @@ class Review(Rule):
     reviewers: dict[WarningLevel, int]
 
 
+class DomainOverride(Rule):
+    """What differs for the goods of one domain from a day on: parts of the other blocks, laid over them.
+
+    Only the keys that are named change; the blocks that result are checked as a whole, so an unknown key is an error.
+    """
+
+    since: dt.date = Field(alias="from", description="first day on which it is in force")
+    until: dt.date | None = Field(None, description="last day; empty: until the next entry of the domain")
+    basis: Basis
+    levels: dict[LevelName, dict[str, Any]] = Field({}, description="keys that differ")
+    table: dict[str, Any] = Field({}, description="keys that differ")
+    confidence: dict[str, Any] = Field({}, description="keys that differ")
+    floors: dict[str, Any] = Field({}, description="keys that differ")
+    lifts: dict[str, Any] = Field({}, description="keys that differ")
+    lowers: dict[str, Any] = Field({}, description="keys that differ")
+    caps: dict[str, Any] = Field({}, description="keys that differ")
+    scope: dict[str, Any] = Field({}, description="keys that differ")
+    probability: dict[str, Any] = Field({}, description="keys that differ")
+    severity: dict[str, Any] = Field({}, description="keys that differ")
+    uncertainty: dict[str, Any] = Field({}, description="keys that differ")
+    review: dict[str, Any] = Field({}, description="keys that differ")
+
+    def changes(self) -> dict[str, dict[str, Any]]:
+        """Return block -> what changes in it."""
+        blocks = {name: getattr(self, name) for name in type(self).model_fields if name not in {"since", "until", "basis"}}
+        return {name: block for name, block in blocks.items() if block}
+
+
+class PresumedSerious(Rule):
+    """Goods and hazards taken to be a serious risk without an assessment of the probability."""
+
+    basis: Basis
+    label: Text
+    since: dt.date = Field(alias="from", description="first day on which it applies")
+    hazards: tuple[str, ...] = Field((), description="classes of hazards.yaml")
+    products: tuple[str, ...] = Field((), description="product codes, with all below them; empty: all goods")
+    source_types: tuple[str, ...] = Field((), description="only where evidence of one of these types speaks for it; empty: any")
+
+    @model_validator(mode="after")
+    def _names_something(self) -> PresumedSerious:
+        if not self.hazards:
+            raise ValueError("presumed_serious: an entry needs hazards")
+        return self
+
+
 class GradingRules(Rule):
     """``config/grading.yaml``."""
 
@@ -309,6 +365,7 @@ class GradingRules(Rule):
     scopes: dict[ScopeName, Text]
     matrix: Matrix
     uplift: Uplift
+    presumed_serious: dict[str, PresumedSerious] = Field({}, description="risk S without an estimate; name -> entry")
     table: GradeTable
     confidence: ConfidenceRules
     floors: Floors
@@ -321,9 +378,18 @@ class GradingRules(Rule):
     scope: ScopeRules
     probability: ProbabilityRules
     severity: SeverityRules
+    uncertainty: UncertaintyRules
+    attention: AttentionRules
+    absence: AbsenceRules
+    artefacts: ArtefactRules
     lifecycle: LifecycleRules
     privacy: Privacy
     review: Review
+    domains: dict[str, tuple[DomainOverride, ...]] = Field(
+        {}, description="domain of actions.yaml ('general' for goods in none) -> dated changes of the blocks above"
+    )
+    _merged: dict[tuple[str, dt.date], GradingRules] = PrivateAttr(default_factory=dict)
+    _in_force: tuple[str, dt.date | None] = PrivateAttr(default=("", None))
 
     @model_validator(mode="after")
     def _complete(self) -> GradingRules:
@@ -332,7 +398,51 @@ class GradingRules(Rule):
             raise ValueError(f"levels needs an entry for {sorted(missing)}")
         if len(self.scopes) != 4:
             raise ValueError(f"scopes needs isolated, regional, industry-wide and systemic, got {sorted(self.scopes)}")
+        for domain, dated in self.domains.items():
+            days = [one.since for one in dated]
+            if days != sorted(set(days)):
+                raise ValueError(
+                    f"domains.{domain}: entries must be in the order of 'from', each day once, got {[str(day) for day in days]}"
+                )
+            for one in dated:
+                if one.until is not None and one.until < one.since:
+                    raise ValueError(f"domains.{domain}: 'until' {one.until} lies before 'from' {one.since}")
+                self._merged[domain, one.since] = self._with(domain, one)
         return self
+
+    @property
+    def in_force(self) -> tuple[str, dt.date | None]:
+        """The domain whose changes are in these rules, and since when; ("", None) for the rules of all goods."""
+        return self._in_force
+
+    def for_domain(self, domain: str | None, day: dt.date) -> GradingRules:
+        """Return the rules for goods of a domain on a day: these, or these with the newest entry in force laid over them."""
+        started = [one for one in self.domains.get(domain or "", ()) if one.since <= day]
+        if not started or (started[-1].until is not None and day > started[-1].until):
+            return self
+        return self._merged[domain or "", started[-1].since]
+
+    def _with(self, domain: str, override: DomainOverride) -> GradingRules:
+        base = self.model_dump(by_alias=True, exclude={"domains"})
+        for name, block in override.changes().items():
+            base[name] = _laid_over(base[name], block)
+        try:
+            merged = GradingRules.model_validate(base)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise ValueError(f"domains.{domain} from {override.since}: {where}: {first['msg']}") from None
+        merged._in_force = (domain, override.since)  # noqa: SLF001 - its own class
+        return merged
+
+
+def _laid_over(base: Mapping[str, Any], block: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``base`` with the keys of ``block`` replaced; mappings within mappings likewise."""
+    merged = dict(base)
+    for key, value in block.items():
+        old = merged.get(key)
+        merged[key] = _laid_over(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return merged
 
 
 def cell_grade(cell: str) -> Grade:

@@ -2,37 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from riskwatch.assessment.grading import Inputs, decide
-from riskwatch.assessment.rules import RISKS, GradingRules
+from riskwatch.assessment.nearest import Nearest
+from riskwatch.assessment.rules import GradingRules
 from riskwatch.assessment.types import Grade
 from riskwatch.records.streams import STREAMS
 
 __all__ = ["Position", "sentences"]
 
+# Input -> its name in Chinese and English.
+INPUTS = {
+    "q": ("最小 q 值", "the smallest q-value"),
+    "windows": ("连续报警窗口数", "the number of windows in alarm in a row"),
+    "severity": ("伤害严重程度", "the severity of the injuries"),
+    "units": ("在用数量", "the number of units in use"),
+    "targeted": ("不合格样品中靶向样品的比例", "the share of targeted samples among the failures"),
+    "producers": ("不合格企业数", "the number of producers that fail"),
+    "prefectures": ("波及的市（州）数", "the number of prefectures touched"),
+}
+# Where units in use are unknown, and where they are known.
+PROBABILITY = (("核实在用数量后的伤害概率", "the probability of injury, with units in use known,"), ("伤害概率", "the probability of harm"))
 SOURCE_NAMES = {stream.evidence: (stream.zh, stream.en) for stream in STREAMS.values()}
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where the evidence stands, beyond what the grade itself reads.
-
-    ``windows`` counts consecutive judged periods in alarm up to the newest; ``risk_low`` and ``risk_high`` are the risk under the
-    sensitivity test.
-    """
+    """Where the evidence stands, beyond what the grade itself reads; ``windows`` counts consecutive judged periods up to the newest."""
 
     best_q: float | None
     windows: int
     source_types: tuple[str, ...]
-    risk_low: str
-    risk_high: str
     ask_units: bool  # the probability hangs on the number of units in use, which is not known
 
 
-def sentences(inputs: Inputs, position: Position, rules: GradingRules) -> tuple[dict[str, str], ...]:
-    """Return sentences {zh, en}, each about one input that moves the grade from where it is; nearest first."""
+def sentences(inputs: Inputs, position: Position, rules: GradingRules, nearest: Sequence[Nearest] = ()) -> tuple[dict[str, str], ...]:
+    """Return sentences {zh, en}, each about one input that moves the grade from where it is.
+
+    First what a further window, another source or a verification would do, then the inputs of ``nearest``, nearest first.
+    """
     now = decide(inputs, rules).grade
     c = rules.confidence
 
@@ -93,15 +103,8 @@ def sentences(inputs: Inputs, position: Position, rules: GradingRules) -> tuple[
             lambda to: f"目前仅涉及一家企业；若出现第二家，等级变为{to}。",
             lambda to: f"Only one firm so far; with a second one the grade becomes {to}.",
         )
-    for risk, word_zh, word_en in ((position.risk_high, "十倍", "ten times larger"), (position.risk_low, "十分之一", "ten times smaller")):
-        if risk != inputs.risk:
-            ask_zh = "核实在用数量后" if position.ask_units else "核实伤害概率后"
-            ask_en = "units in use, once known," if position.ask_units else "a better estimate"
-            look(
-                replace(inputs, risk=risk),
-                lambda to, zh=word_zh, ask=ask_zh, r=risk: f"{ask}若伤害概率为目前取值的{zh}（风险 {r}），等级变为{to}。",  # type: ignore[misc]  # defaults bind the loop's values
-                lambda to, en=word_en, ask=ask_en, r=risk: f"If {ask} put the probability {en} (risk {r}), the grade becomes {to}.",  # type: ignore[misc]  # defaults bind the loop's values
-            )
+    # The probability is the least known of all: what would move it comes before what is less likely to change.
+    said += [_moved(change, name, ask_units=position.ask_units) for change in nearest if change.input == "probability"]
     if inputs.artefacts:
         look(
             replace(inputs, artefacts=()),
@@ -114,12 +117,30 @@ def sentences(inputs: Inputs, position: Position, rules: GradingRules) -> tuple[
             lambda to: f"若下一窗口不再报警，等级变为{to}。",
             lambda to: f"If the next window is not in alarm, the grade becomes {to}.",
         )
-    if inputs.risk != RISKS[-1] and not inputs.floors:
-        worse = RISKS[RISKS.index(inputs.risk) + 1]
-        if worse not in (position.risk_high, position.risk_low):
-            look(
-                replace(inputs, risk=worse),
-                lambda to: f"若出现更严重的伤害使风险升至 {worse}，等级变为{to}。",
-                lambda to: f"If graver injuries raise the risk to {worse}, the grade becomes {to}.",
-            )
+    # What leads up by q or windows was said above in words.
+    others = [one for one in nearest if one.input != "probability" and not (one.input in ("q", "windows") and one.grade > now)]
+    said += [_moved(change, name, ask_units=position.ask_units) for change in others]
     return tuple(said)
+
+
+def _moved(change: Nearest, name: Callable[[Grade, str], str], *, ask_units: bool) -> dict[str, str]:
+    zh, en = PROBABILITY[0 if ask_units else 1] if change.input == "probability" else INPUTS[change.input]
+    before, after = _figure(change, change.before), _figure(change, change.after)
+    if change.input in ("q", "probability", "units", "targeted"):
+        # A threshold on a continuous scale: bounds are strict, so the figure itself is not reached.
+        up = change.after > change.before
+        moved_zh, moved_en = (f"升至 {after} 以上", f"rose above {after}") if up else (f"降至 {after} 以下", f"fell below {after}")
+    else:
+        moved_zh, moved_en = f"变为 {after}", f"became {after}"
+    return {
+        "zh": f"若{zh}由 {before} {moved_zh}，等级变为{name(change.grade, 'zh')}。",
+        "en": f"If {en} {moved_en} (now {before}), the grade becomes {name(change.grade, 'en')}.",
+    }
+
+
+def _figure(change: Nearest, value: float) -> str:
+    if change.input == "targeted":
+        return f"{value:.1%}"
+    if change.input == "units":
+        return f"{value:,.0f}"
+    return f"{value:.2g}" if change.input in ("q", "probability") else f"{value:g}"

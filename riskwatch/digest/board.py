@@ -160,6 +160,7 @@ def data_quality(quality: QualityReport, visible: pd.DataFrame, labels: Labels, 
         rolled_up_series=tuple(_thin(key, namer, labels) for key in thin),
         refused=refused,
         failed_models=tuple(labels.models.get(name, bilingual(name)) for name in quality.failed_models),
+        silent_reporters=tuple((stream, *counts) for stream, counts in sorted(quality.silent_reporters.items()) if counts[0]),
     )
 
 

@@ -147,6 +147,17 @@ def _rules(steps: Sequence[Step]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def _probabilities(assessment: Assessment) -> tuple[tuple[GradeName, float], ...]:
+    shares = assessment.facts.get("grade_probability")
+    known = shares if isinstance(shares, Mapping) else {}
+    return tuple((name, float(known[name])) for _, name in sorted(_NAMES.items(), reverse=True) if name in known)
+
+
+def _attention(assessment: Assessment) -> tuple[Text, ...]:
+    signs = assessment.facts.get("attention")
+    return tuple(bilingual(sign["reason"]) for sign in signs) if isinstance(signs, (list, tuple)) else ()
+
+
 def _number(value: object) -> float:
     return math.nan if value is None or value is pd.NA else float(value)  # type: ignore[arg-type]  # numpy and Python numbers alike
 
@@ -214,6 +225,8 @@ def card(
         failed_items=tuple((bilingual(name), count) for name, count in figures.failed_items),
         units_in_use=figures.units_in_use,
         would_change=tuple(bilingual(sentence) for sentence in assessment.what_would_change),
+        grade_probability=_probabilities(assessment),
+        attention=_attention(assessment),
         actions=tuple(action_line(action) for action in assessment.actions),
         first_seen=warning.first_seen,
         in_full=in_full,

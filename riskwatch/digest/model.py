@@ -234,6 +234,10 @@ class WarningCard(Part):
     failed_items: tuple[tuple[Text, int], ...]
     units_in_use: int | None
     would_change: tuple[Text, ...]
+    # Probability of each level over the uncertainty of the inputs, gravest first.
+    grade_probability: tuple[tuple[GradeName, float], ...] = ()
+    # Why it is to be read first: key product, vulnerable users, season, occasions.
+    attention: tuple[Text, ...] = ()
     actions: tuple[ActionLine, ...]
     first_seen: dt.date
     # A card is printed in full, as a row, or only counted (it is in the JSON all the same).
@@ -379,6 +383,8 @@ class DataQuality(Part):
     rolled_up_series: tuple[Text, ...]
     refused: tuple[tuple[str, int], ...]
     failed_models: tuple[Text, ...]
+    # Stream, hospitals or laboratories that are silent, those expected to report.
+    silent_reporters: tuple[tuple[str, int, int], ...] = ()
 
 
 class Coverage(Part):

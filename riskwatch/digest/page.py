@@ -16,6 +16,8 @@ __all__ = ["lay_out"]
 
 MEASURES, MEASURES_URGENT, ACTIONS, ACTIONS_URGENT, WOULD_CHANGE = 1, 2, 2, 4, 2
 _URGENT = frozenset({"I", "II"})
+_BELOW = frozenset({"WATCH", "NONE"})
+LEAST = 0.05  # levels less probable than this are not printed
 _Sectioner = Callable[[Digest, Speaker], "list[Block]"]
 
 
@@ -144,11 +146,17 @@ def _card(card: WarningCard, say: Speaker, chart: int) -> CardBlock:
         actions += (t("action.others", n=len(card.actions) - most),)
     gap = "" if say.language == "zh" else " "
     lines = (
-        (t("card.reason"), ((say.of(card.reason) + gap if card.reason is not None else "") + say.opening(say.reason(card)),)),
+        (
+            t("card.reason"),
+            ((say.of(card.reason) + gap if card.reason is not None else "") + say.opening(say.reason(card)), *_attention(card, say)),
+        ),
         (t("card.what"), tuple(what) or (t("figures.floor") + t("stop"),)),
         (t("card.exposed"), (say.exposed(card),)),
         (t("card.sources"), (say.sources(card),)),
-        (t("card.would_change"), tuple(say.of(text) for text in card.would_change[:WOULD_CHANGE]) or (t("would_change.unknown"),)),
+        (
+            t("card.would_change"),
+            (*_sure(card, say), *(tuple(say.of(text) for text in card.would_change[:WOULD_CHANGE]) or (t("would_change.unknown"),))),
+        ),
         (t("card.actions"), (*actions, _legal(laws, say)) if actions else (t("action.none"),)),
     )
     return CardBlock(
@@ -160,6 +168,18 @@ def _card(card: WarningCard, say: Speaker, chart: int) -> CardBlock:
         chart=chart,
         chart_caption=say.chart(card.chart) if card.chart is not None else "",
     )
+
+
+def _sure(card: WarningCard, say: Speaker) -> tuple[str, ...]:
+    """Return one line with the probable levels; those below one in twenty are left to the JSON."""
+    shares = [
+        f"{say.t(f'grade.{name}') if name in _BELOW else name} {share:.0%}" for name, share in card.grade_probability if share >= LEAST
+    ]
+    return (say.t("card.probability", shares=say.t.join(shares)),) if shares else ()
+
+
+def _attention(card: WarningCard, say: Speaker) -> tuple[str, ...]:
+    return (say.t("card.attention", signs=say.t("sep").join(say.of(sign) for sign in card.attention)),) if card.attention else ()
 
 
 def _legal(laws: tuple[str, ...], say: Speaker) -> str:

@@ -239,6 +239,9 @@ def quality(digest: Digest, say: Speaker) -> list[Block]:
             for item in troubled
         ]
         blocks.append(Para(t("quality.alert", sources=t("sep").join(words)), "alert"))
+    if quality.silent_reporters:
+        counts = [t("quality.silent_item", stream=t.code("stream", stream), n=n, of=of) for stream, n, of in quality.silent_reporters]
+        blocks.append(Para(t("quality.silent_reporters", streams=t("sep").join(counts)), "alert"))
     if quality.sources:
         shown = quality.sources[: max(SOURCES, len(troubled))]
         names = ("source", "state", "newest_event", "newest_known", "records", "quarantine")

@@ -39,9 +39,11 @@ class Seen:
         return self.change in _LIVE and self.assessment is not None
 
     @property
-    def order(self) -> tuple[int, float, str]:
-        """By grade, then excess; the identifier breaks ties, so that the order never depends on that of the input."""
-        return (-int(self.warning.grade), -self.excess, self.warning.warning_id)
+    def order(self) -> tuple[int, int, float, str]:
+        """By grade, attention, then excess; the identifier breaks ties, so that the order never depends on that of the input."""
+        signs = self.assessment.facts.get("attention") if self.assessment is not None else None
+        points = sum(int(sign["points"]) for sign in signs) if isinstance(signs, (list, tuple)) else 0
+        return (-int(self.warning.grade), -points, -self.excess, self.warning.warning_id)
 
 
 @dataclass(frozen=True, slots=True)

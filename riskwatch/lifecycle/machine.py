@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -27,6 +27,7 @@ def advance(
     rules: GradingRules,
     judged: pd.DataFrame | None = None,
     trees: object = None,
+    silent: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Outcome:
     """Match assessments with open warnings and return both, changed, with the events that say why.
 
@@ -44,6 +45,9 @@ def advance(
         The signals frame that was assessed. Rows with ``reason`` "" count as judged; without it nothing was, and nothing recovers.
     trees : mapping or object, optional
         Trees; without them only equal regions (and "" with any) are related.
+    silent : mapping of str to mapping, optional
+        Stream -> region -> share of the region's usual records that silent reporters bring ("" for the whole area): where it reaches
+        ``absence.block_share`` nothing recovers.
 
     Raises
     ------
@@ -57,17 +61,26 @@ def advance(
             f"advance: warning {later[0].warning_id} was already advanced to {later[0].last_run}, asked for {as_of}",
             hint="replay past days into an empty database",
         )
-    machine = _Machine(as_of, rules, judged, trees)
+    machine = _Machine(as_of, rules, judged, trees, silent or {})
     return machine.run(given, sorted(assessments, key=lambda one: (one.subject, -one.grade)))
 
 
 class _Machine:
-    def __init__(self, as_of: dt.date, rules: GradingRules, judged: pd.DataFrame | None, trees: object) -> None:
-        self.as_of, self.rules = as_of, rules
+    def __init__(
+        self,
+        as_of: dt.date,
+        rules: GradingRules,
+        judged: pd.DataFrame | None,
+        trees: object,
+        silent: Mapping[str, Mapping[str, float]],
+    ) -> None:
+        self.as_of, self.rules, self.silent = as_of, rules, silent
         names = ("product", "industry", "region")
         self.paths = {name: TreePaths(None if trees is None else tree_of(trees, name)) for name in names}
         self.events: list[WarningEvent] = []
         self.judged = self._judged(judged)
+        known = judged is not None and {"model", "stream"} <= set(judged.columns)
+        self.streams = dict(zip(judged["model"], judged["stream"], strict=True)) if judged is not None and known else {}
 
     @staticmethod
     def _judged(frame: pd.DataFrame | None) -> dict[tuple[str, str], list[tuple[str, str, str, dt.date]]]:
@@ -169,7 +182,7 @@ class _Machine:
             previous=previous,
             summary=read.summary(assessment),
         )
-        zh, en = self.label(assessment.grade)
+        zh, en = self.label(assessment.grade, read.domain(assessment))
         if previous:
             reason = {"zh": f"已恢复的预警再次出现，建议等级{zh}。", "en": f"A recovered concern has returned, proposed at {en}."}
         else:
@@ -182,19 +195,21 @@ class _Machine:
         if assessment.grade < Grade.IV:
             return self.below(warning, assessment)
         rules = self.rules.lifecycle
+        warning, grade = self.level(warning, assessment)
         excess, grave = read.excess(assessment), read.grave(assessment)
-        before_zh, before_en = self.label(warning.grade)
-        zh, en = self.label(assessment.grade)
+        domain = read.domain(assessment)
+        before_zh, before_en = self.label(warning.grade, domain)
+        zh, en = self.label(grade, domain)
         regions = self.paths["region"]
         here = assessment.subject.region
         spread = here != warning.subject.region and regions.within(warning.subject.region, here)
         larger = excess > warning.excess_at_change * rules.worsen_factor and excess - warning.excess_at_change >= rules.worsen_min_excess
         changes: list[tuple[str, str, dict[str, str]]] = []
-        if assessment.grade > warning.grade:
+        if grade > warning.grade:
             reason = {"zh": f"建议等级由{before_zh}升为{zh}。", "en": f"Proposed level raised from {before_en} to {en}."}
             changes.append(("worsened", "raised", reason))
-        elif assessment.grade < warning.grade:
-            reason = {"zh": f"建议等级由{before_zh}降为{zh}。", "en": f"Proposed level lowered from {before_en} to {en}."}
+        elif grade < warning.grade:
+            reason = self.lowered(warning, assessment, before=(before_zh, before_en), after=(zh, en))
             changes.append(("eased", "lowered", reason))
         if spread:
             was, now = warning.subject.region, here
@@ -228,7 +243,7 @@ class _Machine:
             warning,
             subject=replace(warning.subject, region=here) if spread else warning.subject,
             state=kind or (warning.state if warning.last_changed == self.as_of else "unchanged"),
-            grade=assessment.grade,
+            grade=grade,
             scope=assessment.scope,
             hazard=assessment.hazard,
             last_seen=self.as_of,
@@ -251,17 +266,65 @@ class _Machine:
             }
             cause = next(cause for one, cause, _ in changes if one == kind)
             self.say(updated, (kind, cause), reason, warning.grade, assessment)
-        return updated
+        return updated if grade > assessment.grade else _followed(updated)
+
+    def level(self, warning: EarlyWarning, assessment: Assessment) -> tuple[EarlyWarning, Grade]:
+        """Return the level a warning takes, and the warning with what it remembers of lower proposals.
+
+        It rises at once. It falls after enough judged windows in a row that propose less; or at once, where the lower levels are
+        probable enough, or where it rests on a floor alone, which no window judges.
+        """
+        rules = self.rules.lifecycle
+        if assessment.grade >= warning.grade:
+            return _followed(warning), assessment.grade
+        since = warning.lower_through or warning.judged_through
+        newest = read.newest(assessment)
+        ends = {end for end in (*self.ends(warning), newest) if end is not None and (since is None or end > since)}
+        windows = warning.lower_windows + len(ends)
+        share = read.lower_probability(assessment, warning.grade)
+        if not warning.series or share >= rules.lower_probability or windows >= rules.lower_after:
+            return replace(warning, lower_windows=windows), assessment.grade
+        domain = read.domain(assessment)
+        zh, en = self.label(assessment.grade, domain)
+        held = {
+            "zh": f"本次评估为{zh}，已有 {windows} 个已判定窗口偏低（需 {rules.lower_after} 个；较低等级把握 {share:.0%}，"
+            f"需 {rules.lower_probability:.0%}），等级暂不下调。",
+            "en": f"Assessed at {en} this time; {windows} judged window(s) lower of {rules.lower_after} needed (lower levels {share:.0%} "
+            f"probable, {rules.lower_probability:.0%} needed): the level is held.",
+        }
+        through = max(ends, default=warning.lower_through)
+        return replace(warning, lower_windows=windows, lower_through=through, held=held), warning.grade
+
+    def lowered(self, warning: EarlyWarning, assessment: Assessment, *, before: tuple[str, str], after: tuple[str, str]) -> dict[str, str]:
+        """Return the reason for a lower level: how it came to be believed."""
+        share = read.lower_probability(assessment, warning.grade)
+        if not warning.series:
+            why = ("此前依据的事件已不在回溯期内", "the event behind it has left the look-back")
+        elif share >= self.rules.lifecycle.lower_probability:
+            why = (f"较低等级的把握为 {share:.0%}", f"lower levels are {share:.0%} probable")
+        else:
+            why = (f"连续 {warning.lower_windows} 个已判定窗口偏低", f"lower in {warning.lower_windows} judged windows in a row")
+        return {
+            "zh": f"建议等级由{before[0]}降为{after[0]}：{why[0]}。",
+            "en": f"Proposed level lowered from {before[1]} to {after[1]}: {why[1]}.",
+        }
 
     def below(self, warning: EarlyWarning, assessment: Assessment) -> EarlyWarning:
         """Ease a warning whose concern is still looked at, yet below warning level: it is on its way to recovery."""
-        lowered = replace(warning, summary=read.summary(assessment), covered_by="")
-        if assessment.grade < warning.grade:
-            zh, en = self.label(assessment.grade)
-            before_zh, before_en = self.label(warning.grade)
-            lowered = replace(lowered, state="eased", grade=assessment.grade, last_changed=self.as_of)
+        remembered, grade = self.level(warning, assessment)
+        lowered = replace(remembered, summary=read.summary(assessment), covered_by="")
+        if grade < warning.grade:
+            domain = read.domain(assessment)
+            zh, en = self.label(grade, domain)
+            before_zh, before_en = self.label(warning.grade, domain)
+            told = replace(_followed(lowered), state="eased", grade=grade, last_changed=self.as_of)
             reason = {"zh": f"由{before_zh}降至预警以下（{zh}）。", "en": f"Fell from {before_en} below warning level ({en})."}
-            self.say(lowered, ("eased", "lowered"), reason, warning.grade, assessment)
+            self.say(told, ("eased", "lowered"), reason, warning.grade, assessment)
+            return self.cool(told, quiet=True)
+        if lowered.held and not warning.held:
+            # Told once, when it first falls short: the level stands, and the reader knows why.
+            lowered = replace(lowered, state="eased", last_changed=self.as_of)
+            self.say(lowered, ("eased", "below"), lowered.held, warning.grade, assessment)
         return self.cool(lowered, quiet=True)
 
     def unmatched(self, warning: EarlyWarning, reporting: Sequence[tuple[Assessment, EarlyWarning]]) -> EarlyWarning:
@@ -294,8 +357,16 @@ class _Machine:
         )
 
     def cool(self, warning: EarlyWarning, *, quiet: bool) -> EarlyWarning:
-        """Count judged windows without the concern; recover after enough of them."""
+        """Count judged windows without the concern; recover after enough of them, unless silent reporters cover its area."""
         rules = self.rules.lifecycle
+        share = self.silence(warning)
+        if share >= self.rules.absence.block_share:
+            held = {
+                "zh": f"所在地区平时 {share:.0%} 的记录来自目前无数据的医院或机构：不计入恢复。",
+                "en": f"Reporters that usually bring {share:.0%} of the area's records are silent: this does not count towards recovery.",
+            }
+            news = warning.state if warning.last_changed == self.as_of else "unchanged"
+            return replace(warning, state=news, held=held, last_run=self.as_of)
         if warning.series:
             ends = sorted({end for end in self.ends(warning) if warning.judged_through is None or end > warning.judged_through})
             absent = warning.absent_windows + len(ends)
@@ -312,7 +383,7 @@ class _Machine:
             why = {"zh": f"已 {days} 天没有新的严重事件，恢复正常。", "en": f"No grave event for {days} days: recovered."}
         grade = warning.grade
         if clear:
-            warning = replace(warning, state="recovered", grade=Grade.NONE, last_changed=self.as_of)
+            warning = replace(_followed(warning), state="recovered", grade=Grade.NONE, last_changed=self.as_of)
             self.say(warning, ("recovered", cause), why, grade, None, figures={"absent_windows": absent})
         elif absent and not warning.absent_windows and not quiet:
             warning = replace(warning, state="eased", last_changed=self.as_of)
@@ -327,6 +398,13 @@ class _Machine:
             # Not judged (source silent, period unripe): no news, and no recovery.
             warning = replace(warning, state="unchanged")
         return replace(warning, absent_windows=absent, judged_through=through, last_run=self.as_of)
+
+    def silence(self, warning: EarlyWarning) -> float:
+        """Return the share of the area's usual records that silent reporters bring, in the stream where it is largest."""
+        mine = {self.streams.get(model) for model, *_ in warning.series}
+        # Where the model's stream is not known, any of them may be the one that fell silent.
+        streams = self.silent if not mine or None in mine else [stream for stream in self.silent if stream in mine]
+        return max((self.silent[stream].get(warning.subject.region, 0.0) for stream in streams), default=0.0)
 
     def ends(self, warning: EarlyWarning) -> set[dt.date]:
         """Return ends of judged periods of the warning's series, or of series that contain them (rolled up when sparse)."""
@@ -343,8 +421,9 @@ class _Machine:
 
     # --- words -------------------------------------------------------------------------------------------------------
 
-    def label(self, grade: Grade) -> tuple[str, str]:
-        level = self.rules.levels[grade.name]  # type: ignore[index]  # levels has every grade
+    def label(self, grade: Grade, domain: str = "") -> tuple[str, str]:
+        levels = self.rules.for_domain(domain, self.as_of).levels
+        level = levels[grade.name]  # type: ignore[index]  # levels has every grade
         return f"{level.label.zh}（{level.colour.zh}）", f"{level.label.en} ({level.colour.en})"
 
     def say(
@@ -372,3 +451,8 @@ class _Machine:
                 figures={**(read.figures(assessment) if assessment is not None else {}), **(figures or {})},
             )
         )
+
+
+def _followed(warning: EarlyWarning) -> EarlyWarning:
+    """Return the warning without memory of lower proposals: its level is the day's."""
+    return replace(warning, lower_windows=0, lower_through=None, held={})

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from riskwatch.assessment.payload import plain
-from riskwatch.assessment.types import Assessment
+from riskwatch.assessment.types import Assessment, Grade
 from riskwatch.lifecycle.types import Series
 
-__all__ = ["excess", "figures", "grave", "newest", "series", "summary"]
+__all__ = ["domain", "excess", "figures", "grave", "lower_probability", "newest", "series", "summary"]
 
 
 def newest(assessment: Assessment) -> dt.date | None:
@@ -34,6 +35,20 @@ def grave(assessment: Assessment) -> float:
     return float(sum(event["count"] for event in events if isinstance(event, Mapping))) if isinstance(events, list) else 0.0
 
 
+def lower_probability(assessment: Assessment, grade: Grade) -> float:
+    """Return how probable the levels below ``grade`` are together, by the assessment; 0 where it does not say."""
+    shares = assessment.facts.get("grade_probability")
+    if not isinstance(shares, Mapping) or not shares:
+        return 0.0
+    return math.fsum(float(share) for name, share in shares.items() if Grade[str(name)] < grade)
+
+
+def domain(assessment: Assessment) -> str:
+    """Return the domain whose rules graded the assessment; "" for the rules of all goods."""
+    rule_set = assessment.facts.get("rule_set")
+    return str(rule_set.get("domain") or "") if isinstance(rule_set, Mapping) else ""
+
+
 def figures(assessment: Assessment) -> dict[str, Any]:
     """Return the figures of an event, JSON-able."""
     lead = assessment.evidence[0] if assessment.evidence else None
@@ -43,6 +58,8 @@ def figures(assessment: Assessment) -> dict[str, Any]:
         "scope": assessment.scope.value,
         "severity": assessment.severity,
         "grave_events": grave(assessment),
+        "proposed": assessment.grade.name,
+        "grade_probability": assessment.facts.get("grade_probability", {}),
     }
     if lead is not None:
         found |= {
@@ -62,6 +79,7 @@ def summary(assessment: Assessment) -> dict[str, Any]:
     return {
         **figures(assessment),
         "as_of": assessment.as_of.isoformat(),
+        "domain": domain(assessment),
         "place_now": assessment.subject.region,
         "hazard": assessment.hazard,
         "probability": assessment.probability,

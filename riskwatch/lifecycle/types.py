@@ -58,6 +58,12 @@ class EarlyWarning:
         (model, stratum, product, industry, region) of its evidence; empty where it rests on a floor alone.
     excess_at_change, grave_at_change : float
         Largest excess, and number of grave events, when it last changed: what 'worse' is measured against.
+    lower_windows : int
+        Judged windows in a row that proposed a lower level, which the warning does not follow yet.
+    lower_through : datetime.date or None
+        End of the newest judged period among them.
+    held : dict
+        Why the warning does not follow the day's assessment, or does not recover ({zh, en}); empty where it does.
     covered_by : str
         Id of the warning that reports this concern now (a category, a wider place); "" for none.
     previous : str
@@ -83,6 +89,9 @@ class EarlyWarning:
     series: tuple[Series, ...] = ()
     excess_at_change: float = 0.0
     grave_at_change: float = 0.0
+    lower_windows: int = 0
+    lower_through: dt.date | None = None
+    held: dict[str, str] = field(default_factory=dict)
     covered_by: str = ""
     previous: str = ""
     summary: dict[str, Any] = field(default_factory=dict)
@@ -98,6 +107,8 @@ class EarlyWarning:
         try:
             days = {name: dt.date.fromisoformat(payload[name]) for name in ("first_seen", "last_seen", "last_changed", "last_run")}
             through = payload["judged_through"]
+            # Warnings stored by an earlier version have no memory of lower levels.
+            lower_through = payload.get("lower_through")
             return cls(
                 **{
                     **payload,
@@ -106,6 +117,8 @@ class EarlyWarning:
                     "grade": Grade[payload["grade"]],
                     "scope": Scope(payload["scope"]),
                     "judged_through": None if through is None else dt.date.fromisoformat(through),
+                    "lower_through": None if lower_through is None else dt.date.fromisoformat(lower_through),
+                    "held": dict(payload.get("held", {})),
                     "series": tuple((one[0], one[1], one[2], one[3], one[4]) for one in payload["series"]),
                     "summary": dict(payload["summary"]),
                 }
@@ -122,7 +135,7 @@ class WarningEvent:
     warning_id: str
     as_of: dt.date
     kind: str  # new | worsened | eased | recovered
-    cause: str  # opened, returned, raised, spread, larger-excess, grave-event, lowered, absent, judged-clear, expired
+    cause: str  # opened, returned, raised, spread, larger-excess, grave-event, lowered, below, absent, judged-clear, expired
     reason: dict[str, str]
     grade_before: Grade
     grade_after: Grade

@@ -33,6 +33,16 @@ class Story:
             yield ""
             figures = ", ".join(f"{name} {assessment[name]}" for name in ("risk", "severity", "confidence"))
             yield f"assessed as of {assessment['as_of']}: {figures}"
+            shares = assessment["facts"].get("grade_probability", {})
+            if shares:
+                yield "probability of the level: " + ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
+            rule_set = assessment["facts"].get("rule_set", {})
+            if rule_set.get("domain"):
+                yield f"rules of the domain {rule_set['domain']}, in force from {rule_set['from']} (file {rule_set['version']})"
+            for sign in assessment["facts"].get("attention", ()):
+                yield f"attention: {sign['reason']['en']}" + (" (lifts)" if sign["lift"] else "")
+            if warning.get("held"):
+                yield f"held: {warning['held']['en']}"
             yield ""
             yield "evidence"
             for entry in assessment["evidence"]:

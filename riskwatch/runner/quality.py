@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal
 
+from riskwatch.assessment.absence import artefact_flags, recall_flags, reporters, silent_shares, standard_flags
+from riskwatch.assessment.protocols import TreePaths, tree_of
 from riskwatch.definitions.types import SourceDefinition
 from riskwatch.digest.inputs import QualityReport, SourceHealth
+from riskwatch.records.streams import STREAMS
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.detect import SERIES, Detection
 from riskwatch.runner.freshness import ABSENT, freshness_by_source
 from riskwatch.runner.pull import PullReport
+from riskwatch.runner.standards import standard_catalogue
 
-__all__ = ["assessment_quality", "quality_report", "source_health", "source_state"]
+__all__ = ["ReporterState", "assessment_quality", "quality_report", "reporter_state", "source_health", "source_state"]
 
 State = Literal["on-time", "late", "silent", "closed", "failed"]
 
@@ -81,7 +87,7 @@ def source_health(ctx: RunContext, pulls: list[PullReport]) -> tuple[SourceHealt
     return tuple(found)
 
 
-def assessment_quality(ctx: RunContext, quality: QualityReport) -> dict[str, object]:
+def assessment_quality(ctx: RunContext, quality: QualityReport, absence: ReporterState) -> dict[str, object]:
     """Return the states of sources and streams as the assessment reads them; closed sources say nothing."""
     states = {entry.source: "fail" if entry.state == "failed" else entry.state for entry in quality.sources if entry.state != "closed"}
     streams: dict[str, str] = {}
@@ -89,10 +95,56 @@ def assessment_quality(ctx: RunContext, quality: QualityReport) -> dict[str, obj
         # A stream is as good as its best source.
         if name in states:
             streams[source.stream] = min(streams.get(source.stream, "silent"), states[name], key=_WORST.index)
-    return {"sources": states, "streams": streams, "flags": []}
+    return {"sources": states, "streams": streams, "flags": absence.flags, "silent": absence.shares}
 
 
-def quality_report(ctx: RunContext, detection: Detection, pulls: list[PullReport]) -> QualityReport:
+@dataclass(frozen=True)
+class ReporterState:
+    """Silent reporters and artefacts as of a day.
+
+    Attributes
+    ----------
+    silent, expected : mapping of str to int
+        Stream -> reporters that are silent, and that are expected to report.
+    shares : mapping
+        Stream -> region -> share of the region's usual records that silent reporters bring.
+    flags : list of mapping
+        Artefacts and completed recalls, as grading reads them.
+    """
+
+    silent: Mapping[str, int]
+    expected: Mapping[str, int]
+    shares: Mapping[str, Mapping[str, float]]
+    flags: list[dict[str, object]]
+
+
+def reporter_state(ctx: RunContext) -> ReporterState:
+    """Read who reported when, and judge silence and artefacts by it."""
+    rules, artefacts = ctx.grading.absence, ctx.grading.artefacts
+    paths = TreePaths(tree_of(ctx.trees, "region"))
+    since = ctx.as_of - dt.timedelta(days=rules.history_days + rules.forget_days)
+    silent: dict[str, int] = {}
+    expected: dict[str, int] = {}
+    shares: dict[str, dict[str, float]] = {}
+    flags: list[dict[str, object]] = []
+    for stream, column in rules.reporters.items():
+        columns = ["record_id", "event_date", "known_at", "region", column]
+        records = ctx.store.read_records(stream, columns=columns, as_of=ctx.as_of, since=since, until=ctx.as_of)
+        records = records.rename(columns={column: "reporter"})
+        found = reporters(records, as_of=ctx.as_of, rules=rules)
+        silent[stream], expected[stream] = int(found["silent"].sum()), len(found)
+        shares[stream] = silent_shares(records, found, paths)
+        if stream == "injury":
+            flags += artefact_flags(stream, records, as_of=ctx.as_of, rules=artefacts, paths=paths)
+    changes = standard_catalogue(ctx.definitions).changes(ctx.definitions.profile)
+    dated = [(change.effective_from, change.products) for change in changes if change.level_shift]
+    flags += standard_flags(dated, as_of=ctx.as_of, rules=artefacts)
+    if "recall" in STREAMS:
+        flags += recall_flags(ctx.store.read_records("recall", as_of=ctx.as_of), as_of=ctx.as_of, rules=artefacts)
+    return ReporterState(silent, expected, shares, flags)
+
+
+def quality_report(ctx: RunContext, detection: Detection, pulls: list[PullReport], absence: ReporterState | None = None) -> QualityReport:
     """Gather what the digest says about the data: sources, thin series, cells not judged, models that failed."""
     thin: list[tuple[str, str, str, str, str]] = []
     for run in detection.runs:
@@ -107,4 +159,7 @@ def quality_report(ctx: RunContext, detection: Detection, pulls: list[PullReport
         rolled_up=tuple(thin),
         refused={str(reason): int(count) for reason, count in refused.items()},
         failed_models=tuple(sorted(detection.failed)),
+        silent_reporters={}
+        if absence is None
+        else {stream: (absence.silent[stream], absence.expected[stream]) for stream in absence.silent},
     )

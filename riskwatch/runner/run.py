@@ -14,10 +14,12 @@ import pandas as pd
 from riskwatch import __version__
 from riskwatch.assessment import Action, Assessment, Grade, assess, discoveries, from_payload
 from riskwatch.assessment import to_payload as assessment_payload
+from riskwatch.assessment.attention import KeyProduct
 from riskwatch.assessment.discovery import counts_of
 from riskwatch.assessment.protocols import TreePaths, tree_of
 from riskwatch.assessment.supporting import RULE as ANOMALY_STEP
 from riskwatch.assessment.supporting import supporting
+from riskwatch.coverage.rules import CatalogueFile
 from riskwatch.definitions.types import PipelineDefinition
 from riskwatch.digest import Digest, QualityReport
 from riskwatch.errors import AsOfError, RiskwatchError
@@ -31,7 +33,7 @@ from riskwatch.runner.detect import Detection, detect
 from riskwatch.runner.digests import DIGEST_LANGUAGE, DigestInputs, build_digests, render_files
 from riskwatch.runner.looks import with_looks
 from riskwatch.runner.pull import PullReport, pull
-from riskwatch.runner.quality import assessment_quality, quality_report
+from riskwatch.runner.quality import ReporterState, assessment_quality, quality_report, reporter_state
 from riskwatch.store import AssessmentRow, DigestRow, EventRow, WarningRow
 
 __all__ = ["RunReport", "read_lifecycle", "run_pipeline"]
@@ -75,6 +77,7 @@ class _Decided:
     detection: Detection = field(default_factory=Detection)
     signals: pd.DataFrame = field(default_factory=pd.DataFrame)
     quality: QualityReport = field(default_factory=QualityReport)
+    absence: ReporterState = field(default_factory=lambda: ReporterState({}, {}, {}, []))
     assessments: Sequence[Assessment] = ()
     warnings: Sequence[EarlyWarning] = ()
     events: Sequence[WarningEvent] = ()
@@ -123,7 +126,7 @@ def _runs_of(ctx: RunContext, pipeline: str) -> list[dict[str, object]]:
     return [run for run in ctx.store.read_runs(limit=1000) if run["pipeline"] == pipeline and run["as_of"] == ctx.as_of]
 
 
-def _assess(ctx: RunContext, signals: pd.DataFrame, quality: QualityReport) -> list[Assessment]:
+def _assess(ctx: RunContext, signals: pd.DataFrame, quality: QualityReport, absence: ReporterState) -> list[Assessment]:
     since = ctx.as_of - dt.timedelta(days=ctx.grading.floors.lookback_days)
     judged = signals.loc[signals["alarm"].astype(bool), "period_start"]
     if len(judged):
@@ -144,11 +147,19 @@ def _assess(ctx: RunContext, signals: pd.DataFrame, quality: QualityReport) -> l
         actions=ctx.actions,
         hazards=ctx.hazards,
         trees=ctx.trees,
-        quality=assessment_quality(ctx, quality),
+        quality=assessment_quality(ctx, quality, absence),
         holidays=ctx.holidays,
         emergency=emergency_rules(ctx),
         borders=borders_of(ctx.root),
+        key_products=_key_products(ctx),
     )
+
+
+def _key_products(ctx: RunContext) -> list[KeyProduct]:
+    """Return the entries of the key-product catalogue in force on the day; none without the file."""
+    content = ctx.definitions.catalogue("catalogue")
+    edition = CatalogueFile.model_validate(content).in_force(ctx.as_of) if content else None
+    return [KeyProduct(one.product, one.reason, one.vulnerable, one.season) for one in edition.entries] if edition is not None else []
 
 
 def read_lifecycle(ctx: RunContext) -> tuple[list[EarlyWarning], list[WarningEvent]]:
@@ -212,13 +223,22 @@ def _decide(ctx: RunContext, pipeline: PipelineDefinition, report: RunReport) ->
             decided.detection = detect(ctx, step.models)
             decided.signals, report.discovery = _with_q(ctx, with_looks(ctx, decided.detection.signals))
         elif step.step == "assess":
-            decided.quality = quality_report(ctx, decided.detection, report.pulls)
-            decided.assessments = _assess(ctx, decided.signals, decided.quality)
+            decided.absence = reporter_state(ctx)
+            decided.quality = quality_report(ctx, decided.detection, report.pulls, decided.absence)
+            decided.assessments = _assess(ctx, decided.signals, decided.quality, decided.absence)
         elif step.step == "profile":
             decided.assessments = _supported(ctx, decided.assessments, report)
         elif step.step == "warn":
             before, decided.past_events = read_lifecycle(ctx)
-            outcome = advance(before, decided.assessments, as_of=ctx.as_of, rules=ctx.grading, judged=decided.signals, trees=ctx.trees)
+            outcome = advance(
+                before,
+                decided.assessments,
+                as_of=ctx.as_of,
+                rules=ctx.grading,
+                judged=decided.signals,
+                trees=ctx.trees,
+                silent=decided.absence.shares,
+            )
             decided.warnings, decided.events = outcome.warnings, outcome.events
         elif step.step == "digest":
             decided.digests = build_digests(ctx, _digest_inputs(ctx, decided))

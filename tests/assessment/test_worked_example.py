@@ -44,7 +44,13 @@ def test_the_figures_of_the_page(found):
 
 def test_what_would_change_as_on_the_page(found):
     ends = [sentence["en"].rsplit("becomes ", 1)[1] for sentence in found.what_would_change]
-    assert ends == ["Level III (yellow).", "Level III (yellow).", "Watch (grey).", "Watch (grey)."]
+    up, down = "Level III (yellow).", "Watch (grey)."
+    assert ends == [up, down, up, down, up, up, down, down]
+    nearest = {(one["input"], one["grade"]): one for one in found.facts["nearest_changes"]}
+    assert nearest["probability", "WATCH"]["after"] == pytest.approx(1e-5, rel=2e-3)
+    assert nearest["probability", "III"]["after"] == pytest.approx(1e-4, rel=2e-3)
+    assert nearest["q", "WATCH"]["after"] == pytest.approx(0.01, rel=2e-3)
+    assert f"III {found.facts['grade_probability']['III']:.0%}, IV {found.facts['grade_probability']['IV']:.0%}" in PAGE
 
 
 def test_prevalence_in_targeted_samples_is_only_an_upper_bound():
