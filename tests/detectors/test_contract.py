@@ -44,7 +44,7 @@ VARIANTS = [
     ("funnel", {"adjustment": "additive"}),
     ("funnel", {"window_periods": 2}),
     ("cusum", {"statistic": "pearson-nb", "population_offset": True}),
-    ("gamma-poisson-shrinker", {"window_periods": 2, "min_ratio": 1.5}),
+    ("gamma-poisson-shrinker", {"window_periods": 2}),
     ("glr-nb", {"dispersion": "ml"}),
     ("ears-c2", {"distribution": "normal"}),
     ("ears-c3", {"population_offset": True}),
