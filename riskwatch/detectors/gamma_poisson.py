@@ -1,10 +1,12 @@
 """The gamma-Poisson shrinker: ratios of observed to expected counts, drawn to what the ratios of all cells are like.
 
-A count N with expected count E is Poisson with mean lambda E. The ratio lambda has the prior P Gamma(a1, b1) + (1 - P) Gamma(a2, b2), b rates.
+A count N with expected count E is Poisson with mean lambda E. The ratio lambda has the prior P Gamma(a1, b1) + (1 - P) Gamma(a2, b2);
+b are rates.
 
 Sources
 -------
-DuMouchel (1999), Amer. Statist. 53(3), 177-190. Squashing, counts below a floor left out: DuMouchel & Pregibon (2001), Proc. KDD 2001, 67-76.
+DuMouchel (1999), Amer. Statist. 53(3), 177-190. Squashing, counts below a floor left out: DuMouchel & Pregibon (2001), Proc.
+KDD 2001, 67-76.
 """
 
 from __future__ import annotations
@@ -63,7 +65,7 @@ def _log_mass(n: FloatArray, e: FloatArray, a: float, b: float) -> FloatArray:
     """Return the log of the negative-binomial mass of one component; one look-up per distinct count."""
     whole, at = np.unique(n, return_inverse=True)
     rising = special.gammaln(a + whole) - special.gammaln(a) - special.gammaln(whole + 1.0)
-    if a > 1e5:  # noqa: PLR2004 - where the difference of two log gammas has lost digits
+    if a > 1e5:
         rising = special.xlogy(whole, a) - special.gammaln(whole + 1.0) + _log_poch_ratio(a, whole)
     with np.errstate(divide="ignore"):
         return np.asarray(rising[at] - a * np.log1p(e / b) + special.xlogy(n, e / (b + e)))
@@ -139,7 +141,7 @@ def squash(
         new = (np.diff(n) != 0) | (np.diff(group) != 0)
     else:
         for count, (size, kept) in (bins or {}).items():
-            first, last = np.searchsorted(n, count, "left"), np.searchsorted(n, count, "right")
+            first, last = int(np.searchsorted(n, count, "left")), int(np.searchsorted(n, count, "right"))
             full = max(last - first - kept, 0) // size * size
             group[first : first + full] = 1 + np.arange(full) // size
         inside = (group[1:] > 0) & (group[1:] == group[:-1])
@@ -250,7 +252,7 @@ class Posterior:
         """
         one = special.gammaincinv(self.a1, level) / self.b1
         two = special.gammaincinv(self.a2, level) / self.b2
-        out = np.where(self.weight >= 0.5, one, two)  # noqa: PLR2004 - the heavier component
+        out = np.where(self.weight >= 0.5, one, two)
         low, high = np.minimum(one, two), np.maximum(one, two)
         todo = np.flatnonzero((high > low * (1.0 + 1e-13)) & (self.weight > 0.0) & (self.weight < 1.0))
         w, a1, b1, a2, b2 = (part[todo] for part in (self.weight, self.a1, self.b1, self.a2, self.b2))
@@ -273,7 +275,7 @@ class Posterior:
             keep = ~done
             todo, x, low, high = todo[keep], new[keep], low[keep], high[keep]
             w, a1, b1, a2, b2, norm1, norm2 = (part[keep] for part in (w, a1, b1, a2, b2, norm1, norm2))
-        return out
+        return np.asarray(out)
 
 
 def posterior(prior: TwoGammas, n: FloatArray, e: FloatArray) -> Posterior:
@@ -285,11 +287,11 @@ def posterior(prior: TwoGammas, n: FloatArray, e: FloatArray) -> Posterior:
 
 
 def log_marginal_of(known: Posterior, n: FloatArray, e: FloatArray) -> FloatArray:
-    """Return the log of the probability of new counts ``n`` with expected counts ``e``, each cell's ratio drawn from what is known of it."""
+    """Return the log of the probability of new counts, each cell's ratio drawn from what is known of it."""
     parts = []
     for a, b in ((known.a1, known.b1), (known.a2, known.b2)):
         # choose(n + a - 1, n) through the beta function: differences of log gammas lose digits where a is large.
         choose = -np.log(n + a) - log_beta(n + 1.0, a)
         parts.append(choose - a * np.log1p(e / b) + special.xlogy(n, e / (b + e)))
     with np.errstate(divide="ignore"):
-        return np.logaddexp(np.log(known.weight) + parts[0], np.log1p(-known.weight) + parts[1])
+        return np.asarray(np.logaddexp(np.log(known.weight) + parts[0], np.log1p(-known.weight) + parts[1]))

@@ -133,7 +133,7 @@ class GammaPoissonShrinker:
         end = max(begin - guard, 0)
         past = counts[:, max(end - history, 0) : end]
         window = observed[:, begin : now + 1].sum(axis=1)
-        seen = (np.nan_to_num(observed[:, :begin]) > 0).any(axis=1)
+        seen = np.asarray((np.nan_to_num(observed[:, :begin]) > 0).any(axis=1), np.bool_)
 
         reason = np.zeros(len(rows), np.uint8)
         if complete is not None:
@@ -186,6 +186,7 @@ class _Tail:
     def __call__(self, y: FloatArray, rows: npt.NDArray[np.intp]) -> FloatArray:
         tails = (predictive_tail(y, self._known.take(rows), self._expected[rows]), poisson_tail(y, self._usual[rows]))
         both = [
-            np.divide(tail, first[rows], out=np.ones_like(tail), where=first[rows] > 0) for tail, first in zip(tails, self._first, strict=True)
+            np.divide(tail, first[rows], out=np.ones_like(tail), where=first[rows] > 0)
+            for tail, first in zip(tails, self._first, strict=True)
         ]
         return np.where((y > 1) | ~self._new[rows], np.minimum(np.maximum(*both), 1.0), 1.0)

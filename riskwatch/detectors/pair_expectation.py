@@ -97,7 +97,7 @@ def cross_table(
         margin[cell] = count
         margins.append(margin.reshape(strata, labels))
     total = np.bincount(stratum[head], weights=weight[head], minlength=strata).astype(np.float64)
-    return PairTable(pairs // max(columns, 1), pairs % max(columns, 1), observed, *margins, total)
+    return PairTable(pairs // max(columns, 1), pairs % max(columns, 1), observed, margins[0], margins[1], total)
 
 
 def _sums(cell: IntArray, report: IntArray, weight: FloatArray) -> tuple[IntArray, FloatArray]:
@@ -135,7 +135,9 @@ def expected_counts(row: FloatArray, column: FloatArray, total: FloatArray, left
     return out
 
 
-def quasi_independence(counts: FloatArray, possible: npt.NDArray[np.bool_], *, tolerance: float = 1e-10, rounds: int = 10_000) -> FloatArray:
+def quasi_independence(
+    counts: FloatArray, possible: npt.NDArray[np.bool_], *, tolerance: float = 1e-10, rounds: int = 10_000
+) -> FloatArray:
     """Return expected counts where some cells cannot occur: independent among the possible cells, with the margins observed.
 
     With a product that cannot have a hazard, plain independence expects cases there that never come, and so too few everywhere else in
@@ -160,7 +162,7 @@ def quasi_independence(counts: FloatArray, possible: npt.NDArray[np.bool_], *, t
     DetectorError
         If an impossible cell holds a count, or scaling does not converge (margins that the possible cells cannot have).
     """
-    tables = counts if counts.ndim == 3 else counts[None]  # noqa: PLR2004 - stratum, left, right
+    tables = counts if counts.ndim == 3 else counts[None]
     if (tables[:, ~possible] > 0).any():
         raise DetectorError("quasi_independence: a cell that is said to be impossible holds a count")
     whole = np.zeros(possible.shape)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from riskwatch.detectors.gamma_poisson import STARTS, fit_prior, posterior, squash
+from riskwatch.detectors.gamma_poisson import STARTS, TwoGammas, fit_prior, posterior, squash
 
 __all__ = ["first_appearance"]
 
@@ -32,7 +32,7 @@ def first_appearance(
         Pairs with fewer cases by then have not appeared.
     """
     found = np.full(len(n), -1)
-    starts = STARTS
+    starts: tuple[TwoGammas, ...] = STARTS
     n, e = np.cumsum(n, axis=1), np.cumsum(e, axis=1)
     for period in range(n.shape[1]):
         here = np.flatnonzero((n[:, period] >= 1) & (e[:, period] > 0))

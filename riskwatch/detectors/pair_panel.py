@@ -7,6 +7,7 @@ product in a place). Series summed over the same dimensions make one table.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -40,7 +41,7 @@ def tables_of(panel: Panel) -> list[Pairs]:
     """Return the tables of a panel; without strata every series is compared with equal shares of the whole."""
     index = panel.index
     strata = isinstance(index, pd.MultiIndex) and "stratum" in index.names and index.nlevels > 1
-    others = index.droplevel("stratum") if strata else index
+    others: pd.Index[Any] = index.droplevel("stratum") if isinstance(index, pd.MultiIndex) and strata else index
     place = np.argsort(index.argsort())
     out = []
     for group in siblings(others):
@@ -127,4 +128,4 @@ def learn_prior(pairs: Pairs, blocks: FloatArray, n: FloatArray, e: FloatArray) 
 
 
 def _class(e: FloatArray) -> npt.NDArray[np.int64]:
-    return np.clip(np.floor(np.log(e) / np.log(_RATIO)).astype(np.int64) + _SPAN, 0, 2 * _SPAN - 1)
+    return np.asarray(np.clip(np.floor(np.log(e) / np.log(_RATIO)).astype(np.int64) + _SPAN, 0, 2 * _SPAN - 1))

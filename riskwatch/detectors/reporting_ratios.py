@@ -92,7 +92,7 @@ def chi_square(table: FourFold, *, correct: bool = True) -> FloatArray:
     if correct:
         gap = np.maximum(gap - whole / 2.0, 0.0)
     margins = (a + b) * (c + d) * (a + c) * (b + d)
-    return np.divide(whole * gap**2, margins, out=np.zeros(len(a)), where=margins > 0)
+    return np.asarray(np.divide(whole * gap**2, margins, out=np.zeros(len(a)), where=margins > 0))
 
 
 def fisher_tail(table: FourFold) -> FloatArray:

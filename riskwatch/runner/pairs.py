@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ import pandas as pd
 from riskwatch.assessment.discovery import q_values
 from riskwatch.detectors.gamma_poisson import fit_prior, posterior, squash
 from riskwatch.detectors.information_component import information_component
-from riskwatch.detectors.pair_expectation import PairTable, cross_table
+from riskwatch.detectors.pair_expectation import PairTable, cross_table, expected_counts
 from riskwatch.detectors.pair_history import first_appearance
 from riskwatch.detectors.reporting_ratios import fisher_tail, four_fold, odds_ratio, proportional_ratio
 from riskwatch.dimensions import Tree
@@ -36,6 +37,17 @@ _RATIO = 1.01  # expected counts of one count this near are one cell when the pr
 _JOIN = " & "
 
 
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Pairs of the records: labels and record number of each, shape (row,); stratum and weight of each record."""
+
+    left: IntArray
+    right: IntArray
+    report: IntArray
+    stratum: IntArray
+    weight: npt.NDArray[np.float64]
+
+
 def sides_of(by: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Read "product,diagnosis" or "product,hazard+origin": the fields of the left and of the right label.
 
@@ -45,7 +57,7 @@ def sides_of(by: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         If there are not two sides.
     """
     sides = [tuple(name.strip() for name in side.split("+") if name.strip()) for side in by.split(",")]
-    if len(sides) != 2 or not all(sides):  # noqa: PLR2004 - a pair
+    if len(sides) != 2 or not all(sides):
         raise DetectorError(
             f"pairs: --by needs two sides with a comma between them, got {by!r}",
             hint="product,diagnosis; fields that belong together are joined by +: product,hazard+origin",
@@ -110,20 +122,23 @@ def disproportionate_pairs(
     rows, left, left_labels = _side(frame, declared, sides[0], ctx.trees, level)
     right_rows, right, right_labels = _side(frame, declared, sides[1], ctx.trees, level)
     if not len(rows) or not len(right_rows):
-        raise DetectorError(f"pairs: no record of {stream} has both labels ({by}) up to {end}", hint="see riskwatch doctor for what is stored")
+        raise DetectorError(
+            f"pairs: no record of {stream} has both labels ({by}) up to {end}", hint="see riskwatch doctor for what is stored"
+        )
     # One side may name several labels of a record: every one with every one.
     joined = pd.DataFrame({"row": rows, "left": left}).merge(pd.DataFrame({"row": right_rows, "right": right}), on="row")
     joined = joined[(joined["left"] >= 0) & (joined["right"] >= 0)]
     if joined.empty:
-        raise DetectorError(f"pairs: no record of {stream} has both labels ({by}) up to {end}", hint="see riskwatch doctor for what is stored")
+        raise DetectorError(
+            f"pairs: no record of {stream} has both labels ({by}) up to {end}", hint="see riskwatch doctor for what is stored"
+        )
     report, one, two = (joined[name].to_numpy(np.int64) for name in ("row", "left", "right"))
-    weight = frame[_MEASURE[stream]].to_numpy(np.float64)[report]
-    stratum = _stratum(frame, strata)
-    table = cross_table(one, two, report, stratum[report], weight)
-    plain = cross_table(one, two, report, weight=weight)
+    rows_of = _Rows(one, two, report, _stratum(frame, strata), frame[_MEASURE[stream]].to_numpy(np.float64))
+    table = cross_table(one, two, report, rows_of.stratum[report], rows_of.weight[report])
+    plain = cross_table(one, two, report, weight=rows_of.weight[report])
     months = frame["event_date"].dt.to_period("M")
     month = (months.astype("int64") - int(months.astype("int64").min())).to_numpy(np.int64)
-    appeared = _appearance(table, one, two, report, stratum, month, weight, min_cases, threshold)
+    appeared = _appearance(table, rows_of, month, min_cases, threshold)
     out = _measures(table, plain, left_labels, right_labels)
     out["first"] = _month_ends(months.min(), appeared)
     for side, fields in (("left", sides[0]), ("right", sides[1])):
@@ -149,7 +164,7 @@ def _checked(stream: str, by: str, strata: Sequence[str]) -> tuple[Stream, tuple
         if name not in fields or fields[name].personal or fields[name].kind not in {"text", "code"}:
             known = [one for one, what in fields.items() if not what.personal and what.kind in {"text", "code"}]
             raise DetectorError(f"pairs: {stream} has no field {name!r} to pair by", hint="fields: " + ", ".join(known))
-    if "sex" in strata and "sex" not in fields or "age" in strata and "age" not in fields:
+    if ("sex" in strata and "sex" not in fields) or ("age" in strata and "age" not in fields):
         raise DetectorError(f"pairs: {stream} has no age or sex to stratify by", hint="strata: year, or a field of the stream")
     return declared, sides
 
@@ -205,24 +220,20 @@ def _stratum(frame: pd.DataFrame, strata: Sequence[str]) -> IntArray:
     return np.asarray(np.unique(number, return_inverse=True)[1], np.int64)
 
 
-def _appearance(
-    table: PairTable, left: IntArray, right: IntArray, report: IntArray, stratum: IntArray, month: IntArray, weight: npt.NDArray[np.float64],
-    min_cases: int, threshold: float,
-) -> IntArray:  # fmt: skip
+def _appearance(table: PairTable, rows: _Rows, month: IntArray, min_cases: int, threshold: float) -> IntArray:
     """Return for each pair the number of the month in which it appeared; independence is within month and stratum."""
-    months = int(month.max(initial=0)) + 1
+    months, width = int(month.max(initial=0)) + 1, int(rows.right.max()) + 1
     n, e = (np.zeros((len(table.left), months)) for _ in range(2))
-    key = table.left * (int(right.max()) + 1) + table.right
-    for now in range(months):
-        inside = month[report] == now
-        if inside.any():
-            strata = np.unique(stratum[report[inside]], return_inverse=True)[1]
-            part = cross_table(left[inside], right[inside], report[inside], strata, weight[inside])
-            at = np.searchsorted(key, part.left * (int(right.max()) + 1) + part.right)
-            n[at, now] = part.observed
-            rows, columns = (np.pad(m, ((0, 0), (0, int(labels.max()) + 1 - m.shape[1]))) for m, labels in ((part.row, left), (part.column, right)))
-            for of_row, of_column, total in zip(rows, columns, part.total, strict=True):
-                e[:, now] += of_row[table.left] * of_column[table.right] / total
+    key = table.left * width + table.right
+    for now in np.unique(month[rows.report]).tolist():
+        inside = month[rows.report] == now
+        left, right, report = rows.left[inside], rows.right[inside], rows.report[inside]
+        part = cross_table(left, right, report, np.unique(rows.stratum[report], return_inverse=True)[1], rows.weight[report])
+        n[np.searchsorted(key, part.left * width + part.right), now] = part.observed
+        # Labels that this month lacks have margins of 0.
+        row = np.pad(part.row, ((0, 0), (0, int(rows.left.max()) + 1 - part.row.shape[1])))
+        column = np.pad(part.column, ((0, 0), (0, width - part.column.shape[1])))
+        e[:, now] = expected_counts(row, column, part.total, table.left, table.right)
     return first_appearance(n, e, threshold=threshold, min_cases=min_cases)
 
 

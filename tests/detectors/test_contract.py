@@ -109,7 +109,7 @@ def test_order_of_series_does_not_matter(judge, weeks):
 def test_blocks_do_not_matter(judge):
     """Whatever block or neighbour a series falls in, its numbers keep their bits."""
     if judge.name in ACROSS_STRATA:
-        pytest.skip("its tables span the strata: see test_tables_do_not_see_each_other")
+        pytest.skip("its tables span the strata: see test_order_and_tables_do_not_see_each_other")
     rng = np.random.default_rng(5)
     periods = pd.period_range("2016-01-04", periods=290, freq="W-SUN")
     exposure = rng.poisson(30, (600, 290)).astype(float)

@@ -24,9 +24,7 @@ def pairs(
     source: Annotated[list[str] | None, typer.Option(help="Only this source; may be given several times.")] = None,
     since: Annotated[str | None, typer.Option(help="First day; default: all that is stored.")] = None,
     until: Annotated[str | None, typer.Option(help="Last day; default: the as-of day.")] = None,
-    strata: Annotated[
-        str, typer.Option(help="Expect independence only within these: year, sex, age, or fields; empty: none.")
-    ] = "year",
+    strata: Annotated[str, typer.Option(help="Expect independence only within these: year, sex, age, or fields; empty: none.")] = "year",
     min_cases: Annotated[int, typer.Option("--min-cases", min=1, help="List pairs with at least so many cases.")] = 3,
     threshold: Annotated[float, typer.Option(min=0.1, help="A pair stands out when EB05 is above this.")] = 2.0,
     every: Annotated[bool, typer.Option("--all", help="All pairs, not only those that stand out.")] = False,
@@ -62,7 +60,8 @@ def pairs(
         print_json({**told, "rows": json.loads(shown.to_json(orient="records", date_format="iso"))})
         return
     language = "en" if project.definitions.settings.languages[0] == "en" else "zh"
-    title = f"{by} of {stream}, {told['since']} to {told['until']}: {told['reports']:,.0f} reports, {told['pairs']:,} pairs, {len(shown):,} listed"
+    title = f"{by} of {stream}, {told['since']} to {told['until']}: {told['reports']:,.0f} reports, {told['pairs']:,} pairs, "
+    title += f"{len(shown):,} listed"
     print_table(_COLUMNS, [_line(row, language) for row in shown.head(limit).to_dict("records")], title=title)
     if len(shown) > limit:
         sys.stdout.write(f"{len(shown) - limit:,} more: --limit, or --json for all\n")
