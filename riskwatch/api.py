@@ -36,6 +36,7 @@ from riskwatch.runner.coverage import sampling_plan, watched_cells
 from riskwatch.runner.detect import detect, model_panel
 from riskwatch.runner.enterprises import Enterprises, enterprises, items, standard_effects
 from riskwatch.runner.indicators import IndicatorReport, explain_number, indicator_report, labelled_targets, with_targets
+from riskwatch.runner.pairs import disproportionate_pairs
 from riskwatch.runner.progress import Reporter
 from riskwatch.runner.rates import failure_rates
 from riskwatch.runner.run import RunReport, run_pipeline
@@ -401,6 +402,28 @@ class Project:
             return failure_rates(
                 ctx, by=by, level=level, since=days[0], until=days[1], compare_with=compare_with, sources=sources, within=within
             )
+
+    def pairs(
+        self,
+        stream: str = "injury",
+        *,
+        by: str = "product,diagnosis",
+        level: str | None = None,
+        sources: Sequence[str] = (),
+        since: Day = None,
+        until: Day = None,
+        as_of: Day = None,
+        strata: Sequence[str] = ("year",),
+        min_cases: int = 3,
+        threshold: float = 2.0,
+    ) -> pd.DataFrame:
+        """Return pairs that are reported together more than expected; see :func:`riskwatch.runner.pairs.disproportionate_pairs`."""
+        days = [None if text is None else self.day(text) for text in (since, until)]
+        with self.context(as_of=as_of) as ctx:
+            return disproportionate_pairs(
+                ctx, stream=stream, by=by, level=level, sources=sources, since=days[0], until=days[1], strata=strata, min_cases=min_cases,
+                threshold=threshold,
+            )  # fmt: skip
 
     def _warning_row(self, warning: EarlyWarning) -> dict[str, object]:
         subject = warning.subject

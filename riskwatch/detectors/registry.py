@@ -32,6 +32,7 @@ _BUILT_IN = {
     "farrington": "riskwatch.detectors.farrington:Farrington",
     "farrington-flexible": "riskwatch.detectors.farrington_flexible:FarringtonFlexible",
     "funnel": "riskwatch.detectors.funnel:Funnel",
+    "gamma-poisson-shrinker": "riskwatch.detectors.gamma_poisson_shrinker:GammaPoissonShrinker",
     "glr-nb": "riskwatch.detectors.glr:GlrNegativeBinomial",
     "glr-poisson": "riskwatch.detectors.glr:GlrPoisson",
     "laney-p": "riskwatch.detectors.attribute_charts:LaneyP",
