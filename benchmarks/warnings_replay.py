@@ -17,7 +17,7 @@ from riskwatch.datasets.codelists import build_world
 ROOT = Path(__file__).resolve().parent.parent
 START, END = dt.date(2021, 1, 1), dt.date(2025, 12, 31)
 # Generated hazards lie between these days, so that each has time to be seen; the replay begins before, so that no run is the store's first.
-FIRST_HAZARD, LAST_HAZARD = dt.date(2025, 2, 3), dt.date(2025, 12, 7)
+FIRST_HAZARD, LAST_HAZARD = dt.date(2025, 1, 20), dt.date(2025, 12, 14)
 FIRST_RUN, LAST_RUN = dt.date(2024, 12, 31), dt.date(2025, 12, 30)
 PIPELINES = {"receive": ("pull",), "replay": ("detect", "assess", "warn")}
 

@@ -179,12 +179,13 @@ def _draw(frame: _Frame, kind: HazardKind, hazard_id: str, taken: Collection[str
     products = _products(world, kind.scope, taken, rng)
     regions = _places(world, kind.scope, rng)
     weeks = int(rng.integers(12, 21)) if kind.stream == "spot_check" else int(rng.integers(6, 13))
-    room = (frame.last - frame.first).days - 7 * weeks
+    lead = int(rng.integers(8, 17)) if kind.stream == "both" else 0
+    room = (frame.last - frame.first).days - 7 * (weeks + lead)
     if not products or room < 0 or (kind.scope in ("systemic", "industry-wide") and len(products) < 2):  # noqa: PLR2004 - several products
         return None
-    start = frame.first + dt.timedelta(days=int(rng.integers(room + 1)))
+    start = frame.first + dt.timedelta(days=7 * lead + int(rng.integers(room + 1)))
     end = start + dt.timedelta(weeks=weeks)
-    defect_from = start - dt.timedelta(weeks=int(rng.integers(8, 17))) if kind.stream == "both" else None
+    defect_from = start - dt.timedelta(weeks=lead) if lead else None
     in_cards = slice(frame.axis.position(start), frame.axis.position(end) + 1)
     in_samples = slice(max(0, frame.axis.position(defect_from or start)), frame.axis.position(end) + 1)
     usual, _ = _usual(world, frame.axis, frame.scale, products, regions, in_cards)
@@ -253,7 +254,7 @@ def random_hazards(
     count : int
         Number of hazards.
     first, last : date
-        Between which injuries (or failures, where nobody is hurt) are raised. Where both streams show a hazard, samples fail 8 to 16 weeks earlier.
+        Between which injuries or failures are raised. Where both streams show a hazard, samples fail 8 to 16 weeks before anybody is hurt.
     scale : float
         That of the province.
     mix : sequence of HazardKind
