@@ -120,10 +120,11 @@ def judge_hazard(log: Sequence[Mapping], hazard: Hazard, seen: Seen, places: Pla
     standing = warned(log, hazard, places)
     by_statistics = warned(log, hazard, places, needs="statistics")
     first = standing[0][0] if standing else None
-    # The height: the highest level of any warning about it; among equals the one with statistics and the product itself, last seen.
+    # The height: of the warnings on statistics before others, of those that name the product before those of its category, the highest level, the
+    # last day. Once the hazard is over and reported, what still stands says nothing new of its scope.
     height = max(
         standing,
-        key=lambda pair: (GRADES.index(pair[1]["grade"]), bool(pair[1]["evidence"]), pair[1]["code"] in hazard.products, pair[0]),
+        key=lambda pair: (bool(pair[1]["evidence"]), pair[1]["code"] in hazard.products, GRADES.index(pair[1]["grade"]), pair[0]),
         default=None,
     )
     top = height[1] if height else {}
@@ -163,6 +164,8 @@ def judge_hazard(log: Sequence[Mapping], hazard: Hazard, seen: Seen, places: Pla
         "warned_region": top.get("anchor", ""),
         "touched": loose or bool(standing),
         "scope_right": top.get("scope") == hazard.scope,
+        # The rules call one prefecture regional, the ledger isolated: with injuries alone no firm is known that would tell them apart.
+        "scope_near": top.get("scope") == hazard.scope or (len(hazard.regions) == 1 and top.get("scope") == "regional"),
         "grade_near": bool(top) and abs(GRADES.index(top["grade"]) - GRADES.index(hazard.grade_expected)) <= 1,
         "grade_exact": bool(top) and top["grade"] == hazard.grade_expected,
         "place_exact": bool(top) and top["anchor"] == places.common(hazard.regions),

@@ -8,7 +8,6 @@ clients refuse ``data:``.
 from __future__ import annotations
 
 import base64
-import functools
 import hashlib
 import re
 from dataclasses import dataclass
@@ -178,7 +177,7 @@ def _draw(chart: Chart, language: str) -> bytes:
     return _drawn(chart.model_dump_json(), language)
 
 
-@functools.lru_cache(maxsize=512)
+@lru_cache(maxsize=512)
 def _drawn(text: str, language: str) -> bytes:
     """Draw a chart from its JSON. A province and its prefectures read of the same concern: it is drawn once for all of them."""
     chart = Chart.model_validate_json(text)
