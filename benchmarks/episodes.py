@@ -85,7 +85,7 @@ EPISODES = (
         dt.date(2020, 9, 1),
         "CPSC report on micromobility",
         ("neiss:5042",),
-        every=Every.MONTH,
+        every=Every.MONTH_END,
     ),
 )
 
