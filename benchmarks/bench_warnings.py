@@ -3,9 +3,9 @@
 python benchmarks/bench_warnings.py FOLDER --seeds 201 202 203 --stride 7   # measures, or reads back what FOLDER already holds
 python benchmarks/bench_warnings.py FOLDER --seeds 201 202 203 --write      # puts the tables into docs/warnings_measured.md
 
-For each seed a province with the demonstration's ledger and generated hazards is received once, and ``detect``, ``assess`` and ``warn`` are run
-as of every ``--stride``-th day of 2025; a warning is noticed on the day of a run, so up to ``stride`` - 1 days are added to a delay. FOLDER keeps
-the stores and logs: a replay is made again only with ``--again``. Seeds 101 and 102 were looked at while models were set; use others.
+For each seed a province with the demonstration's ledger and generated hazards is received once, and ``detect``, ``assess`` and
+``warn`` are run as of every ``--stride``-th day of 2025; a warning is noticed on the day of a run, so up to ``stride`` - 1 days are added to a delay.
+FOLDER keeps the stores and logs: a replay is made again only with ``--again``. Seeds 101 and 102 were looked at while models were set; use others.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ def observed(folder: Path, seed: int, count: int) -> dict[str, Seen]:
         found = {one.hazard_id: observer.sees(one) for one in hazards if one.kind == "hazard" and onset(one) >= FIRST_RUN}
         kept.write_text(json.dumps({name: dataclasses.asdict(seen) for name, seen in found.items()}, default=str), encoding="utf-8")
     stored = json.loads(kept.read_text(encoding="utf-8"))
-    day = {name: {key: None if value is None else dt.date.fromisoformat(value) for key, value in seen.items()} for name, seen in stored.items()}
+    day = {
+        name: {key: None if value is None else dt.date.fromisoformat(value) for key, value in seen.items()} for name, seen in stored.items()
+    }
     return {name: Seen(**days) for name, days in day.items()}
 
 
@@ -86,7 +88,11 @@ def tables(rows: pd.DataFrame, high: pd.DataFrame, places: Places, *, months: fl
     """Return all tables of the page."""
     seen = rows[rows["seen"].notna()]
     grave = seen[seen["grade"].isin(["I", "II"])]
-    groups = [("**grade II or higher**", grave), ("all grades", seen), ("grade II or higher, generated", grave[grave["hazard"].str.startswith("R")])]
+    groups = [
+        ("**grade II or higher**", grave),
+        ("all grades", seen),
+        ("grade II or higher, generated", grave[grave["hazard"].str.startswith("R")]),
+    ]
     by_kind = [(f"{scope}, {stream}", part) for (scope, stream), part in grave.groupby(["scope", "stream"], sort=True)]
     by_grade = [(f"grade {grade}", part) for grade, part in seen.groupby("grade", sort=True)]
     parts = ["### Reached", markdown(pd.DataFrame([{"": name, **scores(part)} for name, part in groups]))]
@@ -110,12 +116,33 @@ def tables(rows: pd.DataFrame, high: pd.DataFrame, places: Places, *, months: fl
     lines = []
     for name, part in rows_of:
         rate = per_centre_month(part, CENTRES, places, months=months)
-        lines.append({"warnings of III or higher": name, "number": len(part), "per centre and month": f"{rate.mean():.2f}", "province's centre": f"{rate.iloc[0]:.1f}", "worst prefecture": f"{rate.iloc[1:].max():.1f}"})  # noqa: E501
+        lines.append(
+            {
+                "warnings of III or higher": name,
+                "number": len(part),
+                "per centre and month": f"{rate.mean():.2f}",
+                "province's centre": f"{rate.iloc[0]:.1f}",
+                "worst prefecture": f"{rate.iloc[1:].max():.1f}",
+            }
+        )
     parts += ["### False warnings", markdown(pd.DataFrame(lines)), "By what they rest on:"]
     basis = false.groupby("basis").size().sort_values(ascending=False)
     parts.append(markdown(basis.rename("number").reset_index()))
     late = grave[~grave["in_time_statistics"]]
-    columns = ["seed", "hazard", "scope", "stream", "grade", "products", "regions", "seen", "warned", "delay", "delay_statistics", "warned_code"]
+    columns = [
+        "seed",
+        "hazard",
+        "scope",
+        "stream",
+        "grade",
+        "products",
+        "regions",
+        "seen",
+        "warned",
+        "delay",
+        "delay_statistics",
+        "warned_code",
+    ]
     parts += ["### Missed or late by statistics", markdown(late[columns])]
     return "\n\n".join(parts)
 
@@ -148,8 +175,8 @@ def main() -> None:
     found.to_csv(options.folder / "hazards.csv", index=False)
     pd.concat(high).to_csv(options.folder / "high.csv", index=False)
     said = (
-        f"Seeds {', '.join(map(str, options.seeds))}, {options.count} generated hazards each, runs every {options.stride} days from {FIRST_RUN} to "
-        f"{LAST_RUN}: {len(found)} hazards, of which a perfect observer sees {int(found['seen'].notna().sum())}; "
+        f"Seeds {', '.join(map(str, options.seeds))}, {options.count} generated hazards each, runs every {options.stride} days from "
+        f"{FIRST_RUN} to {LAST_RUN}: {len(found)} hazards, of which a perfect observer sees {int(found['seen'].notna().sum())}; "
         f"of grade II or higher {int((found['seen'].notna() & found['grade'].isin(['I', 'II'])).sum())}."
     )
     text = f"{said}\n\n{tables(found, pd.concat(high), places, months=months)}"
@@ -157,8 +184,8 @@ def main() -> None:
         other = pd.DataFrame(chance)
         other = other[other["seen"].notna() & other["grade"].isin(["I", "II"])]
         text += (
-            f"\n\nBy chance: matched with the warnings of other seeds, {other['in_time'].mean():.0%} of the generated hazards of grade II or higher "
-            f"would count as warned in time, {other['in_time_statistics'].mean():.0%} by statistics ({len(other)} pairs)."
+            f"\n\nBy chance: matched with the warnings of other seeds, {other['in_time'].mean():.0%} of the generated hazards of grade II "
+            f"or higher would count as warned in time, {other['in_time_statistics'].mean():.0%} by statistics ({len(other)} pairs)."
         )
     print(text)
     if options.write:

@@ -1,4 +1,6 @@
-"""Real episodes, replayed as of past days through a project's own pipelines: ``python benchmarks/episodes.py DATA [FOLDER] [--only NAME ...]``.
+"""Real episodes, replayed as of past days through a project's own pipelines.
+
+``python benchmarks/episodes.py DATA [FOLDER] [--only NAME ...]``
 
 Each episode has the sources and models that watch it. A project with a pipeline for each is made in FOLDER/hoverboards and so on (default:
 a temporary folder), where ``riskwatch run hoverboards --from 2014-11-01 --every week --as-of 2015-10-31`` does the same.
@@ -111,28 +113,30 @@ YEARLY = (
 
 
 def yearly(data: Path, episode: Yearly) -> dict[str, object]:
-    """Compare a year's estimates of all products with those of the year before: which product rose beyond what products do.
+    """Compare a year's estimates of all products with those of the two years before: which product rose beyond what products do.
 
-    A funnel over the products: this year's share of both years' estimates, with the spread between products taken off (so it does not
-    matter that estimates are weighted and no counts). Benjamini-Hochberg over all products with enough in the year before.
+    A funnel over the products: this year's share of the three years' estimates, scores divided by their spread between products (estimates
+    are weighted, so that their variance is a multiple of a count's). Benjamini-Hochberg over all products with enough in the years before.
     """
     frame = pd.read_parquet(data / "neiss_product_year_2010_2021" / "product_year.parquet")
     table = frame.pivot_table(index="code", columns="year", values="national_estimate", aggfunc="sum")
-    part = table[[episode.year - 1, episode.year]].dropna()
-    part = part[part[episode.year - 1] >= LEAST_ESTIMATE]
-    now, before = part[episode.year].to_numpy(), part[episode.year - 1].to_numpy()
-    judged = funnel_table(now, now + before, adjustment="additive", limits="normal", index=part.index)
+    years = [episode.year - 2, episode.year - 1]
+    part = table[[*years, episode.year]].dropna()
+    part = part[part[years].mean(axis=1) >= LEAST_ESTIMATE]
+    now = part[episode.year].to_numpy()
+    judged = funnel_table(now, part.sum(axis=1).to_numpy(), adjustment="multiplicative", limits="normal", index=part.index)
     q = pd.Series(q_values(judged["p_value"]), index=part.index)
     known = dt.date(episode.year + 1, *KNOWN_MONTH_DAY)
     names = frame.drop_duplicates("code").set_index("code")["product_name"]
     return {
         "episode": episode.name,
         "year": episode.year,
-        "estimates": f"{before[part.index == episode.code][0]:,.0f} to {now[part.index == episode.code][0]:,.0f}",
+        "estimates": ", ".join(f"{value:,.0f}" for value in part.loc[episode.code]),
         "rank": f"{int((judged['p_value'] < judged.loc[episode.code, 'p_value']).sum()) + 1} of {len(part)}",
         "p": f"{judged.loc[episode.code, 'p_value']:.1e}",
         "q": f"{q[episode.code]:.1e}",
-        "others with q < 0.05": "; ".join(f"{str(names[code]).lower()} ({code})" for code in q[q < 0.05].index if code != episode.code) or "none",
+        "others with q < 0.05": "; ".join(f"{str(names[code]).lower()} ({code})" for code in q[q < 0.05].index if code != episode.code)
+        or "none",
         "known": known,
         "official action": f"{episode.official}: {episode.action}",
         "lead, days": (episode.official - known).days,

@@ -1,5 +1,7 @@
-"""Warnings of a replay against the ledger of what was injected: used by bench_warnings.py. Pure functions of the log, the hazards and the days on
-which a perfect observer sees them."""
+"""Warnings of a replay against the ledger of what was injected: used by bench_warnings.py.
+
+Pure functions of the log, the hazards and the days on which a perfect observer sees them.
+"""
 
 from __future__ import annotations
 
@@ -120,8 +122,8 @@ def judge_hazard(log: Sequence[Mapping], hazard: Hazard, seen: Seen, places: Pla
     standing = warned(log, hazard, places)
     by_statistics = warned(log, hazard, places, needs="statistics")
     first = standing[0][0] if standing else None
-    # The height: of the warnings on statistics before others, of those that name the product before those of its category, the highest level, the
-    # last day. Once the hazard is over and reported, what still stands says nothing new of its scope.
+    # The height: of the warnings on statistics before others, of those that name the product before those of its category, the
+    # highest level, the last day. Once the hazard is over and reported, what still stands says nothing new of its scope.
     height = max(
         standing,
         key=lambda pair: (bool(pair[1]["evidence"]), pair[1]["code"] in hazard.products, GRADES.index(pair[1]["grade"]), pair[0]),

@@ -1,10 +1,10 @@
 """When a perfect observer could have seen each injected hazard: used by bench_warnings.py.
 
 The observer knows the usual rate of every product in every county exactly (with the noise of its places and months, and how each hospital
-reports), knows which products, places and producers to watch and since when, and which records are another hazard's or a decoy's. It reads every record on the day
-on which it becomes known. It sees the hazard on the first day on which the records known so far, of events since the onset, have a tail
-probability below :data:`LEVEL`: Poisson for injuries, binomial for failures among the samples published; at least one of them must be the
-hazard's own. So it has no delay but that of the records and of chance.
+reports), knows which products, places and producers to watch and since when, and which records are another hazard's or a decoy's. It
+reads every record on the day on which it becomes known. It sees the hazard on the first day on which the records known so far, of events
+since the onset, have a tail probability below :data:`LEVEL`: Poisson for injuries, binomial for failures among the samples published; at
+least one of them must be the hazard's own. So it has no delay but that of the records and of chance.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ def run_days(stride: int) -> list[dt.date]:
 
 
 def build(folder: Path, seed: int, count: int) -> None:
-    """Make the project of a seed with all its records in the store, unless it is there; records carry the day on which they became known."""
+    """Make the project of a seed with all its records in the store, unless it is there; records carry the day they became known."""
     if (folder / "received").is_file():
         return
     shutil.rmtree(folder, ignore_errors=True)
@@ -108,7 +108,16 @@ def standing(project: Project, day: dt.date) -> list[dict[str, object]]:
                 "figures": payload.get("scope_figures", {}),
                 "floors": sorted({step["rule"] for step in payload.get("steps", []) if step["rule"].startswith("floor.")}),
                 "evidence": [
-                    [one["model"], one["product"] or one["industry"], one["region"], one["stratum"], one["period_start"], one["observed"], one["expected"], one["q_value"]]  # noqa: E501
+                    [
+                        one["model"],
+                        one["product"] or one["industry"],
+                        one["region"],
+                        one["stratum"],
+                        one["period_start"],
+                        one["observed"],
+                        one["expected"],
+                        one["q_value"],
+                    ]
                     for one in evidence[:12]
                 ],
             }

@@ -1,7 +1,8 @@
 """Hazards drawn at random, for measuring how well warnings find them: many, of all kinds, and not chosen by hand.
 
-The demonstration's own list (:mod:`riskwatch.datasets.hazard_list`) tells stories; a measurement needs hazards that nobody looked at while
-setting a threshold. Products, places, times and sizes are drawn; the level to expect follows from what was drawn, by :func:`expected_grade`.
+The demonstration's own list (:mod:`riskwatch.datasets.hazard_list`) tells stories; a measurement needs hazards that nobody looked at
+while setting a threshold. Products, places, times and sizes are drawn; the level to expect follows from what was drawn, by
+:func:`expected_grade`.
 """
 
 from __future__ import annotations
@@ -68,19 +69,29 @@ MIX = (
 """Kinds and their weights; seven in ten are of grade II or higher."""
 
 
-def expected_grade(
-    scope: str, stream: str, *, admitted: float = 0.0, died: float = 0.0, item: str = ""
-) -> Literal["I", "II", "III", "IV"]:
+def expected_grade(scope: str, stream: str, *, admitted: float = 0.0, died: float = 0.0, item: str = "") -> Literal["I", "II", "III", "IV"]:
     """Return the level that a well-tuned engine should propose at the height of a hazard, from what was injected alone.
 
-    Points: 3 where it kills (``died`` at least 2 %, or an item of :data:`LETHAL_ITEMS`), else 1 where a quarter or more are admitted; 1 where it
-    reaches further than one place; 2 more where it does so in two kinds of sources. None is IV, one or two III, three to five II, six I. The rule
-    gives the level of all but three hazards of the demonstration's list, and is one off for those. It does not look at the engine's own rules.
+    Points: 3 where it kills (``died`` at least 2 %, or an item of :data:`LETHAL_ITEMS`), else 1 where a quarter or more are admitted; 1
+    where it reaches further than one place; 2 more where it does so in two kinds of sources. None is IV, one or two III, three to five
+    II, six I. The rule gives the level of all but three hazards of the demonstration's list, and is one off for those. It does not look
+    at the engine's own rules.
     """
     grave = died >= _FATAL or item in LETHAL_ITEMS
     wide = scope != "isolated"
     points = (3 if grave else 1 if admitted >= _SEVERE else 0) + (1 if wide else 0) + (2 if wide and stream == "both" else 0)
-    return "IV" if points == 0 else "III" if points <= 2 else "II" if points <= 5 else "I"  # noqa: PLR2004 - the table above
+    return "IV" if points == 0 else "III" if points <= 2 else "II" if points <= 5 else "I"
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """Where and when hazards are drawn."""
+
+    world: World
+    axis: DayAxis
+    scale: float
+    first: dt.date
+    last: dt.date
 
 
 def _counties_by_prefecture(world: World) -> dict[str, npt.NDArray[np.int64]]:
@@ -100,7 +111,7 @@ def _places(world: World, scope: str, rng: np.random.Generator) -> tuple[str, ..
         number = min(len(codes), int(rng.integers(2, 4)))
         return tuple(sorted(str(code) for code in rng.choice(codes, number, replace=False, p=chance)))
     home = str(rng.choice(codes, p=chance))
-    if rng.random() < 0.25:  # noqa: PLR2004 - as said above
+    if rng.random() < 0.25:
         counties = groups[home]
         return (str(world.counties["code"].iloc[int(counties[int(rng.integers(counties.size))])]),)
     return (home,)
@@ -121,15 +132,16 @@ def _products(world: World, scope: str, taken: Collection[str], rng: np.random.G
     return tuple(sorted([first, *(int(one) for one in rng.choice(others, number, replace=False))]))
 
 
-def _usual(world: World, axis: DayAxis, scale: float, products: Sequence[int], regions: Sequence[str], days: slice) -> tuple[float, float]:
+def _usual(frame: _Frame, products: Sequence[int], regions: Sequence[str], days: slice) -> tuple[float, float]:
     """Return the usual injuries and failures of products and places over some days, as the profiles say (all hospitals open)."""
+    world, axis = frame.world, frame.axis
     injuries = failures = 0.0
     counties = world.county_mask(regions)
     working = axis.working()[days].sum() / 245.0
     for position in products:
         row = world.products.iloc[position]
         rhythm = season_factor(str(row["season"]), str(row["age"]), axis)[days].sum() / 7.0
-        volume = scale * world.population_factor
+        volume = frame.scale * world.population_factor
         injuries += float(row["injuries_per_week"]) * rhythm * volume * float(world.shares(float(row["rural"]))[counties].sum())
         sampled = float(row["samples_per_year"]) * working * volume * float(world.shares(float(row["rural"]) * 0.5)[counties].sum())
         failures += sampled * float(row["fail_percent"]) / 100.0 * 1.5
@@ -137,7 +149,7 @@ def _usual(world: World, axis: DayAxis, scale: float, products: Sequence[int], r
 
 
 def _risk(aim: tuple[float, float], usual: float, rng: np.random.Generator) -> tuple[float, float]:
-    """Return a relative risk whose excess over ``usual`` is near a size drawn from ``aim``, and that excess; the risk stays within bounds."""
+    """Return a relative risk whose excess over ``usual`` is near a size drawn from ``aim``, and that excess."""
     low, high = np.log(aim[0]), np.log(aim[1])
     excess = float(np.exp(rng.uniform(low, high)))
     risk = float(np.clip(1.0 + excess / max(usual, 1e-9), *_RISK))
@@ -164,15 +176,6 @@ def _mechanism(world: World, products: Sequence[int], gravity: str, rng: np.rand
     return str(rng.choice([name for name, _ in fitting], p=weights / weights.sum()))
 
 
-@dataclass(frozen=True)
-class _Frame:
-    world: World
-    axis: DayAxis
-    scale: float
-    first: dt.date
-    last: dt.date
-
-
 def _draw(frame: _Frame, kind: HazardKind, hazard_id: str, taken: Collection[str], rng: np.random.Generator) -> Hazard | None:
     """Draw one hazard of a kind; None where what was drawn cannot be such a hazard."""
     world = frame.world
@@ -181,15 +184,15 @@ def _draw(frame: _Frame, kind: HazardKind, hazard_id: str, taken: Collection[str
     weeks = int(rng.integers(12, 21)) if kind.stream == "spot_check" else int(rng.integers(6, 13))
     lead = int(rng.integers(8, 17)) if kind.stream == "both" else 0
     room = (frame.last - frame.first).days - 7 * (weeks + lead)
-    if not products or room < 0 or (kind.scope in ("systemic", "industry-wide") and len(products) < 2):  # noqa: PLR2004 - several products
+    if not products or room < 0 or (kind.scope in ("systemic", "industry-wide") and len(products) < 2):
         return None
     start = frame.first + dt.timedelta(days=7 * lead + int(rng.integers(room + 1)))
     end = start + dt.timedelta(weeks=weeks)
     defect_from = start - dt.timedelta(weeks=lead) if lead else None
     in_cards = slice(frame.axis.position(start), frame.axis.position(end) + 1)
     in_samples = slice(max(0, frame.axis.position(defect_from or start)), frame.axis.position(end) + 1)
-    usual, _ = _usual(world, frame.axis, frame.scale, products, regions, in_cards)
-    _, failing = _usual(world, frame.axis, frame.scale, products, regions, in_samples)
+    usual, _ = _usual(frame, products, regions, in_cards)
+    _, failing = _usual(frame, products, regions, in_samples)
     risk, injuries = _risk(_INJURIES[kind.scope], usual, rng)
     fail_risk, failures = _risk(_FAILURES[kind.scope], failing, rng)
     if kind.stream == "spot_check":
@@ -244,7 +247,8 @@ def random_hazards(
     """Draw hazards for :func:`riskwatch.datasets.simulate_province`.
 
     Kind, products, places, start, length, size, gravity, test item and mechanism are drawn. The relative risk (2 to 12) is set so that the
-    expected excess over the usual course is near a size drawn on a log scale; what cannot reach eight cards or four failures is drawn again.
+    expected excess over the usual course is near a size drawn on a log scale; what cannot
+    reach eight cards or four failures is drawn again.
     No product is in two hazards.
 
     Parameters
@@ -297,7 +301,7 @@ def random_hazards(
         found = next(filter(None, (_draw(frame, kind, f"R{len(drawn):02d}", taken, rng) for _ in range(_TRIES))), None)
         if found is None:
             raise RiskwatchError(
-                f"random_hazards: no {kind.scope} hazard in {kind.stream} fits, number {len(drawn) + 1} of {count} between {first} and {last}",
+                f"random_hazards: no {kind.scope} hazard in {kind.stream} fits from {first} to {last}, number {len(drawn) + 1} of {count}",
                 hint="fewer hazards, a longer time, or fewer products to avoid",
             )
         taken.update(found.products)

@@ -28,7 +28,7 @@ def test_they_can_be_injected_and_lie_within_their_time(drawn):
     check_hazards(drawn, build_world())
     assert [hazard.hazard_id for hazard in drawn] == [f"R{number:02d}" for number in range(1, 25)]
     for hazard in drawn:
-        assert FIRST <= min(hazard.start, hazard.samples_from)
+        assert min(hazard.start, hazard.samples_from) >= FIRST
         assert hazard.start < hazard.end <= LAST
         assert 2.0 <= hazard.relative_risk <= 12.0
         assert (hazard.stream == "both") == (hazard.defect_from is not None)
