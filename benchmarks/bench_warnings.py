@@ -3,9 +3,10 @@
 python benchmarks/bench_warnings.py FOLDER --seeds 201 202 203 --stride 7   # measures, or reads back what FOLDER already holds
 python benchmarks/bench_warnings.py FOLDER --seeds 201 202 203 --write      # puts the tables into docs/warnings_measured.md
 
-For each seed a province with the demonstration's ledger and generated hazards is received once, and ``detect``, ``assess`` and
-``warn`` are run as of every ``--stride``-th day of 2025; a warning is noticed on the day of a run, so up to ``stride`` - 1 days are added to a delay.
-FOLDER keeps the stores and logs: a replay is made again only with ``--again``. Seeds 101 and 102 were looked at while models were set; use others.
+For each seed a province with the demonstration's ledger and generated hazards is received once, and ``detect``, ``assess`` and ``warn``
+are run as of every ``--stride``-th day of 2025; a warning is noticed on the day of a run, so up to ``stride`` - 1 days are added to a
+delay. FOLDER keeps the stores and logs: a replay is made again only with ``--again``. Seeds 101 and 102 were looked at while models were
+set; use others.
 """
 
 from __future__ import annotations
