@@ -1,4 +1,6 @@
-"""Real episodes, replayed as of past days through a project's own pipelines: ``python benchmarks/episodes.py DATA [FOLDER]``.
+"""Real episodes, replayed as of past days through a project's own pipelines.
+
+``python benchmarks/episodes.py DATA [FOLDER] [--only NAME ...]``
 
 Each episode has the sources and models that watch it. A project with a pipeline for each is made in FOLDER/hoverboards and so on (default:
 a temporary folder), where ``riskwatch run hoverboards --from 2014-11-01 --every week --as-of 2015-10-31`` does the same.
@@ -6,6 +8,7 @@ a temporary folder), where ``riskwatch run hoverboards --from 2014-11-01 --every
 
 from __future__ import annotations
 
+import argparse
 import datetime as dt
 import shutil
 import sys
@@ -14,8 +17,12 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pandas as pd
+
 from riskwatch.api import Project
+from riskwatch.assessment import q_values
 from riskwatch.cli.commands.run import Every, run_days
+from riskwatch.detectors.funnel_limits import funnel_table
 
 ROOT = Path(__file__).resolve().parent.parent
 HIGH = ("I", "II", "III")
@@ -35,6 +42,7 @@ class Episode:
     action: str
     products: tuple[str, ...]
     hazard: str = ""
+    every: Every = Every.WEEK
 
 
 EPISODES = (
@@ -69,7 +77,70 @@ EPISODES = (
         ("rasff:nuts", "rasff:cereals"),
         "ethylene oxide",
     ),
+    # The same product code as the hoverboards, on the baseline that they raised.
+    Episode(
+        "e-scooters",
+        ("neiss-youth",),
+        ("neiss-youth-products", "neiss-youth-weekly", "neiss-youth-rare"),
+        dt.date(2018, 1, 15),
+        dt.date(2019, 12, 31),
+        dt.date(2020, 9, 1),
+        "CPSC report on micromobility",
+        ("neiss:5042",),
+        every=Every.MONTH_END,
+    ),
 )
+
+
+@dataclass(frozen=True)
+class Yearly:
+    """An episode of which there are only national estimates by year."""
+
+    name: str
+    code: int
+    year: int
+    official: dt.date
+    action: str
+
+
+# Estimates of a year are public in the spring after it: the day is an assumption.
+KNOWN_MONTH_DAY = (4, 15)
+LEAST_ESTIMATE = 5_000
+YEARLY = (
+    Yearly("laundry packets", 949, 2012, dt.date(2012, 11, 20), "CPSC safety alert"),
+    Yearly("e-scooters", 5042, 2018, dt.date(2020, 9, 1), "CPSC report on micromobility"),
+)
+
+
+def yearly(data: Path, episode: Yearly) -> dict[str, object]:
+    """Compare a year's estimates of all products with those of the two years before: which product rose beyond what products do.
+
+    A funnel over the products: this year's share of the three years' estimates, scores divided by their spread between products (estimates
+    are weighted, so that their variance is a multiple of a count's). Benjamini-Hochberg over all products with enough in the years before.
+    """
+    frame = pd.read_parquet(data / "neiss_product_year_2010_2021" / "product_year.parquet")
+    table = frame.pivot_table(index="code", columns="year", values="national_estimate", aggfunc="sum")
+    years = [episode.year - 2, episode.year - 1]
+    part = table[[*years, episode.year]].dropna()
+    part = part[part[years].mean(axis=1) >= LEAST_ESTIMATE]
+    now = part[episode.year].to_numpy()
+    judged = funnel_table(now, part.sum(axis=1).to_numpy(), adjustment="multiplicative", limits="normal", index=part.index)
+    q = pd.Series(q_values(judged["p_value"]), index=part.index)
+    known = dt.date(episode.year + 1, *KNOWN_MONTH_DAY)
+    names = frame.drop_duplicates("code").set_index("code")["product_name"]
+    return {
+        "episode": episode.name,
+        "year": episode.year,
+        "estimates": ", ".join(f"{value:,.0f}" for value in part.loc[episode.code]),
+        "rank": f"{int((judged['p_value'] < judged.loc[episode.code, 'p_value']).sum()) + 1} of {len(part)}",
+        "p": f"{judged.loc[episode.code, 'p_value']:.1e}",
+        "q": f"{q[episode.code]:.1e}",
+        "others with q < 0.05": "; ".join(f"{str(names[code]).lower()} ({code})" for code in q[q < 0.05].index if code != episode.code)
+        or "none",
+        "known": known,
+        "official action": f"{episode.official}: {episode.action}",
+        "lead, days": (episode.official - known).days,
+    }
 
 
 @dataclass
@@ -138,19 +209,27 @@ def replay(project: Project, episode: Episode, first: dt.date, last: dt.date, ev
 
 
 def main() -> None:
-    data = Path(sys.argv[1]).resolve()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?")
+    parser.add_argument("--only", nargs="*", default=[one.name for one in EPISODES], help="replay these only")
+    options = parser.parse_args()
+    data = options.data.resolve()
+    found_yearly = [yearly(data, one) for one in YEARLY]
+    print(f"| {' | '.join(found_yearly[0])} |\n|{'---|' * len(found_yearly[0])}")
+    print("\n".join(f"| {' | '.join(map(str, one.values()))} |" for one in found_yearly), end="\n\n", flush=True)
     with tempfile.TemporaryDirectory() as made:
-        folder = Path(sys.argv[2]) if len(sys.argv) > 2 else Path(made)
+        folder = options.folder or Path(made)
         print("| episode | watched | first warning | grade | due | official action | lead, days | series-years | false I–III | per 100 |")
         print("|---|---|---|---|---|---|---|---|---|---|")
         lists = []
-        for episode in EPISODES:
+        for episode in (one for one in EPISODES if one.name in options.only):
             project = project_of(folder / episode.name, data)
-            found = replay(project, episode, episode.first, episode.due)
+            found = replay(project, episode, episode.first, episode.due, episode.every)
             first = min(found.warned, default=None)
             cells = (
                 episode.name,
-                f"{episode.first} to {episode.due}, weekly",
+                f"{episode.first} to {episode.due}, every {episode.every.value}",
                 first,
                 found.warned[first] if first else "–",
                 episode.due,

@@ -6,6 +6,7 @@ from riskwatch.datasets.hazard_list import default_hazards
 from riskwatch.datasets.hazards import Hazard
 from riskwatch.datasets.outbreaks import OutbreakStudy, simulate_outbreaks
 from riskwatch.datasets.province import SimulatedProvince, simulate_province
+from riskwatch.datasets.random_hazards import expected_grade, random_hazards
 from riskwatch.datasets.rate_study import RateStudy, simulate_rates
 
 __all__ = [
@@ -14,6 +15,8 @@ __all__ = [
     "RateStudy",
     "SimulatedProvince",
     "default_hazards",
+    "expected_grade",
+    "random_hazards",
     "simulate_outbreaks",
     "simulate_province",
     "simulate_rates",

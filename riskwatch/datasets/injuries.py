@@ -71,21 +71,38 @@ def daily_rate(scene: Scene, product: int) -> FloatArray:
     return rate * trend * season_factor(str(row["season"]), str(row["age"]), axis)
 
 
-def _baseline(scene: Scene) -> _Events:
-    world, hospitals, axis, seed = scene.world, scene.hospitals, scene.axis, scene.seed
+def county_weeks(scene: Scene, position: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Draw the mean injuries of a product without hazards.
+
+    With ``random_stream(seed, "injury", code)`` these are the very means that the records were drawn from. All hospitals count as open.
+
+    Returns
+    -------
+    mean : array, shape (county, week)
+        What hospitals see in each county and week.
+    weekly, daily : array, shapes (week,) and (day,)
+        Expectation of the whole province, without the leanings and the noise of places.
+    """
+    world, axis = scene.world, scene.axis
     weeks = np.arange(0, axis.size, 7)
-    month_of_week = axis.month[weeks]
+    rate = daily_rate(scene, position)
+    share = world.shares(float(world.products["rural"].iloc[position]), scene.hospitals.coverage)
+    # How a product leans to some counties is a fact of the place, not of the week.
+    share = share * rng.gamma(20.0, 1 / 20.0, share.size)
     months = int(axis.month[-1]) + 1
+    noise = rng.gamma(_CELL_SHAPE, 1.0 / _CELL_SHAPE, (share.size, months)) * np.exp(_SHOCK * rng.standard_normal(months))
+    weekly = np.add.reduceat(rate, weeks)
+    return share[:, None] * noise[:, axis.month[weeks]] * weekly[None, :], weekly, rate
+
+
+def _baseline(scene: Scene) -> _Events:
+    axis = scene.axis
+    weeks = np.arange(0, axis.size, 7)
     products, counties, days = [], [], []
-    for position, code in enumerate(world.products["code"]):
-        rng = random_stream(seed, "injury", code)
-        rate = daily_rate(scene, position)
-        share = world.shares(float(world.products["rural"].iloc[position]), hospitals.coverage)
-        # How a product leans to some counties is a fact of the place, not of the week.
-        share = share * rng.gamma(20.0, 1 / 20.0, share.size)
-        noise = rng.gamma(_CELL_SHAPE, 1.0 / _CELL_SHAPE, (share.size, months)) * np.exp(_SHOCK * rng.standard_normal(months))
-        weekly = np.add.reduceat(rate, weeks)
-        count = rng.poisson(share[:, None] * noise[:, month_of_week] * weekly[None, :])
+    for position, code in enumerate(scene.world.products["code"]):
+        rng = random_stream(scene.seed, "injury", code)
+        mean, weekly, rate = county_weeks(scene, position, rng)
+        count = rng.poisson(mean)
         county, week = np.divmod(np.repeat(np.arange(count.size), count.ravel()), weeks.size)
         cumulative = np.concatenate([[0.0], np.cumsum(rate)])
         target = cumulative[weeks[week]] + rng.random(week.size) * weekly[week]

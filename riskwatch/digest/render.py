@@ -174,6 +174,13 @@ def _charts(digest: Digest, language: str) -> list[bytes]:
 
 
 def _draw(chart: Chart, language: str) -> bytes:
+    return _drawn(chart.model_dump_json(), language)
+
+
+@lru_cache(maxsize=512)
+def _drawn(text: str, language: str) -> bytes:
+    """Draw a chart from its JSON. A province and its prefectures read of the same concern: it is drawn once for all of them."""
+    chart = Chart.model_validate_json(text)
     history = pd.DataFrame([point.model_dump() for point in chart.points])
     width, height = CHART_INCHES
     return plots.to_png(plots.series_figure(history, language=language, rate=chart.rate, width=width, height=height))

@@ -225,6 +225,11 @@ def test_a_death_by_violence_or_traffic_is_not_from_the_product(cause):
     assert judge_run(injury=injuries("dolls", 1, outcome="died", cause=cause)) == []
 
 
+def test_a_death_on_a_vehicle_without_a_motor_may_be_from_the_product():
+    found = only(judge_run(injury=injuries("dolls", 1, outcome="died", cause="非机动车车祸")))
+    assert found.grade == Grade.II
+
+
 def test_an_old_death_is_no_floor():
     old = [{**row, "event_date": AS_OF - dt.timedelta(days=61)} for row in injuries("dolls", 1, outcome="died")]
     assert judge_run(injury=old) == []

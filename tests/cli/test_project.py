@@ -94,7 +94,7 @@ def test_explain_tells_value_and_origin(made_project: Path, cli: Cli) -> None:
     lines = (made_project / "models" / "injury_counts.yaml").read_text(encoding="utf-8").splitlines()
     line = next(number for number, text in enumerate(lines, start=1) if text.strip().startswith("alpha:"))
     found = cli("explain", "models.injury-counts.parameters.alpha", "--json", project=made_project).json
-    assert (found["value"], found["origin"]["file"], found["origin"]["line"]) == (0.005, "models/injury_counts.yaml", line)
+    assert (found["value"], found["origin"]["file"], found["origin"]["line"]) == (0.002, "models/injury_counts.yaml", line)
     assert f"from models/injury_counts.yaml:{line}:" in cli("explain", "models.injury-counts.parameters.alpha", project=made_project).out
 
 

@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+import riskwatch.digest.render as render_module
 from riskwatch.digest import Trees, render_email, render_html, render_json, render_markdown
 from riskwatch.digest.numbers import amount, percent
 from riskwatch.digest.render import css_string, markdown_text
@@ -165,6 +166,20 @@ def test_mail_carries_its_pictures(ordinary):
 def test_bytes_do_not_change_between_runs(build):
     assert render_html(build(), "zh") == render_html(build(), "zh")
     assert render_json(build()) == render_json(build())
+
+
+def test_a_chart_that_two_centres_show_is_drawn_once(ordinary, monkeypatch):
+    render_module._drawn.cache_clear()
+    drawn = []
+    draw = render_module.plots.to_png
+    monkeypatch.setattr(render_module.plots, "to_png", lambda figure: drawn.append(1) or draw(figure))
+    first = render_html(ordinary, "zh")
+    once = len(drawn)
+    assert once > 0
+    assert render_html(ordinary, "zh") == first
+    assert len(drawn) == once
+    render_html(ordinary, "en")
+    assert len(drawn) == 2 * once
 
 
 def test_colour_is_never_alone(ordinary):

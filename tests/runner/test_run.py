@@ -102,8 +102,8 @@ def test_second_run_decides_nothing_new_and_refits_nothing(own_demo: Path, monke
 def test_a_changed_threshold_refits_its_model_only(own_demo: Path) -> None:
     path = own_demo / "models" / "injury_counts.yaml"
     text = path.read_text(encoding="utf-8")
-    assert "    alpha: 0.005" in text
-    path.write_text(text.replace("    alpha: 0.005", "    alpha: 0.004"), encoding="utf-8")
+    assert "    alpha: 0.002" in text
+    path.write_text(text.replace("    alpha: 0.002", "    alpha: 0.003"), encoding="utf-8")
     report = Project(own_demo).run("daily")
     assert not report.unchanged
     assert "spot-check-failures" in report.reused_models
