@@ -2,6 +2,36 @@
 
 from __future__ import annotations
 
-from riskwatch.cli.commands import actions, anomalies, coverage, enterprises, indicators, pairs, project, quarantine, rates, report, run, trends, warnings, words
+from riskwatch.cli.commands import (
+    actions,
+    anomalies,
+    coverage,
+    enterprises,
+    indicators,
+    pairs,
+    project,
+    quarantine,
+    rates,
+    report,
+    run,
+    trends,
+    warnings,
+    words,
+)
 
-__all__ = ["actions", "anomalies", "coverage", "enterprises", "indicators", "pairs", "project", "quarantine", "rates", "report", "run", "trends", "warnings", "words"]
+__all__ = [
+    "actions",
+    "anomalies",
+    "coverage",
+    "enterprises",
+    "indicators",
+    "pairs",
+    "project",
+    "quarantine",
+    "rates",
+    "report",
+    "run",
+    "trends",
+    "warnings",
+    "words",
+]
