@@ -181,7 +181,7 @@ class SourceDefinition(Definition):
     """One source: where its rows come from and how they become records of a stream."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]*$", description="unique name of the source")
-    stream: str = Field(description="kind of record: spot_check, injury or external_notice")
+    stream: str = Field(description="kind of record: a stream of docs/records.md")
     label: Bilingual = Field(description="as shown to readers")
     reader: Annotated[FolderReader | SqlReader | HttpReader, Field(discriminator="kind")] = Field(
         description="where rows come from; `kind` is folder, sql or http"
@@ -259,7 +259,7 @@ class ModelDefinition(Definition):
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]*$", description="unique name of the model")
     label: Bilingual = Field(description="as shown to readers")
-    stream: str = Field(description="kind of record: spot_check, injury or external_notice")
+    stream: str = Field(description="kind of record: a stream of docs/records.md")
     sources: tuple[str, ...] = Field((), description="only records of these sources; empty: all of the stream")
     where: dict[str, tuple[str, ...]] = Field(default_factory=dict, description="field -> allowed values")
     between: dict[str, tuple[float, float]] = Field(default_factory=dict, description="field -> inclusive bounds (age, say)")
