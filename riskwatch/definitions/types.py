@@ -254,6 +254,13 @@ class LevelShift(Definition):
     source: str = Field(description="where that is written: title and number of the notice or standard, or an address")
 
 
+class Distinct(Definition):
+    """Count persons and not records: whoever complains ten times is one."""
+
+    field: str = Field(description="field that names who a record is from (complainant, say); it is counted, never shown")
+    cap: float = Field(1, gt=0, description="the most that one of them counts in a series and period")
+
+
 class ModelDefinition(Definition):
     """One model: a stream, a measure, what to slice by, and the detector that watches it."""
 
@@ -265,6 +272,7 @@ class ModelDefinition(Definition):
     between: dict[str, tuple[float, float]] = Field(default_factory=dict, description="field -> inclusive bounds (age, say)")
     numerator: str = Field("persons", description="field that is summed")
     denominator: str | None = Field(None, description="field that is summed as exposure (inspected, say)")
+    distinct: Distinct | None = Field(None, description="count distinct persons in place of records; null: records")
     product_fields: tuple[str, ...] = Field(("product",), description="a record counts once for each distinct product named in these")
     stratify: tuple[str, ...] = Field((), description="fields whose values are never pooled (selection, say)")
     breakdown: str | None = Field(

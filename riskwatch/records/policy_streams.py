@@ -69,6 +69,7 @@ COMPLAINT = Stream(
         Field("problem", required=True, choices=PROBLEMS, zh="问题类型", en="problem"),
         Field("injury", "bool", zh="是否受伤", en="somebody was hurt"),
         Field("loss", "float", minimum=0, maximum=_YUAN, zh="损失(元)", en="loss in yuan"),
+        Field("complaints", "int", required=True, minimum=0, maximum=_MANY, zh="件数", en="complaints"),
         Field("accepted_on", "date", zh="受理日期", en="accepted on"),
         Field("closed_on", "date", zh="办结日期", en="closed on"),
         Field("result", choices=RESULTS, zh="处理结果", en="result"),

@@ -27,6 +27,7 @@ GOOD: dict[str, dict[str, str]] = {
     "complaint": {
         "kind": "complaint",
         "complainant": "c1",
+        "complaints": "1",
         "problem": "quality",
         "injury": "否",
         "accepted_on": "2025-11-05",

@@ -71,6 +71,7 @@ def upgrade() -> None:
             sa.Column("respondent", sa.Text(), nullable=True),
             sa.Column("injury", sa.Boolean(), nullable=True),
             sa.Column("loss", sa.Double(), nullable=True),
+            sa.Column("complaints", sa.BigInteger(), nullable=False),
             sa.Column("accepted_on", sa.Date(), nullable=True),
             sa.Column("closed_on", sa.Date(), nullable=True),
         ],
