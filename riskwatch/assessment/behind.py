@@ -18,7 +18,16 @@ __all__ = ["NUMERATOR", "RecordBase", "Window", "drop_duplicates"]
 BoolArray = npt.NDArray[np.bool_]
 Window = tuple[dt.date, dt.date]
 
-NUMERATOR = {"spot_check": "failed", "injury": "persons", "external_notice": "notices"}
+NUMERATOR = {
+    "spot_check": "failed",
+    "injury": "persons",
+    "external_notice": "notices",
+    "accident": "deaths",
+    "complaint": "complaints",
+    "trade_inspection": "refused",
+    "insurance_claim": "claims",
+    "media": "reports",
+}
 PRODUCTS = ("product", "product_2", "product_3")
 
 # The same event in two lists: equal in all of these, none missing.
@@ -90,7 +99,8 @@ class RecordBase:
         self._dates: dict[str, npt.NDArray[np.datetime64]] = {}
         self._counts: dict[str, npt.NDArray[np.float64]] = {}
         for stream, frame in sorted(records.items()):
-            # Figures of indicators and classes of enterprises are about no product: they are neither evidence nor part of a count.
+            # Figures of indicators, classes and licences of enterprises, recalls and plans of other states are context: neither evidence
+            # nor part of a count.
             if stream in NUMERATOR:
                 self._add(stream, frame)
         self.items = items

@@ -13,6 +13,7 @@ import pandas as pd
 
 from riskwatch.assessment.behind import RecordBase, Window
 from riskwatch.assessment.hazards import Classifier, tally
+from riskwatch.assessment.other_facts import OTHER_STREAMS, other_figures
 from riskwatch.assessment.risk import cluster_severity, proportion_interval, severities
 from riskwatch.assessment.rules import GradingRules, Privacy
 from riskwatch.assessment.types import Subject
@@ -76,11 +77,12 @@ class Facts:
     notice: NoticeFacts | None = None
     sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     by_region: Mapping[str, float] = field(default_factory=dict)
+    others: Mapping[str, dict[str, object]] = field(default_factory=dict)
 
     def figures(self) -> dict[str, object]:
         """Return what the reader sees, JSON-able."""
         parts = {"injuries": self.injury, "spot_checks": self.spot_check, "external": self.notice}
-        return {name: part.figures for name, part in parts.items() if part is not None}
+        return {**{name: part.figures for name, part in parts.items() if part is not None}, **self.others}
 
 
 def _text(frame: pd.DataFrame, column: str) -> pd.Series:
@@ -278,8 +280,10 @@ def gather(subject: Subject, windows: Mapping[str, Window | None], base: RecordB
         parts[stream] = rows
         if len(rows) and "source" in rows.columns:
             sources[stream] = tuple(sorted(set(_text(rows, "source")) - {""}))
-        for region, count in base.counts_by_region(stream, rows).items():
-            by_region[region] += count
+        # Complaints, claims and the like are counted where people live or firms report: they say little of where the harm is.
+        if stream not in OTHER_STREAMS:
+            for region, count in base.counts_by_region(stream, rows).items():
+                by_region[region] += count
     injury = parts.get("injury")
     checks = parts.get("spot_check")
     notices = parts.get("external_notice")
@@ -289,4 +293,5 @@ def gather(subject: Subject, windows: Mapping[str, Window | None], base: RecordB
         notice=_notices(notices, rules, classifier) if notices is not None and len(notices) else None,
         sources=sources,
         by_region=dict(sorted(by_region.items())),
+        others=other_figures(parts),
     )
