@@ -79,12 +79,12 @@ def simulate_accidents(scene: Scene, cards: pd.DataFrame) -> pd.DataFrame:
     world, axis = scene.world, scene.axis
     rng = random_stream(scene.seed, "accidents")
     rows: list[dict[str, object]] = []
-    for day in np.flatnonzero(rng.random(axis.size) < _A_YEAR / 365.25 * min(scene.scale, 1.0)):
+    for at in np.flatnonzero(rng.random(axis.size) < _A_YEAR / 365.25 * min(scene.scale, 1.0)):
         harm = {"serious": rng.integers(0, 3), "light": rng.integers(0, 4), "loss": np.round(rng.lognormal(10.5, 1.2), -2)}
         county = str(world.counties["code"].iloc[int(rng.integers(0, len(world.counties)))])
         rows.append(
             _accident(
-                scene, rng, len(rows) + 1, product=int(rng.integers(0, len(world.products))), region=county, day=axis.days[day], **harm
+                scene, rng, len(rows) + 1, product=int(rng.integers(0, len(world.products))), region=county, day=axis.days[at], **harm
             )
         )
     place = {str(code): number for number, code in enumerate(world.products["code"])}
@@ -139,9 +139,10 @@ def simulate_recalls(scene: Scene) -> pd.DataFrame:
         affected = float(np.round(own.lognormal(8.0, 1.0), 0))
         end = first + np.timedelta64(200, "D") if last is None else max(last, first + np.timedelta64(60, "D"))
         steps = np.arange(first, end, np.timedelta64(90, "D"))
-        reports = [(day, float(np.round(0.9 * (day - first) / (end - first), 2))) for day in steps] + [
-            (end, 1.0 if last is not None else 0.9)
-        ]
+        reports = [
+            (day, float(np.round(0.9 * ((day - first) / np.timedelta64(1, "D")) / ((end - first) / np.timedelta64(1, "D")), 2)))
+            for day in steps
+        ] + [(end, 1.0 if last is not None else 0.9)]
         for version, (day, completion) in enumerate(reports, start=1):
             rows.append(
                 {

@@ -186,5 +186,6 @@ def simulate_complaints(scene: Scene) -> pd.DataFrame:
         parts.append(_filled(scene, events, campaign.campaign_id, serial, campaign))
         serial += len(parts[-1])
     frame = pd.concat(parts, ignore_index=True)
-    frame = frame[frame["known_on"] <= axis.days[-1]]
-    return frame.sort_values(["event_date", "record_key"], kind="stable", ignore_index=True)[list(COMPLAINT_COLUMNS)]
+    frame = frame.loc[(frame["known_on"] <= axis.days[-1]).to_numpy()]
+    ordered: pd.DataFrame = frame.sort_values(["event_date", "record_key"], kind="stable", ignore_index=True)[list(COMPLAINT_COLUMNS)]
+    return ordered

@@ -231,9 +231,10 @@ def simulate_policy(scene: Scene, cards: pd.DataFrame) -> dict[str, pd.DataFrame
 
 def _text(column: pd.Series, words: dict[str, str] | None) -> pd.Series:
     if words is not None:
-        return column.map(words)
+        return column.map(lambda value: words.get(value, ""))
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
-        return column.dt.strftime("%Y-%m-%d").fillna("")
+        days: pd.Series = column.dt.strftime("%Y-%m-%d").fillna("")
+        return days
     if pd.api.types.is_bool_dtype(column.dtype):
         return column.map({True: "是", False: "否"})
     if pd.api.types.is_float_dtype(column.dtype):

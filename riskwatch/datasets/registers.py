@@ -37,8 +37,9 @@ def _finish(rows: list[dict[str, object]], columns: tuple[str, ...], scene: Scen
     for name in ("event_date", "known_on", "valid_until", "calibration_until", "comment_until"):
         if name in frame:
             frame[name] = frame[name].astype("datetime64[s]")
-    frame = frame[frame["known_on"] <= scene.axis.days[-1]]
-    return frame.sort_values(["known_on", "record_key"], kind="stable", ignore_index=True)
+    frame = frame.loc[(frame["known_on"] <= scene.axis.days[-1]).to_numpy()]
+    ordered: pd.DataFrame = frame.sort_values(["known_on", "record_key"], kind="stable", ignore_index=True)
+    return ordered
 
 
 def simulate_trade(scene: Scene) -> pd.DataFrame:

@@ -213,13 +213,14 @@ class Rows:
             flat = np.bincount(cell, weights=weights, minlength=series * self._periods).astype(np.float64, copy=False)
             return flat.reshape(series, self._periods)
 
-        def distinct(values: FloatArray) -> FloatArray:
-            """Sum with at most ``cap`` for each person and cell; a row that names nobody counts by itself."""
-            person, weights = (part if rows is None else part[rows] for part in (self._person, values))
+        def distinct(values: FloatArray, of_row: IntArray) -> FloatArray:
+            """Sum with at most the cap for each person and cell; a row that names nobody counts by itself."""
+            person, weights = (of_row, values) if rows is None else (of_row[rows], values[rows])
             named = person >= 0
-            pair, inverse = np.unique(cell[named] * (int(person.max(initial=0)) + 1) + person[named], return_inverse=True)
+            persons = int(person.max(initial=0)) + 1
+            pair, inverse = np.unique(cell[named] * persons + person[named], return_inverse=True)
             capped = np.minimum(np.bincount(inverse, weights=weights[named], minlength=len(pair)), self._cap)
-            where = np.concatenate([pair // (int(person.max(initial=0)) + 1), cell[~named]])
+            where = np.concatenate([pair // persons, cell[~named]])
             flat = np.bincount(where, weights=np.concatenate([capped, weights[~named]]), minlength=series * self._periods)
             return flat.astype(np.float64, copy=False).reshape(series, self._periods)
 
@@ -233,7 +234,7 @@ class Rows:
         parts = None
         if self._label is not None:
             parts = (by_label(self._numerator, self._label), None if less is None else by_label(less, self._label))
-        observed = total(self._numerator) if self._person is None else distinct(self._numerator)
+        observed = total(self._numerator) if self._person is None else distinct(self._numerator, self._person)
         return Group(found.keys, observed, None if less is None else total(less), parts)
 
     def records_per_period(self) -> IntArray:
