@@ -24,7 +24,7 @@ NUMERATOR = {
     "injury": "persons",
     "external_notice": "notices",
     "accident": "",
-    "complaint": "",
+    "complaint": "complaints",
     "recall": "",
     "media": "reports",
     "insurance_claim": "claims",
@@ -101,7 +101,8 @@ class RecordBase:
         self._dates: dict[str, npt.NDArray[np.datetime64]] = {}
         self._counts: dict[str, npt.NDArray[np.float64]] = {}
         for stream, frame in sorted(records.items()):
-            # Figures of indicators and classes of enterprises are about no product: they are neither evidence nor part of a count.
+            # Figures of indicators, classes and licences of enterprises, recalls and plans of other states are context: neither evidence
+            # nor part of a count.
             if stream in NUMERATOR:
                 self._add(stream, frame)
         self.items = items

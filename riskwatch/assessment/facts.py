@@ -14,6 +14,7 @@ import pandas as pd
 from riskwatch.assessment.behind import RecordBase, Window
 from riskwatch.assessment.cases import Cases, link_cases
 from riskwatch.assessment.hazards import Classifier, tally
+from riskwatch.assessment.other_facts import OTHER_STREAMS
 from riskwatch.assessment.related import Shared
 from riskwatch.assessment.risk import cluster_severity, proportion_interval, severities
 from riskwatch.assessment.rules import GradingRules, Privacy
@@ -69,13 +70,14 @@ class OtherFacts:
 
     records: float
     classes: Mapping[str, float]
+    counts: Mapping[str, object]
     largest_platform_share: float | None = None
 
     @property
     def figures(self) -> dict[str, object]:
         """What the reader sees, JSON-able."""
         share = None if self.largest_platform_share is None else round(self.largest_platform_share, 3)
-        return {"records": self.records, "hazard_classes": dict(self.classes), "largest_platform_share": share}
+        return {**self.counts, "records": self.records, "hazard_classes": dict(self.classes), "largest_platform_share": share}
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,8 +106,8 @@ class Facts:
         """Return what the reader sees, JSON-able."""
         parts = {"injuries": self.injury, "spot_checks": self.spot_check, "external": self.notice}
         found: dict[str, object] = {name: part.figures for name, part in parts.items() if part is not None}
-        if self.others:
-            found["other_streams"] = {stream: part.figures for stream, part in sorted(self.others.items())}
+        for stream, part in sorted(self.others.items()):
+            found[OTHER_STREAMS[stream][0] if stream in OTHER_STREAMS else stream] = part.figures
         if len(self.cases.records) > 1:
             found["cases"] = self.cases.figures()
         return found
@@ -310,11 +312,12 @@ def _notices(rows: pd.DataFrame, rules: GradingRules, classifier: Classifier) ->
     return NoticeFacts(float(notices.sum()), recalled, classes, figures)
 
 
-def _others(rows: pd.DataFrame, classifier: Classifier) -> OtherFacts:
+def _others(stream: str, rows: pd.DataFrame, classifier: Classifier) -> OtherFacts:
     platforms = _text(rows, "platform")
     counts = _sums(platforms[platforms != ""], np.ones(int((platforms != "").sum())))
     share = max(counts.values()) / sum(counts.values()) if counts else None
-    return OtherFacts(float(len(rows)), tally(classifier.of_texts(rows), np.ones(len(rows))), share)
+    told = OTHER_STREAMS[stream][1](rows) if stream in OTHER_STREAMS else {}
+    return OtherFacts(float(len(rows)), tally(classifier.of_texts(rows), np.ones(len(rows))), told, share)
 
 
 def gather(subject: Subject, windows: Mapping[str, Window | None], base: RecordBase, rules: GradingRules, classifier: Classifier) -> Facts:
@@ -337,8 +340,10 @@ def gather(subject: Subject, windows: Mapping[str, Window | None], base: RecordB
         parts[stream] = rows
         if len(rows) and "source" in rows.columns:
             sources[stream] = tuple(sorted(set(_text(rows, "source")) - {""}))
-        for region, count in base.counts_by_region(stream, rows).items():
-            by_region[region] += count
+        # Complaints, claims and the like are counted where people live or firms report: they say little of where the harm is.
+        if stream not in OTHER_STREAMS:
+            for region, count in base.counts_by_region(stream, rows).items():
+                by_region[region] += count
     injury = parts.get("injury")
     checks = parts.get("spot_check")
     notices = parts.get("external_notice")
@@ -348,7 +353,7 @@ def gather(subject: Subject, windows: Mapping[str, Window | None], base: RecordB
         injury=_injuries(injury, rules, classifier) if injury is not None and len(injury) else None,
         spot_check=_spot_checks(checks, base, rules, classifier) if checks is not None and len(checks) else None,
         notice=_notices(notices, rules, classifier) if notices is not None and len(notices) else None,
-        others={stream: _others(rows, classifier) for stream, rows in parts.items() if stream not in OWN and len(rows)},
+        others={stream: _others(stream, rows, classifier) for stream, rows in parts.items() if stream not in OWN and len(rows)},
         cases=link_cases(persons, days=linking.case_days, age=linking.case_age, paths=base.paths),
         sources=sources,
         by_region=dict(sorted(by_region.items())),

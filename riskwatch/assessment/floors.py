@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from riskwatch.assessment.accident_floors import event_grade, final_reports, told_already
 from riskwatch.assessment.behind import PRODUCTS, RecordBase
 from riskwatch.assessment.hazards import Classifier
 from riskwatch.assessment.protocols import TreePaths
@@ -69,8 +70,15 @@ def _recent(frame: pd.DataFrame, first: dt.date, as_of: dt.date) -> pd.DataFrame
     return frame.loc[((days >= pd.Timestamp(first)) & (days <= pd.Timestamp(as_of))).to_numpy()]
 
 
+_ACCIDENT = ("deaths", "serious", "loss", "cause_preliminary", "cause_final")
+
+
 def _plain(frame: pd.DataFrame) -> list[dict[str, object]]:
-    columns = [c for c in (*PRODUCTS, "industry", "region", "event_date", "persons", "_levels", "_firm", "_class") if c in frame.columns]
+    columns = [
+        c
+        for c in (*PRODUCTS, "industry", "region", "event_date", "persons", *_ACCIDENT, "_levels", "_firm", "_class")
+        if c in frame.columns
+    ]
     part = frame[columns].astype("object")
     return [{str(k): v for k, v in row.items()} for row in part.where(part.notna(), None).to_dict("records")]
 
@@ -94,6 +102,9 @@ def find_floor_events(
     found: list[FloorEvent] = []
     if "injury" in base.frames:
         found += _injury_events(_recent(base.frames["injury"], first, as_of), rules, source_types.get("injury", "injury"))
+    if "accident" in base.frames:
+        told = [(e.products[0], e.region, e.day, e.count) for e in found if e.rule == "death"]
+        found += _accident_events(_recent(base.frames["accident"], first, as_of), rules, source_types.get("accident", "accident"), told)
     if "spot_check" in base.frames:
         rows = _recent(base.frames["spot_check"], first, as_of)
         found += _check_events(rows, base, rules, classifier, source_types.get("spot_check", "inspection"))
@@ -127,13 +138,35 @@ def _injury_events(rows: pd.DataFrame, rules: GradingRules, source_type: str) ->
         totals[key][0 if row["_levels"] == 2 else 1] += _persons(row)
         samples.setdefault(key, row)
     for key, (deaths, serious) in totals.items():
-        for threshold in sorted(rules.floors.events, key=lambda t: -Grade[t.grade]):
-            if (threshold.deaths and deaths >= threshold.deaths) or (threshold.serious and serious >= threshold.serious):
-                found.append(
-                    _event(samples[key], "event", threshold.grade, stream="injury", source_type=source_type, count=deaths + serious)
-                )
-                break
+        grade = event_grade(rules.floors, deaths=deaths, serious=serious, loss=0.0)
+        if grade is not None:
+            found.append(_event(samples[key], "event", grade, stream="injury", source_type=source_type, count=deaths + serious))
     return found
+
+
+def _accident_events(
+    rows: pd.DataFrame, rules: GradingRules, source_type: str, told: Sequence[tuple[str, str, dt.date, float]]
+) -> list[FloorEvent]:
+    """Return what accident reports warrant; a death that an injury card tells as well stays one floor event, of the card."""
+    excluded = re.compile("|".join(f"(?:{p})" for p in rules.floors.death_excluded_causes) or r"(?!)", re.IGNORECASE)
+    found: list[FloorEvent] = []
+    for row in _plain(final_reports(rows)):
+        if not _codes(row, PRODUCTS):
+            continue
+        deaths, serious, loss = (_amount(row, name) for name in ("deaths", "serious", "loss"))
+        if excluded.search(str(row.get("cause_final") or row.get("cause_preliminary") or "")):
+            continue
+        if deaths and not told_already(row, told, deaths):
+            found.append(_event(row, "death", rules.floors.death, stream="accident", source_type=source_type, count=deaths))
+        grade = event_grade(rules.floors, deaths=deaths, serious=serious, loss=loss)
+        if grade is not None:
+            found.append(_event(row, "event", grade, stream="accident", source_type=source_type, count=deaths + serious))
+    return found
+
+
+def _amount(row: Mapping[str, object], name: str) -> float:
+    value = row.get(name)
+    return float(value) if isinstance(value, (int, float)) else 0.0
 
 
 def _check_events(rows: pd.DataFrame, base: RecordBase, rules: GradingRules, classifier: Classifier, source_type: str) -> list[FloorEvent]:

@@ -168,6 +168,7 @@ class EventThreshold(Rule):
     grade: WarningLevel
     deaths: int | None = Field(None, ge=1)
     serious: int | None = Field(None, ge=1, description="seriously injured persons (admitted or severe)")
+    loss: float | None = Field(None, gt=0, description="direct loss in yuan; only accident reports tell it")
 
 
 class Floors(Rule):

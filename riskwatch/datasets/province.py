@@ -21,6 +21,7 @@ from riskwatch.datasets.indicators import simulate_indicators
 from riskwatch.datasets.injuries import simulate_injuries
 from riskwatch.datasets.malformed import plan_malformed
 from riskwatch.datasets.notices import simulate_notices
+from riskwatch.datasets.policy import simulate_policy, write_policy
 from riskwatch.datasets.rhythm import DayAxis
 from riskwatch.datasets.scene import Scene
 from riskwatch.datasets.spot_checks import simulate_spot_checks
@@ -59,6 +60,9 @@ class SimulatedProvince:
         Figures of quality indicators, ``indicators.INDICATOR_COLUMNS``; numbers are text, as they are published.
     credit : DataFrame
         Credit classes of the enterprises, one row per evaluation.
+    policy : dict of str to DataFrame
+        The streams that the policies name: ``accident``, ``complaint``, ``trade_inspection``, ``recall``, ``certification``,
+        ``laboratory``, ``media``, ``trade_notice`` and ``insurance_claim``.
     """
 
     seed: int
@@ -74,6 +78,7 @@ class SimulatedProvince:
     hospital_gaps: pd.DataFrame
     indicators: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
     credit: pd.DataFrame = dataclasses.field(default_factory=lambda: pd.DataFrame(columns=list(CREDIT_COLUMNS)))
+    policy: dict[str, pd.DataFrame] = dataclasses.field(default_factory=dict)
 
     def write(self, folder: str | Path, *, formats: Formats = "mixed") -> list[Path]:
         """Write the files that the demonstration's sources read, and the truth beside them.
@@ -111,6 +116,7 @@ class SimulatedProvince:
         ]
         write_indicators(files, self.indicators)
         write_credit(files, self.credit)
+        write_policy(files, self.policy)
         truth = Files(Path(folder) / "demo_truth")
         truth.write("ledger", self.ledger, "utf-8")
         truth.write("malformed", pd.concat(located, ignore_index=True), "utf-8")
@@ -254,4 +260,5 @@ def simulate_province(
         places.gaps,
         indicators=simulate_indicators(world, seed, start, end, nation=nation_of(regions, world)),
         credit=simulate_credit(enterprises, axis, seed),
+        policy=simulate_policy(scene, cards),
     )

@@ -112,6 +112,14 @@ def _check_measures(draft: Draft, model: ModelDefinition, stream: Stream, collec
             collector.add(draft, (key,), f"{key} must be a number field of stream {stream.name}, {found.name} is {found.kind}")
     if model.denominator == model.numerator:
         collector.add(draft, ("denominator",), f"denominator must differ from numerator, both are {model.numerator}")
+    if model.distinct is not None:
+        found = _field(draft, ("distinct", "field"), model.distinct.field, stream, collector)
+        if found and found.kind not in {"text", "code"}:
+            message = f"distinct.field: {found.name} of stream {stream.name} names nobody, it is {found.kind}"
+            collector.add(draft, ("distinct", "field"), message)
+        for key in ("denominator", "breakdown", "delay"):
+            if getattr(model, key) is not None:
+                collector.add(draft, ("distinct",), f"distinct: cannot stand beside {key}, distinct counts do not add up", of_key=True)
     for number, name in enumerate(model.product_fields):
         found = _field(draft, ("product_fields", number), name, stream, collector)
         if found and found.tree != "product":

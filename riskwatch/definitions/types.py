@@ -182,7 +182,7 @@ class SourceDefinition(Definition):
     """One source: where its rows come from and how they become records of a stream."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]*$", description="unique name of the source")
-    stream: str = Field(description="kind of record: spot_check, injury or external_notice")
+    stream: str = Field(description="kind of record: a stream of docs/records.md")
     label: Bilingual = Field(description="as shown to readers")
     reader: Annotated[FolderReader | SqlReader | HttpReader, Field(discriminator="kind")] = Field(
         description="where rows come from; `kind` is folder, sql or http"
@@ -261,17 +261,25 @@ class LevelShift(Definition):
     source: str = Field(description="where that is written: title and number of the notice or standard, or an address")
 
 
+class Distinct(Definition):
+    """Count persons and not records: whoever complains ten times is one."""
+
+    field: str = Field(description="field that names who a record is from (complainant, say); it is counted, never shown")
+    cap: float = Field(1, gt=0, description="the most that one of them counts in a series and period")
+
+
 class ModelDefinition(Definition):
     """One model: a stream, a measure, what to slice by, and the detector that watches it."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]*$", description="unique name of the model")
     label: Bilingual = Field(description="as shown to readers")
-    stream: str = Field(description="kind of record: spot_check, injury or external_notice")
+    stream: str = Field(description="kind of record: a stream of docs/records.md")
     sources: tuple[str, ...] = Field((), description="only records of these sources; empty: all of the stream")
     where: dict[str, tuple[str, ...]] = Field(default_factory=dict, description="field -> allowed values")
     between: dict[str, tuple[float, float]] = Field(default_factory=dict, description="field -> inclusive bounds (age, say)")
     numerator: str = Field("persons", description="field that is summed")
     denominator: str | None = Field(None, description="field that is summed as exposure (inspected, say)")
+    distinct: Distinct | None = Field(None, description="count distinct persons in place of records; null: records")
     product_fields: tuple[str, ...] = Field(("product",), description="a record counts once for each distinct product named in these")
     stratify: tuple[str, ...] = Field((), description="fields whose values are never pooled (selection, say)")
     terms: Terms | None = Field(

@@ -101,6 +101,7 @@ def build_panel(
     product_fields: Sequence[str] = ("product",),
     stratify: Sequence[str] = (),
     breakdown: str | None = None,
+    distinct: tuple[str, float] | None = None,
     sparse: SparseRule | None = None,
     silence: SilenceRule | None = None,
 ) -> BuiltPanel:
@@ -129,6 +130,9 @@ def build_panel(
     breakdown : str, optional
         Column by whose values the panel's counts are split as well ("laboratory"): the panel's ``breakdown``. Records without a value are
         "(missing)"; of more than 60 values the rarest are "(other)".
+    distinct : (str, float), optional
+        Column that names who a record is from ("complainant"), and the most that one of them counts in a series and period: with 1 the
+        numerator counts distinct persons. Records without a name count by themselves. Such counts do not add up over series.
     sparse : SparseRule, optional
         Thin series are left out, and the full series of their nearest parent that is thick enough is in the panel instead.
     silence : SilenceRule, optional
@@ -152,8 +156,13 @@ def build_panel(
         frequency=frequency,
         measures=(numerator, denominator),
         product_fields=product_fields,
-        stratify=[*stratify, *([breakdown] if breakdown else [])],
+        stratify=[*stratify, *([breakdown] if breakdown else []), *(distinct[:1] if distinct else ())],
     )
+    if distinct is not None and (breakdown is not None or denominator is not None or not distinct[1] > 0):
+        raise PanelError(
+            f"build_panel: distinct needs a cap above zero, and neither denominator nor breakdown, got cap {distinct[1]:g}",
+            hint="count persons in a model of their own",
+        )
     when = period_of(frame["event_date"].to_numpy(), frequency)
     end = int(period_of([np.datetime64(until, "D") + 1], frequency)[0])  # exclusive: the period that holds the day after
     if start is not None:
@@ -185,6 +194,7 @@ def build_panel(
         product_fields=product_fields,
         stratify=stratify,
         breakdown=breakdown,
+        distinct=distinct,
     )
     kept: dict[tuple[str, ...], _Series] = {}
     reports: list[pd.DataFrame] = []

@@ -81,6 +81,7 @@ class Rows:
         product_fields: Sequence[str],
         stratify: Sequence[str],
         breakdown: str | None = None,
+        distinct: tuple[str, float] | None = None,
     ) -> None:
         self._frame = frame
         self._inside = None if inside.all() else np.flatnonzero(inside)
@@ -95,6 +96,8 @@ class Rows:
         self._groups: dict[Combination, Group] = {}
         self._stratum, self.strata = self._combine(stratify)
         self._label, self.labels = self._labelled(breakdown)
+        self._person = None if distinct is None else self._column(distinct[0])[0].astype(np.int64)
+        self._cap = np.inf if distinct is None else distinct[1]
 
     def _keep(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         return values if self._inside is None else values[self._inside]
@@ -210,6 +213,17 @@ class Rows:
             flat = np.bincount(cell, weights=weights, minlength=series * self._periods).astype(np.float64, copy=False)
             return flat.reshape(series, self._periods)
 
+        def distinct(values: FloatArray, of_row: IntArray) -> FloatArray:
+            """Sum with at most the cap for each person and cell; a row that names nobody counts by itself."""
+            person, weights = (of_row, values) if rows is None else (of_row[rows], values[rows])
+            named = person >= 0
+            persons = int(person.max(initial=0)) + 1
+            pair, inverse = np.unique(cell[named] * persons + person[named], return_inverse=True)
+            capped = np.minimum(np.bincount(inverse, weights=weights[named], minlength=len(pair)), self._cap)
+            where = np.concatenate([pair // persons, cell[~named]])
+            flat = np.bincount(where, weights=np.concatenate([capped, weights[~named]]), minlength=series * self._periods)
+            return flat.astype(np.float64, copy=False).reshape(series, self._periods)
+
         def by_label(values: FloatArray, label: npt.NDArray[np.intp]) -> FloatArray:
             weights, of_row = (part if rows is None else part[rows] for part in (values, label))
             size = len(self.labels) * series * self._periods
@@ -220,7 +234,8 @@ class Rows:
         parts = None
         if self._label is not None:
             parts = (by_label(self._numerator, self._label), None if less is None else by_label(less, self._label))
-        return Group(found.keys, total(self._numerator), None if less is None else total(less), parts)
+        observed = total(self._numerator) if self._person is None else distinct(self._numerator, self._person)
+        return Group(found.keys, observed, None if less is None else total(less), parts)
 
     def records_per_period(self) -> IntArray:
         """Return how many records each period has."""

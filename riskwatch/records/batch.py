@@ -25,6 +25,7 @@ from riskwatch.records.columns import (
     to_booleans,
     to_codes,
     to_dates,
+    to_moments,
     to_numbers,
     to_texts,
     without,
@@ -173,6 +174,8 @@ class Batch:
     def _convert(self, field: Field, coded: Coded, label: str) -> Typed:
         if field.kind == "date":
             return to_dates(coded, self.source.date_formats)
+        if field.kind == "moment":
+            return to_moments(coded, self.source.date_formats)
         if field.kind in {"int", "float"}:
             return to_numbers(coded)
         if field.kind == "bool":
@@ -217,6 +220,7 @@ class Batch:
             "unknown-code": f"must be in the {field.tree} tree, or have moved to a code that is",
             "pseudo-region": "is a statistical pseudo-region (ends in 71 to 79), not a division of GB/T 2260: use the county it lies in",
             "not-a-date": f"must be a day that exists, in a format of {', '.join(self.source.date_formats)}",
+            "not-a-moment": f"must be a day that exists, in a format of {', '.join(self.source.date_formats)}, the time as 14:05",
             "too-early": f"must not be before {self.source.earliest} (1970-01-01 is often an empty date)",
             "in-future": f"must not be after the day of the run, {self.today}",
             "not-a-number": "must be a number",

@@ -6,6 +6,7 @@ A :class:`Coded` column is its distinct texts and, for each row, the number of i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -17,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from riskwatch.dimensions import Tree
+from riskwatch.records.rules import MOMENT
 from riskwatch.records.source import CodeRuleLike
 from riskwatch.records.streams import STREAMS
 
@@ -31,6 +33,8 @@ _INVISIBLE = "[\\x{feff}\\x{200b}\\x{2060}]"
 _NUMBER = r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?$"
 _THOUSANDS = r"^[+-]?\d{1,3}(,\d{3})+(\.\d*)?$"
 _TIME_OF_DAY = r"[ T]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?$"
+_CHINESE_CLOCK = re.compile(r"\s*(\d{1,2})[时点](\d{1,2})分?$")
+_CLOCK = re.compile(r"[ T](\d{1,2}):(\d{2})(:\d{2}(\.\d+)?)?$")
 _TRUE = ("true", "t", "yes", "y", "1", "是", "有")
 _FALSE = ("false", "f", "no", "n", "0", "否", "无", "没有")
 Indices = npt.NDArray[np.int32]
@@ -179,6 +183,23 @@ def to_dates(coded: Coded, formats: Sequence[str]) -> Typed:
             days[todo] = found.to_numpy().astype("datetime64[s]")
     bad = np.isnat(days)
     return Typed("date", coded.indices, days, {"not-a-date": bad} if bad.any() else {})
+
+
+def to_moments(coded: Coded, formats: Sequence[str]) -> Typed:
+    """Read days with a time of day (``2025/11/3 14:05``, ``2025年11月3日14时5分``) as ISO text; without a time, the day alone."""
+    plain = [
+        None if text is None else _CHINESE_CLOCK.sub(lambda found: f" {found[1]}:{found[2]:0>2}", text) for text in coded.texts.to_pylist()
+    ]
+    texts = pa.array(plain, type=pa.string())
+    days = to_dates(Coded(np.arange(len(texts), dtype=np.int32), texts), formats).values.astype("datetime64[D]")
+    moments = []
+    for written, text, day in zip(coded.texts.to_pylist(), plain, days, strict=True):
+        clock = _CLOCK.search(text or "")
+        moment = str(day) + (f"T{int(clock[1]):02d}:{clock[2]}" if clock else "")
+        moments.append(moment if MOMENT.match(moment) else written)  # what is no moment is shown as it was written
+    coded = recode(coded.indices, pa.array(moments, type=pa.string()))
+    bad = np.array([not MOMENT.match(text) for text in coded.texts.to_pylist()], dtype=np.bool_)
+    return Typed("text", coded.indices, coded.texts, {"not-a-moment": bad} if bad.any() else {})
 
 
 def to_numbers(coded: Coded) -> Typed:

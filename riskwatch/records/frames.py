@@ -42,11 +42,11 @@ def _categorical(typed: Typed | None, rows: Rows) -> pd.Categorical:
 def column_of(field: Field, typed: Typed | None, rows: Rows) -> Any:
     """Return one column of a frame as an array, in the dtype of the field's kind.
 
-    Text, codes and choices are categoricals, dates ``datetime64[s]``, yes/no ``boolean``, floats float64, counts int64
+    Text, codes, choices and moments are categoricals, dates ``datetime64[s]``, yes/no ``boolean``, floats float64, counts int64
     (``Int64`` where the field is not required).
     """
     size = len(rows)
-    if field.kind in {"text", "code"}:
+    if field.kind in {"text", "code", "moment"}:
         return _categorical(typed, rows)
     if field.kind == "date":
         missing = np.datetime64("NaT", "s")

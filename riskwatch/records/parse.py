@@ -25,7 +25,7 @@ from riskwatch.records.frames import frame_of, text_column
 from riskwatch.records.hashing import row_words
 from riskwatch.records.headers import check_fields
 from riskwatch.records.rejects import Rejects
-from riskwatch.records.rules import VERDICT, row_rules
+from riskwatch.records.rules import row_rules, text_values
 from riskwatch.records.source import SourceLike
 from riskwatch.records.streams import STREAMS, Stream
 
@@ -188,7 +188,7 @@ def _check_rows(columns: Mapping[str, Typed], rejects: Rejects) -> None:
     """Apply the rules between fields, as masks over rows; a value that is wrong by itself is not held against another."""
     rules = row_rules(frozenset(columns))
     needed = {name for rule in rules for name in (rule.field, rule.other)}
-    values = {name: _plain(columns[name]) for name in needed}
+    values = {name: _plain(name, columns[name]) for name in needed}
     for rule in rules:
         rows = np.flatnonzero(rule.broken(values) & ~rejects.of(rule.field) & ~rejects.of(rule.other))
         if rows.size:
@@ -197,12 +197,11 @@ def _check_rows(columns: Mapping[str, Typed], rejects: Rejects) -> None:
             rejects.add_values(rows, rule.field, rule.name, shown, rule.asks)
 
 
-def _plain(typed: Typed) -> npt.NDArray[Any]:
+def _plain(name: str, typed: Typed) -> npt.NDArray[Any]:
     """Return rows as rules between fields want them."""
     if typed.kind != "text":
         return typed.rows()
-    numbers = np.array([VERDICT.get(text, np.nan) for text in typed.values.to_pylist()] + [np.nan])
-    return np.asarray(numbers[typed.indices])
+    return np.asarray(text_values(name, [*typed.values.to_pylist(), None])[typed.indices])
 
 
 def _show(typed: Typed, rows: npt.NDArray[np.int64]) -> list[str]:

@@ -11,13 +11,14 @@ __all__ = ["reference_markdown"]
 
 _INTRODUCTION = """# Records
 
-Generated from `riskwatch/records/streams.py` and `rules.py`; a test compares. Do not edit.
+Generated from `riskwatch/records/streams.py`, `policy_streams.py` and `rules.py`; a test compares. Do not edit.
 
 A source (`config/sources/*.yaml`) maps the columns of its files to the fields of one stream. Every raw row becomes a record, is merged
 into one (a repeated row, or a further test item of the same sample), or goes to quarantine with field, rule and value.
 
-*Kind*: `code` is text whose leading zeros count; `date` is a day. *Required*: a row without it goes to quarantine. *Personal*: may
-identify a person or an enterprise; never leaves the store for a digest, a message or a log.
+*Kind*: `code` is text whose leading zeros count; `date` is a day; `moment` is a day with its time of day, where that
+is known. *Required*: a row without it goes to quarantine. *Personal*: may identify a person or an enterprise; never leaves the store for a
+digest, a message or a log.
 """
 
 

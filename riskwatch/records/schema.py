@@ -15,12 +15,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskwatch.dimensions import Tree, credit_codes_valid, looks_like_credit_code
-from riskwatch.records.rules import VERDICT, RowRule, row_rules
+from riskwatch.records.rules import MOMENT, RowRule, row_rules, text_values
 from riskwatch.records.streams import Field, Stream
 
 __all__ = ["CREDIT_CODE_FIELDS", "broken_rules", "field_schema", "only_length", "schema_for"]
 
-CREDIT_CODE_FIELDS = frozenset({"producer", "sampled"})
+CREDIT_CODE_FIELDS = frozenset({"importer", "producer", "respondent", "sampled"})
 """Fields that hold an enterprise: a unified social credit code or a key of the source."""
 
 # A production day may be long ago; the others are bounded by the source's earliest day.
@@ -34,6 +34,10 @@ def _by_value(test: Callable[[object], npt.NDArray[np.bool_]]) -> Callable[[pd.S
 
 def _credit_code_kept(codes: object) -> npt.NDArray[np.bool_]:
     return ~looks_like_credit_code(codes) | credit_codes_valid(codes)
+
+
+def _is_moment(values: pd.Series) -> pd.Series:
+    return values.astype(str).str.match(MOMENT)
 
 
 def only_length(field: Field, trees: Mapping[str, Tree]) -> bool:
@@ -58,8 +62,16 @@ def _checks(field: Field, trees: Mapping[str, Tree], earliest: dt.date | None, t
         first = _EPOCH + dt.timedelta(days=1) if field.name in _OLD_IS_FINE else earliest
         if first is not None:
             checks.append(Check.ge(pd.Timestamp(first), error="too-early"))
-        if today is not None:
+        if today is not None and not field.ahead:
             checks.append(Check.le(pd.Timestamp(today), error="in-future"))
+    elif field.kind == "moment":
+        # As ISO text a moment sorts as it should; what is none has been found already.
+        if earliest is not None:
+            begin = earliest.isoformat()
+            checks.append(Check(lambda values, begin=begin: ~_is_moment(values) | (values.astype(str) >= begin), error="too-early"))
+        if today is not None:
+            last = f"{today.isoformat()}T24"
+            checks.append(Check(lambda values, last=last: ~_is_moment(values) | (values.astype(str) <= last), error="in-future"))
     elif field.choices:
         checks.append(Check.isin(field.choices, error="unknown-value"))
     elif field.tree and field.tree in trees:
@@ -105,16 +117,16 @@ def schema_for(stream: Stream, trees: Mapping[str, Tree], *, earliest: dt.date |
 
     def kept(rule: RowRule) -> Any:
         def check(frame: pd.DataFrame) -> pd.Series:
-            return pd.Series(~rule.broken({name: _plain(frame[name]) for name in (rule.field, rule.other)}), index=frame.index)
+            return pd.Series(~rule.broken({name: _plain(name, frame[name]) for name in (rule.field, rule.other)}), index=frame.index)
 
         return Check(check, error=rule.name)
 
     return DataFrameSchema(columns, checks=[kept(rule) for rule in row_rules(frozenset(columns))])
 
 
-def _plain(column: pd.Series) -> npt.NDArray[np.generic]:
-    if isinstance(column.dtype, pd.CategoricalDtype):  # of the fields in rules, only verdicts are
-        return column.astype("object").map(VERDICT).to_numpy(dtype=np.float64)
+def _plain(name: str, column: pd.Series) -> npt.NDArray[np.generic]:
+    if isinstance(column.dtype, pd.CategoricalDtype):  # of the fields in rules, only verdicts and moments are
+        return text_values(name, column.astype("object").tolist())
     return column.to_numpy()
 
 

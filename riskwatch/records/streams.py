@@ -7,8 +7,8 @@ national injury surveillance system (全国伤害监测) and the layout of forei
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from riskwatch.records.fields import COMMON, Field, Stream
+from riskwatch.records.policy_streams import POLICY_STREAMS
 
 __all__ = [
     "COMMON",
@@ -21,82 +21,6 @@ __all__ = [
     "Field",
     "Stream",
 ]
-
-Kind = Literal["text", "code", "int", "float", "date", "bool"]
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One field of a record.
-
-    Attributes
-    ----------
-    name : str
-        Column name in frames and tables.
-    kind : {"text", "code", "int", "float", "date", "bool"}
-        ``code`` is a short string whose leading zeros count.
-    required : bool
-        A row without a value goes to quarantine.
-    choices : tuple of str
-        Allowed values after the source's value map; empty means free.
-    tree : str
-        Dimension tree that the code must be in (``product``, ``region``, ``industry``); empty for none.
-    minimum, maximum : float or None
-        Bounds, inclusive, for numbers.
-    max_length : int
-        Longest text that is accepted, in characters.
-    personal : bool
-        True if the value may identify a person or an enterprise: never leaves the store for a digest, message or log.
-    zh, en : str
-        Labels.
-    """
-
-    name: str
-    kind: Kind = "text"
-    required: bool = False
-    choices: tuple[str, ...] = ()
-    tree: str = ""
-    minimum: float | None = None
-    maximum: float | None = None
-    max_length: int = 400
-    personal: bool = False
-    zh: str = ""
-    en: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Stream:
-    """A kind of record: its fields beyond the common ones, and the fields of its child rows if it has any."""
-
-    name: str
-    fields: tuple[Field, ...]
-    items: tuple[Field, ...] = ()
-    zh: str = ""
-    en: str = ""
-    # Source type for evidence: independent types corroborate each other (grading C3).
-    evidence: str = ""
-    all_fields: tuple[Field, ...] = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "all_fields", COMMON + self.fields)
-
-    def field_named(self, name: str) -> Field:
-        """Return the field called ``name``; KeyError if there is none."""
-        for candidate in self.all_fields:
-            if candidate.name == name:
-                return candidate
-        raise KeyError(name)
-
-
-# Fields that every stream has. `record_key` is the natural key within a source; `event_date` is when it
-# happened, `known_at` (set by the store from the source's rule) when we learnt it.
-COMMON: tuple[Field, ...] = (
-    Field("record_key", "code", required=True, max_length=200, zh="记录主键", en="record key", personal=True),
-    Field("event_date", "date", required=True, zh="发生日期", en="event date"),
-    Field("product", "code", tree="product", max_length=40, zh="产品代码", en="product code"),
-    Field("industry", "code", tree="industry", max_length=40, zh="行业代码", en="industry code"),
-    Field("region", "code", tree="region", max_length=40, zh="地区代码", en="region code"),
-)
 
 SELECTIONS = ("random", "targeted", "follow-up", "complaint-led")
 CHECK_TYPES = ("national", "provincial", "prefecture", "county", "special", "follow-up", "risk-monitoring", "recheck", "enforcement")
@@ -224,11 +148,13 @@ ENTERPRISE_CREDIT = Stream(
         Field("credit_class", required=True, choices=("A", "B", "C", "D"), zh="信用等级", en="credit class, A low risk to D high"),
         Field("listed", "bool", zh="列入严重违法失信名单", en="on the list of serious violators"),
         Field("authority", max_length=200, zh="评定机关", en="issuing authority"),
-        Field("valid_until", "date", zh="有效期至", en="valid until"),
+        Field("valid_until", "date", ahead=True, zh="有效期至", en="valid until"),
     ),
     zh="企业信用",
     en="enterprise credit",
     evidence="register",
 )
 
-STREAMS: dict[str, Stream] = {stream.name: stream for stream in (SPOT_CHECK, INJURY, EXTERNAL_NOTICE, INDICATOR, ENTERPRISE_CREDIT)}
+STREAMS: dict[str, Stream] = {
+    stream.name: stream for stream in (SPOT_CHECK, INJURY, EXTERNAL_NOTICE, INDICATOR, ENTERPRISE_CREDIT, *POLICY_STREAMS)
+}

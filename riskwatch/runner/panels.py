@@ -98,6 +98,7 @@ def model_panel(ctx: RunContext, model: ModelDefinition, fresh: Mapping[str, Fre
         product_fields=model.product_fields,
         stratify=model.stratify,
         breakdown=model.breakdown,
+        distinct=None if model.distinct is None else (model.distinct.field, model.distinct.cap),
         sparse=SparseRule(**model.sparse.model_dump()),
     )
     panel = dataclasses.replace(built.panel, covariates=_covariates(ctx, model, built.panel))
@@ -116,6 +117,8 @@ def _record_columns(model: ModelDefinition) -> list[str]:
         columns.append(model.denominator)
     if model.breakdown:
         columns.append(model.breakdown)
+    if model.distinct:
+        columns.append(model.distinct.field)
     if model.delay is not None:
         columns.extend(["known_at", "key_hash"])
     return list(dict.fromkeys(columns))

@@ -71,6 +71,7 @@ def _type(field: Field) -> sa.types.TypeEngine[Any]:
         "int": sa.BigInteger(),
         "float": sa.Double(),
         "date": sa.Date(),
+        "moment": sa.Text(),
         "bool": sa.Boolean(),
     }
     return kinds[field.kind]

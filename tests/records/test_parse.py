@@ -235,8 +235,8 @@ def test_empty_tables(spot_source, spot_table, trees):
 
 
 def test_an_unknown_stream(spot_source, spot_table, trees):
-    with pytest.raises(RecordError, match="stream 'complaint' is unknown"):
-        parse(spot_table({}), spot_source(stream="complaint"), trees, today=TODAY)
+    with pytest.raises(RecordError, match="stream 'survey' is unknown"):
+        parse(spot_table({}), spot_source(stream="survey"), trees, today=TODAY)
 
 
 # --- codes -----------------------------------------------------------------------------------------------------------

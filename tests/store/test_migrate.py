@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
+import alembic.command
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
@@ -9,10 +12,11 @@ from alembic.migration import MigrationContext
 from sqlalchemy.pool import NullPool
 
 from riskwatch.errors import StoreError
+from riskwatch.records.policy_streams import POLICY_STREAMS
 from riskwatch.records.streams import STREAMS
 from riskwatch.store import Store
 from riskwatch.store.database import Database
-from riskwatch.store.migrate import head_version, schema_version
+from riskwatch.store.migrate import _config, head_version, schema_version
 from riskwatch.store.tables import BOOKKEEPING, ITEM_TABLES, RECORD_TABLES, metadata, signal, warning, warning_event
 
 
@@ -28,7 +32,7 @@ def test_the_migrations_make_exactly_the_declared_tables(url):
 def test_opening_twice_is_harmless_and_the_version_is_told(url):
     for _ in range(2):
         with Store.open(url) as store:
-            assert schema_version(store.database) == head_version() == "0002"
+            assert schema_version(store.database) == head_version() == "0003"
 
 
 def test_a_newer_schema_is_refused(url):
@@ -37,7 +41,7 @@ def test_a_newer_schema_is_refused(url):
     with engine.begin() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
     engine.dispose()
-    with pytest.raises(StoreError, match='its schema version is "9999", this riskwatch knows versions up to "0002"') as caught:
+    with pytest.raises(StoreError, match='its schema version is "9999", this riskwatch knows versions up to "0003"') as caught:
         Store.open(url)
     assert "newer riskwatch" in caught.value.hint
 
@@ -81,3 +85,28 @@ def test_urls_that_are_no_store(bad, message):
 
 def test_a_password_is_never_shown():
     assert "secret" not in Database("postgresql://user:secret@127.0.0.1:1/db").shown
+
+
+def test_a_store_of_version_2_gains_the_streams_of_the_policies_and_keeps_its_rows(url):
+    Store.open(url).close()
+    engine = sa.create_engine(url, poolclass=NullPool)
+    config = _config()
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        alembic.command.downgrade(config, "0002")
+        assert not sa.inspect(connection).has_table("record_complaint")
+        connection.execute(
+            sa.text(
+                "INSERT INTO record_enterprise_credit (record_id, key_hash, version, known_at, event_date, enterprise, source, record_key, "
+                "credit_class, content_hash, batch_id, row_no) VALUES (1, 1, 1, '2025-01-01', '2025-01-01', 'E1', 's', 'k', 'A', 1, 1, 1)"
+            )
+        )
+    with Store.open(url) as store:
+        assert schema_version(store.database) == "0003"
+        assert store.count_records("enterprise_credit", dt.date(2025, 1, 2)) == 1
+        for stream in POLICY_STREAMS:
+            assert store.count_records(stream.name, dt.date(2025, 1, 2)) == 0
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "render_as_batch": True})
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
