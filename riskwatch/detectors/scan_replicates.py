@@ -1,0 +1,94 @@
+"""Counts as chance would have made them: one table of places and periods per replicate, the totals held fixed.
+
+Every replicate has its own stream of random numbers, (seed, number): it does not depend on how many are drawn together, or by whom.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Draw", "bernoulli_draw", "permutation_draw", "poisson_draw", "tables"]
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+Draw = Callable[[np.random.Generator], IntArray]
+
+# Above so many cases a permutation is drawn from its normal limit: shuffling them all would take minutes and change nothing.
+_SHUFFLED = 2_000_000
+
+
+def poisson_draw(expected: FloatArray, cases: int, keep: slice = slice(None)) -> Draw:
+    """Return a drawer of multinomial tables: ``cases`` fall on cells in proportion to what is expected there.
+
+    Parameters
+    ----------
+    expected : array, shape (place, period)
+        >= 0, not all 0.
+    cases : int
+    keep : slice
+        Periods that are returned; the others are drawn as one.
+    """
+    kept = expected[:, keep]
+    shares = np.append(kept.ravel(), max(expected.sum() - kept.sum(), 0.0))
+    shares /= shares.sum()
+
+    def draw(rng: np.random.Generator) -> IntArray:
+        return np.asarray(rng.multinomial(cases, shares)[:-1].reshape(kept.shape), dtype=np.int64)
+
+    return draw
+
+
+def bernoulli_draw(trials: IntArray, cases: int, keep: slice = slice(None)) -> Draw:
+    """Return a drawer of hypergeometric tables: which of all trials, shape (place, period), are the ``cases``."""
+    kept = trials[:, keep]
+    cells = np.append(kept.ravel(), trials.sum() - kept.sum())
+
+    def draw(rng: np.random.Generator) -> IntArray:
+        return np.asarray(rng.multivariate_hypergeometric(cells, cases, method="marginals")[:-1].reshape(kept.shape), dtype=np.int64)
+
+    return draw
+
+
+def permutation_draw(counts: IntArray, keep: slice = slice(None)) -> Draw:
+    """Return a drawer of tables with the same margins as ``counts``, shape (place, period): the cases' periods are shuffled."""
+    places, periods = counts.shape
+    rows, columns = counts.sum(axis=1), counts.sum(axis=0)
+    total = int(counts.sum())
+    wanted = np.arange(periods)[keep]
+    if total > _SHUFFLED:
+        return _normal_draw(rows / total, columns / total, float(total), wanted)
+    first, width = int(wanted[0]), len(wanted)
+    place = np.repeat(np.arange(places), rows)
+    period = np.repeat(np.arange(periods), columns) - first
+    period = np.where((period >= 0) & (period < width), period, width).astype(np.int32)
+
+    def draw(rng: np.random.Generator) -> IntArray:
+        shuffled = rng.permutation(period)
+        flat = np.bincount(place * (width + 1) + shuffled, minlength=places * (width + 1))
+        return np.asarray(flat.reshape(places, width + 1)[:, :width], dtype=np.int64)
+
+    return draw
+
+
+def _normal_draw(rows: FloatArray, columns: FloatArray, total: float, wanted: npt.NDArray[np.intp]) -> Draw:
+    """Return a drawer of tables with fixed margins in their normal limit: residuals with the part of the margins taken out."""
+    root_rows, root_columns = np.sqrt(rows), np.sqrt(columns)
+    expected = total * rows[:, None] * columns
+
+    def draw(rng: np.random.Generator) -> IntArray:
+        noise = rng.standard_normal(expected.shape)
+        noise -= root_rows[:, None] * (root_rows @ noise)
+        noise -= (noise @ root_columns)[:, None] * root_columns
+        drawn = np.rint(np.maximum(expected + np.sqrt(expected) * noise, 0.0))
+        return np.asarray(drawn[:, wanted], dtype=np.int64)
+
+    return draw
+
+
+def tables(draw: Draw, seed: Iterable[int], numbers: range) -> IntArray:
+    """Return the tables of some replicates, shape (replicate, place, period)."""
+    base = [int(part) for part in seed]
+    return np.stack([draw(np.random.default_rng([*base, number])) for number in numbers])
