@@ -60,15 +60,14 @@ def permutation_draw(counts: IntArray, keep: slice = slice(None)) -> Draw:
     wanted = np.arange(periods)[keep]
     if total > _SHUFFLED:
         return _normal_draw(rows / total, columns / total, float(total), wanted)
-    first, width = int(wanted[0]), len(wanted)
-    place = np.repeat(np.arange(places), rows)
-    period = np.repeat(np.arange(periods), columns) - first
-    period = np.where((period >= 0) & (period < width), period, width).astype(np.int32)
+    width = len(wanted)
+    place = np.repeat(np.arange(places) * width, rows)
+    period = np.repeat(np.arange(width), columns[wanted])
 
     def draw(rng: np.random.Generator) -> IntArray:
-        shuffled = rng.permutation(period)
-        flat = np.bincount(place * (width + 1) + shuffled, minlength=places * (width + 1))
-        return np.asarray(flat.reshape(places, width + 1)[:, :width], dtype=np.int64)
+        # Only the cases that fall into the wanted periods are drawn, in random order: the others need no order.
+        chosen = rng.choice(total, len(period), replace=False)
+        return np.asarray(np.bincount(place[chosen] + period, minlength=places * width).reshape(places, width), dtype=np.int64)
 
     return draw
 
@@ -88,7 +87,19 @@ def _normal_draw(rows: FloatArray, columns: FloatArray, total: float, wanted: np
     return draw
 
 
-def tables(draw: Draw, seed: Iterable[int], numbers: range) -> IntArray:
-    """Return the tables of some replicates, shape (replicate, place, period)."""
+def tables(draw: Draw, seed: Iterable[int], numbers: range, *, largest: int) -> npt.NDArray[np.signedinteger]:
+    """Return the tables of some replicates, shape (replicate, place, period).
+
+    Parameters
+    ----------
+    draw : callable
+        Of one table.
+    seed : iterable of int
+    numbers : range
+        Which replicates.
+    largest : int
+        No sum of cells exceeds it: whole numbers are held in as few bytes as that allows.
+    """
     base = [int(part) for part in seed]
-    return np.stack([draw(np.random.default_rng([*base, number])) for number in numbers])
+    kind = next(kind for kind in (np.int16, np.int32, np.int64) if largest < np.iinfo(kind).max)
+    return np.stack([draw(np.random.default_rng([*base, number])).astype(kind) for number in numbers])

@@ -7,7 +7,6 @@ a stretch of zones clears the whole stretch: its largest count against its small
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +25,8 @@ IntArray = npt.NDArray[np.int64]
 
 _TABLE = 200_000  # more cases: every ratio is taken, no bars
 _ROW = 32_768  # counts per running sum: they stay in the processor's cache
+_BLOCK = 2**20  # counts of a family's matrix at most
+_FEW = 32  # with fewer replicates in such a matrix, sums run place by place
 _STRETCH = 0.25  # a stretch of zones: so much growth of the square root of what is expected
 _PILOT = 32  # replicates that show how high the bar may lie
 _THREADED = 2**27  # work (sums) above which threads pay
@@ -135,7 +136,9 @@ def _plain(search: Search, sums: npt.NDArray[np.integer], families: IntArray) ->
 def _above(search: Search, sums: npt.NDArray[np.integer], level: float, threads: int) -> FloatArray:
     """Return the maxima that reach ``level``, 0 for replicates without one."""
     dtype = np.int16 if search.likelihood.cases < np.iinfo(np.int16).max else np.int32
-    width = max(_ROW // sums.shape[1], 1)
+    longest = int(np.diff(search.zones.starts).max())
+    whole = _BLOCK // (longest * sums.shape[1])  # replicates of which a family's sums fit into one matrix
+    width = whole if whole >= _FEW else max(_ROW // sums.shape[1], 1)
     batches = [
         np.ascontiguousarray(sums[:, :, at : at + width], dtype=dtype).reshape(sums.shape[0], -1) for at in range(0, sums.shape[2], width)
     ]
@@ -144,7 +147,8 @@ def _above(search: Search, sums: npt.NDArray[np.integer], level: float, threads:
     def part(families: IntArray) -> FloatArray:
         best = np.zeros(sums.shape[2])
         for family in families.tolist():
-            _Family(search, family, bars[float(search.zones.weight[family])], dtype).raise_to(best, batches, width)
+            one = _Family(search, family, bars[float(search.zones.weight[family])], dtype)
+            (one.raise_at_once if whole >= _FEW else one.raise_to)(best, batches, width)
         return best
 
     return _over_families(search, part, sums.shape[2], threads)
@@ -167,6 +171,23 @@ class _Family:
         step = np.floor(np.sqrt(expected) / _STRETCH)
         cuts = np.flatnonzero(np.diff(step) > 0) + 1
         self.stretches = list(zip([0, *cuts.tolist()], [*cuts.tolist(), len(self.places)], strict=True))
+
+    def raise_at_once(self, best: FloatArray, batches: list[npt.NDArray[np.signedinteger]], width: int) -> None:
+        """Raise the maxima of the replicates as :meth:`raise_to` does, all zones of the family in one matrix: for small families."""
+        windows = self.base.shape[1]
+        zones = np.flatnonzero(self.ends)
+        for number, batch in enumerate(batches):
+            many = batch.shape[1] // windows
+            count = batch[self.places]
+            for row in range(1, len(count)):
+                np.add(count[row], count[row - 1], out=count[row])
+            count = count[zones].reshape(len(zones), windows, many)
+            hit = np.flatnonzero(count >= self.bar[zones, :, None])
+            if hit.size:
+                replicate, cell = hit % many, hit // many
+                base = self.base[zones].ravel()[cell]
+                ratio = self.search.likelihood.ratio(count.ravel()[hit].astype(np.float64), base) * self.weight
+                np.maximum.at(best, number * width + replicate, ratio)
 
     def raise_to(self, best: FloatArray, batches: list[npt.NDArray[np.signedinteger]], width: int) -> None:
         """Raise the maxima of the replicates, in batches of shape (place, window x replicate)."""
@@ -197,8 +218,3 @@ class _Family:
         counts = added + (count[columns].astype(np.int64) - added[-1])
         entry, column = np.nonzero((counts >= self.bar[start:stop, columns // many]) & self.ends[start:stop, None])
         return entry + start, columns[column], counts[entry, column].astype(np.float64)
-
-
-def rounded(value: float) -> float:
-    """Return a value without its last bits: sums in another order must not change which zone is largest."""
-    return float(f"{value:.10g}") if math.isfinite(value) else value

@@ -55,5 +55,5 @@ def window_sums(cells: npt.NDArray[Any], windows: Windows, start: int = 0) -> np
         Its first period is number ``start``.
     """
     running = np.zeros((*cells.shape[:-1], cells.shape[-1] + 1), cells.dtype)
-    np.cumsum(cells, axis=-1, out=running[..., 1:])
+    np.cumsum(cells, axis=-1, dtype=cells.dtype, out=running[..., 1:])
     return np.asarray(running[..., windows.last + 1 - start] - running[..., windows.first - start])
