@@ -139,7 +139,7 @@ def _above(search: Search, sums: npt.NDArray[np.integer], level: float, threads:
     longest = int(np.diff(search.zones.starts).max())
     whole = _BLOCK // (longest * sums.shape[1])  # replicates of which a family's sums fit into one matrix
     width = whole if whole >= _FEW else max(_ROW // sums.shape[1], 1)
-    batches = [
+    batches: list[npt.NDArray[np.signedinteger]] = [
         np.ascontiguousarray(sums[:, :, at : at + width], dtype=dtype).reshape(sums.shape[0], -1) for at in range(0, sums.shape[2], width)
     ]
     bars = {weight: least_counts(search.likelihood, level / weight) for weight in np.unique(search.zones.weight).tolist()}
@@ -210,7 +210,12 @@ class _Family:
                 np.maximum.at(best, number * width + column % many, ratio)
 
     def _within(
-        self, batch: npt.NDArray[np.signedinteger], count: npt.NDArray[np.signedinteger], columns: IntArray, stretch: tuple[int, int], many: int
+        self,
+        batch: npt.NDArray[np.signedinteger],
+        count: npt.NDArray[np.signedinteger],
+        columns: IntArray,
+        stretch: tuple[int, int],
+        many: int,
     ) -> tuple[IntArray, IntArray, FloatArray]:
         """Return the entries, columns and counts of a stretch that reach their bars, among the columns that may."""
         start, stop = stretch

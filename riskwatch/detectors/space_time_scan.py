@@ -239,9 +239,7 @@ class SpaceTimeScan:
         if lines:
             raise DetectorError("\n".join(lines))
 
-    def _scans(
-        self, panel: Panel, now: int, reason: npt.NDArray[np.uint8], zones: dict[bytes, Zones]
-    ) -> Iterator[tuple[_Group, Scan]]:
+    def _scans(self, panel: Panel, now: int, reason: npt.NDArray[np.uint8], zones: dict[bytes, Zones]) -> Iterator[tuple[_Group, Scan]]:
         """Yield the groups that can be scanned in a period, and what was found; the others get their reason."""
         history, shortest, longest = self._shape(frequency_of(panel.periods))
         where = panel.geography
@@ -255,17 +253,20 @@ class SpaceTimeScan:
                 reason[rows] = _REASON["too-few-cases"]
             else:
                 size = group.counts.sum(axis=1) if group.base is None else group.base.sum(axis=1)
-                yield group, scan(
-                    group.counts,
-                    self._zones(where, where.place[rows], size, zones),
-                    prospective_windows(group.counts.shape[1], longest),
-                    model=self.model,
-                    base=group.base,
-                    replicates=self.replicates,
-                    seed=self._seed(panel, rows, now),
-                    min_cases=self.min_cases,
-                    limit=self.max_clusters,
-                    tail=self.tail,
+                yield (
+                    group,
+                    scan(
+                        group.counts,
+                        self._zones(where, where.place[rows], size, zones),
+                        prospective_windows(group.counts.shape[1], longest),
+                        model=self.model,
+                        base=group.base,
+                        replicates=self.replicates,
+                        seed=self._seed(panel, rows, now),
+                        min_cases=self.min_cases,
+                        limit=self.max_clusters,
+                        tail=self.tail,
+                    ),
                 )
 
     def _group(self, panel: Panel, rows: IntArray, now: int, first: int) -> _Group:

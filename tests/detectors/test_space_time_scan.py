@@ -149,7 +149,7 @@ def test_new_mexico_brain_cancer_by_brute_force(reference):
 
 
 def test_observed_and_replicates_equal_brute_force(world):
-    where, apart, counts = world
+    _, apart, counts = world
     size, windows = counts.sum(axis=1).astype(float), retrospective_windows(9, 4)
     found = scan(counts, circular_zones(apart, size, max_share=0.4), windows, replicates=40, seed=(7,))
     expected = permutation_expected(counts.astype(float))
@@ -162,7 +162,7 @@ def test_observed_and_replicates_equal_brute_force(world):
 @pytest.mark.parametrize("model", ["poisson", "bernoulli"])
 def test_all_ways_of_searching_agree(world, model, monkeypatch):
     """A logarithm for every window, one matrix a family, running sums with stretches, and any number of threads."""
-    where, apart, counts = world
+    where, _, counts = world
     base = counts + 5 if model == "bernoulli" else counts.sum() * np.full(counts.shape, 1 / counts.size)
     likelihood = Likelihood(float(counts.sum()), float(base.sum()) if model == "bernoulli" else None)
     draw = bernoulli_draw(base, int(counts.sum())) if model == "bernoulli" else poisson_draw(base, int(counts.sum()))
