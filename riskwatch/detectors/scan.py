@@ -81,8 +81,8 @@ def scan(
     windows : Windows
         Retrospective or prospective.
     model : {"permutation", "poisson", "bernoulli"}
-        Permutation: the margins are given, only cases are needed. Poisson: cases are expected in proportion to ``base``. Bernoulli: ``base``
-        are all trials, cases and controls.
+        Permutation: the margins are given, only cases are needed. Poisson: cases are expected in proportion to ``base``. Bernoulli:
+        ``base`` are all trials, cases and controls.
     base : array, shape (place, period), optional
     replicates : int
         0: no significance (p-values are NaN).
@@ -160,7 +160,7 @@ def _maxima(
     threads: int | None,
 ) -> FloatArray:
     """Return the largest ratio of each replicate; their tables are drawn and searched some at a time, to bound memory."""
-    total, span = int(round(float(cases.sum()))), windows.span
+    total, span = round(float(cases.sum())), windows.span
     if not (total and replicates):
         return np.zeros(replicates)
     draw: Draw

@@ -108,8 +108,8 @@ def cluster_frame(
     Returns
     -------
     DataFrame
-        ``cluster`` (1, 2, ...), ``centre`` (place), ``n_places``, ``radius`` (see :class:`Zones`), ``shape``, ``angle``, ``first`` and ``last``
-        period, ``observed``, ``expected``, ``relative_risk`` (inside against outside), ``llr``, ``statistic`` (llr by the weight).
+        ``cluster`` (1, 2, ...), ``centre`` (place), ``n_places``, ``radius`` (see :class:`Zones`), ``shape``, ``angle``, ``first`` and
+        ``last`` period, ``observed``, ``expected``, ``relative_risk`` (inside against outside), ``llr``, ``statistic`` (llr by the weight).
     """
     rows = []
     for number, one in enumerate(clusters, start=1):

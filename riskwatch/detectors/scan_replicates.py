@@ -18,6 +18,7 @@ Draw = Callable[[np.random.Generator], IntArray]
 
 # Above so many cases a permutation is drawn from its normal limit: shuffling them all would take minutes and change nothing.
 _SHUFFLED = 2_000_000
+_COUNTABLE = 1_000_000_000  # numpy draws no hypergeometric numbers from so many trials: the normal limit again
 
 
 def poisson_draw(expected: FloatArray, cases: int, keep: slice = slice(None)) -> Draw:
@@ -45,6 +46,17 @@ def bernoulli_draw(trials: IntArray, cases: int, keep: slice = slice(None)) -> D
     """Return a drawer of hypergeometric tables: which of all trials, shape (place, period), are the ``cases``."""
     kept = trials[:, keep]
     cells = np.append(kept.ravel(), trials.sum() - kept.sum())
+    total = int(cells.sum())
+    if total >= _COUNTABLE:
+        share = cells / total
+        root, spread = np.sqrt(share), np.sqrt(cases * (1 - cases / total))
+
+        def normal(rng: np.random.Generator) -> IntArray:
+            noise = rng.standard_normal(len(share))
+            drawn = cases * share + spread * root * (noise - root * (root @ noise))
+            return np.asarray(np.rint(np.clip(drawn, 0.0, cells))[:-1].reshape(kept.shape), dtype=np.int64)
+
+        return normal
 
     def draw(rng: np.random.Generator) -> IntArray:
         return np.asarray(rng.multivariate_hypergeometric(cells, cases, method="marginals")[:-1].reshape(kept.shape), dtype=np.int64)

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -73,7 +74,7 @@ def observed_ratios(search: Search, sums: FloatArray) -> tuple[FloatArray, IntAr
     return best, window
 
 
-def replicate_maxima(search: Search, sums: npt.NDArray[np.integer], threads: int | None = None) -> FloatArray:
+def replicate_maxima(search: Search, sums: npt.NDArray[Any], threads: int | None = None) -> FloatArray:
     """Return the largest weighted ratio of each replicate, shape (replicate,).
 
     Parameters
@@ -117,7 +118,7 @@ def _over_families(search: Search, one: Callable[[IntArray], FloatArray], replic
     return best
 
 
-def _plain(search: Search, sums: npt.NDArray[np.integer], families: IntArray) -> FloatArray:
+def _plain(search: Search, sums: npt.NDArray[Any], families: IntArray) -> FloatArray:
     """Return the maxima over some families, a logarithm for every zone, window and replicate."""
     zones, best = search.zones, np.zeros(sums.shape[2])
     for family in families.tolist():
@@ -133,13 +134,13 @@ def _plain(search: Search, sums: npt.NDArray[np.integer], families: IntArray) ->
     return best
 
 
-def _above(search: Search, sums: npt.NDArray[np.integer], level: float, threads: int) -> FloatArray:
+def _above(search: Search, sums: npt.NDArray[Any], level: float, threads: int) -> FloatArray:
     """Return the maxima that reach ``level``, 0 for replicates without one."""
     dtype = np.int16 if search.likelihood.cases < np.iinfo(np.int16).max else np.int32
     longest = int(np.diff(search.zones.starts).max())
     whole = _BLOCK // (longest * sums.shape[1])  # replicates of which a family's sums fit into one matrix
     width = whole if whole >= _FEW else max(_ROW // sums.shape[1], 1)
-    batches: list[npt.NDArray[np.signedinteger]] = [
+    batches: list[npt.NDArray[Any]] = [
         np.ascontiguousarray(sums[:, :, at : at + width], dtype=dtype).reshape(sums.shape[0], -1) for at in range(0, sums.shape[2], width)
     ]
     bars = {weight: least_counts(search.likelihood, level / weight) for weight in np.unique(search.zones.weight).tolist()}
@@ -172,7 +173,7 @@ class _Family:
         cuts = np.flatnonzero(np.diff(step) > 0) + 1
         self.stretches = list(zip([0, *cuts.tolist()], [*cuts.tolist(), len(self.places)], strict=True))
 
-    def raise_at_once(self, best: FloatArray, batches: list[npt.NDArray[np.signedinteger]], width: int) -> None:
+    def raise_at_once(self, best: FloatArray, batches: list[npt.NDArray[Any]], width: int) -> None:
         """Raise the maxima of the replicates as :meth:`raise_to` does, all zones of the family in one matrix: for small families."""
         windows = self.base.shape[1]
         zones = np.flatnonzero(self.ends)
@@ -189,7 +190,7 @@ class _Family:
                 ratio = self.search.likelihood.ratio(count.ravel()[hit].astype(np.float64), base) * self.weight
                 np.maximum.at(best, number * width + replicate, ratio)
 
-    def raise_to(self, best: FloatArray, batches: list[npt.NDArray[np.signedinteger]], width: int) -> None:
+    def raise_to(self, best: FloatArray, batches: list[npt.NDArray[Any]], width: int) -> None:
         """Raise the maxima of the replicates, in batches of shape (place, window x replicate)."""
         windows = self.base.shape[1]
         order = self.places.tolist()
@@ -211,8 +212,8 @@ class _Family:
 
     def _within(
         self,
-        batch: npt.NDArray[np.signedinteger],
-        count: npt.NDArray[np.signedinteger],
+        batch: npt.NDArray[Any],
+        count: npt.NDArray[Any],
         columns: IntArray,
         stretch: tuple[int, int],
         many: int,

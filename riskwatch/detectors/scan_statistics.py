@@ -81,7 +81,7 @@ def least_counts(likelihood: Likelihood, level: float) -> FloatArray:
     level : float
         Above 0.
     """
-    counts = np.arange(int(round(likelihood.cases)) + 1, dtype=np.float64)
+    counts = np.arange(round(likelihood.cases) + 1, dtype=np.float64)
     if likelihood.population is None:
         low, high = np.full(len(counts), 1e-300), np.maximum(counts, 1e-300)
     else:

@@ -2,7 +2,8 @@
 
 Sources
 -------
-Kulldorff et al. (2005), PLoS Medicine 2(3), e59; Kulldorff (2001), J. R. Statist. Soc. A 164(1), 61-72. See :mod:`riskwatch.detectors.scan`.
+Kulldorff et al. (2005), PLoS Medicine 2(3), e59; Kulldorff (2001), J. R. Statist. Soc. A 164(1), 61-72.
+See :mod:`riskwatch.detectors.scan`.
 """
 
 from __future__ import annotations
@@ -63,8 +64,8 @@ class SpaceTimeScan:
     """Find zones of neighbouring places that have too many cases in the newest periods, the judged one included.
 
     Series that differ in nothing but their region are scanned together, in each judged period: one test. Its p-value stands on one series,
-    the place of the cluster with the largest excess in the judged period; the other series of the group have p = 1. Clusters beside the most
-    likely one stand on a place of theirs in the same way.
+    the place of the cluster with the largest excess in the judged period; the other series of the group have p = 1. Clusters beside the
+    most likely one stand on a place of theirs in the same way.
 
     Parameters
     ----------
@@ -345,7 +346,5 @@ def _groups(index: pd.Index[Any], where: Geography) -> list[IntArray]:
     for row in np.flatnonzero(where.place >= 0).tolist():
         groups.setdefault((int(tier[where.place[row]]), *_key(index, row).values()), []).append(row)
     names = np.asarray(where.places, dtype=np.str_)
-    ordered = []
-    for rows in (np.asarray(found, dtype=np.intp) for found in groups.values()):
-        ordered.append(rows[np.lexsort((rank[rows], names[where.place[rows]]))])
-    return ordered
+    found = (np.asarray(rows, dtype=np.intp) for rows in groups.values())
+    return [rows[np.lexsort((rank[rows], names[where.place[rows]]))] for rows in found]

@@ -21,7 +21,7 @@ def same(left, right, rows=slice(None), columns=slice(None)):
 
 
 # Assume that counts spread no more than Poisson's or the binomial's; a series that does alarms rightly.
-POISSON_ONLY = {"glr-poisson", "p-chart", "u-chart"}
+POISSON_ONLY = {"glr-poisson", "p-chart", "u-chart", "space-time-scan"}
 
 VARIANTS = [
     ("farrington-flexible", {"population_offset": True}),
