@@ -47,7 +47,6 @@ VARIANTS = [
     ("ewma", {"population_offset": True}),
     ("sequential-nb", {"population_offset": True, "moving_season": True}),
     ("space-time-scan", {"model": "bernoulli", "replicates": 199}),
-    ("space-time-scan", {"zones": "elliptic", "replicates": 99, "longest_window": 2}),
 ]
 
 
