@@ -226,6 +226,11 @@ def _check_fit(draft: Draft, model: ModelDefinition, registry: Detectors, collec
     if model.breakdown is not None and not getattr(method, "uses_breakdown", False):
         message = f"breakdown: {model.detector} knows no effects of labels and would leave them aside"
         collector.add(draft, ("breakdown",), message, of_key=True)
+    if getattr(method, "uses_geography", False):
+        for number, level in enumerate(model.levels):
+            if level.region is None:
+                message = f"levels[{number}]: {model.detector} compares neighbouring regions, and this level names none"
+                collector.add(draft, ("levels", number), message)
     if len(set(model.covariates)) < len(model.covariates):
         collector.add(draft, ("covariates",), "covariates must not repeat")
     if model.delay is None:

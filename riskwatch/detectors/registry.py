@@ -40,6 +40,7 @@ _BUILT_IN = {
     "new-event": "riskwatch.detectors.new_event:NewEvent",
     "p-chart": "riskwatch.detectors.attribute_charts:PChart",
     "sequential-nb": "riskwatch.detectors.sequential_nb:SequentialNB",
+    "space-time-scan": "riskwatch.detectors.space_time_scan:SpaceTimeScan",
     "u-chart": "riskwatch.detectors.attribute_charts:UChart",
 }
 

@@ -17,7 +17,18 @@ __all__ = ["REASONS", "Signals"]
 FloatArray = npt.NDArray[np.float64]
 
 # Why a cell was not judged; index 0 means that it was.
-REASONS = ("", "missing", "too-short", "too-few-cases", "no-exposure", "no-convergence", "unripe", "no-variation", "enough-history")
+REASONS = (
+    "",
+    "missing",
+    "too-short",
+    "too-few-cases",
+    "no-exposure",
+    "no-convergence",
+    "unripe",
+    "no-variation",
+    "enough-history",
+    "no-geography",
+)
 
 
 @dataclass(frozen=True, eq=False)

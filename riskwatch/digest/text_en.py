@@ -288,6 +288,7 @@ TEXT: dict[str, str] = {
     "refused.no-variation": "history does not vary",
     "refused.unripe": "not yet complete",
     "refused.enough-history": "enough history: judged by other models",
+    "refused.no-geography": "no coordinates of the place",
     "coverage": (
         "Coverage: {records} records in {days} days; {heard} of {expected_sources} expected sources on time; "
         "{models} models, {series} series, {tests} tests; {alarms} above limit{false}."

@@ -285,6 +285,7 @@ TEXT: dict[str, str] = {
     "refused.no-variation": "历史数据无变化",
     "refused.unripe": "数据未成熟",
     "refused.enough-history": "历史充足，由其他模型判断",
+    "refused.no-geography": "地点无坐标",
     "coverage": (
         "监测覆盖：近 {days} 日记录 {records} 条；{expected_sources} 个应报来源中 {heard} 个按时；"
         "{models} 个模型、{series} 个序列、{tests} 次检验；{alarms} 次超限{false}。"

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from riskwatch.panel.build import BuiltPanel, Frequency, SilenceRule, SparseRule, build_panel, series_of_records
-from riskwatch.panel.context import Breakdown, Completeness, Covariates
+from riskwatch.panel.context import Breakdown, Completeness, Covariates, Geography
 from riskwatch.panel.grouping import DIMENSIONS, LEVELS, UNCODED, TreeLike
 from riskwatch.panel.matrix import Panel
 
@@ -19,6 +19,7 @@ __all__ = [
     "Completeness",
     "Covariates",
     "Frequency",
+    "Geography",
     "Panel",
     "SilenceRule",
     "SparseRule",

@@ -1,15 +1,16 @@
-"""What is known about a panel besides its counts: influences by date, how complete the newest periods are, and who found what."""
+"""What is known about a panel besides its counts: influences by date, how complete the newest periods are, who found what, and where."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from riskwatch.errors import PanelError
 
-__all__ = ["Breakdown", "Completeness", "Covariates"]
+__all__ = ["Breakdown", "Completeness", "Covariates", "Geography"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -124,3 +125,67 @@ class Breakdown:
             problems.append(f"observed and exposure must have one shape, got {self.observed.shape} and {self.exposure.shape}")
         if problems:
             raise PanelError(f"Breakdown by {self.field}: " + "; ".join(problems))
+
+
+@dataclass(frozen=True, eq=False)
+class Geography:
+    """Where the series of a panel are.
+
+    Parameters
+    ----------
+    places : tuple of str
+        Codes of places, unique.
+    coordinates : array of float, shape (place, 2)
+        Longitude and latitude in degrees, or plane coordinates in km; finite.
+    place : array of int, shape (series,)
+        Position of each series' place in ``places``; -1 where it has none.
+    kind : {"degrees", "km"}
+        What the coordinates are.
+    tier : array of int, shape (place,), optional
+        Places are compared with those of their own tier only (counties with counties); by default all are of one.
+    borders : array of int, shape (pair, 2), optional
+        Neighbouring places.
+
+    Raises
+    ------
+    PanelError
+        If shapes do not fit, places repeat, coordinates are not finite or out of range, or positions are not of a place.
+    """
+
+    places: tuple[str, ...]
+    coordinates: FloatArray
+    place: npt.NDArray[np.int64]
+    kind: Literal["degrees", "km"] = "degrees"
+    tier: npt.NDArray[np.int64] | None = None
+    borders: npt.NDArray[np.int64] | None = None
+
+    def __post_init__(self) -> None:
+        coordinates = np.asarray(self.coordinates, dtype=np.float64).reshape(-1, 2)
+        place = np.asarray(self.place, dtype=np.int64)
+        known, problems = len(self.places), []
+        if self.kind not in {"degrees", "km"}:
+            problems.append(f"kind must be degrees or km, got {self.kind!r}")
+        if len(set(self.places)) != known:
+            problems.append("places must be unique")
+        if len(coordinates) != known:
+            problems.append(f"coordinates must have one row per place ({known}), got {len(coordinates)}")
+        elif not np.isfinite(coordinates).all():
+            problems.append(f"coordinates must be finite; {int((~np.isfinite(coordinates)).sum())} are not")
+        elif self.kind == "degrees" and (np.abs(coordinates) > [180, 90]).any():
+            problems.append("coordinates must be a longitude within 180 and a latitude within 90 degrees, in this order")
+        if place.ndim != 1 or ((place < -1) | (place >= known)).any():
+            problems.append(f"place must hold one position per series, -1 to {known - 1}")
+        tier = np.zeros(known, np.int64) if self.tier is None else np.asarray(self.tier, dtype=np.int64)
+        if tier.shape != (known,):
+            problems.append(f"tier must have one number per place ({known}), got shape {tier.shape}")
+        pairs = None if self.borders is None else np.asarray(self.borders, dtype=np.int64).reshape(-1, 2)
+        if pairs is not None and ((pairs < 0) | (pairs >= known)).any():
+            problems.append(f"borders must hold positions of places, 0 to {known - 1}")
+        if problems:
+            raise PanelError("Geography: " + "; ".join(problems))
+        for name, checked in (("coordinates", coordinates), ("place", place), ("tier", tier), ("borders", pairs)):
+            object.__setattr__(self, name, checked)
+
+    def take(self, rows: npt.NDArray[np.intp] | slice) -> Geography:
+        """Return the geography of some series."""
+        return Geography(self.places, self.coordinates, self.place[rows], self.kind, self.tier, self.borders)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskwatch.errors import PanelError
-from riskwatch.panel.context import Breakdown, Completeness, Covariates
+from riskwatch.panel.context import Breakdown, Completeness, Covariates, Geography
 
 __all__ = ["Panel", "from_ordinals", "key_frame", "last_days"]
 
@@ -42,6 +42,8 @@ class Panel:
         How much of each cell was known; without it every cell counts as complete.
     breakdown : Breakdown, optional
         The counts split by laboratory, say; detectors that know effects of its labels take it in, the others leave it aside.
+    geography : Geography, optional
+        Where the series are; detectors that compare neighbours need it, the others leave it aside.
 
     Raises
     ------
@@ -56,6 +58,7 @@ class Panel:
     covariates: Covariates | None = None
     completeness: Completeness | None = None
     breakdown: Breakdown | None = None
+    geography: Geography | None = None
 
     def __post_init__(self) -> None:
         problems: list[str] = []
@@ -92,6 +95,8 @@ class Panel:
         problems += _context_problems(self.covariates, self.completeness, shape)
         if self.breakdown is not None and not problems:
             problems += _breakdown_problems(self.breakdown, arrays)
+        if self.geography is not None and self.geography.place.shape != shape[:1]:
+            problems.append(f"geography must have one place per series ({shape[0]}), got {len(self.geography.place)}")
         repeated = index.duplicated()
         if repeated.any():
             problems.append(f"index must be unique; {int(repeated.sum())} repeated, first {index[repeated][0]!r}")
@@ -215,7 +220,8 @@ class Panel:
             inspected = None if parts.exposure is None else parts.exposure[:, rows, columns]
             parts = Breakdown(parts.field, parts.labels, parts.observed[:, rows, columns], inspected)
         exposure = None if self.exposure is None else self.exposure[rows, columns]
-        return Panel(self.observed[rows, columns], self.index[rows], self.periods[columns], exposure, influences, complete, parts)
+        where = None if self.geography is None else self.geography.take(rows)
+        return Panel(self.observed[rows, columns], self.index[rows], self.periods[columns], exposure, influences, complete, parts, where)
 
 
 def _context_problems(covariates: Covariates | None, completeness: Completeness | None, shape: tuple[int, int]) -> list[str]:

@@ -25,7 +25,7 @@ from riskwatch.panel import BuiltPanel
 from riskwatch.records.streams import STREAMS
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.freshness import Freshness, freshness_by_source
-from riskwatch.runner.panels import heard_until, model_panel, window
+from riskwatch.runner.panels import heard_until, model_panel, needs_geography, window
 from riskwatch.runner.terms import names_hash
 from riskwatch.store import DetectionResult
 
@@ -159,6 +159,10 @@ def detection_id(ctx: RunContext, model: ModelDefinition, fresh: Mapping[str, Fr
         basis["names"] = names_hash(ctx)
     if model.standard_changes:
         basis["standards"] = ctx.definitions.hashes.get("standards", "")
+    if needs_geography(model) and "region" in ctx.trees:
+        # The trees' fingerprints know codes and parents, not where the regions lie.
+        where = ctx.trees["region"].attributes.reindex(columns=["longitude", "latitude"]).sort_index()
+        basis["coordinates"] = hashlib.sha256(where.to_csv().encode()).hexdigest()
     return hashlib.sha256(json.dumps(basis, sort_keys=True).encode()).hexdigest()
 
 

@@ -28,14 +28,15 @@ from riskwatch.calendar import (
     workdays,
 )
 from riskwatch.definitions.types import Delay, LevelShift, ModelDefinition
+from riskwatch.detectors import detector_class
 from riskwatch.dimensions import Tree
-from riskwatch.panel import BuiltPanel, Completeness, Covariates, Panel, SparseRule, build_panel, series_of_records
+from riskwatch.panel import BuiltPanel, Completeness, Covariates, Geography, Panel, SparseRule, build_panel, series_of_records
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.freshness import ABSENT, Freshness, freshness_by_source
 from riskwatch.runner.standards import standard_shifts
 from riskwatch.runner.terms import model_terms
 
-__all__ = ["calendar_columns", "heard_until", "model_panel", "window"]
+__all__ = ["calendar_columns", "heard_until", "model_panel", "needs_geography", "region_geography", "window"]
 
 _REGRESSORS = {"spring-festival": spring_festival, "workdays": workdays}
 
@@ -102,10 +103,52 @@ def model_panel(ctx: RunContext, model: ModelDefinition, fresh: Mapping[str, Fre
         sparse=SparseRule(**model.sparse.model_dump()),
     )
     panel = dataclasses.replace(built.panel, covariates=_covariates(ctx, model, built.panel))
+    if needs_geography(model):
+        panel = dataclasses.replace(panel, geography=region_geography(panel.index, ctx.trees.get("region")))
     if model.delay is not None:
         heard = heard_until(ctx, model, fresh)
         panel = dataclasses.replace(panel, completeness=_completeness(ctx, model, model.delay, panel=panel, frame=frame, heard=heard))
     return dataclasses.replace(built, panel=panel)
+
+
+def needs_geography(model: ModelDefinition) -> bool:
+    """Tell whether a model's detector compares neighbours."""
+    return bool(getattr(detector_class(model.detector), "uses_geography", False))
+
+
+def region_geography(index: pd.Index[Any], tree: Tree | None) -> Geography | None:
+    """Return where the regions of the series are: the tree's own coordinates, a tier for each of its levels.
+
+    Parameters
+    ----------
+    index : pandas.Index
+        Keys of the series.
+    tree : Tree or None
+        The region tree, with attributes ``longitude`` and ``latitude`` in degrees; a region without has no place. Those of a region above
+        do not stand in: places on one spot would always join together.
+
+    Returns
+    -------
+    Geography or None
+        None without a region tree, or where the series name no regions.
+    """
+    if tree is None or not isinstance(index, pd.MultiIndex) or "region" not in index.names:
+        return None
+    regions = index.get_level_values("region").astype(str)
+    codes = np.asarray(sorted(set(regions)), dtype=object)
+    east, north = (
+        pd.to_numeric(pd.Series(tree.attribute(codes, name, inherit=False), dtype=object), errors="coerce").to_numpy(np.float64)
+        for name in ("longitude", "latitude")
+    )
+    placed = np.isfinite(east) & np.isfinite(north)
+    known = codes[placed]
+    levels = pd.Index(["", *tree.levels]).get_indexer(pd.Index(np.asarray(tree.level_of(known), dtype=object)))
+    return Geography(
+        places=tuple(known.tolist()),
+        coordinates=np.column_stack([east[placed], north[placed]]),
+        place=np.asarray(pd.Index(known).get_indexer(regions), dtype=np.int64),
+        tier=np.asarray(levels, dtype=np.int64),
+    )
 
 
 def _record_columns(model: ModelDefinition) -> list[str]:
