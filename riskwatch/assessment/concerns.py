@@ -116,13 +116,40 @@ class _Merger:
                 targets = [resolve(child) for _, child in shares]
                 merged[targets[0]] = merged[targets[0]] + rows[code]
                 return targets[0]
-            merged[code] = [row for part in descend(code) for row in rows[part]]
+            apart = self._apart(kind, code, rows, {child: [row for part in descend(child) for row in rows[part]] for child in below})
+            targets = [resolve(child) for _, child in shares if child in apart]
+            rest = [part for child in below if child not in apart for part in descend(child)]
+            own = rows[code] + [row for part in rest for row in rows[part]]
+            if apart and sum(share for share, child in shares if child in apart) >= self.rules.merging.absorb_share:
+                merged[targets[0]] = merged[targets[0]] + own
+                return targets[0]
+            merged[code] = own
             return code
 
         for code in codes:
             if parent[code] is None:
                 resolve(code)
         return merged
+
+    def _apart(self, kind: str, code: str, rows: Mapping[str, list[int]], below: Mapping[str, list[int]]) -> set[str]:
+        """Return the codes under ``code`` that are a trouble of their own: strong, and in a place where none of the others is.
+
+        Two products of one category that fail in two ends of a province are two hazards; several that fail in the same places
+        are what the category is there to say.
+        """
+        if kind == "region" or not below:
+            return set()
+        paths = self.paths["region"]
+        whole = self.anchor((kind, code), rows[code])
+        places = {child: self.anchor((kind, child), found) for child, found in below.items()}
+        strong = {child for child, found in below.items() if self.table.loc[found, "q_value"].min() < self.rules.confidence.q_strong}
+
+        def alone(child: str) -> bool:
+            here = places[child]
+            others = [there for other, there in places.items() if other != child]
+            return bool(here) and here != whole and not any(paths.within(here, there) or paths.within(there, here) for there in others)
+
+        return {child for child in strong if alone(child)}
 
     # --- across kinds ------------------------------------------------------------------------------------------------
 

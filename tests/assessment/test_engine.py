@@ -39,6 +39,19 @@ def test_a_category_with_many_leaves_is_the_concern():
     assert {e.product for e in found.evidence} == {"toys", "scooters", "dolls", "kites"}
 
 
+def test_strong_leaves_in_places_of_their_own_are_not_swallowed_by_their_category():
+    """Two products in two ends of the province are two hazards; weak ones, and those of one place, are what the category says."""
+    toys = twice("toys", observed=90, expected=30)
+    apart = [*twice("dolls", "220100"), *twice("kites", "220300")]
+    weak = [*quiet("scooters", "220200"), *twice("scooters", "220200", observed=14, p=0.02)][1:]
+    whole = [*quiet("dolls", ""), *quiet("kites", ""), *quiet("scooters", "")]
+    assert subjects(judge_run([*toys, *apart, *weak, *whole])) >= {("product", "dolls", "220100"), ("product", "kites", "220300")}
+    together = [*twice("dolls", "220100"), *twice("kites", "220101")]
+    assert {one[1] for one in subjects(judge_run([*toys, *together, *weak, *whole]))} == {"toys"}
+    found = {one.subject.code: one for one in judge_run([*toys, *apart, *weak, *whole])}
+    assert sum(len(one.evidence) for one in found.values()) == 8, "every alarm is evidence of one concern"
+
+
 def test_shares_come_from_records_where_no_leaf_was_judged_alike():
     """The leaf was rolled up in the injuries and alarmed in the spot checks: nine in ten injuries are of the leaf."""
     spot = {"stream": "spot_check", "stratum": "selection=random"}
