@@ -8,6 +8,7 @@ from dataclasses import asdict
 from riskwatch.assessment.attention import Sign
 from riskwatch.assessment.context import Case, Run, flags_on
 from riskwatch.assessment.discovery import SERIES
+from riskwatch.assessment.doubts import split
 from riskwatch.assessment.floors import FloorEvent
 from riskwatch.assessment.grading import Floor, Inputs
 from riskwatch.assessment.risk import Scenario
@@ -42,6 +43,7 @@ def inputs_of(
     )
     strong = {kind for kind in case.types if kind not in rules.confidence.weak_source_types}
     spread = figures.touched if figures.judged and figures.by_chance is not None and figures.by_chance < rules.scope.touched_p else 0
+    doubtful, _ = split(case.doubts, [e.stream for e in evidence], rules.lowers.artefact_flags)
     return Inputs(
         risk=risk,
         confidence=confidence,
@@ -57,7 +59,7 @@ def inputs_of(
         only_targeted=only_targeted,
         one_firm=bool(inspection) and not others and figures.producers == 1,
         completed=flags_on(run, subject, case.streams, rules.lowers.completed_flags),
-        artefacts=flags_on(run, subject, case.streams, rules.lowers.artefact_flags),
+        artefacts=tuple(sorted({*flags_on(run, subject, case.streams, rules.lowers.artefact_flags), *doubtful})),
         label_only=label_only,
         weak_sources_only=bool(case.types) and not strong,
         floors=_floors(case.events),
@@ -138,6 +140,7 @@ def figures_of(run: Run, case: Case, scenarios: Sequence[Scenario], grade: Grade
         "scenarios": [asdict(scenario) for scenario in scenarios],
         "probability_is_assumed": not any(scenario.estimated for scenario in scenarios),
         "floor_events": [{"rule": floor.rule, "grade": floor.grade.name, **dict(floor.inputs)} for floor in _floors(case.events)],
+        **({"doubts": [doubt.figures() for doubt in case.doubts]} if case.doubts else {}),
         "tests": run.judged.tests,
         "alarms": run.judged.alarms,
         "hits": run.judged.hits,
