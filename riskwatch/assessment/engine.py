@@ -26,7 +26,7 @@ from riskwatch.assessment.harm import hazard_of, mix_of, presumed_of, scenarios_
 from riskwatch.assessment.hazards import UNKNOWN, Classifier
 from riskwatch.assessment.nearest import nearest_changes
 from riskwatch.assessment.protocols import TreePaths, WorkCalendar, tree_of
-from riskwatch.assessment.readings import figures_of, inputs_of, targeted_share
+from riskwatch.assessment.readings import completed_of, figures_of, inputs_of, targeted_share
 from riskwatch.assessment.related import Shared, relate
 from riskwatch.assessment.risk import overall_risk
 from riskwatch.assessment.rules import ActionCatalogue, GradingRules, HazardCatalogue
@@ -291,7 +291,7 @@ def _assess_one(run: Run, concern: Concern) -> tuple[Assessment, Shared]:
     silent = {stream: run.quality.silent_share(stream, case.subject.region) for stream in sorted(case.streams)}
     level, confidence_steps, counted = _counted(run, case, quality, confirmed, silent)
 
-    inputs = inputs_of(run, case, figures, risk=result.risk, confidence=level, uplifted=was_uplifted, signs=signs)
+    inputs = inputs_of(run, case, figures, scope=scope, risk=result.risk, confidence=level, uplifted=was_uplifted, signs=signs)
     decision = decide(inputs, rules)
     situation = Situation(
         inputs=inputs,
@@ -305,6 +305,7 @@ def _assess_one(run: Run, concern: Concern) -> tuple[Assessment, Shared]:
         confirmed=bool(confirmed),
         rules=rules,
         presumed=presumed,
+        completed=completed_of(run, case),
     )
     distribution = grade_distribution(situation)
     review = decision.review or result.uncertain or not driver.estimated

@@ -209,6 +209,7 @@ class Lowers(Rule):
     targeted_share: float = Field(gt=0, le=1, description="'only targeted' from this share of the failures on; 1: all of them")
     one_firm: bool
     completed_flags: tuple[str, ...] = Field(description="kinds of flag by which a recall or removal is complete")
+    completed_scopes: tuple[ScopeName, ...] = Field(description="scopes in which they count: a recall is one firm's")
     artefact_flags: tuple[str, ...] = Field(description="kinds of flag that may explain the excess away")
 
 

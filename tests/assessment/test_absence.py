@@ -117,6 +117,16 @@ def test_a_completed_recall_speaks_for_its_product_and_region_while_no_other_of_
     assert recall_flags(recalls(), as_of=AS_OF, rules=RULES.artefacts) == []
 
 
+def test_the_recall_of_one_firm_does_not_settle_what_is_sold_everywhere():
+    places = ("220101", "220201", "220301", "220401")
+    rows = [row for code in places for row in twice("dolls", code, stream="spot_check", p=1e-5)]
+    checks = [samples("dolls", 30, 10, code, tag=code) for code in places]
+    flags = recall_flags(recalls(("dolls", "220000", AS_OF, 1.0)), as_of=AS_OF, rules=RULES.artefacts)
+    plain, found = (judge_run(rows, checks=checks, quality={"flags": some})[0] for some in ([], flags))
+    assert found.scope.value == "systemic"
+    assert found.grade == plain.grade
+
+
 @pytest.mark.parametrize(("region", "lowered"), [("220000", True), ("220100", True), ("220200", False)])
 def test_a_completed_recall_lowers_concerns_of_its_product_in_its_region(region, lowered):
     rows, cards = twice("dolls", "220101"), injuries("dolls", 30)
