@@ -159,21 +159,24 @@ def standard_flags(
     ]
 
 
-def recall_flags(recalls: pd.DataFrame | None, *, as_of: dt.date, rules: ArtefactRules) -> list[dict[str, object]]:
-    """Return a flag for each product with a recall completed within ``recall_days``.
+def recall_flags(recalls: pd.DataFrame, *, as_of: dt.date, rules: ArtefactRules) -> list[dict[str, object]]:
+    """Return a flag for each product and region with a recall completed within ``recall_days``.
 
     Parameters
     ----------
-    recalls : pandas.DataFrame or None
-        ``product``, ``completed_on``, perhaps ``region``; without them, or while any recall of the product is still open, no flag.
+    recalls : pandas.DataFrame
+        From :func:`riskwatch.dossiers.registers.recalls_in_force`: ``product, region, ends_on, state``. While any recall of the product
+        runs or is overdue, there is no flag; nor for a recall that names no product.
     """
-    if recalls is None or recalls.empty or not {"product", "completed_on"} <= set(recalls.columns):
-        return []
-    done = pd.to_datetime(recalls["completed_on"])
-    open_still = set(recalls.loc[(done.isna() | (done > pd.Timestamp(as_of))).to_numpy(), "product"].dropna())
-    newest = done.where(done <= pd.Timestamp(as_of)).groupby(recalls["product"]).max().dropna()
+    named = recalls.loc[recalls["product"].notna().to_numpy()]
+    unfinished = set(named.loc[(named["state"] != "completed").to_numpy(), "product"])
+    newest: dict[tuple[str, str], dt.date] = {}
+    done = named.loc[(named["state"] == "completed").to_numpy()]
+    for product, region, day in zip(done["product"], done["region"], pd.to_datetime(done["ends_on"]), strict=True):
+        if product not in unfinished and (as_of - day.date()).days <= rules.recall_days:
+            key = (str(product), "" if pd.isna(region) else str(region))
+            newest[key] = max(newest.get(key, day.date()), day.date())
     return [
-        {"kind": "recall-completed", "product": str(product), "since": day.date().isoformat()}
-        for product, day in newest.items()
-        if product not in open_still and (pd.Timestamp(as_of) - day).days <= rules.recall_days
+        {"kind": "recall-completed", "product": product, "region": region, "since": day.isoformat()}
+        for (product, region), day in sorted(newest.items())
     ]

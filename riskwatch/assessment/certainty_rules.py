@@ -107,4 +107,5 @@ class ArtefactRules(Rule):
     backlog_delay: float = Field(gt=1, description="... and their median delay so many times the usual median")
     backlog_min: int = Field(ge=1, description="... and at least so many records")
     standard_days: int = Field(ge=1, description="a changed standard may explain failures for so many days after it took effect")
-    recall_days: int = Field(ge=1, description="a completed recall speaks for its product for so many days")
+    recall_days: int = Field(ge=1, description="a completed recall speaks for its product and region for so many days")
+    lapsed_share: Share = Field(description="more than this share of the failing samples from laboratories whose calibration had lapsed")

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from riskwatch.assessment.rules import ConfidenceRules
 from riskwatch.assessment.types import Evidence, Step
 
-__all__ = ["Quality", "confidence", "level_of", "row_levels", "signals_arrays"]
+__all__ = ["Quality", "confidence", "level_of", "row_levels", "signals_arrays", "witnesses_of"]
 
 
 @dataclass(frozen=True)
@@ -84,9 +84,17 @@ def row_levels(  # noqa: PLR0917 - arrays of one table
 
 
 def level_of(levels: npt.NDArray[np.int64], kinds: Sequence[str], *, confirmed: bool, rules: ConfidenceRules) -> int:
-    """Return 0 to 3: the highest level, or 3 where it is confirmed or enough independent source types agree."""
-    agreeing = _agreeing(levels, kinds, rules)
-    return 3 if confirmed or len(agreeing) >= rules.independent_sources else int(levels.max(initial=0))
+    """Return 0 to 3: the highest level, or 3 where it is confirmed or source types with enough different witnesses agree."""
+    heard = witnesses_of(_agreeing(levels, kinds, rules), rules)
+    return 3 if confirmed or len(heard) >= rules.independent_sources else int(levels.max(initial=0))
+
+
+def witnesses_of(source_types: Collection[str], rules: ConfidenceRules) -> list[str]:
+    """Return who is behind the source types, each once: a type that the rules do not name is a witness of its own.
+
+    The same person may be on a hospital card, in a complaint and in an insurance claim: three source types, one witness.
+    """
+    return sorted({rules.witnesses.get(kind, kind) for kind in source_types})
 
 
 def _agreeing(levels: npt.NDArray[np.int64], kinds: Sequence[str], rules: ConfidenceRules) -> list[str]:
@@ -135,6 +143,7 @@ def confidence(
     levels = row_levels(q, windows, np.array(newest, dtype=np.bool_), sound, weakened, rules)
     level = int(levels.max(initial=0))
     agreeing = _agreeing(levels, kinds, rules)
+    heard = witnesses_of(agreeing, rules)
     best = min((e.q_value for e in evidence), default=None)
     steps = [
         Step(
@@ -158,8 +167,8 @@ def confidence(
         ),
         Step(
             "confidence.independent-sources",
-            {"agreeing": agreeing, "needed": rules.independent_sources},
-            "C3" if len(agreeing) >= rules.independent_sources else "no effect",
+            {"agreeing": agreeing, "witnesses": heard, "needed": rules.independent_sources},
+            "C3" if len(heard) >= rules.independent_sources else "no effect",
         ),
         Step(
             "confidence.confirmed",

@@ -6,12 +6,15 @@ import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import pandas as pd
+
 from riskwatch.assessment.actions import Desk
 from riskwatch.assessment.attention import KeyProduct
 from riskwatch.assessment.behind import RecordBase, Window
 from riskwatch.assessment.concerns import Concern
 from riskwatch.assessment.confidence import Quality
 from riskwatch.assessment.discovery import Judged
+from riskwatch.assessment.doubts import Doubt
 from riskwatch.assessment.emergency_rules import EmergencyRules
 from riskwatch.assessment.facts import Facts
 from riskwatch.assessment.floors import FloorEvent
@@ -19,6 +22,7 @@ from riskwatch.assessment.hazards import Classifier
 from riskwatch.assessment.protocols import TreePaths, WorkCalendar
 from riskwatch.assessment.rules import ActionCatalogue, GradingRules
 from riskwatch.assessment.types import Evidence, Subject
+from riskwatch.dossiers.rules import BURSTS, BurstRules
 
 __all__ = ["Case", "Run", "flags_on", "windows_of"]
 
@@ -42,6 +46,8 @@ class Run:
     borders: Collection[tuple[str, str]] = ()  # pairs of neighbouring regions
     key_products: Sequence[KeyProduct] = ()
     festivals: Mapping[int, dt.date] = field(default_factory=dict)
+    laboratories: pd.DataFrame | None = None  # calibrations, as known on the day
+    bursts: BurstRules = BURSTS
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +65,7 @@ class Case:
     streams: frozenset[str]
     hazard: str
     units: float | None  # units in use in the anchor region
+    doubts: tuple[Doubt, ...] = ()  # artefacts in its own records
 
 
 def windows_of(run: Run, concern: Concern) -> dict[str, Window | None]:

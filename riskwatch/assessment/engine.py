@@ -16,6 +16,7 @@ from riskwatch.assessment.concerns import Concern, evidence_of, merge
 from riskwatch.assessment.confidence import Quality, confidence, signals_arrays
 from riskwatch.assessment.context import Case, Run, flags_on, windows_of
 from riskwatch.assessment.discovery import judge
+from riskwatch.assessment.doubts import doubts_of, split
 from riskwatch.assessment.emergency import propose_response, response_payload
 from riskwatch.assessment.emergency_rules import EmergencyRules
 from riskwatch.assessment.facts import gather
@@ -25,7 +26,7 @@ from riskwatch.assessment.harm import hazard_of, mix_of, presumed_of, scenarios_
 from riskwatch.assessment.hazards import UNKNOWN, Classifier
 from riskwatch.assessment.nearest import nearest_changes
 from riskwatch.assessment.protocols import TreePaths, WorkCalendar, tree_of
-from riskwatch.assessment.readings import figures_of, inputs_of, targeted_share
+from riskwatch.assessment.readings import completed_of, figures_of, inputs_of, targeted_share
 from riskwatch.assessment.related import Shared, relate
 from riskwatch.assessment.risk import overall_risk
 from riskwatch.assessment.rules import ActionCatalogue, GradingRules, HazardCatalogue
@@ -35,6 +36,7 @@ from riskwatch.assessment.ties import groups_of, tie_step, ties_of
 from riskwatch.assessment.types import Assessment, Evidence, Grade, Step, Subject
 from riskwatch.assessment.uncertainty import grade_distribution, probability_step
 from riskwatch.assessment.whatif import Position, sentences
+from riskwatch.dossiers.rules import BURSTS, BurstRules
 from riskwatch.records.streams import STREAMS
 
 __all__ = ["assess"]
@@ -55,6 +57,7 @@ def assess(
     emergency: EmergencyRules | None = None,
     borders: Collection[tuple[str, str]] = (),
     key_products: Sequence[KeyProduct] = (),
+    bursts: BurstRules = BURSTS,
 ) -> list[Assessment]:
     """Assess all concerns of a run.
 
@@ -65,6 +68,7 @@ def assess(
         :data:`riskwatch.assessment.discovery.SIGNAL_COLUMNS`. The order of rows does not matter.
     records : mapping of str to pandas.DataFrame
         Stream -> record rows known on the as-of day with event dates in the recent window: the stream's fields and ``source``.
+        Of ``laboratory`` the whole register: a calibration holds for a year.
     items : pandas.DataFrame
         Their test items (``record_key``, ``item``, ``verdict``, ideally ``source``); may be empty.
     as_of : datetime.date
@@ -81,9 +85,10 @@ def assess(
         ``config/emergency.yaml``; without it no response is proposed.
     borders : collection of (str, str)
         Pairs of neighbouring regions, for the spatial figures of the scope; without them there are none.
-
     key_products : sequence of KeyProduct, optional
         Entries of the key-product catalogue in force on the day.
+    bursts : BurstRules
+        When many complaints are one claimant's.
 
     Returns
     -------
@@ -119,6 +124,8 @@ def assess(
         borders=borders,
         key_products=key_products,
         festivals=dict(getattr(holidays, "festivals", {})),
+        laboratories=records.get("laboratory"),
+        bursts=bursts,
     )
 
     concerns = merge(judged.table, base, paths, rules)
@@ -170,6 +177,15 @@ def _read(run: Run, concern: Concern) -> tuple[Case, Step]:
         streams=frozenset({e.stream for e in evidence} | {e.stream for e in events}),
         hazard=hazard,
         units=units_of(run, subject),
+        doubts=doubts_of(
+            run.base,
+            subject,
+            windows,
+            as_of=run.as_of,
+            laboratories=run.laboratories,
+            artefacts=run.rules.artefacts,
+            bursts=run.bursts,
+        ),
     )
     return case, Step("hazard.class", {"votes": votes}, hazard)
 
@@ -269,11 +285,13 @@ def _assess_one(run: Run, concern: Concern) -> tuple[Assessment, Shared]:
     )
 
     quality = {stream: run.quality.failing(stream, case.facts.sources.get(stream, ()), rules.confidence) for stream in sorted(case.streams)}
+    _, doubted = split(case.doubts, [e.stream for e in case.evidence], rules.lowers.artefact_flags)
+    quality = {stream: [*found, doubted[stream]] if stream in doubted else found for stream, found in quality.items()}
     confirmed = flags_on(run, case.subject, case.streams, rules.confidence.confirming_flags)
     silent = {stream: run.quality.silent_share(stream, case.subject.region) for stream in sorted(case.streams)}
     level, confidence_steps, counted = _counted(run, case, quality, confirmed, silent)
 
-    inputs = inputs_of(run, case, figures, risk=result.risk, confidence=level, uplifted=was_uplifted, signs=signs)
+    inputs = inputs_of(run, case, figures, scope=scope, risk=result.risk, confidence=level, uplifted=was_uplifted, signs=signs)
     decision = decide(inputs, rules)
     situation = Situation(
         inputs=inputs,
@@ -287,6 +305,7 @@ def _assess_one(run: Run, concern: Concern) -> tuple[Assessment, Shared]:
         confirmed=bool(confirmed),
         rules=rules,
         presumed=presumed,
+        completed=completed_of(run, case),
     )
     distribution = grade_distribution(situation)
     review = decision.review or result.uncertain or not driver.estimated

@@ -8,19 +8,20 @@ from dataclasses import asdict
 from riskwatch.assessment.attention import Sign
 from riskwatch.assessment.context import Case, Run, flags_on
 from riskwatch.assessment.discovery import SERIES
+from riskwatch.assessment.doubts import split
 from riskwatch.assessment.floors import FloorEvent
 from riskwatch.assessment.grading import Floor, Inputs
 from riskwatch.assessment.risk import Scenario
 from riskwatch.assessment.scope import ScopeFigures
-from riskwatch.assessment.types import Grade
+from riskwatch.assessment.types import Grade, Scope
 
-__all__ = ["figures_of", "inputs_of", "targeted_share"]
+__all__ = ["completed_of", "figures_of", "inputs_of", "targeted_share"]
 
 NOT_RANDOM = frozenset({"targeted", "follow-up", "complaint-led"})
 
 
 def inputs_of(
-    run: Run, case: Case, figures: ScopeFigures, *, risk: str, confidence: str, uplifted: bool, signs: Sequence[Sign] = ()
+    run: Run, case: Case, figures: ScopeFigures, *, scope: Scope, risk: str, confidence: str, uplifted: bool, signs: Sequence[Sign] = ()
 ) -> Inputs:
     """Return what the grade depends on."""
     rules, subject, facts, evidence = run.rules, case.subject, case.facts, case.evidence
@@ -42,6 +43,7 @@ def inputs_of(
     )
     strong = {kind for kind in case.types if kind not in rules.confidence.weak_source_types}
     spread = figures.touched if figures.judged and figures.by_chance is not None and figures.by_chance < rules.scope.touched_p else 0
+    doubtful, _ = split(case.doubts, [e.stream for e in evidence], rules.lowers.artefact_flags)
     return Inputs(
         risk=risk,
         confidence=confidence,
@@ -56,12 +58,17 @@ def inputs_of(
         attention=tuple(sign.rule for sign in signs if sign.lift),
         only_targeted=only_targeted,
         one_firm=bool(inspection) and not others and figures.producers == 1,
-        completed=flags_on(run, subject, case.streams, rules.lowers.completed_flags),
-        artefacts=flags_on(run, subject, case.streams, rules.lowers.artefact_flags),
+        completed=completed_of(run, case) if scope.value in rules.lowers.completed_scopes else (),
+        artefacts=tuple(sorted({*flags_on(run, subject, case.streams, rules.lowers.artefact_flags), *doubtful})),
         label_only=label_only,
         weak_sources_only=bool(case.types) and not strong,
         floors=_floors(case.events),
     )
+
+
+def completed_of(run: Run, case: Case) -> tuple[str, ...]:
+    """Return the kinds of flag by which a recall or removal about the concern is complete, whatever its scope."""
+    return flags_on(run, case.subject, case.streams, run.rules.lowers.completed_flags)
 
 
 def targeted_share(case: Case) -> float | None:
@@ -138,6 +145,7 @@ def figures_of(run: Run, case: Case, scenarios: Sequence[Scenario], grade: Grade
         "scenarios": [asdict(scenario) for scenario in scenarios],
         "probability_is_assumed": not any(scenario.estimated for scenario in scenarios),
         "floor_events": [{"rule": floor.rule, "grade": floor.grade.name, **dict(floor.inputs)} for floor in _floors(case.events)],
+        **({"doubts": [doubt.figures() for doubt in case.doubts]} if case.doubts else {}),
         "tests": run.judged.tests,
         "alarms": run.judged.alarms,
         "hits": run.judged.hits,

@@ -149,7 +149,10 @@ class ConfidenceRules(Rule):
     q_weak: float = Field(gt=0, lt=1, description="C1 needs a false-discovery rate below this (strict); also the threshold of a hit")
     q_review: float = Field(gt=0, le=1, description="alarms at or above this are counted and dropped; between q_weak and this they are C0")
     windows: int = Field(ge=1, description="consecutive judged periods in alarm that C2 needs")
-    independent_sources: int = Field(ge=2, description="source types that must agree for C3")
+    independent_sources: int = Field(ge=2, description="different witnesses whose source types must agree for C3")
+    witnesses: dict[str, str] = Field(
+        {}, description="source type -> who or what is behind it; types with one witness count once for C3; a type not named is its own"
+    )
     weak_source_types: tuple[str, ...] = Field(description="source types that never corroborate and cap the grade when alone")
     quality_fail: tuple[str, ...] = Field(description="states of a source or stream that fail the quality check")
     confirming_flags: tuple[str, ...] = Field(description="kinds of flag by which a laboratory or an investigation confirms")
@@ -206,6 +209,7 @@ class Lowers(Rule):
     targeted_share: float = Field(gt=0, le=1, description="'only targeted' from this share of the failures on; 1: all of them")
     one_firm: bool
     completed_flags: tuple[str, ...] = Field(description="kinds of flag by which a recall or removal is complete")
+    completed_scopes: tuple[ScopeName, ...] = Field(description="scopes in which they count: a recall is one firm's")
     artefact_flags: tuple[str, ...] = Field(description="kinds of flag that may explain the excess away")
 
 

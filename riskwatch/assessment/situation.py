@@ -80,6 +80,8 @@ class Situation:
         Whether a laboratory or an investigation confirms.
     presumed : bool
         Whether the risk is presumed serious, whatever its probability.
+    completed : tuple of str
+        Completed recalls or removals, whether or not they count in this scope.
     """
 
     inputs: Inputs
@@ -93,6 +95,7 @@ class Situation:
     confirmed: bool
     rules: GradingRules
     presumed: bool = False
+    completed: tuple[str, ...] = ()
     _grades: dict[Inputs, Grade] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -119,6 +122,9 @@ class Situation:
         if move.producers or move.prefectures:
             figures = self._figures(move)
             scope, _ = decide_scope(figures, self.rules.scope)
+            if scope != self.scope:
+                counted = scope.value in self.rules.lowers.completed_scopes
+                inputs = replace(inputs, completed=self.completed if counted else ())
             spread = figures.touched if figures.by_chance is not None and figures.by_chance < self.rules.scope.touched_p else 0
             inputs = replace(
                 inputs,

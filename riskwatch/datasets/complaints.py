@@ -10,7 +10,7 @@ import pandas as pd
 
 from riskwatch.datasets.hazards import Hazard, relative_risk
 from riskwatch.datasets.injuries import daily_rate
-from riskwatch.datasets.rhythm import random_stream
+from riskwatch.datasets.rhythm import DayAxis, random_stream
 from riskwatch.datasets.scene import Scene
 
 __all__ = ["CAMPAIGNS", "COMPLAINT_COLUMNS", "Campaign", "simulate_complaints"]
@@ -46,11 +46,35 @@ class Campaign:
     weeks_ago: int
     days: int
     complaints: int
+    note_zh: str
+    note_en: str
+
+    def first_day(self, axis: DayAxis) -> int:
+        """Return the position of its first day; negative where it lies before the simulation."""
+        return axis.size - 7 * self.weeks_ago
 
 
 CAMPAIGNS = (
-    Campaign("D06", "P0505", "220104", 6, 35, 90),
-    Campaign("D07", "P0908", "220202", 70, 21, 60),
+    Campaign(
+        "D06",
+        "P0505",
+        "220104",
+        6,
+        35,
+        90,
+        "一名投诉人五周内九十次投诉同一产品",
+        "One claimant complains of one product ninety times in five weeks",
+    ),
+    Campaign(
+        "D07",
+        "P0908",
+        "220202",
+        70,
+        21,
+        60,
+        "一名投诉人三周内六十次投诉同一产品",
+        "One claimant complains of one product sixty times in three weeks",
+    ),
 )
 """Decoys: an engine that warns of them counts complaints and not persons."""
 
@@ -177,7 +201,7 @@ def simulate_complaints(scene: Scene) -> pd.DataFrame:
     for campaign in CAMPAIGNS if scene.hazards else ():
         product = np.flatnonzero((world.products["code"] == campaign.product).to_numpy())
         county = np.flatnonzero((world.counties["code"] == campaign.region).to_numpy())
-        begin = axis.size - 7 * campaign.weeks_ago
+        begin = campaign.first_day(axis)
         if not product.size or not county.size or begin < 0:
             continue
         rng = random_stream(scene.seed, "complaints", campaign.campaign_id)

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from riskwatch.datasets.codelists import build_world, nation_of
+from riskwatch.datasets.complaints import CAMPAIGNS
 from riskwatch.datasets.credit import CREDIT_COLUMNS, simulate_credit, write_credit
 from riskwatch.datasets.enterprises import build_enterprises
 from riskwatch.datasets.hazard_list import default_hazards
@@ -51,7 +52,7 @@ class SimulatedProvince:
     spot_check_items : DataFrame
         Failing items: ``record_key, version, item_no, item, limit, measured, unit, verdict, safety_item, code``.
     ledger : DataFrame
-        What was injected: one row per hazard or decoy, with expected and actual excess.
+        What was injected: one row per hazard or decoy, with expected and actual excess; the campaigns of single claimants last.
     malformed : DataFrame
         ``stream, position, kind, field, value, expect``: rows that the written files hold besides, wrong on purpose.
     hospitals, hospital_gaps : DataFrame
@@ -177,6 +178,39 @@ def _ledger(
     return pd.DataFrame(rows, columns=list(LEDGER_COLUMNS))
 
 
+def _with_campaigns(ledger: pd.DataFrame, complaints: pd.DataFrame, products: pd.DataFrame, axis: DayAxis) -> pd.DataFrame:
+    """Add the campaigns of single claimants that were drawn: decoys that are no hazards and live in the complaints alone."""
+    rows = ledger.to_dict("records")
+    drawn = set(complaints["hazard_id"])
+    for campaign in (one for one in CAMPAIGNS if one.campaign_id in drawn):
+        first = axis.start + dt.timedelta(days=campaign.first_day(axis))
+        numbers = ("relative_risk", "fail_relative_risk", "expected_injuries", "expected_failures", "expected_excess")
+        rows.append(
+            {
+                **dict.fromkeys(LEDGER_COLUMNS, ""),
+                **dict.fromkeys(numbers, 0.0),
+                "relative_risk": 1.0,
+                "fail_relative_risk": 1.0,
+                "injected_injuries": 0,
+                "injected_failures": 0,
+                "hazard_id": campaign.campaign_id,
+                "kind": "decoy-claimant",
+                "scope": "none",
+                "products": campaign.product,
+                "industry": _industry_of(products.loc[products["code"] == campaign.product, "industry"]),
+                "regions": campaign.region,
+                "start": first,
+                "end": first + dt.timedelta(days=campaign.days - 1),
+                "active_at_end": False,
+                "stream": "complaint",
+                "defect_from": None,
+                "note_zh": campaign.note_zh,
+                "note_en": campaign.note_en,
+            }
+        )
+    return pd.DataFrame(rows, columns=list(LEDGER_COLUMNS))
+
+
 def simulate_province(
     seed: int = 1,
     start: dt.date = dt.date(2021, 1, 1),
@@ -245,6 +279,8 @@ def simulate_province(
     cards, of_injuries = simulate_injuries(scene)
     samples, items, of_failures = simulate_spot_checks(scene)
     ledger = _ledger(injected, world.products, of_injuries, of_failures, (cards, samples))
+    policy = simulate_policy(scene, cards)
+    ledger = _with_campaigns(ledger, policy["complaint"], world.products, axis)
     table = places.table.assign(county=world.counties["code"].to_numpy()[places.table["county"]])
     return SimulatedProvince(
         seed,
@@ -260,5 +296,5 @@ def simulate_province(
         places.gaps,
         indicators=simulate_indicators(world, seed, start, end, nation=nation_of(regions, world)),
         credit=simulate_credit(enterprises, axis, seed),
-        policy=simulate_policy(scene, cards),
+        policy=policy,
     )

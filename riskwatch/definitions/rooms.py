@@ -35,6 +35,7 @@ CATALOGUES = {
     "standards": "riskwatch.items.rules:StandardCatalogue",
     "enterprises": "riskwatch.enterprises.rules:EnterpriseRules",
     "rates": "riskwatch.rates.rules:RateRules",
+    "dossiers": "riskwatch.dossiers.rules:DossierRules",
     "texts": "riskwatch.texts.rules:TextRules",
 }
 """Kind of file in ``config/`` -> module and class that checks it. A new kind is one line here."""

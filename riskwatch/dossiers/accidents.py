@@ -8,11 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from riskwatch.dossiers.rules import CLOCK
 from riskwatch.errors import RecordError
 
 __all__ = ["CLOCK_COLUMNS", "HOURS", "accident_clocks"]
 
-HOURS: dict[str, float] = {"enterprise": 1.0, "county": 2.0, "prefecture": 2.0, "province": 2.0}
+HOURS: dict[str, float] = CLOCK.hours
 """Hours within which each level reports: the head of the firm within one, each level of authority within two
 (Regulation on reporting and investigating production-safety accidents, 2007, arts. 9 and 11)."""
 

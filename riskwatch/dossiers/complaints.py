@@ -6,13 +6,19 @@ import datetime as dt
 
 import pandas as pd
 
+from riskwatch.dossiers.rules import BURSTS
+
 __all__ = ["BURST_COLUMNS", "claimant_bursts"]
 
 BURST_COLUMNS = ("product", "region", "complaints", "by_one", "share", "first", "last")
 
 
-def claimant_bursts(complaints: pd.DataFrame, *, as_of: dt.date, days: int = 60, least: int = 10, share: float = 0.5) -> pd.DataFrame:
+def claimant_bursts(
+    complaints: pd.DataFrame, *, as_of: dt.date, days: int = BURSTS.days, least: int = BURSTS.least, share: float = BURSTS.share
+) -> pd.DataFrame:
     """List products and places where one claimant made most of the recent complaints.
+
+    The thresholds of a project are handed over by ``**rules.claimant_bursts.arguments()`` (:mod:`riskwatch.dossiers.rules`).
 
     Parameters
     ----------

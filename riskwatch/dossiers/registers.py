@@ -7,6 +7,8 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 
+from riskwatch.dossiers.rules import LABORATORIES, RECALLS
+
 __all__ = ["certificates_in_force", "laboratory_status", "open_trade_notices", "recalls_in_force"]
 
 
@@ -14,7 +16,9 @@ def _until(frame: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
     return frame.loc[(pd.to_datetime(frame["event_date"]) <= pd.Timestamp(as_of)).to_numpy()]
 
 
-def recalls_in_force(recalls: pd.DataFrame, *, as_of: dt.date, ended_days: int = 60, complete: float = 0.95) -> pd.DataFrame:
+def recalls_in_force(
+    recalls: pd.DataFrame, *, as_of: dt.date, ended_days: int = RECALLS.ended_days, complete: float = RECALLS.complete
+) -> pd.DataFrame:
     """Return recalls that run, or that ended within ``ended_days``.
 
     Parameters
@@ -80,7 +84,7 @@ def certificates_in_force(certificates: pd.DataFrame, *, as_of: dt.date) -> pd.D
     return frame[columns].reset_index(drop=True)
 
 
-def laboratory_status(laboratories: pd.DataFrame, *, as_of: dt.date, due_days: int = 30) -> pd.DataFrame:
+def laboratory_status(laboratories: pd.DataFrame, *, as_of: dt.date, due_days: int = LABORATORIES.due_days) -> pd.DataFrame:
     """Return the state of each laboratory's items on a day: what was valid lapses by itself when its last day has passed.
 
     Parameters

@@ -11,12 +11,15 @@ from riskwatch.assessment.absence import artefact_flags, recall_flags, reporters
 from riskwatch.assessment.protocols import TreePaths, tree_of
 from riskwatch.definitions.types import SourceDefinition
 from riskwatch.digest.inputs import QualityReport, SourceHealth
-from riskwatch.records.streams import STREAMS
+from riskwatch.dossiers.registers import recalls_in_force
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.detect import SERIES, Detection
+from riskwatch.runner.dossier_rules import dossier_rules
 from riskwatch.runner.freshness import ABSENT, freshness_by_source
 from riskwatch.runner.pull import PullReport
 from riskwatch.runner.standards import standard_catalogue
+
+EVER = 36_500  # natural days
 
 __all__ = ["ReporterState", "assessment_quality", "quality_report", "reporter_state", "source_health", "source_state"]
 
@@ -139,8 +142,11 @@ def reporter_state(ctx: RunContext) -> ReporterState:
     changes = standard_catalogue(ctx.definitions).changes(ctx.definitions.profile)
     dated = [(change.effective_from, change.products) for change in changes if change.level_shift]
     flags += standard_flags(dated, as_of=ctx.as_of, rules=artefacts)
-    if "recall" in STREAMS:
-        flags += recall_flags(ctx.store.read_records("recall", as_of=ctx.as_of), as_of=ctx.as_of, rules=artefacts)
+    recalls = ctx.store.read_records("recall", as_of=ctx.as_of)
+    complete = dossier_rules(ctx.definitions).recalls.complete
+    # All that ever ended: a recall overdue for years still says that the product is not dealt with.
+    standing = recalls_in_force(recalls, as_of=ctx.as_of, ended_days=EVER, complete=complete)
+    flags += recall_flags(standing, as_of=ctx.as_of, rules=artefacts)
     return ReporterState(silent, expected, shares, flags)
 
 

@@ -31,6 +31,7 @@ from riskwatch.runner.borders import borders_of
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.detect import Detection, detect
 from riskwatch.runner.digests import DIGEST_LANGUAGE, DigestInputs, build_digests, render_files
+from riskwatch.runner.dossier_rules import dossier_rules
 from riskwatch.runner.looks import with_looks
 from riskwatch.runner.pull import PullReport, pull
 from riskwatch.runner.quality import ReporterState, assessment_quality, quality_report, reporter_state
@@ -135,6 +136,8 @@ def _assess(ctx: RunContext, signals: pd.DataFrame, quality: QualityReport, abse
     for name, stream in STREAMS.items():
         columns = ["record_id", "source", *(entry.name for entry in stream.all_fields if entry.name != "narrative")]
         records[name] = ctx.store.read_records(name, columns=columns, as_of=ctx.as_of, since=since, until=ctx.as_of)
+    # A calibration holds for a year: the whole register, not its recent entries.
+    records["laboratory"] = ctx.store.read_records("laboratory", as_of=ctx.as_of)
     checks = records["spot_check"]
     items = ctx.store.read_items("spot_check", record_ids=checks.loc[checks["failed"] > 0, "record_id"].tolist())
     items = items.merge(checks[["record_id", "record_key", "source"]], on="record_id", how="left")
@@ -152,6 +155,7 @@ def _assess(ctx: RunContext, signals: pd.DataFrame, quality: QualityReport, abse
         emergency=emergency_rules(ctx),
         borders=borders_of(ctx.root),
         key_products=_key_products(ctx),
+        bursts=dossier_rules(ctx.definitions).claimant_bursts,
     )
 
 

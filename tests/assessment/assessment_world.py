@@ -66,7 +66,15 @@ ATTRIBUTES = {
 }
 INDUSTRIES = {"C": ("", "section"), "C24": ("C", "division"), "C38": ("C", "division")}
 TREES = {"product": Tree(PRODUCTS, ATTRIBUTES), "region": Tree(REGIONS), "industry": Tree(INDUSTRIES)}
-TYPES = {"spot_check": "inspection", "injury": "injury", "external_notice": "external", "press": "media"}
+TYPES = {
+    "spot_check": "inspection",
+    "injury": "injury",
+    "external_notice": "external",
+    "press": "media",
+    "complaint": "complaint",
+    "insurance_claim": "insurance",
+    "trade_inspection": "inspection-border",
+}
 
 
 def signal(product="", region="", *, observed=30.0, expected=10.0, p=1e-6, alarm=True, week=1, **other):

@@ -14,6 +14,7 @@ from riskwatch.assessment.attention import KeyProduct, signs_of
 from riskwatch.assessment.protocols import TreePaths
 from riskwatch.assessment.rules import Text
 from riskwatch.assessment.types import Subject
+from riskwatch.dossiers.registers import recalls_in_force
 
 AS_OF = dt.date(2024, 6, 28)
 REGIONS, PRODUCTS = TreePaths(TREES["region"]), TreePaths(TREES["product"])
@@ -89,10 +90,50 @@ def test_new_hospitals_and_backlogs_are_flagged_where_they_weigh():
 def test_standards_and_recalls_speak_for_their_products_for_a_while():
     changes = [(AS_OF - dt.timedelta(days=10), ("dolls",)), (AS_OF - dt.timedelta(days=400), ("kites",)), (AS_OF, ())]
     assert [flag["product"] for flag in standard_flags(changes, as_of=AS_OF, rules=RULES.artefacts)] == ["dolls"]
-    recalls = pd.DataFrame({"product": ["dolls", "kites", "kites"], "completed_on": [AS_OF, AS_OF, None]})
-    flags = recall_flags(recalls, as_of=AS_OF, rules=RULES.artefacts)
-    assert [(flag["kind"], flag["product"]) for flag in flags] == [("recall-completed", "dolls")]
-    assert recall_flags(None, as_of=AS_OF, rules=RULES.artefacts) == []
+
+
+def recalls(*rows):
+    """Recalls of the stream: product, region, end and share completed."""
+    columns = ["product", "region", "ends_on", "completion"]
+    frame = pd.DataFrame(list(rows), columns=columns).assign(event_date=pd.Timestamp("2023-06-01"), affected=10.0)
+    return recalls_in_force(frame.astype({"ends_on": "datetime64[s]"}), as_of=AS_OF, ended_days=10_000)
+
+
+def test_a_completed_recall_speaks_for_its_product_and_region_while_no_other_of_it_is_open():
+    ended, long_ago, ahead = (AS_OF - dt.timedelta(days=days) for days in (10, 400, -30))
+    standing = recalls(
+        ("dolls", "220000", ended, 1.0),
+        ("dolls", "220000", long_ago, 1.0),
+        ("kites", "220000", ended, 1.0),
+        ("kites", "220100", ahead, 0.2),
+        ("heaters", "220000", ended, 1.0),
+        ("heaters", "220200", long_ago, 0.4),  # overdue
+        ("scooters", "220000", long_ago, 1.0),
+        (None, "220000", ended, 1.0),
+        ("blankets", "220000", ended, 0.6),
+    )
+    flags = recall_flags(standing, as_of=AS_OF, rules=RULES.artefacts)
+    assert flags == [{"kind": "recall-completed", "product": "dolls", "region": "220000", "since": ended.isoformat()}]
+    assert recall_flags(recalls(), as_of=AS_OF, rules=RULES.artefacts) == []
+
+
+def test_the_recall_of_one_firm_does_not_settle_what_is_sold_everywhere():
+    places = ("220101", "220201", "220301", "220401")
+    rows = [row for code in places for row in twice("dolls", code, stream="spot_check", p=1e-5)]
+    checks = [samples("dolls", 30, 10, code, tag=code) for code in places]
+    flags = recall_flags(recalls(("dolls", "220000", AS_OF, 1.0)), as_of=AS_OF, rules=RULES.artefacts)
+    plain, found = (judge_run(rows, checks=checks, quality={"flags": some})[0] for some in ([], flags))
+    assert found.scope.value == "systemic"
+    assert found.grade == plain.grade
+
+
+@pytest.mark.parametrize(("region", "lowered"), [("220000", True), ("220100", True), ("220200", False)])
+def test_a_completed_recall_lowers_concerns_of_its_product_in_its_region(region, lowered):
+    rows, cards = twice("dolls", "220101"), injuries("dolls", 30)
+    flags = recall_flags(recalls(("dolls", region, AS_OF, 1.0)), as_of=AS_OF, rules=RULES.artefacts)
+    plain, found = (judge_run(rows, cards, quality={"flags": some})[0] for some in ([], flags))
+    assert found.grade == plain.grade - lowered
+    assert ("lower.recall-or-removal-complete" in next(s for s in found.steps if s.rule == "lower").inputs["because"]) is lowered
 
 
 KEY = KeyProduct("heating", Text(zh="起火", en="fires"), ("elderly",), (12, 1))

@@ -154,6 +154,29 @@ def test_confidence(rows, level):
     assert only(judge_run(rows)).confidence == level
 
 
+@pytest.mark.parametrize(
+    ("streams", "level", "witnesses"),
+    [
+        (("injury", "complaint", "insurance_claim"), "C2", ["persons"]),
+        (("spot_check", "trade_inspection"), "C2", ["measurement"]),
+        (("injury", "complaint", "trade_inspection"), "C3", ["measurement", "persons"]),
+        (("complaint", "external_notice"), "C3", ["foreign authority", "persons"]),
+        (("complaint", "press"), "C2", ["persons"]),
+    ],
+)
+def test_types_with_one_witness_do_not_confirm_each_other(streams, level, witnesses):
+    found = only(judge_run([row for stream in streams for row in twice("dolls", p=0.001, stream=stream)]))
+    assert found.confidence == level
+    assert next(step for step in found.steps if step.rule == "confidence.independent-sources").inputs["witnesses"] == witnesses
+
+
+def test_a_centre_may_take_complaints_for_a_witness_of_their_own():
+    rows = [*twice("dolls", p=0.001), *twice("dolls", p=0.001, stream="complaint")]
+    named = {kind: witness for kind, witness in RULES.confidence.witnesses.items() if kind != "complaint"}
+    rules = RULES.model_copy(update={"confidence": RULES.confidence.model_copy(update={"witnesses": named})})
+    assert only(judge_run(rows, rules=rules)).confidence == "C3"
+
+
 def test_a_silent_source_makes_its_evidence_worth_nothing():
     rows = twice("dolls", p=0.001)
     cards = injuries("dolls", 10)

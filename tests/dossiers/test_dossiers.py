@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import ValidationError
+from ruamel.yaml import YAML
 
 from riskwatch.assessment.accident_floors import event_grade, final_reports, told_already
 from riskwatch.dossiers.accidents import accident_clocks
 from riskwatch.dossiers.complaints import claimant_bursts
 from riskwatch.dossiers.registers import certificates_in_force, laboratory_status, open_trade_notices, recalls_in_force
+from riskwatch.dossiers.rules import DossierRules
 from riskwatch.errors import RecordError
 from riskwatch.panel import build_panel
 
@@ -141,3 +145,26 @@ def test_notices_are_open_until_their_deadline():
     )  # fmt: skip
     found = open_trade_notices(rows, as_of=DAY)
     assert found[["member", "days_left"]].to_numpy().tolist() == [["a", 0], ["c", 20]]
+
+
+def test_the_file_says_what_the_rules_say_without_it_and_refuses_what_it_does_not_know():
+    path = Path(__file__).resolve().parents[2] / "config" / "dossiers.yaml"
+    content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    assert DossierRules.model_validate(content).model_copy(update={"version": "none"}) == DossierRules()
+    assert not any(content[name]["basis"]["verified"] for name in content if name != "version")
+    with pytest.raises(ValidationError, match=r"recalls\.share"):
+        DossierRules.model_validate({"recalls": {"share": 0.9}})
+    with pytest.raises(ValidationError, match=r"claimant_bursts\.share"):
+        DossierRules.model_validate({"claimant_bursts": {"share": 1.5}})
+
+
+def test_thresholds_of_the_rules_are_those_of_the_functions():
+    frame = complaints(["z"] * 9)
+    assert claimant_bursts(frame, as_of=DAY, **DossierRules().claimant_bursts.arguments()).empty
+    loose = DossierRules.model_validate({"claimant_bursts": {"least": 9}})
+    assert len(claimant_bursts(frame, as_of=DAY, **loose.claimant_bursts.arguments())) == 1
+    assert DossierRules().recalls.arguments() == {"ended_days": 60, "complete": 0.95}
+    slow = DossierRules.model_validate({"accident_clock": {"hours": {"enterprise": 2}}})
+    late = accidents(("2025-12-01T10:00", "2025-12-01T11:30", "enterprise"))
+    assert accident_clocks(late)["state"].tolist() == ["late"]
+    assert accident_clocks(late, **slow.accident_clock.arguments())["state"].tolist() == ["in-time"]
