@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from riskwatch.digest.blocks import Block, Bullets, Cell, Notice, Para, Table
 from riskwatch.digest.catalogue import catalogue_line
+from riskwatch.digest.dossier_page import abroad, accidents, certificates, defects, steps
 from riskwatch.digest.model import Case, Digest, Mover, SourceLine, Text
 from riskwatch.digest.numbers import amount, date, percent, probability, ratio
 from riskwatch.digest.privacy import MIN_CELL
@@ -55,7 +56,7 @@ def incidents(digest: Digest, say: Speaker) -> list[Block]:
         blocks.append(Bullets(tuple(clocks)))
     if len(item.clocks) > REPORT_CLOCKS:
         blocks.append(Para(t("incidents.more", n=len(item.clocks) - REPORT_CLOCKS), "muted"))
-    return blocks
+    return blocks + accidents(digest, say)
 
 
 def focus(digest: Digest, say: Speaker) -> list[Block]:
@@ -98,7 +99,7 @@ def focus(digest: Digest, say: Speaker) -> list[Block]:
             "failed_recheck": amount(firms.failed_recheck),
         }
         blocks.append(Para(t("focus.firms", **counts)))
-    return blocks
+    return blocks + certificates(digest, say)
 
 
 def systemic(digest: Digest, say: Speaker) -> list[Block]:
@@ -147,7 +148,7 @@ def cases(digest: Digest, say: Speaker) -> list[Block]:
         blocks.append(Para(t("cases.more", overdue=more[0], soon=more[1]), "muted"))
     if board.later:
         blocks.append(Para(t("cases.later", n=board.later), "muted"))
-    return blocks
+    return blocks + steps(digest, say)
 
 
 def _case(case: Case, say: Speaker) -> tuple[Cell, ...]:
@@ -167,7 +168,7 @@ def external(digest: Digest, say: Speaker) -> list[Block]:
     t = say.t
     words = _words(digest, say)
     if not digest.external:
-        return [*words, Para(t("external.none", days=digest.incidents.window_days))]
+        return [*words, Para(t("external.none", days=digest.incidents.window_days)), *abroad(digest, say)]
     blocks: list[Block] = [
         Table(
             head=tuple(t(f"external.{name}") for name in ("system", "product", "hazard", "origin", "notices", "newest")),
@@ -188,7 +189,7 @@ def external(digest: Digest, say: Speaker) -> list[Block]:
     ]
     if len(digest.external) > EXTERNAL:
         blocks.append(Para(t("external.more", n=len(digest.external) - EXTERNAL), "muted"))
-    return [*words, *blocks]
+    return [*words, *blocks, *abroad(digest, say)]
 
 
 def _words(digest: Digest, say: Speaker) -> list[Block]:
@@ -268,7 +269,7 @@ def quality(digest: Digest, say: Speaker) -> list[Block]:
     )
     if quality.failed_models:
         blocks.append(Para(t("quality.failed_models", models=t.join([say.of(name) for name in quality.failed_models])), "alert"))
-    return blocks
+    return blocks + defects(digest, say)
 
 
 def _source(item: SourceLine, say: Speaker, *, messages: bool) -> tuple[Cell, ...]:
