@@ -28,22 +28,26 @@ def _number(value: object) -> float | None:
 
 
 def spread(assessment: Assessment) -> Spread:
-    """Return the scope figures that say something; shares only of five cases or more, since one case is always in one batch."""
-    figures = assessment.scope_figures
-    cases = _number(figures.get("cases")) or 0.0
+    """Return the scope figures that say something.
 
-    def share(name: str) -> float | None:
-        value = _number(figures.get(name))
-        return significant(value) if value is not None and cases >= MIN_CELL and HALF <= value <= 1.0 else None
+    Shares come from the facts, which say of how many they are: of fewer than five they say nothing, one case is always in one batch.
+    """
+    figures = assessment.scope_figures
+
+    def share(facts: object, name: str, count: str) -> float | None:
+        known = _mapping(facts)
+        value, of = _number(known.get(name)), _number(known.get(count)) or 0.0
+        return significant(value) if value is not None and of >= MIN_CELL and HALF <= value <= 1.0 else None
 
     def small(name: str) -> float | None:
         value = _number(figures.get(name))
         return significant(value) if value is not None and 0.0 <= value < ALPHA else None
 
+    platforms = [share(facts, "largest_platform_share", "with_platform") for _, facts in sorted(assessment.facts.items())]
     joins_p = small("joins_p")
     return Spread(
-        batch_share=share("largest_batch_share"),
-        platform_share=share("largest_platform_share"),
+        batch_share=share(assessment.facts.get("spot_checks"), "largest_batch_share", "failed_with_batch"),
+        platform_share=max((value for value in platforms if value is not None), default=None),
         joins=(integer_fact(figures, "joins") or 0) if joins_p is not None else 0,
         joins_p=joins_p,
         rest_p=small("untouched_excess_p"),

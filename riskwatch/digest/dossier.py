@@ -174,6 +174,7 @@ def _notice(row: Row, view: _View) -> NoticeLine:
     return NoticeLine(
         system=scrub(_text(row["system"]), limit=40),
         member=view.namer.region(_text(row["member"])),
+        member_code=scrub(_text(row["member"]), limit=10),
         product=view.product(row),
         hs_code=scrub(_text(row["hs_code"]), limit=40),
         comment_until=pd.Timestamp(row["comment_until"]).date(),

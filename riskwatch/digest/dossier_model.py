@@ -65,6 +65,7 @@ class NoticeLine(Part):
 
     system: str
     member: Text
+    member_code: str
     product: Text | None
     hs_code: str
     comment_until: dt.date

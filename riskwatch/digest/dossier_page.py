@@ -12,7 +12,7 @@ from riskwatch.digest.sentences import Speaker
 
 __all__ = ["abroad", "accidents", "certificates", "defects", "steps"]
 
-SHOWN = 3
+SHOWN, LISTED = 3, 2
 
 
 def accidents(digest: Digest, say: Speaker) -> list[Block]:
@@ -50,42 +50,48 @@ def _more(count: int, say: Speaker) -> str:
 
 def _listed(parts: Sequence[str], say: Speaker) -> str:
     """Return the first parts as one text; how many more there are stands at its end."""
-    more = [say.t("dossier.others", n=len(parts) - SHOWN)] if len(parts) > SHOWN else []
-    return say.t("sep").join([*parts[:SHOWN], *more])
+    more = [say.t("dossier.others", n=len(parts) - LISTED)] if len(parts) > LISTED else []
+    return say.t("sep").join([*parts[:LISTED], *more])
 
 
-def certificates(digest: Digest, say: Speaker) -> list[Block]:
-    """Return how many licences and certificates were lost."""
+def _together(texts: Sequence[str], say: Speaker) -> list[Block]:
+    """Return sentences as one paragraph: a full day fills its two pages."""
+    return [Para(("" if say.language == "zh" else " ").join(texts))] if texts else []
+
+
+def certificates(digest: Digest, say: Speaker) -> str:
+    """Return how many licences and certificates were lost, as a sentence that follows another; "" for none."""
     t = say.t
-    parts = [
-        t("certificates.item", scheme=t.code("scheme", one.scheme), status=t.code("status", one.status), n=one.firms)
-        for one in digest.dossier.certificates
-    ]
-    return [Para(t("certificates", days=digest.dossier.certificate_days, counts=t("sep").join(parts)))] if parts else []
+    counts: dict[str, list[str]] = {}
+    for one in digest.dossier.certificates:
+        counts.setdefault(one.scheme, []).append(t("certificates.count", status=t.code("status", one.status), n=one.firms))
+    parts = [t("certificates.item", scheme=t.code("scheme", scheme), counts=t.join(found)) for scheme, found in counts.items()]
+    gap = "" if say.language == "zh" else " "
+    return gap + t("certificates", days=digest.dossier.certificate_days, counts=t("sep").join(parts)) if parts else ""
 
 
-def steps(digest: Digest, say: Speaker) -> list[Block]:
-    """Return where cases stand that call for escalation."""
+def steps(digest: Digest, say: Speaker) -> str:
+    """Return where cases stand that call for escalation; "" for none."""
     t = say.t
     parts = [t("steps.item", step=say.of(one.label), n=one.cases) for one in digest.dossier.steps]
-    return [Para(t("steps", steps=_listed(parts, say)))] if parts else []
+    return t("steps", steps=_listed(parts, say)) if parts else ""
 
 
 def abroad(digest: Digest, say: Speaker) -> list[Block]:
     """Return recalls, trade notices and media reports."""
     t, item = say.t, digest.dossier
-    blocks: list[Block] = []
+    texts: list[str] = []
     if item.recalls:
         overdue = sum(line.state == "overdue" for line in item.recalls)
         listed = _listed([_recall(line, say) for line in item.recalls], say)
-        blocks.append(Para(t("recalls", n=len(item.recalls), overdue=overdue, recalls=listed)))
+        texts.append(t("recalls", n=len(item.recalls), overdue=overdue, recalls=listed))
     if item.notices:
-        blocks.append(Para(t("notices", n=len(item.notices), notices=_listed([_notice(line, say) for line in item.notices], say))))
+        texts.append(t("notices", n=len(item.notices), notices=_listed([_notice(line, say) for line in item.notices], say)))
     if item.media:
         parts = [t("media.item", product=say.of(line.product), n=line.reports) for line in item.media]
         total = sum(line.reports for line in item.media)
-        blocks.append(Para(t("media", days=item.media_days, n=total, products=_listed(parts, say))))
-    return blocks
+        texts.append(t("media", days=item.media_days, n=total, products=_listed(parts, say)))
+    return _together(texts, say)
 
 
 def _recall(line: RecallLine, say: Speaker) -> str:
@@ -95,13 +101,15 @@ def _recall(line: RecallLine, say: Speaker) -> str:
 
 def _notice(line: NoticeLine, say: Speaker) -> str:
     goods = say.of(line.product) if line.product is not None or not line.hs_code else say.t("notices.hs", code=line.hs_code)
-    return say.t("notices.item", member=say.of(line.member), goods=goods, date=date(line.comment_until), days=line.days_left)
+    known = say.t.code("member", line.member_code)
+    member = known if known != line.member_code else say.of(line.member)
+    return say.t("notices.item", member=member, goods=goods, date=date(line.comment_until))
 
 
 def defects(digest: Digest, say: Speaker) -> list[Block]:
     """Return bursts of complaints by one claimant, and laboratories that are not fit."""
     t, item = say.t, digest.dossier
-    blocks: list[Block] = []
+    texts: list[str] = []
     if item.bursts:
         parts = [
             t(
@@ -113,10 +121,10 @@ def defects(digest: Digest, say: Speaker) -> list[Block]:
             )
             for line in item.bursts
         ]
-        blocks.append(Para(t("bursts", days=item.burst_days, bursts=_listed(parts, say))))
+        texts.append(t("bursts", days=item.burst_days, bursts=_listed(parts, say)))
     labs = item.laboratories
     if labs is not None:
         names = _listed([say.of(name) for name in labs.items], say)
         listed = t("laboratories.items", items=names) if names else ""
-        blocks.append(Para(t("laboratories", unfit=labs.unfit, n=labs.laboratories, items=listed), "alert"))
-    return blocks
+        texts.append(t("laboratories", unfit=labs.unfit, n=labs.laboratories, items=listed))
+    return _together(texts, say)

@@ -88,7 +88,7 @@ def focus(digest: Digest, say: Speaker) -> list[Block]:
         blocks.append(Para(t("focus.none")))
     firms = focus.firms
     if firms is None:
-        blocks.append(Para(t("focus.firms_none")))
+        blocks.append(Para(t("focus.firms_none") + certificates(digest, say)))
     else:
         counts = {
             "days": firms.window_days,
@@ -98,8 +98,8 @@ def focus(digest: Digest, say: Speaker) -> list[Block]:
             "rechecked": amount(firms.rechecked),
             "failed_recheck": amount(firms.failed_recheck),
         }
-        blocks.append(Para(t("focus.firms", **counts)))
-    return blocks + certificates(digest, say)
+        blocks.append(Para(t("focus.firms", **counts) + certificates(digest, say)))
+    return blocks
 
 
 def systemic(digest: Digest, say: Speaker) -> list[Block]:
@@ -146,9 +146,12 @@ def cases(digest: Digest, say: Speaker) -> list[Block]:
     more = (len(board.overdue) - len(overdue), len(board.this_week) - len(soon))
     if any(more):
         blocks.append(Para(t("cases.more", overdue=more[0], soon=more[1]), "muted"))
-    if board.later:
-        blocks.append(Para(t("cases.later", n=board.later), "muted"))
-    return blocks + steps(digest, say)
+    escalating = steps(digest, say)
+    later = t("cases.later", n=board.later) if board.later else ""
+    if escalating or later:
+        gap = " " if escalating and later and say.language != "zh" else ""
+        blocks.append(Para(escalating + gap + later, "" if escalating else "muted"))
+    return blocks
 
 
 def _case(case: Case, say: Speaker) -> tuple[Cell, ...]:
