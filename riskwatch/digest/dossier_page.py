@@ -106,8 +106,8 @@ def _notice(line: NoticeLine, say: Speaker) -> str:
     return say.t("notices.item", member=member, goods=goods, date=date(line.comment_until))
 
 
-def defects(digest: Digest, say: Speaker) -> list[Block]:
-    """Return bursts of complaints by one claimant, and laboratories that are not fit."""
+def defects(digest: Digest, say: Speaker) -> str:
+    """Return bursts of complaints by one claimant, and laboratories that are not fit, as sentences that follow others; "" for none."""
     t, item = say.t, digest.dossier
     texts: list[str] = []
     if item.bursts:
@@ -127,4 +127,4 @@ def defects(digest: Digest, say: Speaker) -> list[Block]:
         names = _listed([say.of(name) for name in labs.items], say)
         listed = t("laboratories.items", items=names) if names else ""
         texts.append(t("laboratories", unfit=labs.unfit, n=labs.laboratories, items=listed))
-    return _together(texts, say)
+    return "".join(("" if say.language == "zh" else " ") + text for text in texts)

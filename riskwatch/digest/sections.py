@@ -268,11 +268,12 @@ def quality(digest: Digest, say: Speaker) -> list[Block]:
                 rolled_up=amount(quality.rolled_up),
                 refused=t.join(refused) if refused else t("quality.refused_none"),
             )
+            + defects(digest, say)
         )
     )
     if quality.failed_models:
         blocks.append(Para(t("quality.failed_models", models=t.join([say.of(name) for name in quality.failed_models])), "alert"))
-    return blocks + defects(digest, say)
+    return blocks
 
 
 def _source(item: SourceLine, say: Speaker, *, messages: bool) -> tuple[Cell, ...]:

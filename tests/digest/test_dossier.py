@@ -14,7 +14,7 @@ from riskwatch.dossiers.accidents import accident_clocks
 from riskwatch.dossiers.complaints import claimant_bursts
 from riskwatch.dossiers.registers import certificates_in_force, laboratory_status, open_trade_notices, recalls_in_force
 from riskwatch.runner.dossiers import first_reports
-from tests.digest.conftest import AS_OF, PROVINCE, printed_pages
+from tests.digest.conftest import AS_OF, CHANGCHUN, PROVINCE, printed_pages
 
 FIRM, PERSON, KEY, LABORATORY = "91220101MA0Y3G5K2T", "claimant-7f3a", "ACC-2025-77", "某某检验中心"
 
@@ -125,7 +125,10 @@ def test_cases_and_licences_are_counted_within_the_centre(digest, pages):
         ("ccc", "revoked", 1),
         ("licence", "expired", 1),
     ]
-    assert "Firms that lost a licence or certificate in 30 days: compulsory certification: revoked 1; production licences: expired 1." in section(pages["en"], "## 4", "## 5")
+    assert (
+        "Firms that lost a licence or certificate in 30 days: compulsory certification: revoked 1; production licences: expired 1."
+        in section(pages["en"], "## 4", "## 5")
+    )
 
 
 def test_recalls_notices_and_media_stand_with_the_external_signals(digest, pages):
@@ -165,9 +168,9 @@ def test_a_digest_without_dossiers_says_nothing_of_them_and_stored_ones_stay_val
     )
 
 
-@pytest.mark.parametrize("language", ["zh", "en"])
-def test_an_ordinary_day_with_dossiers_prints_on_two_pages(digest, tmp_path, language):
-    assert printed_pages(render_html(digest, language), tmp_path) <= 2
+@pytest.mark.parametrize(("centre", "language"), [(CHANGCHUN, "zh"), (PROVINCE, "en")])
+def test_an_ordinary_day_with_dossiers_prints_on_two_pages(build, tmp_path, centre, language):
+    assert printed_pages(render_html(build(centre, dossiers=frames()), language), tmp_path) <= 2
 
 
 NOTED = {
