@@ -72,12 +72,14 @@ class OtherFacts:
     classes: Mapping[str, float]
     counts: Mapping[str, object]
     largest_platform_share: float | None = None
+    with_platform: int = 0
 
     @property
     def figures(self) -> dict[str, object]:
         """What the reader sees, JSON-able."""
         share = None if self.largest_platform_share is None else round(self.largest_platform_share, 3)
-        return {**self.counts, "records": self.records, "hazard_classes": dict(self.classes), "largest_platform_share": share}
+        told = {**self.counts, "records": self.records, "hazard_classes": dict(self.classes)}
+        return {**told, "largest_platform_share": share, "with_platform": self.with_platform}
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,6 +255,7 @@ def _spot_checks(rows: pd.DataFrame, base: RecordBase, rules: GradingRules, clas
         "producers_failed": len(by_producer),
         "largest_producer_share": None if largest is None else round(largest, 3),
         "batches_failed": len(by_batch),
+        "failed_with_batch": sum(by_batch.values()),
         "largest_batch_share": None if largest_batch is None else round(largest_batch, 3),
         "producers_sharing_an_item": sharing,
         "shared_item": shared,
@@ -317,7 +320,7 @@ def _others(stream: str, rows: pd.DataFrame, classifier: Classifier) -> OtherFac
     counts = _sums(platforms[platforms != ""], np.ones(int((platforms != "").sum())))
     share = max(counts.values()) / sum(counts.values()) if counts else None
     told = OTHER_STREAMS[stream][1](rows) if stream in OTHER_STREAMS else {}
-    return OtherFacts(float(len(rows)), tally(classifier.of_texts(rows), np.ones(len(rows))), told, share)
+    return OtherFacts(float(len(rows)), tally(classifier.of_texts(rows), np.ones(len(rows))), told, share, int((platforms != "").sum()))
 
 
 def gather(subject: Subject, windows: Mapping[str, Window | None], base: RecordBase, rules: GradingRules, classifier: Classifier) -> Facts:

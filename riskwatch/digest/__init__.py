@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from riskwatch.digest.build import build_digest
+from riskwatch.digest.dossier import DossierFrames
 from riskwatch.digest.inputs import Labels, QualityReport, Recent, RecordClock, SourceHealth, Trees
 from riskwatch.digest.labels import labels_from_rules
 from riskwatch.digest.model import Digest, FirmCounts, GradeLabel, Text
@@ -11,6 +12,7 @@ from riskwatch.digest.render import Email, Image, render_email, render_html, ren
 
 __all__ = [
     "Digest",
+    "DossierFrames",
     "Email",
     "FirmCounts",
     "GradeLabel",

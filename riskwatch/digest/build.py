@@ -8,11 +8,13 @@ from typing import Literal
 
 import pandas as pd
 
-from riskwatch.assessment.types import Action, Assessment
+from riskwatch.assessment.types import Action, Assessment, Subject
 from riskwatch.coverage import CoverageSummary
 from riskwatch.digest.board import calibration, cases, data_quality, incidents, systemic
+from riskwatch.digest.card_notes import lead_of
 from riskwatch.digest.cards import SeriesKey, bilingual, card, compact, grade_name
 from riskwatch.digest.catalogue import catalogue_coverage
+from riskwatch.digest.dossier import DossierFrames, dossier
 from riskwatch.digest.focus import check_signals, coverage, in_jurisdiction, movers
 from riskwatch.digest.indicators import IndicatorInputs, indicator_section
 from riskwatch.digest.inputs import CentreLike, EventLike, Labels, QualityReport, Recent, Trees, WarningLike
@@ -62,6 +64,7 @@ def build_digest(
     simulated: bool = False,
     full_cards: int = FULL_CARDS,
     indicators: IndicatorInputs | None = None,
+    dossiers: DossierFrames | None = None,
 ) -> Digest:
     """Build the digest of one centre and day; it holds both languages.
 
@@ -107,6 +110,8 @@ def build_digest(
         become rows; none is dropped.
     indicators : IndicatorInputs, optional
         Quality indicators as they stand on the day; the section is left out without them.
+    dossiers : DossierFrames, optional
+        Accident reports, recalls, registers, notices and cases as they stand on the day, of all places.
 
     Returns
     -------
@@ -127,6 +132,7 @@ def build_digest(
     live = [item for item in seen if item.live]
     full = _in_full(live, full_cards)
     overflow = [item.warning.warning_id for item in live if item.warning.warning_id not in full]
+    tellers = _tellers([item for item in live if item.warning.warning_id in full])
     cards = tuple(
         card(
             item.warning,
@@ -141,6 +147,7 @@ def build_digest(
             in_full=item.warning.warning_id in full,
             row_shown=item.warning.warning_id in overflow[:ROWS_SHOWN],
             history=series_history or {},
+            teller=tellers.get(lead_of(item.assessment)),
         )
         for item in live
         if item.assessment is not None
@@ -190,6 +197,7 @@ def build_digest(
             reviewers=max((labels.reviewers.get(item.grade, 1) for item in cards), default=1),
         ),
         indicators=None if indicators is None else indicator_section(indicators, as_of=as_of, namer=namer, jurisdiction=jurisdiction),
+        dossier=dossier(dossiers or DossierFrames(), as_of=as_of, namer=namer, jurisdiction=jurisdiction),
     )
 
 
@@ -197,6 +205,21 @@ def _in_full(live: Sequence[Seen], full_cards: int) -> set[str]:
     urgent = [item.warning.warning_id for item in live if grade_name(item.warning.grade) in {"I", "II"}]
     yellow = [item.warning.warning_id for item in live if grade_name(item.warning.grade) == "III"]
     return {*urgent, *yellow[: max(0, full_cards - len(urgent))]}
+
+
+def _tellers(items: Sequence[Seen]) -> dict[tuple[str, str] | None, Subject]:
+    """Return, for each cause that several concerns share, the card that tells it: the leading concern's, else the first that is printed."""
+    found: dict[tuple[str, str] | None, Subject] = {}
+    for item in items:
+        lead = lead_of(item.assessment)
+        if item.assessment is None or lead is None:
+            continue
+        subject = item.assessment.subject
+        if (subject.code, subject.region) == lead:
+            found[lead] = subject
+        else:
+            found.setdefault(lead, subject)
+    return found
 
 
 def _counts(seen: Sequence[Seen]) -> tuple[GradeCount, ...]:

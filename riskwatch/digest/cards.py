@@ -10,6 +10,7 @@ from collections.abc import Hashable, Mapping, Sequence
 import pandas as pd
 
 from riskwatch.assessment.types import Action, Assessment, Evidence, Grade, Step, Subject
+from riskwatch.digest.card_notes import emergency_line, held_text, related_line, spread
 from riskwatch.digest.focus import measure_of
 from riskwatch.digest.inputs import Labels, WarningLike
 from riskwatch.digest.model import ActionLine, Change, Chart, ChartPoint, CompactRow, GradeName, LawLine, Measure, Place, Text, WarningCard
@@ -176,6 +177,7 @@ def card(
     in_full: bool,
     row_shown: bool,
     history: Mapping[SeriesKey, pd.DataFrame],
+    teller: Subject | None = None,
 ) -> WarningCard:
     """Return the full card of a warning. Facts pass by whitelist only (see :mod:`riskwatch.digest.privacy`)."""
     pairs = leading_measures(assessment.evidence, assessment.subject, namer, labels, jurisdiction)
@@ -227,6 +229,10 @@ def card(
         would_change=tuple(bilingual(sentence) for sentence in assessment.what_would_change),
         grade_probability=_probabilities(assessment),
         attention=_attention(assessment),
+        spread=spread(assessment),
+        related=related_line(assessment, teller, namer=namer, labels=labels, jurisdiction=jurisdiction),
+        held=held_text(warning),
+        emergency=emergency_line(assessment),
         actions=tuple(action_line(action) for action in assessment.actions),
         first_seen=warning.first_seen,
         in_full=in_full,
@@ -269,5 +275,6 @@ def compact(
         due_on=due_on,
         reason=reason,
         covered_by=str(getattr(warning, "covered_by", "")),
+        held=held_text(warning),
         shown=shown,
     )

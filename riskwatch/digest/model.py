@@ -10,7 +10,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from riskwatch.digest.dossier_model import Dossier, EmergencyLine, RelatedLine, Spread
+from riskwatch.digest.parts import GradeName, Part, Place, Text
 
 __all__ = [
     "GRADES",
@@ -49,28 +50,10 @@ __all__ = [
     "WarningCard",
 ]
 
-GradeName = Literal["I", "II", "III", "IV", "WATCH", "NONE"]
 Change = Literal["new", "worsened", "unchanged", "eased", "recovered"]
 
 # Warning levels, most urgent first. WATCH and NONE are not warnings.
 GRADES: tuple[GradeName, ...] = ("I", "II", "III", "IV")
-
-
-class Part(BaseModel):
-    """Base of every part of a digest: frozen, nothing unknown."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
-
-
-class Text(Part):
-    """A text in both languages."""
-
-    zh: str
-    en: str
-
-    def of(self, language: str) -> str:
-        """Return the text in ``language`` ("zh" or "en")."""
-        return self.zh if language == "zh" else self.en
 
 
 class GradeLabel(Part):
@@ -79,16 +62,6 @@ class GradeLabel(Part):
     grade: GradeName
     name: Text
     colour: str
-
-
-class Place(Part):
-    """A region, and how it relates to the centre that reads."""
-
-    code: str
-    name: Text
-    # "inside": within the jurisdiction; "wider": an ancestor of it, so the jurisdiction is one part of what is meant.
-    relation: Literal["inside", "wider"]
-    level: str = ""
 
 
 class Header(Part):
@@ -238,6 +211,12 @@ class WarningCard(Part):
     grade_probability: tuple[tuple[GradeName, float], ...] = ()
     # Why it is to be read first: key product, vulnerable users, season, occasions.
     attention: tuple[Text, ...] = ()
+    # What the scope figures say beyond counts, the concerns of one cause, why the level is held, the emergency response; empty in digests
+    # stored before they were shown.
+    spread: Spread = Spread()
+    related: RelatedLine | None = None
+    held: Text | None = None
+    emergency: EmergencyLine | None = None
     actions: tuple[ActionLine, ...]
     first_seen: dt.date
     # A card is printed in full, as a row, or only counted (it is in the JSON all the same).
@@ -265,6 +244,8 @@ class CompactRow(Part):
     reason: Text | None
     # The warning under which this concern is reported now; "" for none.
     covered_by: str = ""
+    # Why the level does not follow the day's figures yet.
+    held: Text | None = None
     shown: bool
 
 
@@ -527,6 +508,8 @@ class Digest(Part):
     words: tuple[NewWord, ...] = ()
     # None: no catalogue was in force, or none of it lies in the jurisdiction (and in digests stored before there was one).
     catalogue: CatalogueCoverage | None = None
+    # Accident reports, recalls, registers, trade notices, cases; empty where there are none, and in digests stored before they were shown.
+    dossier: Dossier = Dossier()
 
 
 Incidents.model_rebuild()

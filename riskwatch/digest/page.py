@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from riskwatch.digest import sections
 from riskwatch.digest.blocks import Block, Bullets, CardBlock, Cell, Page, Para, Section, Table
+from riskwatch.digest.card_notes import emergency_sentence, related_sentence, spread_sentence
 from riskwatch.digest.indicator_page import indicators
 from riskwatch.digest.model import GRADES, Digest, WarningCard
 from riskwatch.digest.numbers import amount, date, pair
@@ -142,15 +143,22 @@ def _card(card: WarningCard, say: Speaker, chart: int) -> CardBlock:
     # What is due first is read first; the JSON keeps the order of the catalogue.
     urgent = sorted(card.actions, key=lambda action: action.due_on or dt.date.max)[:most]
     actions, laws = say.actions(urgent)
+    response = emergency_sentence(card, say)
+    if response:
+        actions = (response, *actions)
     if len(card.actions) > most:
         actions += (t("action.others", n=len(card.actions) - most),)
     gap = "" if say.language == "zh" else " "
     lines = (
         (
             t("card.reason"),
-            ((say.of(card.reason) + gap if card.reason is not None else "") + say.opening(say.reason(card)), *_attention(card, say)),
+            (
+                (say.of(card.reason) + gap if card.reason is not None else "") + say.opening(say.reason(card)),
+                *_held(card, say),
+                *_attention(card, say),
+            ),
         ),
-        (t("card.what"), tuple(what) or (t("figures.floor") + t("stop"),)),
+        (t("card.what"), (*(what or [t("figures.floor") + t("stop")]), *_company(card, say))),
         (t("card.exposed"), (say.exposed(card),)),
         (t("card.sources"), (say.sources(card),)),
         (
@@ -176,6 +184,15 @@ def _sure(card: WarningCard, say: Speaker) -> tuple[str, ...]:
         f"{say.t(f'grade.{name}') if name in _BELOW else name} {share:.0%}" for name, share in card.grade_probability if share >= LEAST
     ]
     return (say.t("card.probability", shares=say.t.join(shares)),) if shares else ()
+
+
+def _held(card: WarningCard, say: Speaker) -> tuple[str, ...]:
+    return (say.t("card.held", text=say.of(card.held)),) if card.held is not None else ()
+
+
+def _company(card: WarningCard, say: Speaker) -> list[str]:
+    """Return how it spreads, and the other concerns of the same cause."""
+    return [text for text in (spread_sentence(card.spread, say), related_sentence(card.related, say)) if text]
 
 
 def _attention(card: WarningCard, say: Speaker) -> tuple[str, ...]:
@@ -205,7 +222,7 @@ def _others(digest: Digest, say: Speaker) -> list[Block]:
     rows += [
         (
             Cell("", say.badge(row.grade)),
-            Cell(say.change(row.change, row.grade_before, row.grade)),
+            Cell(say.change(row.change, row.grade_before, row.grade) + (t("others.held") if row.held is not None else "")),
             Cell(say.of(row.subject)),
             Cell(say.place(row.place)),
             Cell(say.row_figures(row)),

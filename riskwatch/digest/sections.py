@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from riskwatch.digest.blocks import Block, Bullets, Cell, Notice, Para, Table
 from riskwatch.digest.catalogue import catalogue_line
+from riskwatch.digest.dossier_page import abroad, accidents, certificates, defects, steps
 from riskwatch.digest.model import Case, Digest, Mover, SourceLine, Text
 from riskwatch.digest.numbers import amount, date, percent, probability, ratio
 from riskwatch.digest.privacy import MIN_CELL
@@ -55,7 +56,7 @@ def incidents(digest: Digest, say: Speaker) -> list[Block]:
         blocks.append(Bullets(tuple(clocks)))
     if len(item.clocks) > REPORT_CLOCKS:
         blocks.append(Para(t("incidents.more", n=len(item.clocks) - REPORT_CLOCKS), "muted"))
-    return blocks
+    return blocks + accidents(digest, say)
 
 
 def focus(digest: Digest, say: Speaker) -> list[Block]:
@@ -87,7 +88,7 @@ def focus(digest: Digest, say: Speaker) -> list[Block]:
         blocks.append(Para(t("focus.none")))
     firms = focus.firms
     if firms is None:
-        blocks.append(Para(t("focus.firms_none")))
+        blocks.append(Para(t("focus.firms_none") + certificates(digest, say)))
     else:
         counts = {
             "days": firms.window_days,
@@ -97,7 +98,7 @@ def focus(digest: Digest, say: Speaker) -> list[Block]:
             "rechecked": amount(firms.rechecked),
             "failed_recheck": amount(firms.failed_recheck),
         }
-        blocks.append(Para(t("focus.firms", **counts)))
+        blocks.append(Para(t("focus.firms", **counts) + certificates(digest, say)))
     return blocks
 
 
@@ -145,8 +146,11 @@ def cases(digest: Digest, say: Speaker) -> list[Block]:
     more = (len(board.overdue) - len(overdue), len(board.this_week) - len(soon))
     if any(more):
         blocks.append(Para(t("cases.more", overdue=more[0], soon=more[1]), "muted"))
-    if board.later:
-        blocks.append(Para(t("cases.later", n=board.later), "muted"))
+    escalating = steps(digest, say)
+    later = t("cases.later", n=board.later) if board.later else ""
+    if escalating or later:
+        gap = " " if escalating and later and say.language != "zh" else ""
+        blocks.append(Para(escalating + gap + later, "" if escalating else "muted"))
     return blocks
 
 
@@ -167,7 +171,7 @@ def external(digest: Digest, say: Speaker) -> list[Block]:
     t = say.t
     words = _words(digest, say)
     if not digest.external:
-        return [*words, Para(t("external.none", days=digest.incidents.window_days))]
+        return [*words, Para(t("external.none", days=digest.incidents.window_days)), *abroad(digest, say)]
     blocks: list[Block] = [
         Table(
             head=tuple(t(f"external.{name}") for name in ("system", "product", "hazard", "origin", "notices", "newest")),
@@ -188,7 +192,7 @@ def external(digest: Digest, say: Speaker) -> list[Block]:
     ]
     if len(digest.external) > EXTERNAL:
         blocks.append(Para(t("external.more", n=len(digest.external) - EXTERNAL), "muted"))
-    return [*words, *blocks]
+    return [*words, *blocks, *abroad(digest, say)]
 
 
 def _words(digest: Digest, say: Speaker) -> list[Block]:
@@ -264,6 +268,7 @@ def quality(digest: Digest, say: Speaker) -> list[Block]:
                 rolled_up=amount(quality.rolled_up),
                 refused=t.join(refused) if refused else t("quality.refused_none"),
             )
+            + defects(digest, say)
         )
     )
     if quality.failed_models:

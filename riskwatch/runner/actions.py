@@ -24,7 +24,16 @@ from riskwatch.lifecycle import EarlyWarning
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.enterprises import RECORD_COLUMNS, enterprise_rules
 
-__all__ = ["ActionStory", "cases_of_warnings", "catalogue_rows", "desk_of", "emergency_rules", "explain_actions", "ladder_catalogue"]
+__all__ = [
+    "ActionStory",
+    "cases_of_warnings",
+    "catalogue_rows",
+    "desk_of",
+    "emergency_rules",
+    "explain_actions",
+    "ladder_catalogue",
+    "orders_on_record",
+]
 
 UNITS = {"natural-day": ("个自然日", "natural day(s)"), "working-day": ("个工作日", "working day(s)"), "hour": ("小时", "hour(s)")}
 VERDICTS = {
@@ -125,14 +134,14 @@ def _entry(rule: ActionRule | StatutoryClock, wanted: Wanted, start: dt.date, de
     }
 
 
-def _orders(ctx: RunContext, catalogue: LadderCatalogue) -> pd.DataFrame:
-    """Return the terms of orders that are not older than the ladders look back."""
+def orders_on_record(ctx: RunContext, catalogue: LadderCatalogue, since: dt.date | None = None) -> pd.DataFrame:
+    """Return the terms of orders that are not older than the ladders look back; ``since``: spot checks before are not read."""
     from riskwatch.enterprises import terms  # noqa: PLC0415 - only where ladders are asked for
 
-    records = ctx.store.read_records("spot_check", RECORD_COLUMNS, as_of=ctx.as_of)
+    records = ctx.store.read_records("spot_check", RECORD_COLUMNS, as_of=ctx.as_of, since=since)
     frame = terms(records, enterprise_rules(ctx).clocks, as_of=ctx.as_of)
-    since = pd.Timestamp(ctx.as_of - dt.timedelta(days=catalogue.case_days))
-    recent = frame.loc[(frame["term"] == "recheck") & (frame["started_on"] >= since), "order_key"]
+    oldest = pd.Timestamp(ctx.as_of - dt.timedelta(days=catalogue.case_days))
+    recent = frame.loc[(frame["term"] == "recheck") & (frame["started_on"] >= oldest), "order_key"]
     return frame[frame["order_key"].isin(set(recent))]
 
 
@@ -187,7 +196,7 @@ def cases_of_warnings(ctx: RunContext) -> list[dict[str, Any]]:
     catalogue = ladder_catalogue(ctx)
     if catalogue is None:
         raise ProjectError("the project has no config/ladders.yaml", hint="`riskwatch init DIR` writes one to copy from")
-    frame, desk = _orders(ctx, catalogue), desk_of(ctx)
+    frame, desk = orders_on_record(ctx, catalogue), desk_of(ctx)
     rows = []
     for stored in ctx.store.read_warnings(as_of=ctx.as_of):
         warning = EarlyWarning.from_payload(stored.payload)
@@ -243,7 +252,7 @@ def explain_actions(ctx: RunContext, warning_id: str) -> ActionStory:
         "stored_actions_differ": stored != [rule.id for rule in rules if rule.brief],
         "actions": [_entry(rule, wanted, assessment.as_of, desk) for rule in rules],
         "clocks": [_entry(clock, wanted, assessment.as_of, desk) for clock in clocks_for(wanted, desk)],
-        "ladders": [] if catalogue is None else _cases(ctx, warning, _orders(ctx, catalogue), catalogue, desk),
+        "ladders": [] if catalogue is None else _cases(ctx, warning, orders_on_record(ctx, catalogue), catalogue, desk),
         "emergency": assessment.facts.get("emergency"),
     }
     return ActionStory(

@@ -28,6 +28,7 @@ from riskwatch.lifecycle import EarlyWarning, WarningEvent
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.coverage import centre_summaries
 from riskwatch.runner.detect import SERIES, Detection
+from riskwatch.runner.dossiers import dossier_frames
 from riskwatch.runner.indicators import indicator_inputs
 
 __all__ = ["DIGEST_LANGUAGE", "DigestInputs", "build_digests", "render_files", "render_stored"]
@@ -87,6 +88,7 @@ def build_digests(ctx: RunContext, inputs: DigestInputs) -> list[Digest]:
     known = [source.newest_known for source in inputs.quality.sources if source.newest_known is not None]
     indicators = indicator_inputs(ctx)
     catalogue = centre_summaries(ctx)
+    dossiers = dossier_frames(ctx)
     digests = []
     with ctx.reporter.task("digest", total=len(ctx.definitions.centres)) as task:
         for centre in ctx.definitions.centres.values():
@@ -110,6 +112,7 @@ def build_digests(ctx: RunContext, inputs: DigestInputs) -> list[Digest]:
                     catalogue=catalogue.get(centre.name),
                     simulated=ctx.definitions.settings.simulated,
                     indicators=indicators,
+                    dossiers=dossiers,
                 )
             )
             task.advance()

@@ -34,7 +34,9 @@ def test_sections_follow_the_brief(ordinary):
         "calibration",
         "sign_off",
         "indicators",
+        "words",
         "catalogue",
+        "dossier",
     ]
 
 

@@ -1,0 +1,38 @@
+"""The smallest parts of a digest: a text in both languages, a place, the base of all."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+__all__ = ["GradeName", "Part", "Place", "Text"]
+
+GradeName = Literal["I", "II", "III", "IV", "WATCH", "NONE"]
+
+
+class Part(BaseModel):
+    """Base of every part of a digest: frozen, nothing unknown."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
+
+
+class Text(Part):
+    """A text in both languages."""
+
+    zh: str
+    en: str
+
+    def of(self, language: str) -> str:
+        """Return the text in ``language`` ("zh" or "en")."""
+        return self.zh if language == "zh" else self.en
+
+
+class Place(Part):
+    """A region, and how it relates to the centre that reads."""
+
+    code: str
+    name: Text
+    # "inside": within the jurisdiction; "wider": an ancestor of it, so the jurisdiction is one part of what is meant.
+    relation: Literal["inside", "wider"]
+    level: str = ""
