@@ -15,7 +15,15 @@ from riskwatch.api import Project
 from riskwatch.project import init_project
 
 ROOT = Path(__file__).resolve().parent.parent
+# Folders of the demonstration's sources that a small project leaves empty: an empty folder is no fault, a missing one is.
+OTHER_FOLDERS = ("accidents", "complaints", "trade", "recalls", "certificates", "laboratories", "media", "trade_notices", "insurance")
 REAL_DATA = Path(os.environ.get("RISKWATCH_REAL_DATA", ROOT.parent / "shared" / "data"))
+
+
+def empty_folders(project: Path) -> None:
+    """Make the folders of :data:`OTHER_FOLDERS` in a project that holds a few files only."""
+    for name in OTHER_FOLDERS:
+        (project / "data" / "demo" / name).mkdir(parents=True, exist_ok=True)
 
 
 @pytest.fixture(scope="session")

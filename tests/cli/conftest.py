@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from riskwatch.cli import main
+from tests.conftest import empty_folders
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ def copy_quarter(made_project: Path, folder: Path) -> Path:
         target.parent.mkdir(parents=True)
         found = sorted((made_project / "data" / "demo").glob(f"{Path(name).parent}/*{Path(name).stem}*"))
         shutil.copy(found[0], target.with_name(found[0].name))
+    empty_folders(folder)
     return folder
 
 

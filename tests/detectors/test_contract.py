@@ -79,7 +79,7 @@ def judge(request):
 
 
 def test_protocol_and_hash(judge):
-    judge = getattr(judge, "_judge", judge)
+    judge = judge.__dict__["_judge"] if isinstance(judge, Located) else judge
     assert isinstance(judge, Detector)
     same_again = dataclasses.replace(judge)
     assert judge == same_again

@@ -31,6 +31,7 @@ from riskwatch.runner import context
 from riskwatch.runner.pull import PullReport, pull
 from riskwatch.runner.retry import retry_quarantine
 from riskwatch.store import Store
+from tests.conftest import empty_folders
 
 SOURCE = "provincial-spot-checks"
 HEADER = [
@@ -59,6 +60,7 @@ class Desk:
         self.drop = folder / "data" / "demo" / "spot_checks"
         for name in ("spot_checks", "injuries", "notices", "indicators", "credit"):
             (folder / "data" / "demo" / name).mkdir(parents=True)
+        empty_folders(folder)
 
     def put(self, name: str, *rows: dict[str, str], header: list[str] | None = None, encoding: str = "utf-8") -> None:
         (self.drop / name).write_bytes(self.text(*rows, header=header).encode(encoding))

@@ -14,6 +14,7 @@ from riskwatch.api import Project
 from riskwatch.errors import ProjectError
 from riskwatch.runner.periodic import due_periods, report_centres
 from riskwatch.runner.reporting import read_rules
+from tests.conftest import empty_folders
 
 LAST = dt.date(2025, 12, 31)
 FILES = {f"report-2025-12-220000.{form}" for form in ("zh.html", "json")}
@@ -59,6 +60,7 @@ def small_project(made_project: Path, tmp_path_factory: pytest.TempPathFactory) 
         target.parent.mkdir(parents=True, exist_ok=True)
         found = sorted((made_project / "data" / "demo").glob(f"{Path(name).parent}/*{Path(name).stem}*"))
         shutil.copy(found[0], target.with_name(found[0].name))
+    empty_folders(folder)
     edit(folder, languages="[zh]", formats="[html, json]")
     with pytest.MonkeyPatch.context() as patch:
         # The quarter and the year are the same work again.
