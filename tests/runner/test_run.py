@@ -60,7 +60,7 @@ def test_digests_for_every_centre_in_both_languages(demo_project: Path) -> None:
 
 
 def test_hazards_of_the_ledger_are_warned_of(demo_project: Path) -> None:
-    """Hazards that are active at the end and expected at II or higher have a warning on one of their products, or on the category of several."""
+    """Active hazards expected at II or higher have a warning on one of their products, or on the category of several."""
     import pandas as pd
 
     project = Project(demo_project)
