@@ -138,6 +138,7 @@ def figures_of(run: Run, case: Case, scenarios: Sequence[Scenario], grade: Grade
         "place": {language: run.paths["region"].name(subject.region, language) for language in ("zh", "en")},
         "path": list(product.path(subject.code)) if subject.kind == "product" else [],
         "windows": spans,
+        "rests_on": {"source_types": list(case.types), "streams": sorted(case.streams)},
         "cases_by_region": dict(facts.by_region) if len(facts.by_region) <= 80 else {},
         "duplicates_left_out": dict(run.base.duplicates),
         "sources": {stream: list(names) for stream, names in facts.sources.items()},

@@ -117,6 +117,12 @@ def _after(hazard: Hazard, days: int) -> np.datetime64:
     return np.datetime64(hazard.start + dt.timedelta(days=days), "D")
 
 
+RECALL_COLUMNS = (
+    "record_key", "version", "event_date", "known_on", "product", "region", "producer", "models", "affected", "defect", "hazard", "remedy",
+    "ends_on", "completion", "hazard_id",
+)  # fmt: skip
+
+
 def simulate_recalls(scene: Scene) -> pd.DataFrame:
     """Draw recalls: of grave hazards and of some ordinary defects; progress reports are new versions, the last says that it is complete."""
     world, axis = scene.world, scene.axis
@@ -133,7 +139,7 @@ def simulate_recalls(scene: Scene) -> pd.DataFrame:
             begun += [
                 (hazard.hazard_id, int(leaf), _after(hazard, 28), done) for leaf in np.flatnonzero(world.product_mask(hazard.products))
             ]
-    rows = []
+    rows: list[dict[str, object]] = []
     for number, (cause, leaf, first, last) in enumerate(begun, start=1):
         own = random_stream(scene.seed, "recalls", str(number), cause)
         affected = float(np.round(own.lognormal(8.0, 1.0), 0))
@@ -163,7 +169,7 @@ def simulate_recalls(scene: Scene) -> pd.DataFrame:
                     "hazard_id": cause,
                 }
             )
-    return _known(pd.DataFrame(rows), scene)
+    return _known(pd.DataFrame(rows, columns=list(RECALL_COLUMNS)), scene)  # a short quiet time may have none
 
 
 def simulate_claims(scene: Scene) -> pd.DataFrame:

@@ -230,10 +230,12 @@ def explain_actions(ctx: RunContext, warning_id: str) -> ActionStory:
     warning = _warning(ctx, warning_id)
     assessment = _assessment(ctx, warning)
     desk = desk_of(ctx)
-    types = {e.source_type for e in assessment.evidence}
-    # A concern that rests on floors alone has no evidence series: its streams are those whose windows were read.
-    streams = {e.stream for e in assessment.evidence} | set(map(str, _mapping(assessment.facts.get("windows"))))
-    if not types:
+    # Events (a death, a failed recheck) speak beside the series in alarm, or alone.
+    rests_on = _mapping(assessment.facts.get("rests_on"))
+    types = {e.source_type for e in assessment.evidence} | set(map(str, rests_on.get("source_types", ())))
+    streams = {e.stream for e in assessment.evidence} | set(map(str, rests_on.get("streams", ())))
+    if not rests_on and not types:  # stored before this was written down
+        streams |= set(map(str, _mapping(assessment.facts.get("windows"))))
         types = {one.evidence for name, one in _streams().items() if name in streams}
     wanted = Wanted(assessment.grade, assessment.subject, assessment.scope, frozenset(types), frozenset(streams))
     rules = measures_for(wanted, desk, brief=False)

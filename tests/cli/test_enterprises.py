@@ -111,7 +111,8 @@ def test_the_summary_and_the_digest_name_nobody(demo_project, table):
     assert counts.expired > 0
     assert set(counts.closure["region"]) == set(project.trees["region"].children("220000"))
     codes = set(table["enterprise"])
-    digests = "\n".join(path.read_text(encoding="utf-8") for path in (demo_project / "var").rglob("*.md"))
+    files = [path for form in ("md", "json") for path in (demo_project / "var").rglob(f"digests/**/*.{form}")]
+    digests = "\n".join(path.read_text(encoding="utf-8") for path in files)
     assert "企业信用风险等级（模拟数据）" in digests
     assert not [code for code in codes if code in digests]
 
