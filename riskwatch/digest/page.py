@@ -180,8 +180,13 @@ def _card(card: WarningCard, say: Speaker, chart: int) -> CardBlock:
 
 def _sure(card: WarningCard, say: Speaker) -> tuple[str, ...]:
     """Return one line with the probable levels; those below one in twenty are left to the JSON."""
+
+    def percent(share: float) -> str:
+        # What is enumerated are stated spreads, not everything that can be wrong: nothing is certain.
+        return ">99%" if share > 0.99 else f"{share:.0%}"
+
     shares = [
-        f"{say.t(f'grade.{name}') if name in _BELOW else name} {share:.0%}" for name, share in card.grade_probability if share >= LEAST
+        f"{say.t(f'grade.{name}') if name in _BELOW else name} {percent(share)}" for name, share in card.grade_probability if share >= LEAST
     ]
     return (say.t("card.probability", shares=say.t.join(shares)),) if shares else ()
 

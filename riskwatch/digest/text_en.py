@@ -116,7 +116,7 @@ TEXT: dict[str, str] = {
     "severity.3": "3 (admitted, or lasting harm)",
     "severity.4": "4 (death or severe disability)",
     "confidence.C3": "C3 (laboratory or investigation confirms, or two independent kinds of source agree)",
-    "confidence.C2": "C2 (one kind of source, above limit repeatedly, data sound)",
+    "confidence.C2": "C2 (not confirmed independently, above limit repeatedly, data sound)",
     "confidence.C1": "C1 (above limit once; to be verified)",
     "confidence.C0": "C0 (not significant, or data not sound)",
     "scope.isolated": "isolated",

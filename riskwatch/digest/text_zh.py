@@ -116,7 +116,7 @@ TEXT: dict[str, str] = {
     "severity.3": "3 级（住院或长期损害）",
     "severity.4": "4 级（致死或重大残疾）",
     "confidence.C3": "C3（检验或调查证实，或两类以上独立来源印证）",
-    "confidence.C2": "C2（单一来源，连续超限，数据质量合格）",
+    "confidence.C2": "C2（未获独立来源印证，连续超限，数据质量合格）",
     "confidence.C1": "C1（单次超限，待核实）",
     "confidence.C0": "C0（不显著或数据质量不合格）",
     "scope.isolated": "个案",
