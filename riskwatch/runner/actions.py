@@ -21,6 +21,7 @@ from riskwatch.assessment.protocols import TreePaths, tree_of
 from riskwatch.assessment.types import Assessment
 from riskwatch.errors import ProjectError
 from riskwatch.lifecycle import EarlyWarning
+from riskwatch.records.streams import STREAMS
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.enterprises import RECORD_COLUMNS, enterprise_rules
 
@@ -236,7 +237,7 @@ def explain_actions(ctx: RunContext, warning_id: str) -> ActionStory:
     streams = {e.stream for e in assessment.evidence} | set(map(str, rests_on.get("streams", ())))
     if not rests_on and not types:  # stored before this was written down
         streams |= set(map(str, _mapping(assessment.facts.get("windows"))))
-        types = {one.evidence for name, one in _streams().items() if name in streams}
+        types = {one.evidence for name, one in STREAMS.items() if name in streams}
     wanted = Wanted(assessment.grade, assessment.subject, assessment.scope, frozenset(types), frozenset(streams))
     rules = measures_for(wanted, desk, brief=False)
     catalogue = ladder_catalogue(ctx)
@@ -266,12 +267,6 @@ def explain_actions(ctx: RunContext, warning_id: str) -> ActionStory:
 
 def _mapping(value: object) -> dict[Any, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _streams() -> dict[str, Any]:
-    from riskwatch.records.streams import STREAMS  # noqa: PLC0415 - only for concerns without evidence
-
-    return dict(STREAMS)
 
 
 @dataclass(frozen=True)
