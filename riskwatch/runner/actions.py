@@ -79,11 +79,10 @@ def _warning(ctx: RunContext, start: str) -> EarlyWarning:
 def _assessment(ctx: RunContext, warning: EarlyWarning) -> Assessment:
     """Return the newest assessment of the warning's subject, the one of its own place first."""
     subject = warning.subject
-    found = [
-        from_payload(row.payload)
-        for row in ctx.store.read_assessments(as_of=warning.last_seen)
-        if (row.subject_kind, row.subject_code) == (subject.kind, subject.code)
-    ]
+    stored = [from_payload(row.payload) for row in ctx.store.read_assessments(as_of=warning.last_seen)]
+    found = [one for one in stored if (one.subject.kind, one.subject.code) == (subject.kind, subject.code)]
+    if not found:  # a product whose category spoke for it that day
+        found = [one for one in stored if any(getattr(e, subject.kind) == subject.code for e in one.evidence)]
     if not found:
         raise ProjectError(f"warning {warning.warning_id}: no assessment of {warning.last_seen} is stored", hint="run that day again")
     return min(found, key=lambda one: (one.subject.region != subject.region, -one.grade, one.subject))
