@@ -141,6 +141,9 @@ def _check_slices(draft: Draft, model: ModelDefinition, stream: Stream, collecto
         if model.breakdown in model.stratify:
             message = f"breakdown: {model.breakdown} makes strata already (stratify), each with one value of it"
             collector.add(draft, ("breakdown",), message)
+    if model.by_item and (not stream.items or model.denominator is None or "product" not in model.product_fields[:1]):
+        message = f"by_item: needs a stream with test items, a denominator and product_fields [product]; stream {stream.name}"
+        collector.add(draft, ("by_item",), f"{message}, denominator {model.denominator}, product_fields {list(model.product_fields)}")
     if model.terms is not None:
         _check_terms(draft, model, stream, collector)
     for name, allowed in model.where.items():
@@ -165,7 +168,7 @@ def _check_terms(draft: Draft, model: ModelDefinition, stream: Stream, collector
         collector.add(draft, ("terms", "field"), f"terms.field: {found.name} of stream {stream.name} is {found.kind}, not text")
     if found and found.personal and found.name not in FREE_TEXTS:
         collector.add(draft, ("terms", "field"), f"terms.field: {found.name} is personal; free texts: {', '.join(FREE_TEXTS)}")
-    for key in ("denominator", "stratify", "breakdown", "delay", "covariates", "level_shifts", "standard_changes"):
+    for key in ("denominator", "by_item", "stratify", "breakdown", "delay", "covariates", "level_shifts", "standard_changes"):
         if getattr(model, key):
             collector.add(draft, (key,), f"{key}: terms are counted in records of all records; leave it out", of_key=True)
     if any(level.model_dump(exclude_none=True) for level in model.levels):

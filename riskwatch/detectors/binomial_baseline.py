@@ -19,9 +19,10 @@ import pandas as pd
 from scipy import optimize, special
 
 from riskwatch.detectors.baselines import frequency_of
-from riskwatch.detectors.binomial_windows import BinomialWindows, Rates, newest_counts
+from riskwatch.detectors.binomial_windows import WINDOWS, BinomialWindows, Rates, newest_counts
 from riskwatch.detectors.crossed_prior import named_levels, prior_by_labels
 from riskwatch.detectors.failures import checked_counts, refuse, siblings
+from riskwatch.detectors.label_mix import label_factors
 from riskwatch.detectors.parameters import check, fingerprint, parameter
 from riskwatch.detectors.signals import Signals
 from riskwatch.detectors.support import empty_signals, positions_of
@@ -34,6 +35,7 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 # History, guard and shortest history by frequency: two years, about a month, about a quarter.
+_HIGHEST = 0.99  # share expected to fail, at most
 _BY_FREQUENCY = {"day": (730, 28, 91), "week": (104, 4, 13), "4-week": (26, 1, 4), "month": (24, 1, 4)}
 
 
@@ -131,12 +133,25 @@ def predictive(failed: FloatArray, total: FloatArray, prior: Prior) -> tuple[Flo
     return mean * strength, (1.0 - mean) * strength
 
 
+def _mixed(rate: FloatArray, mix: FloatArray | None, now: int, periods: int) -> FloatArray:
+    """Return the rate of the judged period and those before it, newest first, shape (3, series); one for all without a mix of labels."""
+    if mix is None:
+        return rate
+    factor = np.ones((WINDOWS, len(rate)))
+    for lag in range(min(periods, now + 1)):
+        factor[lag] = mix[:, now - lag]
+    return np.asarray(np.minimum(rate * factor, _HIGHEST))
+
+
 @dataclass(frozen=True)
 class BinomialBaseline:
     """Test whether more of the inspections failed than the series, shrunk towards its siblings, leads to expect.
 
     Siblings are the series of one stratum that are summed over the same dimensions; their spread decides how far a series with
     little history is drawn to the common rate. The result for a series therefore depends on its siblings in the panel.
+
+    With a breakdown (of the kind of sampling, say) the expected share of each cell follows from the labels of its inspections, whose
+    effects all series share (:mod:`riskwatch.detectors.label_mix`).
 
     Parameters
     ----------
@@ -165,6 +180,7 @@ class BinomialBaseline:
     """
 
     name: ClassVar[str] = "binomial-baseline"
+    uses_breakdown: ClassVar[bool] = True
 
     history_periods: int | None = parameter(None, minimum=2, kind=int, optional=True, unit="periods")
     guard_periods: int | None = parameter(None, minimum=0, kind=int, optional=True, unit="periods")
@@ -187,7 +203,7 @@ class BinomialBaseline:
     @property
     def hash(self) -> str:
         """Fingerprint of method and parameters."""
-        return fingerprint(self, version=2)
+        return fingerprint(self, version=3)
 
     def _shape(self, frequency: str) -> tuple[int, int, int]:
         """Return history, guard and shortest history in periods."""
@@ -232,17 +248,22 @@ class BinomialBaseline:
             past = slice(max(now - guard - history, 0), max(now - guard, 0))
             looked = np.isfinite(x[:, past]) & np.isfinite(n[:, past])
             x_past, n_past = np.where(looked, x[:, past], 0.0), np.where(looked, n[:, past], 0.0)
+            mix = None if panel.breakdown is None else label_factors(panel.breakdown, past, [rows for rows, _ in groups])
+            # A rate is that of inspections of average labels: a raised inspection counts as more than one.
+            like = n_past if mix is None else np.maximum(n_past * mix[:, past], x_past)
             a, b, error, correlation = (np.full(len(panel.index), np.nan) for _ in range(4))
             for rows, levels in groups:
-                rho = estimate_correlation(x_past[rows], n_past[rows])
-                failed, total = effective(x_past[rows], n_past[rows], rho)
+                rho = estimate_correlation(x_past[rows], like[rows])
+                failed, total = effective(x_past[rows], like[rows], rho)
                 prior = self._prior(failed, total, rho, levels)
                 a[rows], b[rows] = predictive(failed, total, prior)
                 error[rows], correlation[rows] = 1.0 / (prior.strength + total + 1.0), rho
             x_now, n_now = x[:, now], n[:, now]
             todo = refuse(out.reason[:, column], (x_now, n_now), n_past > 0, shortest=shortest, min_inspected=self.min_inspected)
             if todo.size:
-                a, b = a[todo], b[todo]
+                rates = Rates(_mixed(a / (a + b), mix, now, self.window_periods), error, correlation).at(todo)
+                share = rates.rate if rates.rate.ndim == 1 else rates.rate[0]
+                a, b = share * (a + b)[todo], (1.0 - share) * (a + b)[todo]
                 x_now, n_now = x_now[todo], n_now[todo]
                 # The largest count that leaves at most alpha below it.
                 lower = n_now - beta_binomial.quantile(self.alpha, n_now, b, a, mid_p=self.mid_p)
@@ -252,8 +273,8 @@ class BinomialBaseline:
                         p = np.maximum(p - beta_binomial.mass(x_now, n_now, a, b) / 2.0, 0.0)
                     upper = beta_binomial.quantile(self.alpha, n_now, a, b, mid_p=self.mid_p)
                 else:
-                    p, upper = self._over_windows(x[todo], n[todo], now, Rates(a / (a + b), error[todo], correlation[todo]))
-                out.expected[todo, column] = n_now * a / (a + b)
+                    p, upper = self._over_windows(x[todo], n[todo], now, rates)
+                out.expected[todo, column] = n_now * share
                 out.lower[todo, column] = np.minimum(lower, upper)
                 out.upper[todo, column] = upper
                 out.p_value[todo, column] = p

@@ -23,7 +23,8 @@ FloatArray = npt.NDArray[np.float64]
 
 WINDOWS = 3
 _LARGEST = 1e12  # a + b of a rate that is all but certain
-_TABLE, _BLOCK = 400.0, 512  # most inspections of a window whose tails are tabulated, series at a time
+# Most inspections of a window whose tails are tabulated, series at a time, and cells of a table at a time.
+_TABLE, _BLOCK, _CELLS = 20_000.0, 512, 250_000
 _ALIKE = 1.0 + 1e-9  # tails that differ by rounding are the same
 
 
@@ -98,10 +99,7 @@ class BinomialWindows:
         p, upper = np.empty(x.shape[1]), np.empty(x.shape[1])
         total = n.sum(axis=0)
         order = np.argsort(total, kind="stable")  # alike in size together: their tables are alike
-        few = int((total <= _TABLE).sum())
-        parts = [order[low : min(low + _BLOCK, few)] for low in range(0, few, _BLOCK)]
-        parts += [order[low : low + _BLOCK] for low in range(few, len(order), _BLOCK)]
-        for rows in parts:
+        for rows in _parts(total[order], order):
             shapes = _Shapes.of(n[:, rows], rates.at(rows))
             p[rows] = self._p_value(x[:, rows], shapes)
             upper[rows] = self._largest_quiet(alpha, x[1:, rows], shapes)
@@ -153,6 +151,20 @@ class BinomialWindows:
             )
         out[at] = chain_probability(reached, part.tail(0, part.reach), part.rho)
         return np.asarray(out)
+
+
+def _parts(total: FloatArray, order: npt.NDArray[np.intp]) -> list[npt.NDArray[np.intp]]:
+    """Return the series, sorted by their inspections, in parts whose tables are small; those without a table by themselves."""
+    few = int(np.searchsorted(total, _TABLE, side="right"))
+    parts, low = [], 0
+    while low < few:
+        # As many as fit a table of the width that the last of them needs.
+        high = low + 1
+        while high < few and high - low < _BLOCK and (high + 1 - low) * (total[high] + 2.0) <= _CELLS:
+            high += 1
+        parts.append(order[low:high])
+        low = high
+    return parts + [order[start : start + _BLOCK] for start in range(few, len(order), _BLOCK)]
 
 
 @dataclass(frozen=True, eq=False)

@@ -413,6 +413,8 @@ TEXT: dict[str, str] = {
     "mail.subject": "[Internal] {centre} daily digest {date}, {issue}{urgent}{simulated}",
     "mail.urgent": " (level I: {one}, level II: {two})",
     "mail.simulated": " [SIMULATED DATA]",
+    "stratum.item": "failed item",
+    "stratum.cause": "cause",
     "stratum.term": "word",
     "stratum.hazard": "hazard",
     "stratum.hazard_class": "hazard category",

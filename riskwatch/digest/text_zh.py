@@ -405,6 +405,8 @@ TEXT: dict[str, str] = {
     "mail.subject": "【内部】{centre} 每日预警简报 {date} {issue}{urgent}{simulated}",
     "mail.urgent": "（一级 {one}、二级 {two}）",
     "mail.simulated": "【模拟数据】",
+    "stratum.item": "不合格项目",
+    "stratum.cause": "伤害原因",
     "stratum.term": "词",
     "stratum.hazard": "危害物",
     "stratum.hazard_class": "危害类别",

@@ -33,6 +33,7 @@ from riskwatch.dimensions import Tree
 from riskwatch.panel import BuiltPanel, Completeness, Covariates, Geography, Panel, SparseRule, build_panel, series_of_records
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.freshness import ABSENT, Freshness, freshness_by_source
+from riskwatch.runner.items import ITEM, by_item
 from riskwatch.runner.standards import standard_shifts
 from riskwatch.runner.terms import model_terms
 
@@ -86,6 +87,9 @@ def model_panel(ctx: RunContext, model: ModelDefinition, fresh: Mapping[str, Fre
         until=until,
     )
     first = frame["event_date"].min() if len(frame) else None
+    if model.by_item:
+        items = ctx.store.read_items(model.stream, as_of=ctx.as_of)
+        frame = by_item(frame, items, numerator=model.numerator, product=model.product_fields[0], tree=ctx.trees.get("product"))
     built = build_panel(
         frame,
         levels=[level.model_dump(exclude_none=True) for level in model.levels],
@@ -97,7 +101,7 @@ def model_panel(ctx: RunContext, model: ModelDefinition, fresh: Mapping[str, Fre
         numerator=model.numerator,
         denominator=model.denominator,
         product_fields=model.product_fields,
-        stratify=model.stratify,
+        stratify=[*model.stratify, *([ITEM] if model.by_item else [])],
         breakdown=model.breakdown,
         distinct=None if model.distinct is None else (model.distinct.field, model.distinct.cap),
         sparse=SparseRule(**model.sparse.model_dump()),
@@ -158,6 +162,8 @@ def _record_columns(model: ModelDefinition) -> list[str]:
         columns.extend(model.product_fields)
     if model.denominator:
         columns.append(model.denominator)
+    if model.by_item:
+        columns += ["record_id", *model.product_fields]
     if model.breakdown:
         columns.append(model.breakdown)
     if model.distinct:
