@@ -264,7 +264,16 @@ def _assess_one(run: Run, concern: Concern) -> tuple[Assessment, Shared]:
         },
         f"{len(case.evidence)} alarmed series-periods about this subject",
     )
-    figures = scope_figures(run.judged.table, case.rows, case.subject, case.facts, paths=run.paths, rules=rules.scope, borders=run.borders)
+    figures = scope_figures(
+        run.judged.table,
+        case.rows,
+        case.subject,
+        case.facts,
+        paths=run.paths,
+        rules=rules.scope,
+        borders=run.borders,
+        witnesses=_witnesses(case.evidence, rules),
+    )
     scope, scope_steps = decide_scope(figures, rules.scope)
 
     scenarios, risk_steps = scenarios_of(run, case)
@@ -370,6 +379,13 @@ def _assess_one(run: Run, concern: Concern) -> tuple[Assessment, Shared]:
         what_would_change=sentences(inputs, position, rules, nearest),
     )
     return assessment, checks.shared if checks else Shared()
+
+
+def _witnesses(evidence: Sequence[Evidence], rules: GradingRules) -> list[str]:
+    """Return the kinds of witnesses that speak by a hit."""
+    known = rules.confidence.witnesses
+    heard = {e.source_type for e in evidence if e.q_value < rules.confidence.q_weak} - set(rules.confidence.weak_source_types)
+    return sorted({known.get(kind, kind) for kind in heard})
 
 
 def _signals(counted: Judgement, failing: Mapping[str, Sequence[str]], silent: Mapping[str, float], rules: GradingRules) -> Signals:

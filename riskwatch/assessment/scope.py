@@ -8,14 +8,18 @@ from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from scipy.stats import binom, norm
 
 from riskwatch.assessment.facts import Facts
 from riskwatch.assessment.protocols import TreePaths
+from riskwatch.assessment.reach import Reach, reach
 from riskwatch.assessment.rules import ScopeRules
 from riskwatch.assessment.spatial import clustering
 from riskwatch.assessment.types import Scope, Step, Subject
+
+_REST = 1e-6  # expected cases outside the judged regions that are worth a place of their own
 
 __all__ = ["ScopeFigures", "decide_scope", "scope_figures"]
 
@@ -28,7 +32,10 @@ class ScopeFigures:
     many or more touched regions were there no spread. Where no such region was judged, ``touched`` counts those with cases and
     ``by_chance`` is None. ``largest_region_share`` is None where no place is known. ``untouched_excess_p`` is the one-sided p-value of the
     excess of all untouched regions together: small where the rest of the jurisdiction is high too, only too thin to show it region by
-    region. ``morans_i`` and ``joins`` (borders between touched regions) say whether neighbours are high together.
+    region. ``morans_i`` and ``joins`` (borders between touched regions) say whether neighbours are high together. ``wide`` and ``one_place``
+    are the probabilities that the excess lies everywhere and in one region (:mod:`riskwatch.assessment.reach`), None where no region was
+    judged; ``places`` is the likeliest set of regions if it is not everywhere. ``witnesses``: the kinds of witnesses that speak for the
+    concern by a hit.
     """
 
     cases: float
@@ -48,6 +55,10 @@ class ScopeFigures:
     morans_p: float | None = None
     joins: int = 0
     joins_p: float | None = None
+    witnesses: tuple[str, ...] = ()
+    wide: float | None = None
+    one_place: float | None = None
+    places: tuple[str, ...] = ()
 
 
 def scope_figures(
@@ -59,6 +70,7 @@ def scope_figures(
     paths: Mapping[str, TreePaths],
     rules: ScopeRules,
     borders: Collection[tuple[str, str]] = (),
+    witnesses: Sequence[str] = (),
 ) -> ScopeFigures:
     """Collect the figures from the judged series about ``subject`` and from the records.
 
@@ -70,6 +82,8 @@ def scope_figures(
         Rows of the concern's evidence; the models and periods in them say which other series are comparable.
     borders : collection of (str, str)
         Pairs of neighbouring regions, for the spatial figures.
+    witnesses : sequence of str
+        Kinds of witnesses among the hits.
     """
     regions = paths["region"]
     places = _places(table, rows, subject, paths=paths, rules=rules)
@@ -81,6 +95,7 @@ def scope_figures(
     if touched and rest and (expected := math.fsum(one.expected for one in rest)) > 0:
         untouched = float(norm.sf(math.fsum(one.excess for one in rest) / math.sqrt(expected)))
     scores = {place: one.excess / math.sqrt(max(one.expected, 0.5)) for place, one in places.items()}
+    found, names = _reach(table, rows, subject, paths=paths, rules=rules)
     spatial = clustering(scores, touched, borders, permutations=rules.permutations, seed=rules.seed)
     by_place: dict[str, float] = defaultdict(float)
     for region, count in facts.by_region.items():
@@ -112,6 +127,10 @@ def scope_figures(
         morans_p=spatial.morans_p,
         joins=spatial.joins,
         joins_p=spatial.joins_p,
+        witnesses=tuple(sorted(set(witnesses))),
+        wide=None if found is None else found.wide,
+        one_place=None if found is None else found.single,
+        places=() if found is None else tuple(names[place] or "?" for place in found.places),
     )
 
 
@@ -158,6 +177,64 @@ def _places(
     return found
 
 
+def _reach(
+    table: pd.DataFrame, rows: Sequence[int], subject: Subject, *, paths: Mapping[str, TreePaths], rules: ScopeRules
+) -> tuple[Reach | None, list[str]]:
+    """Weigh where the excess lies, over the regions of the level of spread; return that and the regions, "" for all others together.
+
+    Of each stream the model that speaks loudest tells, over the strata and periods in which it does: others count the same cases again.
+    Where the subject itself was not judged by region, what lies below it is added up.
+    """
+    evidence = table.loc[list(rows)]
+    if not len(evidence) or subject.kind == "region":
+        return None, []
+    regions, tree = paths["region"], paths[subject.kind]
+    counts: dict[str, dict[str, tuple[float, float]]] = {}
+    for stream, group in evidence.groupby("stream", sort=True):
+        loudest = group.sort_values(["q_value", "p_value", "model"], kind="stable")["model"].iloc[0]
+        spans = set(zip(*(group.loc[(group["model"] == loudest).to_numpy(), name] for name in ("stratum", "period_start")), strict=True))
+        same = table.loc[((table["model"] == loudest) & (table[subject.kind] != "")).to_numpy()]
+        asked = [span in spans for span in zip(same["stratum"], same["period_start"], strict=True)]
+        same = same.loc[asked]
+        same = same.loc[[tree.within(code, subject.code) for code in same[subject.kind]]]
+        own = same.loc[(same[subject.kind] == subject.code).to_numpy()]
+        spread = [regions.level(region) == rules.spread_level if region else False for region in own["region"]]
+        if not any(spread):
+            below = sorted({str(code) for code in same[subject.kind] if code != subject.code})
+            leaves = {code for code in below if not any(other != code and tree.within(other, code) for other in below)}
+            own = same.loc[[code in leaves for code in same[subject.kind]]]
+        found = _by_place(own, regions, rules.spread_level)
+        if found:
+            counts[str(stream)] = found
+    names = sorted({place for found in counts.values() for place in found if place})
+    if any("" in found for found in counts.values()):
+        names.append("")
+    o, e = (
+        np.array([[found.get(place, (0.0, 0.0))[part] for place in names] for found in counts.values()], dtype=np.float64)
+        for part in (0, 1)
+    )
+    return (reach(o, e, most=int(rules.systemic_share * len(names))), names) if names else (None, [])
+
+
+def _by_place(own: pd.DataFrame, regions: TreePaths, level: str) -> dict[str, tuple[float, float]]:
+    """Return observed and expected by region of a level; under "" what the whole has beyond them."""
+    found: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
+    whole = [0.0, 0.0]
+    for region, observed, expected in zip(own["region"], own["observed"], own["expected"], strict=True):
+        if region and regions.level(region) == level:
+            found[region][0] += observed
+            found[region][1] += expected
+        elif not region:
+            whole[0] += observed
+            whole[1] += expected
+    if not found:
+        return {}
+    o, e = (whole[part] - math.fsum(one[part] for one in found.values()) for part in (0, 1))
+    if e > _REST and o >= 0:
+        found[""] = [o, e]
+    return {place: (one[0], one[1]) for place, one in found.items()}
+
+
 def decide_scope(figures: ScopeFigures, rules: ScopeRules) -> tuple[Scope, list[Step]]:
     """Return the scope and the rules looked at, the first that holds deciding."""
     one_firm = figures.largest_producer_share is not None and figures.largest_producer_share >= rules.one_firm_share
@@ -166,11 +243,13 @@ def decide_scope(figures: ScopeFigures, rules: ScopeRules) -> tuple[Scope, list[
         and figures.largest_producer_share is not None
         and figures.largest_producer_share <= rules.largest_producer_share
     )
-    # Cases in every prefecture are normal for a common product: only regions with an excess of their own show spread.
-    spread = figures.judged > 0 and figures.touched >= rules.min_prefectures
-    # Thin regions do not show an excess one by one: they may show it together.
-    rest_too = figures.untouched_excess_p is not None and figures.untouched_excess_p < rules.touched_p
-    most_regions = figures.judged > 0 and (figures.touched >= rules.systemic_share * figures.judged or rest_too)
+    # Cases in every prefecture are normal for a common product: only where the excess lies shows spread.
+    placed = figures.wide is not None and figures.one_place is not None
+    everywhere = placed and (figures.wide or 0.0) >= rules.wide_probability
+    spread = everywhere and figures.judged + 1 >= rules.min_prefectures
+    here_only = placed and not everywhere and (figures.one_place or 0.0) >= 1.0 - (figures.wide or 0.0) - (figures.one_place or 0.0)
+    several = placed and not everywhere and not here_only
+    harmed = bool(set(figures.witnesses) & set(rules.systemic_witnesses))
     one_batch = figures.largest_batch_share is not None and figures.largest_batch_share >= rules.one_firm_share
     concentrated = figures.largest_region_share is not None and figures.largest_region_share >= rules.regional_share
     no_place = figures.largest_region_share is None
@@ -194,13 +273,16 @@ def decide_scope(figures: ScopeFigures, rules: ScopeRules) -> tuple[Scope, list[
         ),
         (
             "scope.systemic",
-            spread and most_regions and (many_firms or figures.producers == 0),
+            spread and (figures.producers == 0 or many_firms) and harmed,
             Scope.SYSTEMIC,
             {
+                "wide": figures.wide,
+                "wide_needed": rules.wide_probability,
+                "witnesses": list(figures.witnesses),
+                "witnesses_needed": list(rules.systemic_witnesses),
                 "regions_touched": figures.touched,
                 "regions_judged": figures.judged,
                 "by_chance": figures.by_chance,
-                "share_needed": rules.systemic_share,
                 "untouched_excess_p": figures.untouched_excess_p,
                 "morans_i": figures.morans_i,
                 "morans_p": figures.morans_p,
@@ -213,7 +295,8 @@ def decide_scope(figures: ScopeFigures, rules: ScopeRules) -> tuple[Scope, list[
         ),
         (
             "scope.industry-wide",
-            (many_firms and not concentrated) or (no_place and figures.hospitals >= rules.min_hospitals),
+            (many_firms and (spread or not placed) and not (concentrated and not placed))
+            or (no_place and figures.hospitals >= rules.min_hospitals),
             Scope.INDUSTRY_WIDE,
             {
                 "producers": figures.producers,
@@ -225,9 +308,11 @@ def decide_scope(figures: ScopeFigures, rules: ScopeRules) -> tuple[Scope, list[
         ),
         (
             "scope.regional",
-            concentrated or figures.touched >= 2,
+            several or everywhere or (here_only and figures.producers >= rules.min_producers) or (not placed and (concentrated or figures.touched >= 2)),
             Scope.REGIONAL,
             {
+                "places": list(figures.places),
+                "one_place": figures.one_place,
                 "largest_region": figures.largest_region,
                 "largest_region_share": figures.largest_region_share,
                 "threshold": rules.regional_share,
