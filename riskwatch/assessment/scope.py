@@ -35,7 +35,7 @@ class ScopeFigures:
     region. ``morans_i`` and ``joins`` (borders between touched regions) say whether neighbours are high together. ``wide`` and ``one_place``
     are the probabilities that the excess lies everywhere and in one region (:mod:`riskwatch.assessment.reach`), None where no region was
     judged; ``places`` is the likeliest set of regions if it is not everywhere. ``witnesses``: the kinds of witnesses that speak for the
-    concern by a hit.
+    concern by a hit. ``narrow``: the place of the concern lies below the level of spread (one county).
     """
 
     cases: float
@@ -59,6 +59,7 @@ class ScopeFigures:
     wide: float | None = None
     one_place: float | None = None
     places: tuple[str, ...] = ()
+    narrow: bool = False
 
 
 def scope_figures(
@@ -131,6 +132,7 @@ def scope_figures(
         wide=None if found is None else found.wide,
         one_place=None if found is None else found.single,
         places=() if found is None else tuple(names[place] or "?" for place in found.places),
+        narrow=bool(regions.at_level(subject.region, rules.spread_level)) and regions.level(subject.region) != rules.spread_level,
     )
 
 
@@ -247,8 +249,6 @@ def decide_scope(figures: ScopeFigures, rules: ScopeRules) -> tuple[Scope, list[
     placed = figures.wide is not None and figures.one_place is not None
     everywhere = placed and (figures.wide or 0.0) >= rules.wide_probability
     spread = everywhere and figures.judged + 1 >= rules.min_prefectures
-    here_only = placed and not everywhere and (figures.one_place or 0.0) >= 1.0 - (figures.wide or 0.0) - (figures.one_place or 0.0)
-    several = placed and not everywhere and not here_only
     harmed = bool(set(figures.witnesses) & set(rules.systemic_witnesses))
     one_batch = figures.largest_batch_share is not None and figures.largest_batch_share >= rules.one_firm_share
     concentrated = figures.largest_region_share is not None and figures.largest_region_share >= rules.regional_share
@@ -270,6 +270,12 @@ def decide_scope(figures: ScopeFigures, rules: ScopeRules) -> tuple[Scope, list[
                 "threshold": rules.one_firm_share,
                 "producers": figures.producers,
             },
+        ),
+        (
+            "scope.one-county",
+            figures.narrow and figures.producers < rules.min_producers,
+            Scope.ISOLATED,
+            {"producers": figures.producers, "needed": rules.min_producers},
         ),
         (
             "scope.systemic",
@@ -308,7 +314,7 @@ def decide_scope(figures: ScopeFigures, rules: ScopeRules) -> tuple[Scope, list[
         ),
         (
             "scope.regional",
-            several or everywhere or (here_only and figures.producers >= rules.min_producers) or (not placed and (concentrated or figures.touched >= 2)),
+            placed or concentrated or figures.touched >= 2,
             Scope.REGIONAL,
             {
                 "places": list(figures.places),

@@ -123,7 +123,7 @@ def test_the_recall_of_one_firm_does_not_settle_what_is_sold_everywhere():
     checks = [samples("dolls", 30, 10, code, tag=code) for code in places]
     flags = recall_flags(recalls(("dolls", "220000", AS_OF, 1.0)), as_of=AS_OF, rules=RULES.artefacts)
     plain, found = (judge_run(rows, checks=checks, quality={"flags": some})[0] for some in ([], flags))
-    assert found.scope.value == "systemic"
+    assert found.scope.value == "industry-wide"
     assert found.grade == plain.grade
 
 

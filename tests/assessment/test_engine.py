@@ -210,14 +210,21 @@ def test_more_evidence_never_lowers_the_confidence():
 def test_scopes():
     one_firm = judge_run(twice("dolls", stream="spot_check"), checks=[samples("dolls", 20, 8, producers=1)])
     assert only(one_firm).scope is Scope.ISOLATED
-    regional = judge_run(twice("dolls", "220101"), injuries("dolls", 20))
+    county = judge_run(twice("dolls", "220101"), injuries("dolls", 20))
+    assert only(county).scope is Scope.ISOLATED
+    regional = judge_run(twice("dolls", "220100"), injuries("dolls", 20))
     assert only(regional).scope is Scope.REGIONAL
     everywhere = [samples("dolls", 12, 6, code, producers=6) for code in ("220101", "220201", "220301", "220401")]
     wide = judge_run(twice("dolls", stream="spot_check"), checks=everywhere)
     assert only(wide).scope is Scope.INDUSTRY_WIDE
     prefectures = [row for code in ("220100", "220200", "220300") for row in twice("dolls", code, stream="spot_check")]
-    systemic = only(judge_run([*prefectures, *quiet("dolls", "220400", stream="spot_check")], checks=everywhere))
+    # Failing samples alone are the industry's; once people are hurt in as many places it is the system's.
+    failing = only(judge_run([*prefectures, *quiet("dolls", "220400", stream="spot_check")], checks=everywhere))
+    assert failing.scope is Scope.INDUSTRY_WIDE
+    hurt = [row for code in ("220100", "220200", "220300") for row in twice("dolls", code)]
+    systemic = only(judge_run([*prefectures, *quiet("dolls", "220400", stream="spot_check"), *hurt], checks=everywhere))
     assert systemic.scope is Scope.SYSTEMIC
+    assert systemic.scope_figures["wide"] > 0.5
     assert systemic.scope_figures["touched"] == 3
     assert systemic.scope_figures["judged"] == 4
     assert systemic.scope_figures["by_chance"] == pytest.approx(4 * 0.05**3 * 0.95 + 0.05**4)
