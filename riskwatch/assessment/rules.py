@@ -240,9 +240,12 @@ class ScopeRules(Rule):
     largest_producer_share: Share = Field(description="industry-wide and systemic: no producer above this share")
     min_prefectures: int = Field(ge=2, description="systemic: so many regions touched")
     systemic_share: Share = Field(description="an excess in up to this share of the regions is compared with one in all of them")
-    wide_probability: Share = Field(0.5, description="industry-wide and systemic: probability that the excess lies in all regions, at least")
+    wide_probability: Share = Field(
+        0.5, description="industry-wide and systemic: probability that the excess lies in all regions, at least"
+    )
     systemic_witnesses: tuple[str, ...] = Field(
-        ("persons", "investigation"), description="systemic: one of these witnesses speaks by a hit; failing samples alone are industry-wide"
+        ("persons", "investigation"),
+        description="systemic: one of these witnesses speaks by a hit; failing samples alone are industry-wide",
     )
     permutations: int = Field(ge=99, description="random arrangements behind the p-values of Moran's I and of the join count")
     seed: int = Field(ge=0, description="of these arrangements")

@@ -32,10 +32,10 @@ class ScopeFigures:
     many or more touched regions were there no spread. Where no such region was judged, ``touched`` counts those with cases and
     ``by_chance`` is None. ``largest_region_share`` is None where no place is known. ``untouched_excess_p`` is the one-sided p-value of the
     excess of all untouched regions together: small where the rest of the jurisdiction is high too, only too thin to show it region by
-    region. ``morans_i`` and ``joins`` (borders between touched regions) say whether neighbours are high together. ``wide`` and ``one_place``
-    are the probabilities that the excess lies everywhere and in one region (:mod:`riskwatch.assessment.reach`), None where no region was
-    judged; ``places`` is the likeliest set of regions if it is not everywhere. ``witnesses``: the kinds of witnesses that speak for the
-    concern by a hit. ``narrow``: the place of the concern lies below the level of spread (one county).
+    region. ``morans_i`` and ``joins`` (borders between touched regions) say whether neighbours are high together. ``wide`` and
+    ``one_place`` are the probabilities that the excess lies everywhere and in one region (:mod:`riskwatch.assessment.reach`), None
+    where no region was judged; ``places`` is the likeliest set of regions if it is not everywhere. ``witnesses``: the kinds of
+    witnesses that speak for the concern by a hit. ``narrow``: the place of the concern lies below the level of spread (one county).
     """
 
     cases: float
@@ -190,24 +190,17 @@ def _reach(
     evidence = table.loc[list(rows)]
     if not len(evidence) or subject.kind == "region":
         return None, []
-    regions, tree = paths["region"], paths[subject.kind]
+    regions = paths["region"]
     counts: dict[str, dict[str, tuple[float, float]]] = {}
     for stream, group in evidence.groupby("stream", sort=True):
-        loudest = group.sort_values(["q_value", "p_value", "model"], kind="stable")["model"].iloc[0]
-        spans = set(zip(*(group.loc[(group["model"] == loudest).to_numpy(), name] for name in ("stratum", "period_start")), strict=True))
-        same = table.loc[((table["model"] == loudest) & (table[subject.kind] != "")).to_numpy()]
-        asked = [span in spans for span in zip(same["stratum"], same["period_start"], strict=True)]
-        same = same.loc[asked]
-        same = same.loc[[tree.within(code, subject.code) for code in same[subject.kind]]]
-        own = same.loc[(same[subject.kind] == subject.code).to_numpy()]
-        spread = [regions.level(region) == rules.spread_level if region else False for region in own["region"]]
-        if not any(spread):
-            below = sorted({str(code) for code in same[subject.kind] if code != subject.code})
-            leaves = {code for code in below if not any(other != code and tree.within(other, code) for other in below)}
-            own = same.loc[[code in leaves for code in same[subject.kind]]]
-        found = _by_place(own, regions, rules.spread_level)
-        if found:
-            counts[str(stream)] = found
+        # A model that knows no places hands over to the next loudest.
+        for model in group.sort_values(["q_value", "p_value", "model"], kind="stable")["model"].unique():
+            found = _by_place(
+                _judged_with(table, group.loc[(group["model"] == model).to_numpy()], subject, paths, rules), regions, rules.spread_level
+            )
+            if found:
+                counts[str(stream)] = found
+                break
     names = sorted({place for found in counts.values() for place in found if place})
     if any("" in found for found in counts.values()):
         names.append("")
@@ -216,6 +209,23 @@ def _reach(
         for part in (0, 1)
     )
     return (reach(o, e, most=int(rules.systemic_share * len(names))), names) if names else (None, [])
+
+
+def _judged_with(
+    table: pd.DataFrame, group: pd.DataFrame, subject: Subject, paths: Mapping[str, TreePaths], rules: ScopeRules
+) -> pd.DataFrame:
+    """Return what a model judged of a subject in the strata and periods of its evidence, or of its parts where those have the places."""
+    regions, tree = paths["region"], paths[subject.kind]
+    spans = set(zip(group["stratum"], group["period_start"], strict=True))
+    same = table.loc[((table["model"] == group["model"].iloc[0]) & (table[subject.kind] != "")).to_numpy()]
+    same = same.loc[[span in spans for span in zip(same["stratum"], same["period_start"], strict=True)]]
+    same = same.loc[[tree.within(code, subject.code) for code in same[subject.kind]]]
+    own = same.loc[(same[subject.kind] == subject.code).to_numpy()]
+    if any(region and regions.level(region) == rules.spread_level for region in own["region"]):
+        return own
+    below = sorted({str(code) for code in same[subject.kind] if code != subject.code})
+    leaves = {code for code in below if not any(other != code and tree.within(other, code) for other in below)}
+    return same.loc[[code in leaves for code in same[subject.kind]]]
 
 
 def _by_place(own: pd.DataFrame, regions: TreePaths, level: str) -> dict[str, tuple[float, float]]:
@@ -245,6 +255,9 @@ def decide_scope(figures: ScopeFigures, rules: ScopeRules) -> tuple[Scope, list[
         and figures.largest_producer_share is not None
         and figures.largest_producer_share <= rules.largest_producer_share
     )
+    # Some firms of a category fail every month: they mean something only where failures are what is unusual.
+    measured = not figures.witnesses or "measurement" in figures.witnesses
+    firms_unknown = figures.producers == 0 or not measured
     # Cases in every prefecture are normal for a common product: only where the excess lies shows spread.
     placed = figures.wide is not None and figures.one_place is not None
     everywhere = placed and (figures.wide or 0.0) >= rules.wide_probability
@@ -262,7 +275,7 @@ def decide_scope(figures: ScopeFigures, rules: ScopeRules) -> tuple[Scope, list[
         ),
         (
             "scope.one-firm",
-            (one_firm or one_batch) and not (spread and figures.hospitals > 0),
+            measured and (one_firm or one_batch) and not (spread and figures.hospitals > 0),
             Scope.ISOLATED,
             {
                 "largest_producer_share": figures.largest_producer_share,
@@ -279,7 +292,7 @@ def decide_scope(figures: ScopeFigures, rules: ScopeRules) -> tuple[Scope, list[
         ),
         (
             "scope.systemic",
-            spread and (figures.producers == 0 or many_firms) and harmed,
+            spread and (firms_unknown or many_firms) and harmed,
             Scope.SYSTEMIC,
             {
                 "wide": figures.wide,
@@ -301,7 +314,7 @@ def decide_scope(figures: ScopeFigures, rules: ScopeRules) -> tuple[Scope, list[
         ),
         (
             "scope.industry-wide",
-            (many_firms and (spread or not placed) and not (concentrated and not placed))
+            (many_firms and measured and (spread or not placed) and not (concentrated and not placed))
             or (no_place and figures.hospitals >= rules.min_hospitals),
             Scope.INDUSTRY_WIDE,
             {

@@ -283,7 +283,8 @@ class ModelDefinition(Definition):
     product_fields: tuple[str, ...] = Field(("product",), description="a record counts once for each distinct product named in these")
     stratify: tuple[str, ...] = Field((), description="fields whose values are never pooled (selection, say)")
     by_item: bool = Field(
-        False, description="a series for each test item as well: of all samples of such goods, those that failed it; the stratum names the item"
+        False,
+        description="a series for each test item as well: of all samples of such goods, those that failed it; the stratum names the item",
     )
     terms: Terms | None = Field(
         None, description="watch the terms of a text field (records that hold a term, of all records) instead of a measure; null: no"
