@@ -217,15 +217,16 @@ def _judged_with(
     """Return what a model judged of a subject in the strata and periods of its evidence, or of its parts where those have the places."""
     regions, tree = paths["region"], paths[subject.kind]
     spans = set(zip(group["stratum"], group["period_start"], strict=True))
-    same = table.loc[((table["model"] == group["model"].iloc[0]) & (table[subject.kind] != "")).to_numpy()]
+    same: pd.DataFrame = table.loc[((table["model"] == group["model"].iloc[0]) & (table[subject.kind] != "")).to_numpy()]
     same = same.loc[[span in spans for span in zip(same["stratum"], same["period_start"], strict=True)]]
     same = same.loc[[tree.within(code, subject.code) for code in same[subject.kind]]]
-    own = same.loc[(same[subject.kind] == subject.code).to_numpy()]
+    own: pd.DataFrame = same.loc[(same[subject.kind] == subject.code).to_numpy()]
     if any(region and regions.level(region) == rules.spread_level for region in own["region"]):
         return own
     below = sorted({str(code) for code in same[subject.kind] if code != subject.code})
     leaves = {code for code in below if not any(other != code and tree.within(other, code) for other in below)}
-    return same.loc[[code in leaves for code in same[subject.kind]]]
+    parts: pd.DataFrame = same.loc[[code in leaves for code in same[subject.kind]]]
+    return parts
 
 
 def _by_place(own: pd.DataFrame, regions: TreePaths, level: str) -> dict[str, tuple[float, float]]:

@@ -66,5 +66,5 @@ def by_item(frame: pd.DataFrame, items: pd.DataFrame, *, numerator: str, product
     counted = np.where(place >= 0, np.append(failed["_count"].to_numpy(np.float64), 0.0)[place], 0.0)
     out = frame.iloc[rows].reset_index(drop=True)
     return out.assign(
-        **{numerator: np.minimum(counted, out[numerator].to_numpy(np.float64)), ITEM: pd.Categorical.from_codes(item, categories=names)}
+        **{numerator: np.minimum(counted, out[numerator].to_numpy(np.float64)), ITEM: pd.Categorical.from_codes(item, categories=number)}
     )
