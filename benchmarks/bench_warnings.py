@@ -69,6 +69,7 @@ def scores(rows: pd.DataFrame) -> dict[str, object]:
         "warned": len(found) / max(1, len(rows)),
         "scope": found["scope_right"].mean(),
         "scope, one place is isolated": found["scope_near"].mean(),
+        "scope, as records tell": found["scope_told"].mean(),
         "grade within one": found["grade_near"].mean(),
         "grade": found["grade_exact"].mean(),
         "product and region": len(found) / max(1, int(rows["touched"].sum())),

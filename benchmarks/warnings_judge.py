@@ -6,6 +6,7 @@ Pure functions of the log, the hazards and the days on which a perfect observer 
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -122,13 +123,16 @@ def judge_hazard(log: Sequence[Mapping], hazard: Hazard, seen: Seen, places: Pla
     standing = warned(log, hazard, places)
     by_statistics = warned(log, hazard, places, needs="statistics")
     first = standing[0][0] if standing else None
+
     # The height: of the warnings on statistics before others, of those that name the product before those of its category, the
-    # highest level, the last day. Once the hazard is over and reported, what still stands says nothing new of its scope.
-    height = max(
-        standing,
-        key=lambda pair: (bool(pair[1]["evidence"]), pair[1]["code"] in hazard.products, GRADES.index(pair[1]["grade"]), pair[0]),
-        default=None,
-    )
+    # highest level; of the days at it, the last.
+    def rank(pair: tuple[dt.date, Mapping]) -> tuple[bool, bool, int]:
+        return bool(pair[1]["evidence"]), pair[1]["code"] in hazard.products, GRADES.index(pair[1]["grade"])
+
+    height = max(standing, key=lambda pair: (rank(pair), pair[0]), default=None)
+    # Records thin out once a hazard is over while its level is still held: the scope is the one stated on most days at the height.
+    said = Counter(warning["scope"] for day, warning in standing if height and rank((day, warning)) == rank(height))
+    scope = max(said, key=lambda name: (said[name], name), default="")
     top = height[1] if height else {}
     last = over(hazard, dt.date.fromisoformat(log[-1]["day"]))
     loose = any(
@@ -158,16 +162,20 @@ def judge_hazard(log: Sequence[Mapping], hazard: Hazard, seen: Seen, places: Pla
         "delay_statistics": delay_statistics,
         "in_time": delay is not None and delay <= WITHIN_DAYS,
         "in_time_statistics": delay_statistics is not None and delay_statistics <= WITHIN_DAYS,
-        "warned_scope": top.get("scope", ""),
+        "warned_scope": scope,
         "warned_grade": top.get("grade", ""),
         "warned_risk": top.get("risk", ""),
         "warned_confidence": top.get("confidence", ""),
         "warned_code": top.get("code", ""),
         "warned_region": top.get("anchor", ""),
         "touched": loose or bool(standing),
-        "scope_right": top.get("scope") == hazard.scope,
+        "scope_right": scope == hazard.scope,
         # The rules call one prefecture regional, the ledger isolated: with injuries alone no firm is known that would tell them apart.
-        "scope_near": top.get("scope") == hazard.scope or (len(hazard.regions) == 1 and top.get("scope") == "regional"),
+        "scope_near": scope == hazard.scope or (len(hazard.regions) == 1 and scope == "regional"),
+        # A defect of all firms that already hurts people and one of a shared supplier look alike in records that name no suppliers.
+        "scope_told": scope == hazard.scope
+        or (len(hazard.regions) == 1 and scope == "regional")
+        or (hazard.stream == "both" and hazard.scope == "industry-wide" and scope == "systemic"),
         "grade_near": bool(top) and abs(GRADES.index(top["grade"]) - GRADES.index(hazard.grade_expected)) <= 1,
         "grade_exact": bool(top) and top["grade"] == hazard.grade_expected,
         "place_exact": bool(top) and top["anchor"] == places.common(hazard.regions),

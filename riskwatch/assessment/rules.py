@@ -238,7 +238,6 @@ class ScopeRules(Rule):
     one_firm_share: Share = Field(description="one producer with at least this share of the failures: isolated")
     min_producers: int = Field(ge=2)
     largest_producer_share: Share = Field(description="industry-wide and systemic: no producer above this share")
-    min_prefectures: int = Field(ge=2, description="systemic: so many regions touched")
     systemic_share: Share = Field(description="an excess in up to this share of the regions is compared with one in all of them")
     wide_probability: Share = Field(
         0.5, description="industry-wide and systemic: probability that the excess lies in all regions, at least"

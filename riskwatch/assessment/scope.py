@@ -8,18 +8,15 @@ from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from scipy.stats import binom, norm
 
 from riskwatch.assessment.facts import Facts
 from riskwatch.assessment.protocols import TreePaths
-from riskwatch.assessment.reach import Reach, reach
 from riskwatch.assessment.rules import ScopeRules
 from riskwatch.assessment.spatial import clustering
 from riskwatch.assessment.types import Scope, Step, Subject
-
-_REST = 1e-6  # expected cases outside the judged regions that are worth a place of their own
+from riskwatch.assessment.whereabouts import weigh_places
 
 __all__ = ["ScopeFigures", "decide_scope", "scope_figures"]
 
@@ -32,10 +29,12 @@ class ScopeFigures:
     many or more touched regions were there no spread. Where no such region was judged, ``touched`` counts those with cases and
     ``by_chance`` is None. ``largest_region_share`` is None where no place is known. ``untouched_excess_p`` is the one-sided p-value of the
     excess of all untouched regions together: small where the rest of the jurisdiction is high too, only too thin to show it region by
-    region. ``morans_i`` and ``joins`` (borders between touched regions) say whether neighbours are high together. ``wide`` and
-    ``one_place`` are the probabilities that the excess lies everywhere and in one region (:mod:`riskwatch.assessment.reach`), None
-    where no region was judged; ``places`` is the likeliest set of regions if it is not everywhere. ``witnesses``: the kinds of
-    witnesses that speak for the concern by a hit. ``narrow``: the place of the concern lies below the level of spread (one county).
+    region. ``morans_i`` and ``joins`` (borders between touched regions) say whether neighbours are high together.
+
+    ``wide`` and ``one_place`` are the probabilities that the excess lies everywhere and in one region
+    (:mod:`riskwatch.assessment.reach`), None where no region was judged; ``places`` is the likeliest set of the ``weighed`` regions if
+    it is not everywhere. ``witnesses``: the kinds of witnesses that speak for the concern by a hit. ``narrow``: the place of the
+    concern lies below the level of spread (one county).
     """
 
     cases: float
@@ -59,6 +58,7 @@ class ScopeFigures:
     wide: float | None = None
     one_place: float | None = None
     places: tuple[str, ...] = ()
+    weighed: int = 0
     narrow: bool = False
 
 
@@ -96,7 +96,7 @@ def scope_figures(
     if touched and rest and (expected := math.fsum(one.expected for one in rest)) > 0:
         untouched = float(norm.sf(math.fsum(one.excess for one in rest) / math.sqrt(expected)))
     scores = {place: one.excess / math.sqrt(max(one.expected, 0.5)) for place, one in places.items()}
-    found, names = _reach(table, rows, subject, paths=paths, rules=rules)
+    found, names = weigh_places(table, rows, subject, paths=paths, level=rules.spread_level, share=rules.systemic_share)
     spatial = clustering(scores, touched, borders, permutations=rules.permutations, seed=rules.seed)
     by_place: dict[str, float] = defaultdict(float)
     for region, count in facts.by_region.items():
@@ -132,6 +132,7 @@ def scope_figures(
         wide=None if found is None else found.wide,
         one_place=None if found is None else found.single,
         places=() if found is None else tuple(names[place] or "?" for place in found.places),
+        weighed=len(names),
         narrow=bool(regions.at_level(subject.region, rules.spread_level)) and regions.level(subject.region) != rules.spread_level,
     )
 
@@ -179,75 +180,6 @@ def _places(
     return found
 
 
-def _reach(
-    table: pd.DataFrame, rows: Sequence[int], subject: Subject, *, paths: Mapping[str, TreePaths], rules: ScopeRules
-) -> tuple[Reach | None, list[str]]:
-    """Weigh where the excess lies, over the regions of the level of spread; return that and the regions, "" for all others together.
-
-    Of each stream the model that speaks loudest tells, over the strata and periods in which it does: others count the same cases again.
-    Where the subject itself was not judged by region, what lies below it is added up.
-    """
-    evidence = table.loc[list(rows)]
-    if not len(evidence) or subject.kind == "region":
-        return None, []
-    regions = paths["region"]
-    counts: dict[str, dict[str, tuple[float, float]]] = {}
-    for stream, group in evidence.groupby("stream", sort=True):
-        # A model that knows no places hands over to the next loudest.
-        for model in group.sort_values(["q_value", "p_value", "model"], kind="stable")["model"].unique():
-            found = _by_place(
-                _judged_with(table, group.loc[(group["model"] == model).to_numpy()], subject, paths, rules), regions, rules.spread_level
-            )
-            if found:
-                counts[str(stream)] = found
-                break
-    names = sorted({place for found in counts.values() for place in found if place})
-    if any("" in found for found in counts.values()):
-        names.append("")
-    o, e = (
-        np.array([[found.get(place, (0.0, 0.0))[part] for place in names] for found in counts.values()], dtype=np.float64)
-        for part in (0, 1)
-    )
-    return (reach(o, e, most=int(rules.systemic_share * len(names))), names) if names else (None, [])
-
-
-def _judged_with(
-    table: pd.DataFrame, group: pd.DataFrame, subject: Subject, paths: Mapping[str, TreePaths], rules: ScopeRules
-) -> pd.DataFrame:
-    """Return what a model judged of a subject in the strata and periods of its evidence, or of its parts where those have the places."""
-    regions, tree = paths["region"], paths[subject.kind]
-    spans = set(zip(group["stratum"], group["period_start"], strict=True))
-    same: pd.DataFrame = table.loc[((table["model"] == group["model"].iloc[0]) & (table[subject.kind] != "")).to_numpy()]
-    same = same.loc[[span in spans for span in zip(same["stratum"], same["period_start"], strict=True)]]
-    same = same.loc[[tree.within(code, subject.code) for code in same[subject.kind]]]
-    own: pd.DataFrame = same.loc[(same[subject.kind] == subject.code).to_numpy()]
-    if any(region and regions.level(region) == rules.spread_level for region in own["region"]):
-        return own
-    below = sorted({str(code) for code in same[subject.kind] if code != subject.code})
-    leaves = {code for code in below if not any(other != code and tree.within(other, code) for other in below)}
-    parts: pd.DataFrame = same.loc[[code in leaves for code in same[subject.kind]]]
-    return parts
-
-
-def _by_place(own: pd.DataFrame, regions: TreePaths, level: str) -> dict[str, tuple[float, float]]:
-    """Return observed and expected by region of a level; under "" what the whole has beyond them."""
-    found: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
-    whole = [0.0, 0.0]
-    for region, observed, expected in zip(own["region"], own["observed"], own["expected"], strict=True):
-        if region and regions.level(region) == level:
-            found[region][0] += observed
-            found[region][1] += expected
-        elif not region:
-            whole[0] += observed
-            whole[1] += expected
-    if not found:
-        return {}
-    o, e = (whole[part] - math.fsum(one[part] for one in found.values()) for part in (0, 1))
-    if e > _REST and o >= 0:
-        found[""] = [o, e]
-    return {place: (one[0], one[1]) for place, one in found.items()}
-
-
 def decide_scope(figures: ScopeFigures, rules: ScopeRules) -> tuple[Scope, list[Step]]:
     """Return the scope and the rules looked at, the first that holds deciding."""
     one_firm = figures.largest_producer_share is not None and figures.largest_producer_share >= rules.one_firm_share
@@ -258,11 +190,9 @@ def decide_scope(figures: ScopeFigures, rules: ScopeRules) -> tuple[Scope, list[
     )
     # Some firms of a category fail every month: they mean something only where failures are what is unusual.
     measured = not figures.witnesses or "measurement" in figures.witnesses
-    firms_unknown = figures.producers == 0 or not measured
     # Cases in every prefecture are normal for a common product: only where the excess lies shows spread.
     placed = figures.wide is not None and figures.one_place is not None
-    everywhere = placed and (figures.wide or 0.0) >= rules.wide_probability
-    spread = everywhere and figures.judged + 1 >= rules.min_prefectures
+    spread = placed and (figures.wide or 0.0) >= rules.wide_probability
     harmed = bool(set(figures.witnesses) & set(rules.systemic_witnesses))
     one_batch = figures.largest_batch_share is not None and figures.largest_batch_share >= rules.one_firm_share
     concentrated = figures.largest_region_share is not None and figures.largest_region_share >= rules.regional_share
@@ -293,7 +223,7 @@ def decide_scope(figures: ScopeFigures, rules: ScopeRules) -> tuple[Scope, list[
         ),
         (
             "scope.systemic",
-            spread and (firms_unknown or many_firms) and harmed,
+            spread and harmed,
             Scope.SYSTEMIC,
             {
                 "wide": figures.wide,
@@ -308,7 +238,6 @@ def decide_scope(figures: ScopeFigures, rules: ScopeRules) -> tuple[Scope, list[
                 "morans_p": figures.morans_p,
                 "joins": figures.joins,
                 "joins_p": figures.joins_p,
-                "needed": rules.min_prefectures,
                 "producers": figures.producers,
                 "largest_producer_share": figures.largest_producer_share,
             },

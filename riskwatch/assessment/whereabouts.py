@@ -1,0 +1,112 @@
+"""Counts of a concern by region, as its models judged them, and where its excess lies."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from riskwatch.assessment.protocols import TreePaths
+from riskwatch.assessment.reach import Reach, reach
+from riskwatch.assessment.types import Subject
+
+__all__ = ["weigh_places"]
+
+Counts = dict[str, tuple[float, float]]
+
+_REST = 1e-6  # expected cases outside the judged regions that are worth a place of their own
+
+
+def weigh_places(
+    table: pd.DataFrame, rows: Sequence[int], subject: Subject, *, paths: Mapping[str, TreePaths], level: str, share: float
+) -> tuple[Reach | None, list[str]]:
+    """Weigh where the excess of a concern lies, over the regions of one level.
+
+    Of each stream one model tells, as others count the same cases again: the one whose evidence speaks loudest, over the strata and
+    periods in which it does; where the models in alarm know no places, another model of the stream over the same time. Where the
+    subject itself was not judged by region, what lies below it is added up.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Judged series-periods of the run.
+    rows : sequence of int
+        Rows of the concern's evidence.
+    subject : Subject
+    paths : mapping of str to TreePaths
+    level : str
+        Level of the region tree.
+    share : float
+        An excess in up to this share of the regions is weighed against one in all of them.
+
+    Returns
+    -------
+    Reach or None
+    list of str
+        The regions weighed; "" for all others together.
+    """
+    evidence = table.loc[list(rows)]
+    if not len(evidence) or subject.kind == "region":
+        return None, []
+    about = _about(table, subject, paths[subject.kind])
+    found: list[Counts] = []
+    for stream, group in evidence.groupby("stream", sort=True):
+        judged = about.loc[(about["stream"] == stream).to_numpy()]
+        found += next(([counts] for part in _candidates(judged, group) if (counts := _by_place(part, subject, paths, level))), [])
+    names = sorted({place for counts in found for place in counts if place})
+    if not names:
+        return None, []
+    names += [""] if any("" in counts for counts in found) else []
+    observed, expected = (np.array([[counts.get(place, (0.0, 0.0))[part] for place in names] for counts in found]) for part in (0, 1))
+    return reach(observed, expected, most=int(share * len(names))), names
+
+
+def _about(table: pd.DataFrame, subject: Subject, tree: TreePaths) -> pd.DataFrame:
+    codes = table[subject.kind]
+    inside = {code for code in codes.unique() if code and tree.within(code, subject.code)}
+    return table.loc[codes.isin(inside).to_numpy()]
+
+
+def _candidates(judged: pd.DataFrame, group: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Yield what each model of a stream judged, the loudest of the evidence first, then those that are silent."""
+    loudest = group.sort_values(["q_value", "p_value", "model"], kind="stable")["model"].unique().tolist()
+    for model in loudest:
+        own = group.loc[(group["model"] == model).to_numpy()]
+        spans = set(zip(own["stratum"], own["period_start"], strict=True))
+        part = judged.loc[(judged["model"] == model).to_numpy()]
+        yield part.loc[[span in spans for span in zip(part["stratum"], part["period_start"], strict=True)]]
+    during = judged.loc[
+        ((judged["period_end"] >= group["period_start"].min()) & (judged["period_start"] <= group["period_end"].max())).to_numpy()
+    ]
+    # The most that is known of the places: the model that expects most.
+    others = during.loc[(~during["model"].isin(loudest) & (during["region"] != "")).to_numpy()]
+    sizes = others.groupby("model", sort=True)["expected"].sum().sort_values(ascending=False, kind="stable")
+    for model in sizes.index:
+        yield during.loc[(during["model"] == model).to_numpy()]
+
+
+def _by_place(part: pd.DataFrame, subject: Subject, paths: Mapping[str, TreePaths], level: str) -> Counts:
+    """Return observed and expected by region of a level, and under "" what the whole has beyond them; empty where no region was judged."""
+    regions, tree = paths["region"], paths[subject.kind]
+    at_level = np.array([bool(region) and regions.level(region) == level for region in part["region"]], dtype=np.bool_)
+    codes = part[subject.kind]
+    own = (codes == subject.code).to_numpy()
+    if not (own & at_level).any():
+        below = sorted({str(code) for code in codes if code != subject.code})
+        leaves = {code for code in below if not any(other != code and tree.within(other, code) for other in below)}
+        own = codes.isin(leaves).to_numpy()
+    observed: dict[str, list[float]] = defaultdict(list)
+    expected: dict[str, list[float]] = defaultdict(list)
+    use = own & (at_level | (part["region"] == "").to_numpy())
+    for region, o, e in zip(*(part.loc[use, name] for name in ("region", "observed", "expected")), strict=True):
+        observed[region].append(o)
+        expected[region].append(e)
+    found = {region: (math.fsum(observed[region]), math.fsum(expected[region])) for region in observed}
+    whole = found.pop("", None)
+    if whole is None or not found:
+        return found
+    o, e = (whole[at] - math.fsum(one[at] for one in found.values()) for at in (0, 1))
+    return {**found, "": (o, e)} if e > _REST and o >= 0 else found
