@@ -154,6 +154,9 @@ def quality_report(ctx: RunContext, detection: Detection, pulls: list[PullReport
     """Gather what the digest says about the data: sources, thin series, cells not judged, models that failed."""
     thin: list[tuple[str, str, str, str, str]] = []
     for run in detection.runs:
+        # Most items of most goods never fail: that is no defect of the data.
+        if (model := ctx.definitions.models.get(run.model)) is not None and model.by_item:
+            continue
         for key in run.rolled_up["series"].astype(str):
             product, industry, region, stratum = key.split("|", len(SERIES) - 1)
             thin.append((run.model, product, industry, region, stratum))
