@@ -66,6 +66,10 @@ def lapsed_share(checks: pd.DataFrame, items: pd.DataFrame, laboratories: pd.Dat
     if "reported_on" in fails.columns:
         reported = pd.to_datetime(fails["reported_on"])
         day = reported.where(reported.notna(), day)
+    laboratories = laboratories.loc[laboratories["laboratory"].isin(fails["laboratory"].unique()).to_numpy()]
+    bad_ever = laboratories["calibration"].isin(["lapsed", "failed"]).to_numpy()
+    if not (bad_ever | (pd.to_datetime(laboratories["calibration_until"]) < day.max()).to_numpy()).any():
+        return 0.0, total
     samples = pd.DataFrame({"sample": fails.index, "laboratory": fails["laboratory"].to_numpy(), "day": day.to_numpy()})
     bad = pd.DataFrame({"sample": [], "item": []}, dtype=object)
     if len(items):
@@ -100,7 +104,7 @@ def doubts_of(
     if complaints is not None and {"complainant", "complaints"} <= set(complaints.columns):
         recent = base.select("complaint", subject, window=(as_of - dt.timedelta(days=bursts.days - 1), as_of))
         # One subject, whatever its products and places.
-        one = claimant_bursts(recent.assign(product=subject.code, region=subject.region), as_of=as_of, **bursts.arguments())
+        one = recent.iloc[:0] if float(recent["complaints"].sum()) < bursts.least else claimant_bursts(recent.assign(product=subject.code, region=subject.region), as_of=as_of, **bursts.arguments())
         if len(one):
             found.append(Doubt(CLAIMANT_BURST, "complaint", float(one["share"].iloc[0]), float(one["complaints"].iloc[0])))
     return tuple(found)
