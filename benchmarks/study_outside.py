@@ -68,7 +68,7 @@ def notices(data: Path, names: dict[str, str]) -> pd.DataFrame:
 
 def grid(frame: pd.DataFrame, cells: pd.MultiIndex, months: pd.PeriodIndex, by: list[str]) -> npt.NDArray[np.float64]:
     """Return counts, shape (cells, months)."""
-    table = frame.groupby([*by, "month"]).size().unstack("month", fill_value=0)
+    table = frame.groupby([*by, "month"]).size().unstack("month", fill_value=0)  # noqa: PD010 - a series of counts
     return table.reindex(index=cells, columns=months, fill_value=0).to_numpy(dtype=np.float64)
 
 
@@ -101,7 +101,8 @@ def checks(data: Path, matched: pd.DataFrame, products: pd.DataFrame, classifier
     rows = rows.assign(product=rows["cat_l2"].map(names), month=pd.to_datetime(rows["publish_date"]).dt.to_period("M"))
     months = pd.period_range("2021-01", "2022-07", freq="M")
     samples = rows.drop_duplicates(["sample_id"])
-    failing = rows.loc[rows["failed"]].assign(**{"class": classifier.of_items(rows.loc[rows["failed"], ["failing_item"]].rename(columns={"failing_item": "item"}))})  # fmt: skip
+    failing = rows.loc[rows["failed"]].rename(columns={"failing_item": "item"})
+    failing = failing.assign(**{"class": classifier.of_items(failing)})
     failing = failing.drop_duplicates(["sample_id", "class"])
     foreign = matched.loc[matched["product"].str.startswith("cn-food:") & (matched["class"] != UNKNOWN)]
     pairs = foreign.loc[foreign["month"].between(months[0] - BEHIND, months[-1]), ["product", "class"]]
@@ -127,8 +128,12 @@ def countries(frame: pd.DataFrame, *, surge: bool) -> Lead:
         own = grid(rows.loc[rows["here"] == home], cells, months, ["product", "class"])
         others = every - own
         if surge:  # at least three within three months, and twice what two years before would lead to expect
-            recent = np.stack([others[:, max(0, t - 2) : t + 1].sum(axis=1) for t in range(len(months))], axis=1)
-            before = np.stack([others[:, max(0, t - 26) : max(0, t - 2)].mean(axis=1) if t > 14 else np.full(len(cells), np.inf) for t in range(len(months))], axis=1)  # fmt: skip
+            sums = np.concatenate([np.zeros((len(cells), 1)), others.cumsum(axis=1)], axis=1)
+            at = np.arange(1, len(months) + 1)
+            new, old = np.maximum(at - 3, 0), np.maximum(at - 27, 0)
+            recent = sums[:, at] - sums[:, new]
+            before = (sums[:, new] - sums[:, old]) / np.maximum(new - old, 1)
+            before[:, :15] = np.inf  # less than a year to compare with
             signal = (recent >= 3) & (recent >= 2 * 3 * before)
         else:
             signal = others > 0

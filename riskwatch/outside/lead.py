@@ -77,7 +77,7 @@ def _tables(exposed: BoolArray, followed: BoolArray, judged: BoolArray) -> Float
     return np.stack([(part & judged).sum(axis=1) for part in parts], axis=1).astype(np.float64)
 
 
-def lead(  # noqa: PLR0917 - three tables and how they are read
+def lead(
     notices: BoolArray,
     alarms: BoolArray,
     judged: BoolArray,

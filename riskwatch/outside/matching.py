@@ -23,7 +23,7 @@ def _text(frame: pd.DataFrame, column: str) -> pd.Series:
 
 
 def _read(texts: Sequence[str], entries: Sequence[tuple[int, re.Pattern[str] | None]]) -> int:
-    """Return the place of the first entry that fits one of the texts, tried in turn; entries without a pattern fit the last; -1 for none."""
+    """Return the place of the first entry that fits a text, texts in turn; entries without a pattern fit the last; -1 for none."""
     for turn, text in enumerate(texts, start=1):
         for place, pattern in entries:
             if pattern.search(text) if pattern is not None else turn == len(texts):
@@ -48,7 +48,7 @@ def match(notices: pd.DataFrame, rules: MatchRules, *, goods: Collection[str]) -
     Returns
     -------
     DataFrame
-        Columns :data:`MATCHED`; a notice with several codes has several rows, one that fits nothing has none. In order of notices and entries.
+        Columns :data:`MATCHED`, in order of notices; one with several codes has several rows, one that fits nothing has none.
     """
     frame = notices.reset_index(drop=True)
     systems = _text(frame, "system").to_numpy(dtype=object)

@@ -31,6 +31,7 @@ class WeightRules(Rule):
     systems: dict[str, float] = Field(description="notice system -> likelihood ratio of a fresh notice about the same product and hazard")
     other: float = Field(ge=1, le=10, description="likelihood ratio of systems not named, and of recalls in other places")
     cap: float = Field(ge=1, le=10, description="largest likelihood ratio of all systems together")
+    enough: int = Field(ge=1, description="fresh notices that fit fully, from which on a system has its whole weight")
     half_life_days: float = Field(gt=0, description="age in natural days at which a notice counts half, in logarithms")
     forget_days: int = Field(ge=1, description="notices older than this do not count, natural days")
     hazard: dict[Fit, float] = Field(description="share of the weight by the tie of the hazards")
@@ -42,7 +43,11 @@ class WeightRules(Rule):
         low = {name: value for name, value in self.systems.items() if not 1 <= value <= 10}
         if low:
             raise ValueError(f"weights.systems must lie between 1 and 10 (a notice never speaks against a concern), got {low}")
-        for name, wanted in (("hazard", {"same", "akin", "unknown"}), ("product", {"same", "wider"}), ("presence", {"here", "unknown", "not-met"})):
+        for name, wanted in (
+            ("hazard", {"same", "akin", "unknown"}),
+            ("product", {"same", "wider"}),
+            ("presence", {"here", "unknown", "not-met"}),
+        ):
             shares: dict[str, float] = dict(getattr(self, name))
             if set(shares) != wanted or not all(0 <= share <= 1 for share in shares.values()):
                 raise ValueError(f"weights.{name} needs {', '.join(sorted(wanted))}, each between 0 and 1, got {shares}")
@@ -73,6 +78,9 @@ class MatchRules(Rule):
     """Notices -> codes of the product tree."""
 
     basis: Basis
+    branches: tuple[str, ...] = Field(
+        (), description="branches of the product tree that hold nothing but notices: codes below are no goods here"
+    )
     read: dict[str, tuple[str, ...]] = Field(description="system -> fields that are read in turn; title where not named")
     stop: str = Field(description="regular expression: what follows it in a text is about the hazard, not the product")
     entries: tuple[MatchEntry, ...] = Field(description="in order of precedence: the first that fits counts")
