@@ -2,19 +2,22 @@
 
 import datetime as dt
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from test_matching import RULES
+from ruamel.yaml import YAML
 
 from riskwatch.outside.goods import goods_table, met
-from riskwatch.outside.rules import WeightRules
+from riskwatch.outside.rules import OutsideRules, WeightRules
 from riskwatch.outside.weight import NOTICES, lowered, weigh
 
+CONFIG = Path(__file__).resolve().parents[2] / "config/outside.yaml"
+RULES = OutsideRules.model_validate(YAML(typ="safe").load(CONFIG.read_text("utf-8")))
 AS_OF = dt.date(2025, 6, 30)
 WEIGHTS = WeightRules.model_validate(
     {
@@ -106,6 +109,7 @@ notice = st.tuples(
 )
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(notice, max_size=8), notice)
 def test_one_notice_more_never_lowers_the_weight(some, more):
     before, after = weighed(rows(*some)).ratio, weighed(rows(*some, more)).ratio
@@ -113,6 +117,7 @@ def test_one_notice_more_never_lowers_the_weight(some, more):
     assert after <= WEIGHTS.cap * (1 + 1e-12)
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(notice, max_size=8), st.randoms())
 def test_the_order_of_notices_does_not_matter(some, random):
     frame = rows(*some)
@@ -121,6 +126,7 @@ def test_the_order_of_notices_does_not_matter(some, random):
     assert weighed(frame.iloc[turned].reset_index(drop=True)).ratio == weighed(frame).ratio
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.floats(0, 1), min_size=1), st.floats(1, 10))
 def test_q_is_never_raised(q, ratio):
     some = np.array(q)
