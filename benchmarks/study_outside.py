@@ -76,7 +76,7 @@ def injuries(data: Path, matched: pd.DataFrame) -> Lead:
     """CPSC recalls before excesses of the product's injuries (mechanical: the extract has no other) among people of 14 to 24."""
     rows = pd.read_parquet(data / "neiss_youth_2011_2019/injuries.parquet", columns=["treatment_date_est", "prod1", "prod2"])
     rows["month"] = pd.to_datetime(rows["treatment_date_est"]).dt.to_period("M")
-    months = pd.period_range("2011-01", "2014-12", freq="M")
+    months = pd.period_range("2011-01", "2014-04", freq="M")  # recalls are known to October 2013: half a year more for what follows
     rows = rows.loc[rows["month"].isin(months)]
     recalls = matched.loc[(matched["system"] == "CPSC") & (matched["class"] == "mechanical") & (matched["month"] <= months[-1])]
     rows["product"] = "neiss:" + rows["prod1"].astype(int).astype(str)
