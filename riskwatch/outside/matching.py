@@ -57,10 +57,12 @@ def match(notices: pd.DataFrame, rules: MatchRules, *, goods: Collection[str]) -
     stop = re.compile(rules.stop, re.IGNORECASE)
     patterns = [re.compile(entry.words, re.IGNORECASE) if entry.words else None for entry in rules.entries]
     matches: list[tuple[int, str, str, int]] = []
-    kinds = pd.DataFrame({"system": systems, "own": own}).groupby(["system", "own"], sort=True).indices
-    for (system, code), rows in kinds.items():
+    kinds: dict[tuple[str, str], list[int]] = {}
+    for row, kind in enumerate(zip(systems.tolist(), own.tolist(), strict=True)):
+        kinds.setdefault(kind, []).append(row)
+    for (system, code), rows in sorted(kinds.items()):
         if code in known:
-            matches += [(int(row), code, "own-code", -1) for row in rows]
+            matches += [(row, code, "own-code", -1) for row in rows]
             continue
         able = [
             (place, pattern)
@@ -69,7 +71,7 @@ def match(notices: pd.DataFrame, rules: MatchRules, *, goods: Collection[str]) -
         ]
         columns = [_text(frame, column).to_numpy(dtype=object)[rows] for column in rules.read.get(system, ("title",))]
         read: dict[tuple[str, ...], int] = {}
-        for row, texts in zip(rows.tolist(), zip(*columns, strict=True), strict=True):
+        for row, texts in zip(rows, zip(*columns, strict=True), strict=True):
             if texts not in read:
                 read[texts] = _read([stop.split(text, maxsplit=1)[0] for text in texts], able)
             place = read[texts]
