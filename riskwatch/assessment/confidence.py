@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from riskwatch.assessment.rules import ConfidenceRules
 from riskwatch.assessment.types import Evidence, Step
+from riskwatch.outside.weight import lowered
 
 __all__ = ["Quality", "confidence", "level_of", "row_levels", "signals_arrays", "witnesses_of"]
 
@@ -71,11 +72,16 @@ def row_levels(  # noqa: PLR0917 - arrays of one table
     sound: npt.NDArray[np.bool_],
     weakened: npt.NDArray[np.bool_],
     rules: ConfidenceRules,
+    ratios: npt.NDArray[np.float64] | None = None,
 ) -> npt.NDArray[np.int64]:
     """Return 0, 1 or 2 for each alarmed series-period, shape (series-periods,).
 
     ``sound`` tells whether the data quality passes; ``weakened`` evidence, from an area with silent reporters, counts one level less.
+    ``ratios`` are likelihood ratios of notices from outside: they lower q and so may raise a level by one, never by more.
     """
+    if ratios is not None:
+        plain = row_levels(q, windows, newest, sound, weakened, rules)
+        return np.clip(row_levels(lowered(q, ratios), windows, newest, sound, weakened, rules), plain, plain + 1)
     # A single window is enough where chance is out of the question: waiting for a second one would cost a period.
     lasting = (windows >= rules.windows) | (q < rules.q_decisive)
     levels = np.where((q < rules.q_strong) & lasting & newest, 2, 1)
@@ -118,6 +124,7 @@ def confidence(
     rules: ConfidenceRules,
     silent: Mapping[str, float] | None = None,
     weakens: float = 1.0,
+    ratios: npt.NDArray[np.float64] | None = None,
 ) -> tuple[str, list[Step]]:
     """Return C0..C3 and the steps that led there.
 
@@ -135,13 +142,16 @@ def confidence(
         Stream -> share of the area's usual records that silent reporters bring.
     weakens : float
         From this share on, evidence of the stream counts one level less.
+    ratios : array of shape (series-periods,), optional
+        Likelihood ratio of notices from outside, for each piece of evidence.
     """
     q, windows, kinds = signals_arrays(evidence)
     sound = np.array([not failing.get(e.stream) for e in evidence], dtype=np.bool_)
     shares = silent or {}
     weakened = np.array([shares.get(e.stream, 0.0) >= weakens for e in evidence], dtype=np.bool_)
-    levels = row_levels(q, windows, np.array(newest, dtype=np.bool_), sound, weakened, rules)
-    level = int(levels.max(initial=0))
+    now = np.array(newest, dtype=np.bool_)
+    levels = row_levels(q, windows, now, sound, weakened, rules, ratios)
+    level = int(row_levels(q, windows, now, sound, weakened, rules).max(initial=0))
     agreeing = _agreeing(levels, kinds, rules)
     heard = witnesses_of(agreeing, rules)
     best = min((e.q_value for e in evidence), default=None)

@@ -23,6 +23,7 @@ from riskwatch.assessment.protocols import TreePaths, WorkCalendar
 from riskwatch.assessment.rules import ActionCatalogue, GradingRules
 from riskwatch.assessment.types import Evidence, Subject
 from riskwatch.dossiers.rules import BURSTS, BurstRules
+from riskwatch.outside.weight import Outside
 
 __all__ = ["Case", "Run", "flags_on", "windows_of"]
 
@@ -48,6 +49,7 @@ class Run:
     festivals: Mapping[int, dt.date] = field(default_factory=dict)
     laboratories: pd.DataFrame | None = None  # calibrations, as known on the day
     bursts: BurstRules = BURSTS
+    outside: Outside | None = None  # notices matched to goods here
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,6 +25,7 @@ from riskwatch.assessment.grading import decide
 from riskwatch.assessment.harm import hazard_of, mix_of, presumed_of, scenarios_of, units_of, uplift_of
 from riskwatch.assessment.hazards import UNKNOWN, Classifier
 from riskwatch.assessment.nearest import nearest_changes
+from riskwatch.assessment.outside import Heard, facts_of, hear, outside_step, ratios
 from riskwatch.assessment.protocols import TreePaths, WorkCalendar, tree_of
 from riskwatch.assessment.readings import completed_of, figures_of, inputs_of, targeted_share
 from riskwatch.assessment.related import Shared, relate
@@ -37,6 +38,7 @@ from riskwatch.assessment.types import Assessment, Evidence, Grade, Step, Subjec
 from riskwatch.assessment.uncertainty import grade_distribution, probability_step
 from riskwatch.assessment.whatif import Position, sentences
 from riskwatch.dossiers.rules import BURSTS, BurstRules
+from riskwatch.outside.weight import Outside
 from riskwatch.records.streams import STREAMS
 
 __all__ = ["assess"]
@@ -58,6 +60,7 @@ def assess(
     borders: Collection[tuple[str, str]] = (),
     key_products: Sequence[KeyProduct] = (),
     bursts: BurstRules = BURSTS,
+    outside: Outside | None = None,
 ) -> list[Assessment]:
     """Assess all concerns of a run.
 
@@ -89,6 +92,8 @@ def assess(
         Entries of the key-product catalogue in force on the day.
     bursts : BurstRules
         When many complaints are one claimant's.
+    outside : Outside, optional
+        Notices from elsewhere, matched to goods here, and what they weigh; without it nothing is heard from outside.
 
     Returns
     -------
@@ -126,6 +131,7 @@ def assess(
         festivals=dict(getattr(holidays, "festivals", {})),
         laboratories=records.get("laboratory"),
         bursts=bursts,
+        outside=outside,
     )
 
     concerns = merge(judged.table, base, paths, rules)
@@ -205,8 +211,13 @@ def _response(run: Run, case: Case, grade: Grade) -> tuple[dict[str, object], tu
 Judgement = tuple[tuple[Evidence, bool], ...]  # evidence, and whether each is its series' newest judged period
 
 
-def _counted(
-    run: Run, case: Case, failing: Mapping[str, Sequence[str]], confirmed: Sequence[str], silent: Mapping[str, float]
+def _counted(  # noqa: PLR0917 - what confidence reads
+    run: Run,
+    case: Case,
+    failing: Mapping[str, Sequence[str]],
+    confirmed: Sequence[str],
+    silent: Mapping[str, float],
+    heard: Heard | None = None,
 ) -> tuple[str, list[Step], Judgement]:
     """Return the confidence, the steps that led there and the evidence counted together.
 
@@ -229,6 +240,7 @@ def _counted(
             rules=rules.confidence,
             silent=silent,
             weakens=rules.absence.lower_share,
+            ratios=ratios(heard, tuple(e.source_type for e, _ in chosen)),
         )
         candidates.append((level, steps, group, chosen))
     level, steps, group, chosen = max(candidates, key=lambda one: one[0])  # the first of equals: the largest group
@@ -298,13 +310,15 @@ def _assess_one(run: Run, concern: Concern) -> tuple[Assessment, Shared]:
     quality = {stream: [*found, doubted[stream]] if stream in doubted else found for stream, found in quality.items()}
     confirmed = flags_on(run, case.subject, case.streams, rules.confidence.confirming_flags)
     silent = {stream: run.quality.silent_share(stream, case.subject.region) for stream in sorted(case.streams)}
-    level, confidence_steps, counted = _counted(run, case, quality, confirmed, silent)
+    heard = hear(run, case)
+    level, confidence_steps, counted = _counted(run, case, quality, confirmed, silent, heard)
+    before = _counted(run, case, quality, confirmed, silent)[0] if heard is not None else level
 
     inputs = inputs_of(run, case, figures, scope=scope, risk=result.risk, confidence=level, uplifted=was_uplifted, signs=signs)
     decision = decide(inputs, rules)
     situation = Situation(
         inputs=inputs,
-        signals=_signals(counted, quality, silent, rules),
+        signals=_signals(counted, quality, silent, rules, heard),
         scenarios=tuple(scenarios),
         mix=mix_of(run, case),
         scope=scope,
@@ -362,6 +376,7 @@ def _assess_one(run: Run, concern: Concern) -> tuple[Assessment, Shared]:
             uplift_step,
             sensitivity_step,
             *confidence_steps,
+            *outside_step(heard, before, level),
             *decision.steps,
             *response_steps,
             attention_step(signs),
@@ -374,6 +389,7 @@ def _assess_one(run: Run, concern: Concern) -> tuple[Assessment, Shared]:
             "attention": [sign.facts() for sign in signs],
             "grade_probability": distribution,
             "nearest_changes": [{**asdict(one), "grade": one.grade.name} for one in nearest],
+            **facts_of(heard, run.outside, before, level),
             **response,
         },
         what_would_change=sentences(inputs, position, rules, nearest),
@@ -388,7 +404,9 @@ def _witnesses(evidence: Sequence[Evidence], rules: GradingRules) -> list[str]:
     return sorted({known.get(kind, kind) for kind in heard})
 
 
-def _signals(counted: Judgement, failing: Mapping[str, Sequence[str]], silent: Mapping[str, float], rules: GradingRules) -> Signals:
+def _signals(
+    counted: Judgement, failing: Mapping[str, Sequence[str]], silent: Mapping[str, float], rules: GradingRules, heard: Heard | None
+) -> Signals:
     """Return what confidence reads as arrays, so that it can be asked again."""
     evidence = tuple(e for e, _ in counted)
     q, windows, kinds = signals_arrays(evidence)
@@ -399,4 +417,5 @@ def _signals(counted: Judgement, failing: Mapping[str, Sequence[str]], silent: M
         sound=np.array([not failing.get(e.stream) for e in evidence], dtype=np.bool_),
         weakened=np.array([silent.get(e.stream, 0.0) >= rules.absence.lower_share for e in evidence], dtype=np.bool_),
         kinds=kinds,
+        ratios=ratios(heard, kinds),
     )

@@ -41,6 +41,7 @@ class Inputs:
     artefacts: tuple[str, ...] = ()
     label_only: bool = False
     weak_sources_only: bool = False
+    outside_only: bool = False
     floors: tuple[Floor, ...] = ()
 
 
@@ -95,6 +96,7 @@ def decide(inputs: Inputs, rules: GradingRules) -> Decision:
     for rule, holds, cap in (
         ("cap.label-only", inputs.label_only, rules.caps.label_only),
         ("cap.weak-sources-only", inputs.weak_sources_only, rules.caps.weak_sources_only),
+        ("cap.outside-only", inputs.outside_only, rules.caps.outside_only),
     ):
         limit = Grade[cap]
         if holds and grade > limit:

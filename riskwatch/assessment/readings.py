@@ -11,6 +11,7 @@ from riskwatch.assessment.discovery import SERIES
 from riskwatch.assessment.doubts import split
 from riskwatch.assessment.floors import FloorEvent
 from riskwatch.assessment.grading import Floor, Inputs
+from riskwatch.assessment.outside import OWN
 from riskwatch.assessment.risk import Scenario
 from riskwatch.assessment.scope import ScopeFigures
 from riskwatch.assessment.types import Grade, Scope
@@ -62,6 +63,7 @@ def inputs_of(
         artefacts=tuple(sorted({*flags_on(run, subject, case.streams, rules.lowers.artefact_flags), *doubtful})),
         label_only=label_only,
         weak_sources_only=bool(case.types) and not strong,
+        outside_only=strong == {OWN},
         floors=_floors(case.events),
     )
 

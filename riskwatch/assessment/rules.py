@@ -219,6 +219,7 @@ class Caps(Rule):
     basis: Basis
     label_only: WarningLevel
     weak_sources_only: WarningLevel
+    outside_only: WarningLevel = Field("I", description="notices from elsewhere alone, before anything local shows; I: no cap")
 
 
 class Merging(Rule):

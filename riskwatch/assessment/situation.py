@@ -34,6 +34,8 @@ class Signals:
         Whether silent reporters take a level of confidence from it.
     kinds : tuple of str
         Source type of each.
+    ratios : array, optional
+        Likelihood ratio of notices from outside for each.
     """
 
     q: npt.NDArray[np.float64]
@@ -42,6 +44,7 @@ class Signals:
     sound: npt.NDArray[np.bool_]
     weakened: npt.NDArray[np.bool_]
     kinds: tuple[str, ...]
+    ratios: npt.NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +160,9 @@ class Situation:
         """Return C after q was multiplied by a power of ten and every run of windows lengthened."""
         signals, rules = self.signals, self.rules.confidence
         q = np.minimum(1.0, signals.q * 10**q_decades) if q_decades else signals.q
-        levels = row_levels(q, np.maximum(1, signals.windows + windows), signals.newest, signals.sound, signals.weakened, rules)
+        levels = row_levels(
+            q, np.maximum(1, signals.windows + windows), signals.newest, signals.sound, signals.weakened, rules, signals.ratios
+        )
         return f"C{level_of(levels, signals.kinds, confirmed=self.confirmed, rules=rules)}"
 
     def _risk(self, move: Move) -> str:

@@ -85,7 +85,7 @@ def sentences(inputs: Inputs, position: Position, rules: GradingRules, nearest: 
         have_zh = "、".join(SOURCE_NAMES.get(kind, (kind, kind))[0] for kind in position.source_types) or "无"
         have_en = ", ".join(SOURCE_NAMES.get(kind, (kind, kind))[1] for kind in position.source_types) or "none"
         look(
-            replace(inputs, confidence="C3", weak_sources_only=False),
+            replace(inputs, confidence="C3", weak_sources_only=False, outside_only=False),
             lambda to: f"若第二个独立来源（现有：{have_zh}）或实验室、调查予以证实，等级变为{to}。",
             lambda to: (
                 f"If a second independent source type (now: {have_en}), a laboratory or an inquiry confirms it, the grade becomes {to}."

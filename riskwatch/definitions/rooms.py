@@ -37,6 +37,7 @@ CATALOGUES = {
     "rates": "riskwatch.rates.rules:RateRules",
     "dossiers": "riskwatch.dossiers.rules:DossierRules",
     "texts": "riskwatch.texts.rules:TextRules",
+    "outside": "riskwatch.outside.rules:OutsideRules",
 }
 """Kind of file in ``config/`` -> module and class that checks it. A new kind is one line here."""
 

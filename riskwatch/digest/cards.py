@@ -159,6 +159,11 @@ def _attention(assessment: Assessment) -> tuple[Text, ...]:
     return tuple(bilingual(sign["reason"]) for sign in signs) if isinstance(signs, (list, tuple)) else ()
 
 
+def _outside(assessment: Assessment) -> Text | None:
+    known = assessment.facts.get("outside")
+    return bilingual(known["text"]) if isinstance(known, Mapping) and "text" in known else None
+
+
 def _number(value: object) -> float:
     return math.nan if value is None or value is pd.NA else float(value)  # type: ignore[arg-type]  # numpy and Python numbers alike
 
@@ -229,6 +234,7 @@ def card(
         would_change=tuple(bilingual(sentence) for sentence in assessment.what_would_change),
         grade_probability=_probabilities(assessment),
         attention=_attention(assessment),
+        outside=_outside(assessment),
         spread=spread(assessment),
         related=related_line(assessment, teller, namer=namer, labels=labels, jurisdiction=jurisdiction),
         held=held_text(warning),

@@ -211,6 +211,8 @@ class WarningCard(Part):
     grade_probability: tuple[tuple[GradeName, float], ...] = ()
     # Why it is to be read first: key product, vulnerable users, season, occasions.
     attention: tuple[Text, ...] = ()
+    # What notices from elsewhere weigh, and whether the good is here.
+    outside: Text | None = None
     # What the scope figures say beyond counts, the concerns of one cause, why the level is held, the emergency response; empty in digests
     # stored before they were shown.
     spread: Spread = Spread()

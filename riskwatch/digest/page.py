@@ -160,7 +160,7 @@ def _card(card: WarningCard, say: Speaker, chart: int) -> CardBlock:
         ),
         (t("card.what"), (*(what or [t("figures.floor") + t("stop")]), *_company(card, say))),
         (t("card.exposed"), (say.exposed(card),)),
-        (t("card.sources"), (say.sources(card),)),
+        (t("card.sources"), (say.sources(card), *((say.of(card.outside),) if card.outside is not None else ()))),
         (
             t("card.would_change"),
             (*_sure(card, say), *(tuple(say.of(text) for text in card.would_change[:WOULD_CHANGE]) or (t("would_change.unknown"),))),

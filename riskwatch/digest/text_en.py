@@ -440,6 +440,7 @@ TEXT: dict[str, str] = {
     "rule.lower.artefact": "may be an artefact of the data (lowered)",
     "rule.cap.label-only": "label faults only (capped)",
     "rule.cap.weak-sources-only": "weak sources only (capped)",
+    "rule.cap.outside-only": "notices from elsewhere only (capped)",
     "rule.floor.death": "floor for a death",
     "rule.floor.hazard-item": "floor for a grave hazard",
     "rule.floor.recheck-failed": "floor for a failed recheck",

@@ -432,6 +432,7 @@ TEXT: dict[str, str] = {
     "rule.lower.artefact": "可能由数据变动造成（下调）",
     "rule.cap.label-only": "仅标签标识问题（封顶）",
     "rule.cap.weak-sources-only": "仅有弱来源（封顶）",
+    "rule.cap.outside-only": "仅有境外通报（封顶）",
     "rule.floor.death": "死亡个案底线",
     "rule.floor.hazard-item": "高危害项目底线",
     "rule.floor.recheck-failed": "复查不合格底线",

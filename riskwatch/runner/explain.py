@@ -41,6 +41,9 @@ class Story:
                 yield f"rules of the domain {rule_set['domain']}, in force from {rule_set['from']} (file {rule_set['version']})"
             for sign in assessment["facts"].get("attention", ()):
                 yield f"attention: {sign['reason']['en']}" + (" (lifts)" if sign["lift"] else "")
+            if "outside" in assessment["facts"]:
+                yield f"outside signals: {assessment['facts']['outside']['text']['en']}"
+                yield f"外部信号：{assessment['facts']['outside']['text']['zh']}"
             if warning.get("held"):
                 yield f"held: {warning['held']['en']}"
             yield ""

@@ -33,6 +33,7 @@ from riskwatch.runner.detect import Detection, detect
 from riskwatch.runner.digests import DIGEST_LANGUAGE, DigestInputs, build_digests, render_files
 from riskwatch.runner.dossier_rules import dossier_rules
 from riskwatch.runner.looks import with_looks
+from riskwatch.runner.outside import outside_signals
 from riskwatch.runner.pull import PullReport, pull
 from riskwatch.runner.quality import ReporterState, assessment_quality, quality_report, reporter_state
 from riskwatch.store import AssessmentRow, DigestRow, EventRow, WarningRow
@@ -156,6 +157,7 @@ def _assess(ctx: RunContext, signals: pd.DataFrame, quality: QualityReport, abse
         borders=borders_of(ctx.root),
         key_products=_key_products(ctx),
         bursts=dossier_rules(ctx.definitions).claimant_bursts,
+        outside=outside_signals(ctx),
     )
 
 
