@@ -255,7 +255,7 @@ def shaped(day, products, own, category, grades, region, observed):
 
 
 @given(SHAPES, st.randoms())
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_whatever_the_shapes_every_alarm_has_one_live_warning_and_nothing_vanishes(steps, shuffled):
     warnings, day = (), 0
     for gap, products, own, category, whole, part, region, observed, was_judged in steps:

@@ -57,15 +57,21 @@ def explains(assessment: Assessment, subject: Subject, paths: Mapping[str, TreeP
 def speaker(warning: EarlyWarning, assessments: Sequence[Assessment], among: Collection[int], paths: Mapping[str, TreePaths]) -> int | None:
     """Return the number of the assessment that speaks for a warning without one of its own; None for none.
 
-    That is one whose alarms or events are about the warning's subject, else one that rests on a series of the warning: a category of
-    which one product is left lives on in that product. Of several the nearest place, then the gravest, then the first by subject.
+    That is one whose alarms or events are about the warning's subject, else one that rests on a series or an event of the warning: a
+    category of which one product is left lives on in that product; an absorbed one only where it is reported by name, else it would
+    never recover. Events alone do not speak for a warning that rests on statistics. Of several the nearest place, then the gravest,
+    then the first by subject.
     """
-    regions, mine = paths["region"], set(warning.series if warning.live else ())
+    regions = paths["region"]
+    series = set(warning.series if warning.live else ())
+    events = set(read.subjects(warning.summary.get("events")) if warning.live and not warning.series else ())
     found = []
     for number in among:
         one = assessments[number]
+        if warning.series and not one.evidence:
+            continue
         about = explains(one, warning.subject, paths)
-        if not about and not mine & set(read.series(one)):
+        if not about and not series & set(read.series(one)) and not events & set(read.speaks_for(one)):
             continue
         distance = abs(len(regions.path(one.subject.region)) - len(regions.path(warning.subject.region)))
         found.append((not about, distance, -int(one.grade), one.subject, number))

@@ -188,13 +188,14 @@ class _Machine:
         warning, grade = self.level(warning, assessment)
         excess, grave, here = read.excess(assessment), read.grave(assessment), assessment.subject.region
         changes = self.changes(before, warning, assessment, grade, givers)
-        spread = "spread" in [cause for _, cause, _ in changes]
+        # Statistics place what was a list of cases.
+        moved = {"spread", "alarm"} & {cause for _, cause, _ in changes}
         # Worse in one way and better in another is worse: nothing is eased while it spreads or kills.
         kinds = [kind for kind, _, _ in changes]
         kind = "worsened" if "worsened" in kinds else "".join(kinds[:1])
         updated = replace(
             warning,
-            subject=replace(warning.subject, region=here) if spread else warning.subject,
+            subject=replace(warning.subject, region=here) if moved else warning.subject,
             state=kind or (warning.state if warning.last_changed == self.as_of else "unchanged"),
             grade=grade,
             scope=assessment.scope,
@@ -237,8 +238,13 @@ class _Machine:
             floor = not warning.series
             reason = wording.lowered(was, now, floor=floor, share=share, sure=sure, windows=warning.lower_windows)
             found.append(("eased", "lowered", reason))
-        if here != warning.subject.region and regions.within(warning.subject.region, here):
+        # A list of cases is told for the whole area: that places nothing.
+        wider = here != warning.subject.region and regions.within(warning.subject.region, here)
+        if wider and not assessment.facts.get("cases_only"):
             found.append(("worsened", "spread", wording.spread(warning.subject.region, here, regions)))
+        if assessment.evidence and not warning.series:
+            reason = {"zh": "除事件外，统计信号也已出现。", "en": "Beside recorded events, statistics speak for it now."}
+            found.append(("worsened", "alarm", reason))
         if grave > warning.grave_at_change:
             more = grave - warning.grave_at_change
             reason = {"zh": f"新增严重事件 {more:g} 起。", "en": f"{more:g} more grave event(s): deaths, lethal items, failed rechecks."}

@@ -11,7 +11,7 @@ from riskwatch.assessment.payload import plain
 from riskwatch.assessment.types import Assessment, Grade, Subject
 from riskwatch.lifecycle.types import Series
 
-__all__ = ["domain", "excess", "figures", "grave", "lower_probability", "newest", "series", "speaks_for", "summary"]
+__all__ = ["domain", "excess", "figures", "grave", "lower_probability", "newest", "series", "speaks_for", "subjects", "summary"]
 
 
 def newest(assessment: Assessment) -> dt.date | None:
@@ -37,7 +37,11 @@ def grave(assessment: Assessment) -> float:
 
 def speaks_for(assessment: Assessment) -> tuple[Subject, ...]:
     """Return the subjects of the recorded events that the assessment speaks for (a death, a failed recheck)."""
-    listed = assessment.facts.get("speaks_for")
+    return subjects(assessment.facts.get("speaks_for"))
+
+
+def subjects(listed: object) -> tuple[Subject, ...]:
+    """Return the subjects of listed events, each once."""
     known = [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, (list, tuple)) else []
     return tuple(sorted({Subject(str(one["kind"]), str(one["code"]), str(one.get("region", ""))) for one in known}))
 
@@ -94,6 +98,7 @@ def summary(assessment: Assessment) -> dict[str, Any]:
         "name": assessment.facts.get("name", {}),
         "place": assessment.facts.get("place", {}),
         "review": assessment.facts.get("review", False),
+        "events": [{"kind": one.kind, "code": one.code, "region": one.region} for one in speaks_for(assessment)],
         "evidence": len(assessment.evidence),
         "lead": plain(assessment.evidence[0]) if assessment.evidence else None,
         "due": [

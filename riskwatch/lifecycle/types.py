@@ -158,7 +158,7 @@ class WarningEvent:
     warning_id: str
     as_of: dt.date
     kind: str  # new | worsened | eased | recovered | absorbed | resumed
-    # opened, returned; raised, took-over, spread, larger-excess, grave-event; lowered, below, absent; judged-clear, expired;
+    # opened, returned; raised, took-over, spread, alarm, larger-excess, grave-event; lowered, below, absent; judged-clear, expired;
     # handed-over, handed-down; own-again, speaker-gone
     cause: str
     reason: dict[str, str]
