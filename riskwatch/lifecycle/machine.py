@@ -159,12 +159,12 @@ class _Machine:
         else:
             reason = {"zh": f"新出现，建议等级{zh}。", "en": f"New, proposed at {en}."}
         if givers:
-            reason = wording.joined([reason, self.taken(givers)])
+            reason = wording.joined([reason, self.taken(givers, warning)])
         self.say(warning, ("new", "returned" if previous else "opened"), reason, Grade.NONE, assessment)
         return warning
 
-    def taken(self, givers: Sequence[EarlyWarning]) -> dict[str, str]:
-        return wording.taken(sorted({one.subject for one in givers}), self.paths)
+    def taken(self, givers: Sequence[EarlyWarning], taker: EarlyWarning) -> dict[str, str]:
+        return wording.taken(sorted({one.subject for one in givers}), taker.first_seen, self.paths)
 
     def wake(self, warning: EarlyWarning, assessment: Assessment, before: EarlyWarning | None) -> EarlyWarning:
         """Return an absorbed warning as it goes on where the one that spoke for it stands; nothing of that is news."""
@@ -230,7 +230,7 @@ class _Machine:
         if grade > known:
             reason = {"zh": f"建议等级由{was[0]}升为{now[0]}。", "en": f"Proposed level raised from {was[1]} to {now[1]}."}
             if grade > assessment.grade:  # another's level, which it goes on with
-                found.append(("worsened", "took-over", wording.joined([reason, self.taken(givers)])))
+                found.append(("worsened", "took-over", wording.joined([reason, self.taken(givers, warning)])))
             else:
                 found.append(("worsened", "raised", reason))
         elif grade < before.grade:

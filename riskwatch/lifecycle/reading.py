@@ -98,6 +98,7 @@ def summary(assessment: Assessment) -> dict[str, Any]:
         "name": assessment.facts.get("name", {}),
         "place": assessment.facts.get("place", {}),
         "review": assessment.facts.get("review", False),
+        "cases_only": assessment.facts.get("cases_only", False),
         "events": [{"kind": one.kind, "code": one.code, "region": one.region} for one in speaks_for(assessment)],
         "evidence": len(assessment.evidence),
         "lead": plain(assessment.evidence[0]) if assessment.evidence else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 
 from riskwatch.assessment.protocols import TreePaths
@@ -43,13 +44,16 @@ def handed(subject: Subject, warning_id: str, paths: Mapping[str, TreePaths], *,
     }
 
 
-def taken(subjects: Sequence[Subject], paths: Mapping[str, TreePaths]) -> Text:
-    """Return whose place a warning takes."""
+def taken(subjects: Sequence[Subject], since: dt.date, paths: Mapping[str, TreePaths]) -> Text:
+    """Return whose place a warning takes, and since when the concern is known."""
     names = [named(subject, paths) for subject in subjects]
     more = len(names) - NAMED
     zh = "、".join(one for one, _ in names[:NAMED]) + (f"等 {len(names)} 条" if more > 0 else "")
     en = ", ".join(one for _, one in names[:NAMED]) + (f" and {more} more" if more > 0 else "")
-    return {"zh": f"接续{zh}的预警。", "en": f"Takes over from {en}."}
+    return {
+        "zh": f"接续{zh}的预警（自 {since} 起已知），原有时限照旧。",
+        "en": f"Takes over from {en} (known since {since}); their deadlines stand.",
+    }
 
 
 def resumed(subject: Subject | None, paths: Mapping[str, TreePaths]) -> Text:
