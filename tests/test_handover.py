@@ -312,3 +312,32 @@ def test_flipping_shapes_open_one_warning_each(days):
         news += [event for event in outcome.events if event.kind in {"new", "worsened", "eased", "recovered"}]
     assert len(outcome.warnings) == 3
     assert [event.cause for event in news] == ["opened"]
+
+
+def test_statistics_beside_a_list_of_cases_are_news_and_place_it():
+    def cases(day, *where):
+        listed = [{"kind": "product", "code": code, "region": region} for code, region in where]
+        return about("P03", [], region="220000", day=day, facts={"cases_only": True, "speaks_for": listed})
+
+    first = run([], [cases(0, ("P0304", "220101"))], 0)
+    wider = run(first.warnings, [cases(1, ("P0304", "220101"), ("P0302", "220201"))], 1)
+    assert kinds(wider) == []
+    told = run(wider.warnings, [about("P03", [alarm("P03", day=2)], day=2)], 2)
+    assert kinds(told) == [("worsened", "alarm")]
+    assert told.warnings[0].subject.region == "220100"
+    # The list covers the whole province: that is no spread of what the statistics placed.
+    later = run(told.warnings, [cases(3, ("P0304", "220101"))], 3)
+    assert (kinds(later), later.warnings[0].subject.region) == ([], "220100")
+
+
+def test_a_list_of_cases_takes_over_from_events_but_not_from_statistics():
+    listed = {"speaks_for": [{"kind": "product", "code": "P0302", "region": "220101"}]}
+    by_statistics = run([], alone(0, "P0302"), 0)
+    outcome = run(by_statistics.warnings, [about("P03", [], region="220000", day=7, facts=listed)], 7)
+    assert of(outcome, "P0302").state == "eased"
+    by_event = run([], [about("P0302", [], region="220101", facts=listed)], 0)
+    outcome = run(by_event.warnings, [about("P03", [], region="220000", day=7, facts=listed)], 7)
+    assert of(outcome, "P0302").state == "absorbed"
+    # And down: when an alarm speaks for the only case of a list, the list has nothing left to say.
+    back = run(outcome.warnings, [replace(about("P0304", [alarm("P0304", day=8)], day=8), facts=listed)], 8)
+    assert (of(back, "P03").state, of(back, "P03").covered_by) == ("absorbed", of(back, "P0304").warning_id)
