@@ -100,7 +100,7 @@ def standing(project: Project, day: dt.date) -> list[dict[str, object]]:
                 "grade": row.grade,
                 "scope": row.scope,
                 "state": row.state,
-                "first_seen": row.first_seen.isoformat(),
+                "first_seen": row.payload.get("opened") or row.first_seen.isoformat(),  # a handover makes no warning older
                 "covered_by": row.payload.get("covered_by", ""),
                 "hazard": payload.get("hazard", ""),
                 "risk": payload.get("risk", ""),

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from riskwatch.assessment.behind import RecordBase
+from riskwatch.assessment.floors import FloorEvent
 from riskwatch.assessment.protocols import TreePaths
 from riskwatch.assessment.rules import GradingRules
 from riskwatch.assessment.types import Evidence, Subject
@@ -26,10 +27,11 @@ Key = tuple[str, str]  # kind, code
 
 @dataclass(frozen=True)
 class Concern:
-    """One subject and the rows (of the judged table) that speak for it."""
+    """One subject and the rows (of the judged table) that speak for it; ``cases``: the events, where it is but a list of them."""
 
     subject: Subject
     rows: tuple[int, ...]
+    cases: tuple[FloorEvent, ...] = ()
 
 
 class Excess:

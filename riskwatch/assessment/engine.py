@@ -20,7 +20,7 @@ from riskwatch.assessment.doubts import doubts_of, split
 from riskwatch.assessment.emergency import propose_response, response_payload
 from riskwatch.assessment.emergency_rules import EmergencyRules
 from riskwatch.assessment.facts import gather
-from riskwatch.assessment.floors import FloorEvent, covers, find_floor_events, subjects_of
+from riskwatch.assessment.floors import FloorEvent, covers, find_floor_events, grouped, subjects_of
 from riskwatch.assessment.grading import decide
 from riskwatch.assessment.harm import hazard_of, mix_of, presumed_of, scenarios_of, units_of, uplift_of
 from riskwatch.assessment.hazards import UNKNOWN, Classifier
@@ -34,7 +34,7 @@ from riskwatch.assessment.rules import ActionCatalogue, GradingRules, HazardCata
 from riskwatch.assessment.scope import decide_scope, scope_figures
 from riskwatch.assessment.situation import Signals, Situation
 from riskwatch.assessment.ties import groups_of, tie_step, ties_of
-from riskwatch.assessment.types import Assessment, Evidence, Grade, Step, Subject
+from riskwatch.assessment.types import Assessment, Evidence, Grade, Scope, Step, Subject
 from riskwatch.assessment.uncertainty import grade_distribution, probability_step
 from riskwatch.assessment.whatif import Position, sentences
 from riskwatch.dossiers.rules import BURSTS, BurstRules
@@ -137,7 +137,12 @@ def assess(
     concerns = merge(judged.table, base, paths, rules)
     spoken = {event for event in events if any(covers(concern.subject, event, paths) for concern in concerns)}
     alone = [event for event in events if event not in spoken]
+    alone, cases = grouped(alone, rules.floors.grouped, paths)
     concerns += [Concern(subject, ()) for subject in subjects_of(alone, paths)]
+    told = [concern.subject for concern in concerns]
+    for subject, some in cases.items():
+        left = tuple(event for event in some if not any(covers(one, event, paths) for one in told))
+        concerns += [Concern(subject, (), left)] if left else []
     found = sorted((_assess_one(run, concern) for concern in concerns), key=lambda pair: (-pair[0].grade, pair[0].subject))
     return relate(found, paths=paths, least=rules.linking.related_concerns)
 
@@ -168,7 +173,7 @@ def _read(run: Run, concern: Concern) -> tuple[Case, Step]:
     evidence, newest = evidence_of(run.judged.table, concern.rows)
     windows = windows_of(run, concern)
     facts = gather(subject, windows, run.base, run.rules, run.classifier)
-    events = tuple(event for event in run.events if covers(subject, event, run.paths))
+    events = concern.cases or tuple(event for event in run.events if covers(subject, event, run.paths))
     types = tuple(sorted({e.source_type for e in evidence} | {e.source_type for e in events}))
     hazard, votes = hazard_of(run, subject, facts, events, types)
     case = Case(
@@ -287,6 +292,10 @@ def _assess_one(run: Run, concern: Concern) -> tuple[Assessment, Shared]:
         witnesses=_witnesses(case.evidence, rules),
     )
     scope, scope_steps = decide_scope(figures, rules.scope)
+    if concern.cases:
+        # Whether the goods as such fail is for statistics to say.
+        cases_step = Step("scope.cases", {"cases": len(concern.cases)}, "cases of single firms that no alarm speaks for")
+        scope, scope_steps = Scope.ISOLATED, [*scope_steps, cases_step]
 
     scenarios, risk_steps = scenarios_of(run, case)
     factor = rules.probability.sensitivity_factor
@@ -391,6 +400,7 @@ def _assess_one(run: Run, concern: Concern) -> tuple[Assessment, Shared]:
             "nearest_changes": [{**asdict(one), "grade": one.grade.name} for one in nearest],
             **facts_of(heard, run.outside, before, level),
             **response,
+            **({"cases_only": True} if concern.cases else {}),
         },
         what_would_change=sentences(inputs, position, rules, nearest),
     )

@@ -15,10 +15,10 @@ from riskwatch.assessment.accident_floors import event_grade, final_reports, tol
 from riskwatch.assessment.behind import PRODUCTS, RecordBase
 from riskwatch.assessment.hazards import Classifier
 from riskwatch.assessment.protocols import TreePaths
-from riskwatch.assessment.rules import GradingRules
+from riskwatch.assessment.rules import GradingRules, GroupedFloors
 from riskwatch.assessment.types import Grade, Subject
 
-__all__ = ["FloorEvent", "covers", "find_floor_events", "subjects_of"]
+__all__ = ["FloorEvent", "covers", "find_floor_events", "grouped", "subjects_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,13 @@ class FloorEvent:
     count: float
     detail: str = ""  # hazard class of an item
     firm: int = -1  # which firm, as a number that means nothing outside this run
+
+    @property
+    def subject(self) -> Subject:
+        """What it is about: the primary product, else the industry, else the place as such."""
+        if self.products:
+            return Subject("product", self.products[0], self.region)
+        return Subject("industry", self.industry, self.region) if self.industry else Subject("region", self.region, self.region)
 
 
 def _codes(row: Mapping[str, object], columns: Iterable[str]) -> tuple[str, ...]:
@@ -237,3 +244,29 @@ def subjects_of(events: Iterable[FloorEvent], paths: Mapping[str, TreePaths]) ->
         Subject(kind, code, code if kind == "region" else paths["region"].common([e.region for e in found])): found
         for (kind, code), found in sorted(groups.items())
     }
+
+
+def grouped(
+    events: Iterable[FloorEvent], rules: GroupedFloors, paths: Mapping[str, TreePaths]
+) -> tuple[list[FloorEvent], dict[Subject, tuple[FloorEvent, ...]]]:
+    """Part events that no concern speaks for into those that stand by themselves and groups of cases.
+
+    Returns
+    -------
+    list of FloorEvent
+        Those of no grouped rule, and those about no product.
+    dict of Subject to tuple of FloorEvent
+        The others by what they are cases of. A subject is the same whichever of its cases are known, so that its warning keeps its
+        identity: goods and place on the levels of ``rules``, or as they are where the trees have no such level.
+    """
+    alone: list[FloorEvent] = []
+    found: dict[Subject, list[FloorEvent]] = defaultdict(list)
+    for event in events:
+        if event.rule not in rules.rules or not event.products:
+            alone.append(event)
+            continue
+        product, region = event.products[0], event.region
+        goods = paths["product"].at_level(product, rules.product_level) or product
+        place = paths["region"].at_level(region, rules.region_level) or region if rules.region_level else ""
+        found[Subject("product", goods, place)].append(event)
+    return alone, {subject: tuple(some) for subject, some in sorted(found.items())}

@@ -127,6 +127,21 @@ def _floors(events: Sequence[FloorEvent]) -> tuple[Floor, ...]:
     return tuple(found)
 
 
+def _speaks_for(events: Sequence[FloorEvent]) -> list[dict[str, object]]:
+    """Return the recorded events one by one: rule, codes of goods and place, day and count; no firms."""
+    return [
+        {
+            "rule": event.rule,
+            "kind": event.subject.kind,
+            "code": event.subject.code,
+            "region": event.subject.region,
+            "day": event.day.isoformat(),
+            "count": event.count,
+        }
+        for event in events
+    ]
+
+
 def figures_of(run: Run, case: Case, scenarios: Sequence[Scenario], grade: Grade, *, review: bool) -> dict[str, object]:
     """Return the figures for the reader, JSON-able, without names or personal data."""
     product = run.paths["product"]
@@ -147,6 +162,7 @@ def figures_of(run: Run, case: Case, scenarios: Sequence[Scenario], grade: Grade
         "units_in_use": case.units,
         "scenarios": [asdict(scenario) for scenario in scenarios],
         "probability_is_assumed": not any(scenario.estimated for scenario in scenarios),
+        "speaks_for": _speaks_for(case.events),
         "floor_events": [{"rule": floor.rule, "grade": floor.grade.name, **dict(floor.inputs)} for floor in _floors(case.events)],
         **({"doubts": [doubt.figures() for doubt in case.doubts]} if case.doubts else {}),
         "tests": run.judged.tests,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
@@ -174,6 +174,17 @@ class EventThreshold(Rule):
     loss: float | None = Field(None, gt=0, description="direct loss in yuan; only accident reports tell it")
 
 
+FloorRule = Literal["death", "hazard-item", "recheck-failed", "event"]
+
+
+class GroupedFloors(Rule):
+    """Recorded events that are cases of single firms: those that no alarm speaks for are one concern per part of goods and places."""
+
+    rules: tuple[FloorRule, ...] = Field((), description="which events; none: each product with one is a concern of its own")
+    product_level: str = Field("category", description="level of the product tree on which they are put together")
+    region_level: str = Field("province", description='level of the region tree on which they are put together; "": wherever they are')
+
+
 class Floors(Rule):
     """Grades that need no statistics and that no lowering may cross."""
 
@@ -183,6 +194,7 @@ class Floors(Rule):
     death_excluded_causes: tuple[str, ...] = Field((), description="patterns in the cause: a death is then not plausibly from the product")
     recheck_failed: WarningLevel
     events: tuple[EventThreshold, ...]
+    grouped: GroupedFloors = Field(GroupedFloors(), description="events that are told as cases of one warning")
 
 
 class Lifts(Rule):

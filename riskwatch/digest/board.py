@@ -185,7 +185,7 @@ def calibration(day: Day, namer: Namer, jurisdiction: str) -> Calibration:
         confirmed=outcomes["confirmed"],
         refuted=outcomes["refuted"],
         recovered=recovered,
-        open=len(own) - recovered,
+        open=len(own) - recovered - sum(str(item.state) == "absorbed" for item in own.values()),
         days_to_warning=float(statistics.median(delays)) if delays else None,
         days_to_warning_n=len(delays),
     )

@@ -13,6 +13,7 @@ from riskwatch.coverage import CoverageSummary
 from riskwatch.digest.board import calibration, cases, data_quality, incidents, systemic
 from riskwatch.digest.card_notes import lead_of
 from riskwatch.digest.cards import SeriesKey, bilingual, card, compact, grade_name
+from riskwatch.digest.case_warnings import case_warnings, concerns_centre, taken_line
 from riskwatch.digest.catalogue import catalogue_coverage
 from riskwatch.digest.dossier import DossierFrames, dossier
 from riskwatch.digest.focus import check_signals, coverage, in_jurisdiction, movers
@@ -128,8 +129,11 @@ def build_digest(
     namer = Namer(trees)
     jurisdiction = centre.region
     day = Day(as_of, warnings, assessments, events, open_actions or {})
-    seen = see(day, namer, jurisdiction)
-    live = [item for item in seen if item.live]
+    everything = [item for item in see(day, namer, jurisdiction) if concerns_centre(item, namer, jurisdiction)]
+    # What another warning speaks for keeps its terms on the board, and has no line of its own.
+    seen = [item for item in everything if not item.absorbed]
+    by_id = {warning.warning_id: warning for warning in warnings}
+    live = [item for item in seen if item.live and not item.cases_only]
     full = _in_full(live, full_cards)
     overflow = [item.warning.warning_id for item in live if item.warning.warning_id not in full]
     tellers = _tellers([item for item in live if item.warning.warning_id in full])
@@ -148,6 +152,7 @@ def build_digest(
             row_shown=item.warning.warning_id in overflow[:ROWS_SHOWN],
             history=series_history or {},
             teller=tellers.get(lead_of(item.assessment)),
+            taken=taken_line(item.warning, by_id, as_of=as_of, namer=namer, jurisdiction=jurisdiction),
         )
         for item in live
         if item.assessment is not None
@@ -156,7 +161,13 @@ def build_digest(
     visible = in_jurisdiction(judged, namer, jurisdiction, wider=True)
     inside = in_jurisdiction(judged, namer, jurisdiction, wider=False)
     others = _rows(
-        [item for item in seen if not item.live], namer, labels, jurisdiction, as_of=as_of, most=max(0, ROWS_SHOWN - len(overflow))
+        [item for item in seen if not item.live and not item.cases_only],
+        namer,
+        labels,
+        jurisdiction,
+        as_of=as_of,
+        most=max(0, ROWS_SHOWN - len(overflow)),
+        known=by_id,
     )
     heard = sum(source.state == "on-time" for source in quality.sources)
     expected = sum(source.state != "closed" for source in quality.sources)
@@ -177,7 +188,7 @@ def build_digest(
         bottom_line=BottomLine(counts=_counts(seen), leading=tuple(item.warning_id for item in cards if item.grade in {"I", "II"})),
         warnings=cards,
         others=others,
-        incidents=incidents(recent, seen, namer, as_of),
+        incidents=incidents(recent, everything, namer, as_of),
         focus=Focus(
             products=movers(visible, "product", namer, labels, jurisdiction, within=inside),
             industries=movers(visible, "industry", namer, labels, jurisdiction, most=2, within=inside),
@@ -185,7 +196,7 @@ def build_digest(
             firms=recent.firms,
         ),
         systemic=systemic(seen, namer, labels),
-        cases=cases(seen, recent, namer, as_of),
+        cases=cases(everything, recent, namer, as_of),
         external=recent.external,
         words=new_words(visible, namer, fdr=fdr if fdr is not None else 0.05),
         quality=data_quality(quality, visible, labels, namer, jurisdiction),
@@ -197,6 +208,7 @@ def build_digest(
             reviewers=max((labels.reviewers.get(item.grade, 1) for item in cards), default=1),
         ),
         indicators=None if indicators is None else indicator_section(indicators, as_of=as_of, namer=namer, jurisdiction=jurisdiction),
+        case_warnings=case_warnings(seen, namer, jurisdiction, lambda item: _next_due(item, as_of)),
         dossier=dossier(dossiers or DossierFrames(), as_of=as_of, namer=namer, jurisdiction=jurisdiction),
     )
 
@@ -239,7 +251,9 @@ def _counts(seen: Sequence[Seen]) -> tuple[GradeCount, ...]:
     )
 
 
-def _rows(items: Sequence[Seen], namer: Namer, labels: Labels, jurisdiction: str, *, as_of: dt.date, most: int) -> tuple[CompactRow, ...]:
+def _rows(
+    items: Sequence[Seen], namer: Namer, labels: Labels, jurisdiction: str, *, as_of: dt.date, most: int, known: Mapping[str, WarningLike]
+) -> tuple[CompactRow, ...]:
     """Compact rows: what changed first, then the unchanged, each by grade; only the first ``most`` are printed."""
     rank = {"worsened": 0, "new": 0, "eased": 1, "recovered": 2, "unchanged": 3}
     ordered = sorted(items, key=lambda item: (rank[item.change], item.order))
@@ -260,6 +274,7 @@ def _rows(items: Sequence[Seen], namer: Namer, labels: Labels, jurisdiction: str
                 jurisdiction=jurisdiction,
                 due_on=_next_due(item, as_of),
                 shown=number < most,
+                taken=taken_line(item.warning, known, as_of=as_of, namer=namer, jurisdiction=jurisdiction),
             )
         )
     return tuple(rows)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from riskwatch.assessment.types import Action, Assessment, Evidence, Grade, Step, Subject
 from riskwatch.digest.card_notes import emergency_line, held_text, related_line, spread
+from riskwatch.digest.dossier_model import TakenLine
 from riskwatch.digest.focus import measure_of
 from riskwatch.digest.inputs import Labels, WarningLike
 from riskwatch.digest.model import ActionLine, Change, Chart, ChartPoint, CompactRow, GradeName, LawLine, Measure, Place, Text, WarningCard
@@ -183,6 +184,7 @@ def card(
     row_shown: bool,
     history: Mapping[SeriesKey, pd.DataFrame],
     teller: Subject | None = None,
+    taken: TakenLine | None = None,
 ) -> WarningCard:
     """Return the full card of a warning. Facts pass by whitelist only (see :mod:`riskwatch.digest.privacy`)."""
     pairs = leading_measures(assessment.evidence, assessment.subject, namer, labels, jurisdiction)
@@ -239,6 +241,7 @@ def card(
         related=related_line(assessment, teller, namer=namer, labels=labels, jurisdiction=jurisdiction),
         held=held_text(warning),
         emergency=emergency_line(assessment),
+        taken=taken,
         actions=tuple(action_line(action) for action in assessment.actions),
         first_seen=warning.first_seen,
         in_full=in_full,
@@ -261,6 +264,7 @@ def compact(
     jurisdiction: str,
     due_on: dt.date | None,
     shown: bool,
+    taken: TakenLine | None = None,
 ) -> CompactRow:
     """Return a warning in one line; figures are those of its leading evidence of the day, if it was judged."""
     pairs = leading_measures(assessment.evidence, assessment.subject, namer, labels, jurisdiction) if assessment else ()
@@ -280,7 +284,7 @@ def compact(
         expected=lead.expected if lead else None,
         due_on=due_on,
         reason=reason,
-        covered_by=str(getattr(warning, "covered_by", "")),
+        taken=taken,
         held=held_text(warning),
         shown=shown,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Literal
 
-from riskwatch.digest.parts import Part, Place, Text
+from riskwatch.digest.parts import GradeName, Part, Place, Text
 
 __all__ = [
     "AccidentLine",
@@ -149,6 +149,36 @@ class RelatedLine(Part):
     hazard_name: Text | None
     producers: int
     subjects: tuple[RelatedSubject, ...]
+
+
+class TakenLine(Part):
+    """The warnings whose place another has taken, and the day since when the concern is known."""
+
+    subjects: tuple[RelatedSubject, ...]
+    since: dt.date
+
+
+class CaseLine(Part):
+    """One recorded event that is a single firm's case; no firm is named."""
+
+    rule: str
+    subject: Text
+    place: Place
+    day: dt.date
+
+
+class CaseWarning(Part):
+    """A warning that is a list of such cases; ``elsewhere``: those outside the jurisdiction."""
+
+    warning_id: str
+    change: Literal["new", "worsened", "unchanged", "eased", "recovered"]
+    grade: GradeName
+    grade_before: GradeName | None
+    subject: Text
+    first_seen: dt.date
+    due_on: dt.date | None
+    cases: tuple[CaseLine, ...]
+    elsewhere: int = 0
 
 
 class EmergencyLine(Part):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Literal
 
-from riskwatch.digest.dossier_model import Dossier, EmergencyLine, RelatedLine, Spread
+from riskwatch.digest.dossier_model import CaseWarning, Dossier, EmergencyLine, RelatedLine, Spread, TakenLine
 from riskwatch.digest.parts import GradeName, Part, Place, Text
 
 __all__ = [
@@ -219,6 +219,8 @@ class WarningCard(Part):
     related: RelatedLine | None = None
     held: Text | None = None
     emergency: EmergencyLine | None = None
+    # The warnings whose place it has taken; not on the day itself, when the reason says it.
+    taken: TakenLine | None = None
     actions: tuple[ActionLine, ...]
     first_seen: dt.date
     # A card is printed in full, as a row, or only counted (it is in the JSON all the same).
@@ -244,8 +246,9 @@ class CompactRow(Part):
     expected: float | None
     due_on: dt.date | None
     reason: Text | None
-    # The warning under which this concern is reported now; "" for none.
+    # In digests stored before warnings were handed over: the warning under which this concern is reported; "" for none.
     covered_by: str = ""
+    taken: TakenLine | None = None
     # Why the level does not follow the day's figures yet.
     held: Text | None = None
     shown: bool
@@ -512,6 +515,8 @@ class Digest(Part):
     catalogue: CatalogueCoverage | None = None
     # Accident reports, recalls, registers, trade notices, cases; empty where there are none, and in digests stored before they were shown.
     dossier: Dossier = Dossier()
+    # Warnings that are lists of single firms' cases; empty where there are none, and in digests stored before they were set apart.
+    case_warnings: tuple[CaseWarning, ...] = ()
 
 
 Incidents.model_rebuild()

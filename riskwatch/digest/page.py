@@ -8,8 +8,9 @@ from collections.abc import Callable
 from riskwatch.digest import sections
 from riskwatch.digest.blocks import Block, Bullets, CardBlock, Cell, Page, Para, Section, Table
 from riskwatch.digest.card_notes import emergency_sentence, related_sentence, spread_sentence
+from riskwatch.digest.case_warnings import case_table, taken_sentence
 from riskwatch.digest.indicator_page import indicators
-from riskwatch.digest.model import GRADES, Digest, WarningCard
+from riskwatch.digest.model import GRADES, CompactRow, Digest, WarningCard
 from riskwatch.digest.numbers import amount, date, pair
 from riskwatch.digest.sentences import Speaker
 
@@ -130,6 +131,7 @@ def _warnings(digest: Digest, say: Speaker) -> list[Block]:
     if not full:
         blocks.append(Para(say.t("warnings.rows_only" if digest.warnings else "warnings.none")))
     blocks += _others(digest, say)
+    blocks += case_table(digest.case_warnings, say)
     return blocks
 
 
@@ -155,6 +157,7 @@ def _card(card: WarningCard, say: Speaker, chart: int) -> CardBlock:
             (
                 (say.of(card.reason) + gap if card.reason is not None else "") + say.opening(say.reason(card)),
                 *_held(card, say),
+                *taken_sentence(card.taken, say),
                 *_attention(card, say),
             ),
         ),
@@ -195,6 +198,11 @@ def _held(card: WarningCard, say: Speaker) -> tuple[str, ...]:
     return (say.t("card.held", text=say.of(card.held)),) if card.held is not None else ()
 
 
+def _marks(row: CompactRow, say: Speaker) -> str:
+    taken = say.t("others.taken", n=len(row.taken.subjects)) if row.taken is not None else ""
+    return (say.t("others.held") if row.held is not None else "") + taken
+
+
 def _company(card: WarningCard, say: Speaker) -> list[str]:
     """Return how it spreads, and the other concerns of the same cause."""
     return [text for text in (spread_sentence(card.spread, say), related_sentence(card.related, say)) if text]
@@ -227,7 +235,7 @@ def _others(digest: Digest, say: Speaker) -> list[Block]:
     rows += [
         (
             Cell("", say.badge(row.grade)),
-            Cell(say.change(row.change, row.grade_before, row.grade) + (t("others.held") if row.held is not None else "")),
+            Cell(say.change(row.change, row.grade_before, row.grade) + _marks(row, say)),
             Cell(say.of(row.subject)),
             Cell(say.place(row.place)),
             Cell(say.row_figures(row)),

@@ -39,6 +39,16 @@ class Seen:
         return self.change in _LIVE and self.assessment is not None
 
     @property
+    def absorbed(self) -> bool:
+        """Another warning speaks for it; only its terms are still shown."""
+        return str(self.warning.state) == "absorbed"
+
+    @property
+    def cases_only(self) -> bool:
+        """A list of single firms' cases."""
+        return self.assessment is not None and self.assessment.facts.get("cases_only") is True
+
+    @property
     def order(self) -> tuple[int, int, float, str]:
         """By grade, attention, then excess; the identifier breaks ties, so that the order never depends on that of the input."""
         signs = self.assessment.facts.get("attention") if self.assessment is not None else None
@@ -101,7 +111,7 @@ def assign(day: Day, namer: Namer) -> dict[str, Assessment]:
     """Return the assessment of each warning, by warning id: same kind and code, related places, the nearest pair first.
 
     The anchor of a concern may have moved since its warning was opened; each assessment goes to one warning only, to an open one
-    before one that has recovered.
+    before one that has recovered or for which another speaks.
     """
     pairs = []
     for warning in day.warnings:
@@ -111,7 +121,9 @@ def assign(day: Day, namer: Namer) -> dict[str, Assessment]:
                 continue
             distance = namer.distance(mine.region, theirs.region)
             if distance is not None:
-                pairs.append((str(warning.state) == "recovered", distance, -int(assessment.grade), warning.warning_id, number))
+                pairs.append(
+                    (str(warning.state) in {"recovered", "absorbed"}, distance, -int(assessment.grade), warning.warning_id, number)
+                )
     taken: dict[str, Assessment] = {}
     used: set[int] = set()
     for _, _, _, warning_id, number in sorted(pairs):

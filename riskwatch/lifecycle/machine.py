@@ -1,4 +1,4 @@
-"""The state machine: assessments to new, worsened, unchanged, eased and recovered warnings."""
+"""The state machine: assessments to new, worsened, unchanged, eased, absorbed and recovered warnings."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ import pandas as pd
 
 from riskwatch.assessment.protocols import TreePaths, tree_of
 from riskwatch.assessment.rules import GradingRules
-from riskwatch.assessment.types import Assessment, Grade, Subject
+from riskwatch.assessment.types import Assessment, Grade
 from riskwatch.errors import AsOfError
 from riskwatch.lifecycle import reading as read
+from riskwatch.lifecycle import wording
+from riskwatch.lifecycle.handover import below, match, receive, related, speaker, speakers, with_members
 from riskwatch.lifecycle.types import EarlyWarning, Outcome, WarningEvent, fingerprint, short_sha
+from riskwatch.lifecycle.windows import Windows
 
 __all__ = ["advance"]
 
@@ -34,7 +37,7 @@ def advance(
     Parameters
     ----------
     open_warnings : iterable of EarlyWarning
-        Those that are open; recovered ones may be among them and are only linked to when the concern returns.
+        Those that are open or absorbed; recovered ones may be among them and are only linked to when the concern returns.
     assessments : iterable of Assessment
         All of the run, whatever their grade.
     as_of : datetime.date
@@ -74,78 +77,43 @@ class _Machine:
         trees: object,
         silent: Mapping[str, Mapping[str, float]],
     ) -> None:
-        self.as_of, self.rules, self.silent = as_of, rules, silent
+        self.as_of, self.rules = as_of, rules
         names = ("product", "industry", "region")
         self.paths = {name: TreePaths(None if trees is None else tree_of(trees, name)) for name in names}
         self.events: list[WarningEvent] = []
-        self.judged = self._judged(judged)
-        known = judged is not None and {"model", "stream"} <= set(judged.columns)
-        self.streams = dict(zip(judged["model"], judged["stream"], strict=True)) if judged is not None and known else {}
-
-    @staticmethod
-    def _judged(frame: pd.DataFrame | None) -> dict[tuple[str, str], list[tuple[str, str, str, dt.date]]]:
-        """Return (model, stratum) -> (product, industry, region, period end) of what was judged."""
-        found: dict[tuple[str, str], list[tuple[str, str, str, dt.date]]] = {}
-        if frame is None or frame.empty:
-            return found
-        ok = (frame["reason"].astype("object").fillna("") == "").to_numpy() & frame["p_value"].notna().to_numpy()
-        columns = ["model", "stratum", "product", "industry", "region"]
-        part = frame.loc[ok, [*columns, "period_end"]].copy()
-        for column in columns:
-            part[column] = part[column].astype("object").where(part[column].notna(), "").astype(str)
-        part["period_end"] = pd.to_datetime(part["period_end"]).dt.date
-        for model, stratum, product, industry, region, end in part.drop_duplicates().itertuples(index=False, name=None):
-            found.setdefault((model, stratum), []).append((product, industry, region, end))
-        return found
-
-    # --- matching ----------------------------------------------------------------------------------------------------
-
-    def related(self, one: str, other: str) -> bool:
-        """Whether one region is the other, above it or below it."""
-        regions = self.paths["region"]
-        return regions.within(one, other) or regions.within(other, one)
-
-    def match(self, warnings: Sequence[EarlyWarning], assessments: Sequence[Assessment]) -> dict[int, int]:
-        """Return assessment number -> warning number: same kind and code, related region; the nearest pair first."""
-        regions = self.paths["region"]
-        pairs = []
-        for w, warning in enumerate(warnings):
-            for a, assessment in enumerate(assessments):
-                mine, theirs = warning.subject, assessment.subject
-                if (mine.kind, mine.code) == (theirs.kind, theirs.code) and self.related(mine.region, theirs.region):
-                    distance = abs(len(regions.path(mine.region)) - len(regions.path(theirs.region)))
-                    pairs.append((distance, -int(assessment.grade), warning.warning_id, a, w))
-        taken: dict[int, int] = {}
-        used: set[int] = set()
-        for _, _, _, a, w in sorted(pairs):
-            if a not in taken and w not in used:
-                taken[a] = w
-                used.add(w)
-        return taken
+        self.windows = Windows(judged, self.paths, silent)
 
     def run(self, given: Sequence[EarlyWarning], assessments: Sequence[Assessment]) -> Outcome:
-        live = [warning for warning in given if warning.state != "recovered"]
+        held = [warning for warning in given if warning.state != "recovered"]
         gone = [warning for warning in given if warning.state == "recovered"]
-        taken = self.match(live, assessments)
+        taken = match(held, assessments, self.paths["region"])
+        graded = [a for a, one in enumerate(assessments) if one.grade >= Grade.IV]
+        matched = set(taken.values())
+        spoken = speakers([w for w in range(len(held)) if w not in matched], held, assessments, taken, self.paths)
+        by_id = {warning.warning_id: warning for warning in held}
         done: dict[int, EarlyWarning] = {}
-        reporting: list[tuple[Assessment, EarlyWarning]] = []
-        watch: list[Assessment] = []
-        new: list[EarlyWarning] = []
-        for a, assessment in enumerate(assessments):
-            if a in taken:
-                done[taken[a]] = self.seen(live[taken[a]], assessment)
-                if assessment.grade >= Grade.IV:
-                    reporting.append((assessment, done[taken[a]]))
-            elif assessment.grade >= Grade.IV:
-                opened = self.open(assessment, gone)
-                new.append(opened)
-                reporting.append((assessment, opened))
-            elif assessment.grade == Grade.WATCH:
-                watch.append(assessment)
-        for w, warning in enumerate(live):
+        reporting: dict[int, EarlyWarning] = {}
+        for a in graded:
+            givers = [held[w] for w, number in spoken.items() if number == a and held[w].live]
+            if a not in taken:
+                reporting[a] = self.open(assessments[a], gone, givers)
+                continue
+            base = held[taken[a]]
+            base = base if base.live else self.wake(base, assessments[a], by_id.get(base.covered_by))
+            reporting[a] = done[taken[a]] = self.seen(base, assessments[a], givers)
+        new = [reporting[a] for a in graded if a not in taken]
+        for a, w in taken.items():
             if w not in done:
-                done[w] = self.unmatched(warning, reporting)
-        warnings = [*(done[w] for w in range(len(live))), *gone, *new]
+                done[w] = self.below(held[w], assessments[a])
+        for w, warning in enumerate(held):
+            if w not in done and warning.live:
+                done[w] = self.unmatched(warning, assessments, spoken.get(w), reporting)
+        now = {one.warning_id: one for one in (*done.values(), *new)}
+        for w, warning in enumerate(held):
+            if w not in done:
+                done[w] = self.rest(warning, assessments, spoken.get(w), reporting, now)
+        watch = [one for a, one in enumerate(assessments) if one.grade == Grade.WATCH and a not in taken]
+        warnings = with_members([*(done[w] for w in range(len(held))), *gone, *new])
         return Outcome(
             tuple(sorted(warnings, key=lambda one: (-one.grade, one.subject, one.warning_id))),
             tuple(sorted(self.events, key=lambda one: (one.warning_id, one.kind, one.cause))),
@@ -154,13 +122,13 @@ class _Machine:
 
     # --- transitions -------------------------------------------------------------------------------------------------
 
-    def open(self, assessment: Assessment, gone: Sequence[EarlyWarning]) -> EarlyWarning:
+    def open(self, assessment: Assessment, gone: Sequence[EarlyWarning], givers: Sequence[EarlyWarning]) -> EarlyWarning:
         mark = fingerprint(assessment.subject)
         earlier = [
             one
             for one in gone
             if (one.subject.kind, one.subject.code) == (assessment.subject.kind, assessment.subject.code)
-            and self.related(one.subject.region, assessment.subject.region)
+            and related(one.subject.region, assessment.subject.region, self.paths["region"])
         ]
         previous = max(earlier, key=lambda one: (one.last_changed, one.warning_id)).warning_id if earlier else ""
         warning = EarlyWarning(
@@ -180,139 +148,147 @@ class _Machine:
             excess_at_change=read.excess(assessment),
             grave_at_change=read.grave(assessment),
             previous=previous,
+            opened=self.as_of,
+            proposed_on=self.as_of,
             summary=read.summary(assessment),
         )
-        zh, en = self.label(assessment.grade, read.domain(assessment))
+        warning, _ = self.level(receive(warning, givers, assessment.subject, as_of=self.as_of, paths=self.paths), assessment)
+        zh, en = self.label(warning.grade, read.domain(assessment))
         if previous:
             reason = {"zh": f"已恢复的预警再次出现，建议等级{zh}。", "en": f"A recovered concern has returned, proposed at {en}."}
         else:
             reason = {"zh": f"新出现，建议等级{zh}。", "en": f"New, proposed at {en}."}
+        if givers:
+            reason = wording.joined([reason, self.taken(givers, warning)])
         self.say(warning, ("new", "returned" if previous else "opened"), reason, Grade.NONE, assessment)
         return warning
 
-    def seen(self, warning: EarlyWarning, assessment: Assessment) -> EarlyWarning:
-        """Advance a warning whose concern is there again (perhaps below warning level)."""
-        if assessment.grade < Grade.IV:
-            return self.below(warning, assessment)
-        rules = self.rules.lifecycle
+    def taken(self, givers: Sequence[EarlyWarning], taker: EarlyWarning) -> dict[str, str]:
+        return wording.taken(sorted({one.subject for one in givers}), taker.first_seen, self.paths)
+
+    def wake(self, warning: EarlyWarning, assessment: Assessment, before: EarlyWarning | None) -> EarlyWarning:
+        """Return an absorbed warning as it goes on where the one that spoke for it stands; nothing of that is news."""
+        level = warning.grade if before is None else min(warning.grade, before.grade)
+        awake = replace(
+            warning,
+            state="unchanged",
+            grade=level,
+            covered_by="",
+            handed_on=self.as_of,
+            # Its growth meanwhile was told by the other.
+            excess_at_change=max(warning.excess_at_change, read.excess(assessment)),
+        )
+        reason = wording.resumed(None if before is None else before.subject, self.paths)
+        self.say(awake, ("resumed", "own-again"), reason, warning.grade, assessment)
+        return awake
+
+    def seen(self, before: EarlyWarning, assessment: Assessment, givers: Sequence[EarlyWarning] = ()) -> EarlyWarning:
+        """Advance a warning whose concern is there again at warning level, perhaps in the place of others."""
+        warning = receive(before, givers, assessment.subject, as_of=self.as_of, paths=self.paths)
         warning, grade = self.level(warning, assessment)
-        excess, grave = read.excess(assessment), read.grave(assessment)
-        domain = read.domain(assessment)
-        before_zh, before_en = self.label(warning.grade, domain)
-        zh, en = self.label(grade, domain)
-        regions = self.paths["region"]
-        here = assessment.subject.region
-        spread = here != warning.subject.region and regions.within(warning.subject.region, here)
-        larger = excess > warning.excess_at_change * rules.worsen_factor and excess - warning.excess_at_change >= rules.worsen_min_excess
-        changes: list[tuple[str, str, dict[str, str]]] = []
-        if grade > warning.grade:
-            reason = {"zh": f"建议等级由{before_zh}升为{zh}。", "en": f"Proposed level raised from {before_en} to {en}."}
-            changes.append(("worsened", "raised", reason))
-        elif grade < warning.grade:
-            reason = self.lowered(warning, assessment, before=(before_zh, before_en), after=(zh, en))
-            changes.append(("eased", "lowered", reason))
-        if spread:
-            was, now = warning.subject.region, here
-            reason = {
-                "zh": f"范围由{regions.name(was, 'zh')}扩大到{regions.name(now, 'zh') or '全域'}。",
-                "en": f"Spread from {regions.name(was, 'en')} to {regions.name(now, 'en') or 'the whole area'}.",
-            }
-            changes.append(("worsened", "spread", reason))
-        if grave > warning.grave_at_change:
-            more = grave - warning.grave_at_change
-            changes.append(
-                (
-                    "worsened",
-                    "grave-event",
-                    {"zh": f"新增严重事件 {more:g} 起。", "en": f"{more:g} more grave event(s): deaths, lethal items, failed rechecks."},
-                )
-            )
-        elif larger and warning.series:
-            was_zh = f"{warning.excess_at_change:.1f}"
-            changes.append(
-                (
-                    "worsened",
-                    "larger-excess",
-                    {"zh": f"超出期望的数量由 {was_zh} 增至 {excess:.1f}。", "en": f"Excess grew from {was_zh} to {excess:.1f}."},
-                )
-            )
+        excess, grave, here = read.excess(assessment), read.grave(assessment), assessment.subject.region
+        changes = self.changes(before, warning, assessment, grade, givers)
+        # Statistics place what was a list of cases.
+        moved = {"spread", "alarm"} & {cause for _, cause, _ in changes}
         # Worse in one way and better in another is worse: nothing is eased while it spreads or kills.
         kinds = [kind for kind, _, _ in changes]
         kind = "worsened" if "worsened" in kinds else "".join(kinds[:1])
         updated = replace(
             warning,
-            subject=replace(warning.subject, region=here) if spread else warning.subject,
+            subject=replace(warning.subject, region=here) if moved else warning.subject,
             state=kind or (warning.state if warning.last_changed == self.as_of else "unchanged"),
             grade=grade,
             scope=assessment.scope,
             hazard=assessment.hazard,
             last_seen=self.as_of,
             last_changed=self.as_of if kind else warning.last_changed,
+            proposed_on=self.as_of if kind else warning.proposed_on,
             last_run=self.as_of,
             times_seen=warning.times_seen + (warning.last_seen < self.as_of),
             absent_windows=0,
-            judged_through=max((day for day in (warning.judged_through, read.newest(assessment)) if day is not None), default=None),
+            judged_through=_latest(warning.judged_through, read.newest(assessment)),
             series=read.series(assessment) or warning.series,
             excess_at_change=excess if kind else warning.excess_at_change,
             # The count falls as events leave the look-back, so that a later one is a rise again.
             grave_at_change=grave,
-            covered_by="",
             summary=read.summary(assessment),
         )
         if kind:
-            reason = {
-                language: "".join(text[language] if language == "zh" else text[language] + " " for _, _, text in changes).strip()
-                for language in ("zh", "en")
-            }
             cause = next(cause for one, cause, _ in changes if one == kind)
-            self.say(updated, (kind, cause), reason, warning.grade, assessment)
+            self.say(updated, (kind, cause), wording.joined([text for _, _, text in changes]), before.grade, assessment)
         return updated if grade > assessment.grade else _followed(updated)
+
+    def changes(
+        self, before: EarlyWarning, warning: EarlyWarning, assessment: Assessment, grade: Grade, givers: Sequence[EarlyWarning]
+    ) -> list[tuple[str, str, dict[str, str]]]:
+        """Return (kind, cause, reason) of what is worse or better than what readers know."""
+        rules, regions, domain = self.rules.lifecycle, self.paths["region"], read.domain(assessment)
+        excess, grave, here = read.excess(assessment), read.grave(assessment), assessment.subject.region
+        known = max([before.grade, *(one.grade for one in givers if below(warning.subject, one.subject, self.paths))])
+        was, now = self.label(before.grade, domain), self.label(grade, domain)
+        found: list[tuple[str, str, dict[str, str]]] = []
+        if grade > known:
+            reason = {"zh": f"建议等级由{was[0]}升为{now[0]}。", "en": f"Proposed level raised from {was[1]} to {now[1]}."}
+            if grade > assessment.grade:  # another's level, which it goes on with
+                found.append(("worsened", "took-over", wording.joined([reason, self.taken(givers, warning)])))
+            else:
+                found.append(("worsened", "raised", reason))
+        elif grade < before.grade:
+            share, sure = read.lower_probability(assessment, before.grade), rules.lower_probability
+            floor = not warning.series
+            reason = wording.lowered(was, now, floor=floor, share=share, sure=sure, windows=warning.lower_windows)
+            found.append(("eased", "lowered", reason))
+        # A list of cases is told for the whole area: that places nothing.
+        wider = here != warning.subject.region and regions.within(warning.subject.region, here)
+        if wider and not assessment.facts.get("cases_only"):
+            found.append(("worsened", "spread", wording.spread(warning.subject.region, here, regions)))
+        if assessment.evidence and not warning.series:
+            reason = {"zh": "除事件外，统计信号也已出现。", "en": "Beside recorded events, statistics speak for it now."}
+            found.append(("worsened", "alarm", reason))
+        if grave > warning.grave_at_change:
+            more = grave - warning.grave_at_change
+            reason = {"zh": f"新增严重事件 {more:g} 起。", "en": f"{more:g} more grave event(s): deaths, lethal items, failed rechecks."}
+            found.append(("worsened", "grave-event", reason))
+        elif (
+            warning.series
+            and excess > warning.excess_at_change * rules.worsen_factor
+            and excess - warning.excess_at_change >= rules.worsen_min_excess
+        ):
+            was_zh = f"{warning.excess_at_change:.1f}"
+            reason = {"zh": f"超出期望的数量由 {was_zh} 增至 {excess:.1f}。", "en": f"Excess grew from {was_zh} to {excess:.1f}."}
+            found.append(("worsened", "larger-excess", reason))
+        return found
 
     def level(self, warning: EarlyWarning, assessment: Assessment) -> tuple[EarlyWarning, Grade]:
         """Return the level a warning takes, and the warning with what it remembers of lower proposals.
 
         It rises at once. It falls after enough judged windows in a row that propose less; or at once, where the lower levels are
-        probable enough, or where it rests on a floor alone, which no window judges.
+        probable enough, or where it rests on a floor alone, which no window judges. It never falls on the day of a handover: a change
+        of shape is no judgement.
         """
         rules = self.rules.lifecycle
         if assessment.grade >= warning.grade:
             return _followed(warning), assessment.grade
         since = warning.lower_through or warning.judged_through
         newest = read.newest(assessment)
-        ends = {end for end in (*self.ends(warning), newest) if end is not None and (since is None or end > since)}
+        ends = {end for end in (*self.windows.ends(warning), newest) if end is not None and (since is None or end > since)}
         windows = warning.lower_windows + len(ends)
         share = read.lower_probability(assessment, warning.grade)
-        if not warning.series or share >= rules.lower_probability or windows >= rules.lower_after:
+        fallen = not warning.series or share >= rules.lower_probability or windows >= rules.lower_after
+        if fallen and warning.handed_on != self.as_of:
             return replace(warning, lower_windows=windows), assessment.grade
-        domain = read.domain(assessment)
-        zh, en = self.label(assessment.grade, domain)
-        held = {
-            "zh": f"本次评估为{zh}，已有 {windows} 个已判定窗口偏低（需 {rules.lower_after} 个；较低等级把握 {share:.0%}，"
-            f"需 {rules.lower_probability:.0%}），等级暂不下调。",
-            "en": f"Assessed at {en} this time; {windows} judged window(s) lower of {rules.lower_after} needed (lower levels {share:.0%} "
-            f"probable, {rules.lower_probability:.0%} needed): the level is held.",
-        }
+        label = self.label(assessment.grade, read.domain(assessment))
+        held = wording.held(label, windows=windows, needed=rules.lower_after, share=share, sure=rules.lower_probability)
         through = max(ends, default=warning.lower_through)
         return replace(warning, lower_windows=windows, lower_through=through, held=held), warning.grade
 
-    def lowered(self, warning: EarlyWarning, assessment: Assessment, *, before: tuple[str, str], after: tuple[str, str]) -> dict[str, str]:
-        """Return the reason for a lower level: how it came to be believed."""
-        share = read.lower_probability(assessment, warning.grade)
-        if not warning.series:
-            why = ("此前依据的事件已不在回溯期内", "the event behind it has left the look-back")
-        elif share >= self.rules.lifecycle.lower_probability:
-            why = (f"较低等级的把握为 {share:.0%}", f"lower levels are {share:.0%} probable")
-        else:
-            why = (f"连续 {warning.lower_windows} 个已判定窗口偏低", f"lower in {warning.lower_windows} judged windows in a row")
-        return {
-            "zh": f"建议等级由{before[0]}降为{after[0]}：{why[0]}。",
-            "en": f"Proposed level lowered from {before[1]} to {after[1]}: {why[1]}.",
-        }
+    def below(self, warning: EarlyWarning, assessment: Assessment, *, own: bool = True) -> EarlyWarning:
+        """Ease a warning whose concern is still looked at, yet below warning level: it is on its way to recovery.
 
-    def below(self, warning: EarlyWarning, assessment: Assessment) -> EarlyWarning:
-        """Ease a warning whose concern is still looked at, yet below warning level: it is on its way to recovery."""
+        ``own``: the assessment is of the warning's subject, not of a wider one whose alarms are about it.
+        """
         remembered, grade = self.level(warning, assessment)
-        lowered = replace(remembered, summary=read.summary(assessment), covered_by="")
+        lowered = replace(remembered, summary=read.summary(assessment) if own else warning.summary)
         if grade < warning.grade:
             domain = read.domain(assessment)
             zh, en = self.label(grade, domain)
@@ -327,97 +303,95 @@ class _Machine:
             self.say(lowered, ("eased", "below"), lowered.held, warning.grade, assessment)
         return self.cool(lowered, quiet=True)
 
-    def unmatched(self, warning: EarlyWarning, reporting: Sequence[tuple[Assessment, EarlyWarning]]) -> EarlyWarning:
-        """Advance a warning that no assessment is about: reported under another, or absent."""
-        for assessment, other in reporting:
-            if self.covers(assessment, warning.subject):
-                nothing_new = warning.state if warning.last_changed == self.as_of else "unchanged"
-                return replace(
-                    warning,
-                    state=nothing_new,
-                    last_seen=self.as_of,
-                    last_run=self.as_of,
-                    times_seen=warning.times_seen + (warning.last_seen < self.as_of),
-                    absent_windows=0,
-                    judged_through=max((day for day in (warning.judged_through, read.newest(assessment)) if day is not None), default=None),
-                    covered_by=other.warning_id,
-                )
-        return self.cool(replace(warning, covered_by=""), quiet=False)
+    def unmatched(
+        self, warning: EarlyWarning, assessments: Sequence[Assessment], number: int | None, reporting: Mapping[int, EarlyWarning]
+    ) -> EarlyWarning:
+        """Advance a live warning that no assessment is about: another's speaks for it, or it is absent."""
+        if number is not None:
+            other = reporting[number]
+            down = not below(warning.subject, other.subject, self.paths)
+            absorbed = self.covered(warning, assessments[number], other)
+            reason = wording.handed(other.subject, other.warning_id, self.paths, down=down)
+            figures = {"covered_by": other.warning_id}
+            change = ("absorbed", "handed-down" if down else "handed-over")
+            self.say(absorbed, change, reason, warning.grade, None, figures=figures)
+            return absorbed
+        lesser = [a for a, one in enumerate(assessments) if one.grade < Grade.IV]
+        wider = speaker(warning, assessments, lesser, self.paths)
+        if wider is not None:
+            return self.below(warning, assessments[wider], own=False)
+        return self.cool(warning, quiet=False)
 
-    def covers(self, assessment: Assessment, subject: Subject) -> bool:
-        if not self.related(assessment.subject.region, subject.region):
-            return False
-        if (assessment.subject.kind, assessment.subject.code) == (subject.kind, subject.code):
-            return True
-        return any(
-            getattr(e, subject.kind) == subject.code
-            and (subject.kind == "product" or not e.product)
-            and self.related(e.region, subject.region)
-            for e in assessment.evidence
+    def covered(self, warning: EarlyWarning, assessment: Assessment, other: EarlyWarning) -> EarlyWarning:
+        """Return a warning as the assessment of another one speaks for it."""
+        return replace(
+            warning,
+            state="absorbed",
+            last_seen=self.as_of,
+            last_run=self.as_of,
+            times_seen=warning.times_seen + (warning.last_seen < self.as_of),
+            absent_windows=0,
+            # What was judged by now says nothing against it.
+            judged_through=_latest(warning.judged_through, read.newest(assessment), *self.windows.ends(warning)),
+            covered_by=other.warning_id,
         )
+
+    def rest(
+        self,
+        warning: EarlyWarning,
+        assessments: Sequence[Assessment],
+        number: int | None,
+        reporting: Mapping[int, EarlyWarning],
+        now: Mapping[str, EarlyWarning],
+    ) -> EarlyWarning:
+        """Advance an absorbed warning: spoken for, or quiet and on its way to recovery; without a live speaker it stands alone again."""
+        if number is not None:
+            return self.covered(warning, assessments[number], reporting[number])
+        cooled = self.cool(warning, quiet=True)
+        if cooled.state == "recovered":
+            return cooled
+        speaks, seen = now.get(warning.covered_by), {warning.warning_id}
+        while speaks is not None and speaks.state == "absorbed" and speaks.warning_id not in seen:
+            seen.add(speaks.warning_id)
+            speaks = now.get(speaks.covered_by)
+        if speaks is not None and speaks.live:
+            return replace(cooled, state="absorbed", covered_by=speaks.warning_id)
+        alone = replace(cooled, state="eased", covered_by="", last_changed=self.as_of)
+        before = now.get(warning.covered_by)
+        reason = wording.resumed(None if before is None else before.subject, self.paths)
+        self.say(alone, ("resumed", "speaker-gone"), reason, warning.grade, None)
+        return alone
 
     def cool(self, warning: EarlyWarning, *, quiet: bool) -> EarlyWarning:
         """Count judged windows without the concern; recover after enough of them, unless silent reporters cover its area."""
         rules = self.rules.lifecycle
-        share = self.silence(warning)
+        share = self.windows.silence(warning)
         if share >= self.rules.absence.block_share:
-            held = {
-                "zh": f"所在地区平时 {share:.0%} 的记录来自目前无数据的医院或机构：不计入恢复。",
-                "en": f"Reporters that usually bring {share:.0%} of the area's records are silent: this does not count towards recovery.",
-            }
             news = warning.state if warning.last_changed == self.as_of else "unchanged"
-            return replace(warning, state=news, held=held, last_run=self.as_of)
-        if warning.series:
-            ends = sorted({end for end in self.ends(warning) if warning.judged_through is None or end > warning.judged_through})
-            absent = warning.absent_windows + len(ends)
+            return replace(warning, state=news, held=wording.silent(share), last_run=self.as_of)
+        by_windows = bool(warning.series)
+        if by_windows:
+            ends = sorted({end for end in self.windows.ends(warning) if warning.judged_through is None or end > warning.judged_through})
+            absent = number = warning.absent_windows + len(ends)
             clear, cause = absent >= rules.recover_after, "judged-clear"
             through = ends[-1] if ends else warning.judged_through
-            why = {
-                "zh": f"连续 {absent} 个已判定窗口未再出现，恢复正常。",
-                "en": f"Absent for {absent} judged windows in a row: recovered.",
-            }
         else:
-            days = (self.as_of - warning.last_seen).days
+            number = (self.as_of - warning.last_seen).days
             absent, through = warning.absent_windows + (warning.last_run < self.as_of), warning.judged_through
-            clear, cause = days >= rules.hold_days, "expired"
-            why = {"zh": f"已 {days} 天没有新的严重事件，恢复正常。", "en": f"No grave event for {days} days: recovered."}
+            clear, cause = number >= rules.hold_days, "expired"
         grade = warning.grade
         if clear:
-            warning = replace(_followed(warning), state="recovered", grade=Grade.NONE, last_changed=self.as_of)
-            self.say(warning, ("recovered", cause), why, grade, None, figures={"absent_windows": absent})
+            warning = replace(_followed(warning), state="recovered", grade=Grade.NONE, last_changed=self.as_of, covered_by="")
+            reason = wording.clear(number, windows=by_windows)
+            self.say(warning, ("recovered", cause), reason, grade, None, figures={"absent_windows": absent})
         elif absent and not warning.absent_windows and not quiet:
             warning = replace(warning, state="eased", last_changed=self.as_of)
-            needed = rules.recover_after if warning.series else rules.hold_days
-            unit_zh, unit_en = ("个已判定窗口", "judged windows") if warning.series else ("天", "days")
-            reason = {
-                "zh": f"本次未再出现，正在冷却；{needed} {unit_zh}后恢复。",
-                "en": f"Not there this time, cooling; recovers after {needed} {unit_en}.",
-            }
+            reason = wording.absent(rules.recover_after if by_windows else rules.hold_days, windows=by_windows)
             self.say(warning, ("eased", "absent"), reason, grade, None, figures={"absent_windows": absent})
         elif not absent and warning.last_changed < self.as_of:
             # Not judged (source silent, period unripe): no news, and no recovery.
             warning = replace(warning, state="unchanged")
         return replace(warning, absent_windows=absent, judged_through=through, last_run=self.as_of)
-
-    def silence(self, warning: EarlyWarning) -> float:
-        """Return the share of the area's usual records that silent reporters bring, in the stream where it is largest."""
-        mine = {self.streams.get(model) for model, *_ in warning.series}
-        # Where the model's stream is not known, any of them may be the one that fell silent.
-        streams = self.silent if not mine or None in mine else [stream for stream in self.silent if stream in mine]
-        return max((self.silent[stream].get(warning.subject.region, 0.0) for stream in streams), default=0.0)
-
-    def ends(self, warning: EarlyWarning) -> set[dt.date]:
-        """Return ends of judged periods of the warning's series, or of series that contain them (rolled up when sparse)."""
-        found: set[dt.date] = set()
-        for model, stratum, product, industry, region in warning.series:
-            for judged_product, judged_industry, judged_region, end in self.judged.get((model, stratum), ()):
-                if (
-                    self.paths["product"].within(product, judged_product)
-                    and self.paths["industry"].within(industry, judged_industry)
-                    and self.paths["region"].within(region, judged_region)
-                ):
-                    found.add(end)
-        return found
 
     # --- words -------------------------------------------------------------------------------------------------------
 
@@ -456,3 +430,7 @@ class _Machine:
 def _followed(warning: EarlyWarning) -> EarlyWarning:
     """Return the warning without memory of lower proposals: its level is the day's."""
     return replace(warning, lower_windows=0, lower_through=None, held={})
+
+
+def _latest(*days: dt.date | None) -> dt.date | None:
+    return max((day for day in days if day is not None), default=None)

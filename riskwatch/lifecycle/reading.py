@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from riskwatch.assessment.payload import plain
-from riskwatch.assessment.types import Assessment, Grade
+from riskwatch.assessment.types import Assessment, Grade, Subject
 from riskwatch.lifecycle.types import Series
 
-__all__ = ["domain", "excess", "figures", "grave", "lower_probability", "newest", "series", "summary"]
+__all__ = ["domain", "excess", "figures", "grave", "lower_probability", "newest", "series", "speaks_for", "subjects", "summary"]
 
 
 def newest(assessment: Assessment) -> dt.date | None:
@@ -33,6 +33,17 @@ def grave(assessment: Assessment) -> float:
     """Return how many grave events (deaths, lethal items, failed rechecks) the assessment counts."""
     events = assessment.facts.get("floor_events", [])
     return float(sum(event["count"] for event in events if isinstance(event, Mapping))) if isinstance(events, list) else 0.0
+
+
+def speaks_for(assessment: Assessment) -> tuple[Subject, ...]:
+    """Return the subjects of the recorded events that the assessment speaks for (a death, a failed recheck)."""
+    return subjects(assessment.facts.get("speaks_for"))
+
+
+def subjects(listed: object) -> tuple[Subject, ...]:
+    """Return the subjects of listed events, each once."""
+    known = [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, (list, tuple)) else []
+    return tuple(sorted({Subject(str(one["kind"]), str(one["code"]), str(one.get("region", ""))) for one in known}))
 
 
 def lower_probability(assessment: Assessment, grade: Grade) -> float:
@@ -87,6 +98,8 @@ def summary(assessment: Assessment) -> dict[str, Any]:
         "name": assessment.facts.get("name", {}),
         "place": assessment.facts.get("place", {}),
         "review": assessment.facts.get("review", False),
+        "cases_only": assessment.facts.get("cases_only", False),
+        "events": [{"kind": one.kind, "code": one.code, "region": one.region} for one in speaks_for(assessment)],
         "evidence": len(assessment.evidence),
         "lead": plain(assessment.evidence[0]) if assessment.evidence else None,
         "due": [

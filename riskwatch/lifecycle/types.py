@@ -19,7 +19,7 @@ from riskwatch.errors import StoreError
 
 __all__ = ["STATES", "EarlyWarning", "Outcome", "Series", "WarningEvent", "fingerprint", "short_sha"]
 
-STATES = ("new", "worsened", "unchanged", "eased", "recovered")
+STATES = ("new", "worsened", "unchanged", "eased", "absorbed", "recovered")
 
 Series = tuple[str, str, str, str, str]  # model, stratum, product, industry, region
 
@@ -48,8 +48,10 @@ class EarlyWarning:
         Anchored at the widest place so far, so that an anchor that jitters gives no events.
     state : str
         One of :data:`STATES`.
+    first_seen : datetime.date
+        Since when the concern is known; a warning that took over from others has the earliest of their days.
     last_changed : datetime.date
-        Day of the last event.
+        Day of the last event that readers are told as a change; a handover is none.
     absent_windows : int
         Judged windows since the concern was last there.
     judged_through : datetime.date or None
@@ -65,9 +67,17 @@ class EarlyWarning:
     held : dict
         Why the warning does not follow the day's assessment, or does not recover ({zh, en}); empty where it does.
     covered_by : str
-        Id of the warning that reports this concern now (a category, a wider place); "" for none.
+        Id of the live warning that speaks for an absorbed one (a category, a wider place, the one product that is left); "" for none.
     previous : str
         Id of the recovered warning that this one follows; "" for none.
+    opened : datetime.date or None
+        Day on which this warning itself was opened; None in those stored before it was kept.
+    proposed_on : datetime.date or None
+        Day of the assessment whose measures stand; None in those stored before it was kept (then ``last_changed``).
+    handed_on : datetime.date or None
+        Day on which it last took over from others: on that day its level does not fall.
+    takes_over : tuple of str
+        Ids of the absorbed warnings that it speaks for.
     summary : dict
         JSON-able figures of the last assessment.
     """
@@ -94,7 +104,16 @@ class EarlyWarning:
     held: dict[str, str] = field(default_factory=dict)
     covered_by: str = ""
     previous: str = ""
+    opened: dt.date | None = None
+    proposed_on: dt.date | None = None
+    handed_on: dt.date | None = None
+    takes_over: tuple[str, ...] = ()
     summary: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def live(self) -> bool:
+        """Whether it speaks for itself: neither recovered nor absorbed."""
+        return self.state not in {"recovered", "absorbed"}
 
     def to_payload(self) -> dict[str, Any]:
         """Return this warning as JSON-able data."""
@@ -106,20 +125,24 @@ class EarlyWarning:
         """Return the warning written by :meth:`to_payload`; StoreError if it is none."""
         try:
             days = {name: dt.date.fromisoformat(payload[name]) for name in ("first_seen", "last_seen", "last_changed", "last_run")}
+            # Warnings stored by an earlier version have no memory of lower levels and handovers.
+            later = {
+                name: None if (day := payload.get(name)) is None else dt.date.fromisoformat(day)
+                for name in ("lower_through", "opened", "proposed_on", "handed_on")
+            }
             through = payload["judged_through"]
-            # Warnings stored by an earlier version have no memory of lower levels.
-            lower_through = payload.get("lower_through")
             return cls(
                 **{
                     **payload,
                     **days,
+                    **later,
                     "subject": Subject(**payload["subject"]),
                     "grade": Grade[payload["grade"]],
                     "scope": Scope(payload["scope"]),
                     "judged_through": None if through is None else dt.date.fromisoformat(through),
-                    "lower_through": None if lower_through is None else dt.date.fromisoformat(lower_through),
                     "held": dict(payload.get("held", {})),
                     "series": tuple((one[0], one[1], one[2], one[3], one[4]) for one in payload["series"]),
+                    "takes_over": tuple(payload.get("takes_over", ())),
                     "summary": dict(payload["summary"]),
                 }
             )
@@ -134,8 +157,10 @@ class WarningEvent:
     event_id: str
     warning_id: str
     as_of: dt.date
-    kind: str  # new | worsened | eased | recovered
-    cause: str  # opened, returned, raised, spread, larger-excess, grave-event, lowered, below, absent, judged-clear, expired
+    kind: str  # new | worsened | eased | recovered | absorbed | resumed
+    # opened, returned; raised, took-over, spread, alarm, larger-excess, grave-event; lowered, below, absent; judged-clear, expired;
+    # handed-over, handed-down; own-again, speaker-gone
+    cause: str
     reason: dict[str, str]
     grade_before: Grade
     grade_after: Grade

@@ -21,6 +21,7 @@ from riskwatch.assessment.protocols import TreePaths, tree_of
 from riskwatch.assessment.types import Assessment
 from riskwatch.errors import ProjectError
 from riskwatch.lifecycle import EarlyWarning
+from riskwatch.lifecycle.reading import speaks_for
 from riskwatch.records.streams import STREAMS
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.enterprises import RECORD_COLUMNS, enterprise_rules
@@ -82,7 +83,11 @@ def _assessment(ctx: RunContext, warning: EarlyWarning) -> Assessment:
     stored = [from_payload(row.payload) for row in ctx.store.read_assessments(as_of=warning.last_seen)]
     found = [one for one in stored if (one.subject.kind, one.subject.code) == (subject.kind, subject.code)]
     if not found:  # a product whose category spoke for it that day
-        found = [one for one in stored if any(getattr(e, subject.kind) == subject.code for e in one.evidence)]
+        found = [
+            one
+            for one in stored
+            if any(getattr(e, subject.kind) == subject.code for e in one.evidence) or subject.code in {s.code for s in speaks_for(one)}
+        ]
     if not found:
         raise ProjectError(f"warning {warning.warning_id}: no assessment of {warning.last_seen} is stored", hint="run that day again")
     return min(found, key=lambda one: (one.subject.region != subject.region, -one.grade, one.subject))
@@ -154,6 +159,10 @@ def _cases(ctx: RunContext, warning: EarlyWarning, frame: pd.DataFrame, catalogu
         mine = frame[[regions.within(code, subject.region) for code in frame["region"]]] if len(frame) else frame
         if subject.kind == "product" and desk.products is not None and len(mine):
             mine = mine[[desk.products.within(code, subject.code) for code in mine["product"]]]
+        if warning.summary.get("cases_only") and len(mine):
+            # A list of cases answers for those it lists; the other orders of the category are their own products' matter.
+            listed = {(one["code"], one["region"]) for one in warning.summary["events"]}
+            mine = mine[[pair in listed for pair in zip(mine["product"], mine["region"], strict=True)]]
         usable = ladder.from_records and subject.kind == "product"
         cases = case_positions(mine if usable else mine.iloc[:0], ladder, as_of=ctx.as_of, order=catalogue.events, calendar=ctx.holidays)
         # What was closed before the warning began says nothing about it.
@@ -209,6 +218,7 @@ def cases_of_warnings(ctx: RunContext) -> list[dict[str, Any]]:
                 rows.append(
                     {
                         **head,
+                        "covered_by": warning.covered_by,
                         "ladder": one["ladder"],
                         "verdict": one["verdict"],
                         "overdue": one["overdue"],

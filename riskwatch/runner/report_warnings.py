@@ -30,7 +30,7 @@ def warnings(scope: Scope) -> dict[str, Input | Missing]:
         return {"warnings": never, "events": never, "actions": never}
     here = [warning for warning in stored if namer.relation(warning.subject.region, scope.region)]
     live = sorted(
-        (warning for warning in here if warning.state != "recovered" and warning.grade >= Grade.IV),
+        (warning for warning in here if warning.live and warning.grade >= Grade.IV),
         key=lambda warning: (-warning.grade, warning.subject, warning.warning_id),
     )
     rows = [_row(warning) for warning in live]

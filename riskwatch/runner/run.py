@@ -286,7 +286,8 @@ def _all_events(decided: _Decided) -> list[WarningEvent]:
 
 def _open_actions(ctx: RunContext, warnings: Sequence[EarlyWarning]) -> dict[str, Sequence[Action]]:
     """Return the measures proposed when each open warning last changed: their due dates stand and do not slide from day to day."""
-    days = sorted({warning.last_changed for warning in warnings if warning.last_changed < ctx.as_of})
+    since = {warning.warning_id: warning.proposed_on or warning.last_changed for warning in warnings}
+    days = sorted({day for day in since.values() if day < ctx.as_of})
     actions: dict[str, Sequence[Action]] = {}
     for day in days:
         stored: dict[tuple[str, ...], Sequence[Action]] = {}
@@ -297,7 +298,7 @@ def _open_actions(ctx: RunContext, warnings: Sequence[EarlyWarning]) -> dict[str
             stored.setdefault((found.subject.kind, found.subject.code), found.actions)
         for warning in warnings:
             subject = warning.subject
-            if warning.last_changed == day and (subject.kind, subject.code) in stored:
+            if since[warning.warning_id] == day and (subject.kind, subject.code) in stored:
                 exact = (subject.kind, subject.code, subject.region)
                 actions[warning.warning_id] = stored.get(exact, stored[exact[:2]])
     return actions
@@ -311,7 +312,7 @@ def _tell(report: RunReport, decided: _Decided) -> None:
     report.signals = int(judged["alarm"].sum()) if len(judged) else 0
     report.reused_models = decided.detection.reused
     report.failed_models = dict(decided.detection.failed)
-    live = [warning for warning in decided.warnings if warning.state != "recovered" and warning.grade >= Grade.IV]
+    live = [warning for warning in decided.warnings if warning.live and warning.grade >= Grade.IV]
     report.warnings = {grade.name: count for grade in sorted(Grade, reverse=True) if (count := sum(w.grade is grade for w in live))}
     today = [event for event in _all_events(decided) if event.as_of == report.as_of]
     report.events = {kind: sum(event.kind == kind for event in today) for kind in sorted({event.kind for event in today})}

@@ -37,6 +37,7 @@ def test_sections_follow_the_brief(ordinary):
         "words",
         "catalogue",
         "dossier",
+        "case_warnings",
     ]
 
 
