@@ -49,7 +49,7 @@ EPISODES = (
     Episode(
         "hoverboards",
         ("neiss-youth",),
-        ("neiss-youth-products", "neiss-youth-weekly", "neiss-youth-rare"),
+        ("neiss-youth-products", "neiss-youth-weekly", "neiss-youth-rare", "neiss-youth-growth"),
         dt.date(2014, 11, 1),
         dt.date(2015, 10, 31),
         dt.date(2016, 7, 6),
@@ -81,12 +81,24 @@ EPISODES = (
     Episode(
         "e-scooters",
         ("neiss-youth",),
-        ("neiss-youth-products", "neiss-youth-weekly", "neiss-youth-rare"),
+        ("neiss-youth-products", "neiss-youth-weekly", "neiss-youth-rare", "neiss-youth-growth"),
         dt.date(2018, 1, 15),
         dt.date(2019, 12, 31),
         dt.date(2020, 9, 1),
         "CPSC report on micromobility",
         ("neiss:5042",),
+        every=Every.MONTH_END,
+    ),
+    # National estimates, once a year: what is known of 2012 is known in the spring of 2013.
+    Episode(
+        "laundry-packets",
+        ("neiss-yearly",),
+        ("neiss-yearly-growth", "neiss-yearly-under-five"),
+        dt.date(2012, 4, 30),
+        dt.date(2013, 4, 30),
+        dt.date(2012, 11, 20),
+        "CPSC safety alert",
+        ("neiss:949",),
         every=Every.MONTH_END,
     ),
 )
