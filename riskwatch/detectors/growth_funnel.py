@@ -64,7 +64,8 @@ class GrowthFunnel:
     min_siblings : int
         With fewer siblings that have ``min_total`` nothing is judged (reason "too-few-cases").
     min_total : int
-        Fewer cases of a series in all its windows together are not judged (reason "too-few-cases").
+        Fewer cases of a series in all its windows together are not judged (reason "too-short"). The test is conditional on this total, so
+        leaving thin series out chooses none for having risen, and they are no tests of the run.
     min_known : float
         Share of the window's periods that must be known in every year (reason "too-short"); the others are left out of all years.
     alpha : float
@@ -164,8 +165,7 @@ class GrowthFunnel:
         before, past = years[0].sum(axis=1) - x_now, years[1:].sum(axis=(0, 2))
         total = before + x_now + past
         use = (total >= self.min_total) & (known.mean(axis=1) >= self.min_known) & known[:, -1]
-        reason = np.where(total >= self.min_total, 0, _REASON["too-few-cases"])
-        reason[(known.mean(axis=1) < self.min_known) | ~known[:, -1]] = _REASON["too-short"]
+        reason = np.where(use, 0, _REASON["too-short"])
         if use.sum() < self.min_siblings or not 0 < (before + x_now)[use].sum() < total[use].sum():
             reason[use] = _REASON["too-few-cases"]
             out.reason[rows, column] = reason
