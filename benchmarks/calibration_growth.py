@@ -23,7 +23,11 @@ LEVELS = (0.05, 0.01, 0.005, 0.001)
 def quiet(rng: np.random.Generator, series: int, *, mean: float, drift: float, phi: float, fall: float = 0.05) -> Panel:
     """Return four years of months: levels that differ, a season, a common fall a year, a lasting drift of each series of its own."""
     at = np.arange(48) / 12
-    level = mean * np.exp(rng.normal(0, 0.8, (series, 1)) + rng.normal(0, drift, (series, 1)) * at - fall * at) * (1 + 0.5 * np.cos(2 * np.pi * at))
+    level = (
+        mean
+        * np.exp(rng.normal(0, 0.8, (series, 1)) + rng.normal(0, drift, (series, 1)) * at - fall * at)
+        * (1 + 0.5 * np.cos(2 * np.pi * at))
+    )
     counts = rng.poisson(level) if phi == 1 else rng.negative_binomial(level / (phi - 1), 1 / phi)
     return Panel(counts.astype(float), pd.RangeIndex(series), pd.period_range("2015-01", periods=48, freq="M"))
 
@@ -31,7 +35,15 @@ def quiet(rng: np.random.Generator, series: int, *, mean: float, drift: float, p
 def simulated(series: int) -> pd.DataFrame:
     """Return the realised shares of judged cells by kind of series and adjustment; a year against the two before it."""
     rows = []
-    for mean, drift, phi in ((0.5, 0.0, 1.0), (3.0, 0.0, 1.0), (30.0, 0.0, 1.0), (3.0, 0.1, 1.0), (30.0, 0.1, 1.0), (3.0, 0.0, 3.0), (30.0, 0.0, 3.0)):
+    for mean, drift, phi in (
+        (0.5, 0.0, 1.0),
+        (3.0, 0.0, 1.0),
+        (30.0, 0.0, 1.0),
+        (3.0, 0.1, 1.0),
+        (30.0, 0.1, 1.0),
+        (3.0, 0.0, 3.0),
+        (30.0, 0.0, 3.0),
+    ):
         panel = quiet(np.random.default_rng(1), series, mean=mean, drift=drift, phi=phi)
         for adjustment in ("additive", "multiplicative"):
             p = detector("growth-funnel", window_periods=12, adjustment=adjustment).detect(panel).p_value

@@ -127,7 +127,8 @@ def test_few_siblings_and_few_cases():
 
 
 @pytest.mark.parametrize(
-    ("adjustment", "drift", "phi"), [("additive", 0.0, 1.0), ("additive", 0.1, 1.0), ("multiplicative", 0.0, 1.0), ("multiplicative", 0.0, 3.0)]
+    ("adjustment", "drift", "phi"),
+    [("additive", 0.0, 1.0), ("additive", 0.1, 1.0), ("multiplicative", 0.0, 1.0), ("multiplicative", 0.0, 3.0)],
 )
 def test_null_calibration(adjustment, drift, phi):
     """Series that drift as their siblings do alarm at the nominal rate. In a quiet window of a year the newest month is no matter."""
