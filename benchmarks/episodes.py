@@ -1,6 +1,6 @@
 """Real episodes, replayed as of past days through a project's own pipelines.
 
-``python benchmarks/episodes.py DATA [FOLDER] [--only NAME ...]``, and ``--screen NAME`` for all warnings of some models and years, about whatever.
+``python benchmarks/episodes.py DATA [FOLDER] [--only NAME ...]``; with ``--screen NAME`` all warnings of some models and years.
 
 Each episode has the sources and models that watch it. A project with a pipeline for each is made in FOLDER/hoverboards and so on (default:
 a temporary folder), where ``riskwatch run hoverboards --from 2014-11-01 --every week --as-of 2015-10-31`` does the same.

@@ -199,7 +199,7 @@ class GrowthFunnel:
 def _largest(tail: Callable[[FloatArray], FloatArray], level: float, expected: FloatArray) -> FloatArray:
     """Return the largest whole count of each series whose p-value is above ``level``: -1 where that of 0 is not, infinite where all are.
 
-    ``tail`` falls as the count rises, so the interval between a count that is above and one that is not is halved until they are neighbours.
+    ``tail`` falls as the count rises, so the interval between a count that is above and one that is not is halved until they meet.
     """
     low, high = np.full(expected.shape, -1.0), np.ceil(4.0 * expected) + 8.0
     while (open_ended := (tail(high) > level) & (high < _LARGEST)).any():

@@ -120,10 +120,10 @@ def test_few_siblings_and_few_cases():
     counts = quiet(np.random.default_rng(8), 9, mean=9.0)
     judge = detector("growth-funnel", window_periods=12)
     assert set(judge.detect(months(counts)).reason_text.ravel()) == {"too-few-cases"}
+    panel = months(counts)
+    panel.observed[2, -1] = 0.5
     with pytest.raises(DetectorError, match=r"counts must be whole numbers, got 0.5 for series 2 in 2018-12"):
-        counts = counts.astype(float)
-        counts[2, -1] = 0.5
-        judge.detect(months(counts))
+        judge.detect(panel)
 
 
 @pytest.mark.parametrize(
