@@ -61,12 +61,13 @@ def youth(data: Path) -> Panel:
     month = pd.to_datetime(cards["treatment_date_est"]).dt.to_period("M")
     long = pd.concat([pd.DataFrame({"product": cards[name], "month": month}) for name in ("prod1", "prod2", "prod3")])
     months = pd.period_range("2011-01", "2019-12", freq="M")
-    table = long[long["product"] > 0].groupby(["product", "month"]).size().unstack(fill_value=0).reindex(columns=months, fill_value=0)
+    counted = long[long["product"] > 0]
+    table = pd.crosstab(counted["product"], counted["month"]).reindex(columns=months, fill_value=0)
     return Panel(table.to_numpy(np.float64), table.index, pd.PeriodIndex(months))
 
 
 def real(data: Path, years: list[int], step: int) -> None:
-    """Print, by years looked back and for every ``step``-th month, realised shares and the products with q below 0.05 in any month (q over the products of one month)."""
+    """Print, for every ``step``-th month, realised shares and the products with q below 0.05 among the products of that month."""
     panel = youth(data)
     for years_back in years:
         judge = detector("growth-funnel", window_periods=12, years_back=years_back, min_total=30)
