@@ -93,7 +93,7 @@ EPISODES = (
     Episode(
         "laundry-packets",
         ("neiss-yearly",),
-        ("neiss-yearly-growth", "neiss-yearly-under-five"),
+        ("neiss-yearly-under-five",),
         dt.date(2012, 4, 30),
         dt.date(2013, 4, 30),
         dt.date(2012, 11, 20),
@@ -120,7 +120,7 @@ SCREENS = {
     "injuries": Episode(
         "injuries",
         ("neiss-youth", "neiss-yearly"),
-        ("neiss-youth-products", "neiss-youth-growth", "neiss-yearly-growth", "neiss-yearly-under-five"),
+        ("neiss-youth-products", "neiss-youth-growth", "neiss-yearly-under-five"),
         dt.date(2014, 1, 31),
         dt.date(2022, 4, 30),
         dt.date(2022, 4, 30),
