@@ -57,7 +57,7 @@ def test_limit_is_the_largest_count_without_alarm(adjustment, limits):
     # The limit of a series, tried out: what the count itself changes in the siblings' share is small among many siblings.
     many = np.vstack([counts] * 5)
     limit = judge.detect(months(many)).upper[5, 0]
-    for count, alarms in ((limit - 1, False), (limit + 3, True)):
+    for count, alarms in ((limit - 1, False), (limit + 8, True)):
         many[5, -1] = count
         assert bool(judge.detect(months(many)).alarm[5, 0]) is alarms
 
