@@ -1,6 +1,6 @@
 """Real episodes, replayed as of past days through a project's own pipelines.
 
-``python benchmarks/episodes.py DATA [FOLDER] [--only NAME ...]``
+``python benchmarks/episodes.py DATA [FOLDER] [--only NAME ...]``; with ``--screen NAME`` all warnings of some models and years.
 
 Each episode has the sources and models that watch it. A project with a pipeline for each is made in FOLDER/hoverboards and so on (default:
 a temporary folder), where ``riskwatch run hoverboards --from 2014-11-01 --every week --as-of 2015-10-31`` does the same.
@@ -49,7 +49,7 @@ EPISODES = (
     Episode(
         "hoverboards",
         ("neiss-youth",),
-        ("neiss-youth-products", "neiss-youth-weekly", "neiss-youth-rare"),
+        ("neiss-youth-products", "neiss-youth-weekly", "neiss-youth-rare", "neiss-youth-growth"),
         dt.date(2014, 11, 1),
         dt.date(2015, 10, 31),
         dt.date(2016, 7, 6),
@@ -81,7 +81,7 @@ EPISODES = (
     Episode(
         "e-scooters",
         ("neiss-youth",),
-        ("neiss-youth-products", "neiss-youth-weekly", "neiss-youth-rare"),
+        ("neiss-youth-products", "neiss-youth-weekly", "neiss-youth-rare", "neiss-youth-growth"),
         dt.date(2018, 1, 15),
         dt.date(2019, 12, 31),
         dt.date(2020, 9, 1),
@@ -89,7 +89,46 @@ EPISODES = (
         ("neiss:5042",),
         every=Every.MONTH_END,
     ),
+    # National estimates, once a year: what is known of 2012 is known in the spring of 2013.
+    Episode(
+        "laundry-packets",
+        ("neiss-yearly",),
+        ("neiss-yearly-under-five",),
+        dt.date(2012, 4, 30),
+        dt.date(2013, 4, 30),
+        dt.date(2012, 11, 20),
+        "CPSC safety alert",
+        ("neiss:949",),
+        every=Every.MONTH_END,
+    ),
 )
+
+
+# What else is warned of: the sources and models whose warnings are read in docs/real_warnings.md.
+SCREENS = {
+    "notices": Episode(
+        "notices",
+        ("rasff",),
+        ("rasff-notices", "rasff-new-hazards", "rasff-new-origins", "rasff-pairs"),
+        dt.date(2020, 6, 30),
+        dt.date(2022, 12, 31),
+        dt.date(2022, 12, 31),
+        "none",
+        (),
+        every=Every.MONTH_END,
+    ),
+    "injuries": Episode(
+        "injuries",
+        ("neiss-youth", "neiss-yearly"),
+        ("neiss-youth-products", "neiss-youth-growth", "neiss-yearly-under-five"),
+        dt.date(2014, 1, 31),
+        dt.date(2022, 4, 30),
+        dt.date(2022, 4, 30),
+        "none",
+        (),
+        every=Every.MONTH_END,
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -208,13 +247,25 @@ def replay(project: Project, episode: Episode, first: dt.date, last: dt.date, ev
     return out
 
 
+def print_screen(screen: Episode, data: Path, folder: Path | None) -> None:
+    """Print every warning that was opened or raised."""
+    with tempfile.TemporaryDirectory() as made:
+        found = replay(project_of(folder or Path(made), data, [screen]), screen, screen.first, screen.due, screen.every)
+    print("| day | grade | product | rests on | strongest evidence |\n|---|---|---|---|---|")
+    print("\n".join(f"| {' | '.join(map(str, one))} |" for one in found.others))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--only", nargs="*", default=[one.name for one in EPISODES], help="replay these only")
+    parser.add_argument("--screen", choices=sorted(SCREENS), help="list all warnings of these sources instead")
     options = parser.parse_args()
     data = options.data.resolve()
+    if options.screen:
+        print_screen(SCREENS[options.screen], data, options.folder)
+        return
     found_yearly = [yearly(data, one) for one in YEARLY]
     print(f"| {' | '.join(found_yearly[0])} |\n|{'---|' * len(found_yearly[0])}")
     print("\n".join(f"| {' | '.join(map(str, one.values()))} |" for one in found_yearly), end="\n\n", flush=True)

@@ -35,6 +35,7 @@ _BUILT_IN = {
     "gamma-poisson-shrinker": "riskwatch.detectors.gamma_poisson_shrinker:GammaPoissonShrinker",
     "glr-nb": "riskwatch.detectors.glr:GlrNegativeBinomial",
     "glr-poisson": "riskwatch.detectors.glr:GlrPoisson",
+    "growth-funnel": "riskwatch.detectors.growth_funnel:GrowthFunnel",
     "laney-p": "riskwatch.detectors.attribute_charts:LaneyP",
     "log-odds-dirichlet": "riskwatch.detectors.log_odds_dirichlet:LogOddsDirichlet",
     "new-event": "riskwatch.detectors.new_event:NewEvent",

@@ -20,6 +20,9 @@ _RENAMED = {
     "not determined / other": "not determined (other)",
 }
 _UNKNOWN = frozenset({"unknown origin", "unknown", "n/a", "not determined"})
+_AFLATOXIN = re.compile(r"aflatoxins?(?: (?:b1|total))?")
+_SEROVAR = re.compile(r"^salmonella enterica ser\. ")
+_UNAUTHORISED = re.compile(r"^unauthorised substance (?=\w)")
 
 
 def country_name(text: str) -> str | None:
@@ -40,15 +43,28 @@ def country_name(text: str) -> str | None:
 def hazard_names(text: str) -> str | None:
     """Return the distinct hazards of a notice: lower case, without qualifiers and category, joined by "; ".
 
+    In October 2020 RASFF changed how it writes hazards. What was one hazard before and after comes under one name, or a new spelling would
+    look like a new hazard: aflatoxins (two limits, B1 and total, that one notice often names together), serovars of Salmonella, and
+    substances that used to have "unauthorised substance" before their name.
+
     Examples
     --------
     >>> hazard_names("Aflatoxin B1 - mycotoxins; Aflatoxin total - mycotoxins"), hazard_names("phosmet  unauthorised substance,prochloraz")
-    ('aflatoxin b1; aflatoxin total', 'phosmet; prochloraz')
+    ('aflatoxins', 'phosmet; prochloraz')
+    >>> hazard_names("Salmonella enterica ser. Enteritidis"), hazard_names("unauthorised substance ethylene oxide")
+    ('salmonella enteritidis', 'ethylene oxide')
     """
     # The older file writes "substance - qualifier - category", the newer one sets the qualifier off by two spaces.
     parts = (re.split(r"\s{2,}", part.strip().split(" - ")[0])[0].strip().casefold() for part in _HAZARD_BREAK.split(_restored(text)))
-    names = dict.fromkeys(part for part in parts if part and part not in _UNKNOWN)
+    names = dict.fromkeys(_one_spelling(part) for part in parts if part and part not in _UNKNOWN)
     return "; ".join(names) or None
+
+
+def _one_spelling(name: str) -> str:
+    """Return a hazard under the name that stands for its spellings of before and after October 2020."""
+    if _AFLATOXIN.fullmatch(name):
+        return "aflatoxins"
+    return _SEROVAR.sub("salmonella ", _UNAUTHORISED.sub("", name))
 
 
 def _restored(text: str) -> str:

@@ -30,6 +30,7 @@ def test_every_row_of_the_public_data_is_a_record_or_in_quarantine(real_data: Pa
     assert records["neiss-infants"] == (446_194, 0)
     assert records["neiss-scooters"] == (2_605, 0)
     assert records["neiss-fireworks"] == (1_532, 0)
+    assert records["neiss-yearly"] == (9_125, 0)
     assert records["chicago-inspections"] == (27_600, 0)
     assert records["cn-food"][0] == 9_995
     assert not any(report.faults for report in reports.values())

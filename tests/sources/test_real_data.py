@@ -45,6 +45,7 @@ def read(name: str, data: Path) -> tuple[pa.Table, list[RawBatch]]:
         ("neiss-youth", 261_292),
         ("neiss-infants", 446_194),
         ("neiss-scooters", 2_605),
+        ("neiss-yearly", 9_125),
         ("rasff", 21_871 + 8_413),
         ("cpsc-recalls", 3_371),
         ("fsis-recalls", 1_558),
