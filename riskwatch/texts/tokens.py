@@ -61,6 +61,7 @@ class Tokeniser:
         )
         self._cutter: Any = None
         self._persons: frozenset[str] = frozenset()
+        self._seen: dict[str, list[str]] = {}
 
     def words(self, text: str) -> list[str]:
         """Return the words of a text after scrubbing; "" stands where something was left out, so that no term reaches across it."""
@@ -98,8 +99,8 @@ class Tokeniser:
         return sorted(found)
 
     def all_terms(self, texts: Sequence[str]) -> list[list[str]]:
-        """Return the terms of each text; each distinct text is cut once."""
-        known: dict[str, list[str]] = {}
+        """Return the terms of each text; each distinct text is cut once, however often the tokeniser is asked."""
+        known = self._seen
         return [known[text] if text in known else known.setdefault(text, self.terms(text)) for text in texts]
 
     def _english(self, word: str) -> str:
