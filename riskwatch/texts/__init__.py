@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from riskwatch.texts.corpus import Corpus, build_corpus
 from riskwatch.texts.emerging import EMERGING_COLUMNS, TermPanel, emerging, term_panel
+from riskwatch.texts.failing import failing
 from riskwatch.texts.replay import REPLAY_COLUMNS, Floors, first_alarms, replay
 from riskwatch.texts.rules import TextRules, ThemeRules, TokenRules
 from riskwatch.texts.scrub import MASK, scrub, scrub_all
@@ -24,6 +25,7 @@ __all__ = [
     "Tokeniser",
     "build_corpus",
     "emerging",
+    "failing",
     "first_alarms",
     "language_of",
     "replay",

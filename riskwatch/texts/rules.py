@@ -60,5 +60,8 @@ class TextRules(Rule):
     maximum_share: Share = Field(0.5, description="a term that more than this share of the records hold is no series")
     alike: Share = Field(0.8, description="terms whose records overlap by this much (Jaccard) are one term")
     node_share: Share = Field(0.6, description="a term belongs to the deepest product node that holds this share of its records")
+    catch_all: tuple[str, ...] = Field(
+        (), description="words by which a product node is known to hold what has no code of its own, as they stand in its name"
+    )
     show_from: int = Field(5, ge=1, description="counts below this are shown as '<'; the same as digest.privacy.MIN_CELL")
     themes: ThemeRules = Field(ThemeRules(), description="themes")
