@@ -116,7 +116,7 @@ def term_panel(
     given = (texts.notna() & (texts != "")).to_numpy()
     if only_uncoded:
         others = catch_alls(trees["product"], rules.catch_all) if "product" in trees else frozenset()
-        given &= uncoded([frame[name] for name in product_fields], others)
+        given = given & uncoded([frame[name] for name in product_fields], others)
     when = period_of(frame["event_date"].to_numpy(), frequency)
     end = int(period_of([np.datetime64(until, "D") + 1], frequency)[0])
     if start is not None:

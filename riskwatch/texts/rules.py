@@ -24,9 +24,10 @@ class TokenRules(Rule):
         default_factory=dict, description="English word or abbreviation -> what it is read as; '' drops it"
     )
     given_names_en: tuple[str, ...] = Field((), description="English given names, in lower case: they are scrubbed")
+    surnames_en: tuple[str, ...] = Field((), description="English surnames, in lower case: they are scrubbed")
     dictionary: tuple[str, ...] = Field((), description="Chinese words to keep in one piece, besides the names in the product tree")
 
-    @field_validator("stop_en", "given_names_en")
+    @field_validator("stop_en", "given_names_en", "surnames_en")
     @classmethod
     def _lower(cls, words: tuple[str, ...]) -> tuple[str, ...]:
         wrong = [word for word in words if word != word.lower()]

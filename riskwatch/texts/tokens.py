@@ -55,7 +55,7 @@ class Tokeniser:
     def __init__(self, rules: TokenRules, dictionary: Iterable[str] = ()) -> None:
         self.rules = rules
         self._stop = frozenset(rules.stop_zh) | frozenset(rules.stop_en)
-        self._names = frozenset(rules.given_names_en)
+        self._names = frozenset(rules.given_names_en) | frozenset(rules.surnames_en)
         self._dictionary = sorted(
             {word for name in (*rules.dictionary, *dictionary) for word in _HAN.findall(name) if 2 <= len(word) <= 12}
         )

@@ -15,12 +15,17 @@ from riskwatch.texts.nodes import catch_alls, uncoded
 
 UNTIL = dt.date(2025, 12, 31)
 NAMES = ["儿童滑板车", "磁力积木", "电热水壶", "木制书柜", "硅胶奶嘴", "防风打火机", "棉毛内衣", "玻璃水杯", "电动牙刷", "瓷砖胶"]
+COLOURS = ["红色", "豪华", "简易", "便携", "高级", "家用"]
 FAILING = {"history_periods": 24, "min_history_periods": 0, "guard_periods": 3, "window_periods": 3, "mid_p": True, "pool_strata": True}
 
 
 def tree():
-    rows = [("P", "", "category", "产品", "Products"), ("P1", "P", "product", "玩具", "Toys"), ("P9", "P", "product", "其他产品", "Other products")]
-    return Tree(pd.DataFrame(rows, columns=["code", "parent", "level", "name_zh", "name_en"]), name="product", levels=["category", "product"])
+    codes = ["P", "P1", "P9"]
+    return Tree(
+        "product", pd.Index(codes), np.array([-1, 0, 0]), np.array(["category", "product", "product"], dtype=object),
+        np.array(["产品", "玩具", "其他产品"], dtype=object), np.array(["Products", "Toys", "Other products"], dtype=object),
+        np.full(3, "NaT", "datetime64[D]"), np.full(3, "NaT", "datetime64[D]"), pd.DataFrame(index=codes),
+    )  # fmt: skip
 
 
 def samples(seed, size=4000, rate=0.04):
@@ -29,7 +34,7 @@ def samples(seed, size=4000, rate=0.04):
     frame = pd.DataFrame(
         {
             "event_date": when,
-            "product_name": rng.choice(NAMES, size),
+            "product_name": [colour + name for colour, name in zip(rng.choice(COLOURS, size), rng.choice(NAMES, size), strict=True)],
             "producer": [f"E{number}" for number in rng.integers(0, 200, size)],
             "failed": (rng.random(size) < rate).astype(int),
             "product": "P1",
