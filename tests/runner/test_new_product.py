@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -72,17 +73,24 @@ def new_words(folder: Path, day: dt.date) -> list[dict[str, object]]:
 
 
 @pytest.mark.slow
-def test_it_is_in_the_digest_within_five_weeks_of_its_first_case(tmp_path: Path) -> None:
+def test_it_is_in_the_digest_within_three_weeks_of_its_first_case(tmp_path: Path) -> None:
+    """The week of the first cases and the two that records have to come in: no earlier look is possible."""
     project = project_of(tmp_path / "new", cards(60, new=True))
-    day = FIRST_CASE + dt.timedelta(weeks=5)
+    day = FIRST_CASE + dt.timedelta(weeks=3)
     project.run("daily", as_of=day.isoformat())
     words = new_words(tmp_path / "new", day)
     spoken = [word for word in words if "悬浮" in str(word["term"]) or "滑板" in str(word["term"])]
     assert spoken, words
-    assert spoken[0]["observed"] is None or spoken[0]["observed"] >= 5  # small counts are blanked
+    assert spoken[0]["observed"] == 8
     assert spoken[0]["expected"] < 1
     assert "其他骑行用品" in str(spoken[0]["product"])
-    texts = "".join(path.read_text(encoding="utf-8") for path in (tmp_path / "new" / "var" / "demo" / "digests" / day.isoformat()).iterdir())
+    # It is assessed under the code that it hides under.
+    connection = sqlite3.connect(tmp_path / "new" / "var" / "demo" / "riskwatch.db")
+    payloads = [payload for (payload,) in connection.execute("select payload from assessment")]
+    connection.close()
+    assert any("term=悬浮滑板" in payload and OTHER in payload for payload in payloads)
+    texts = "".join(payloads)
+    texts += "".join(path.read_text(encoding="utf-8") for path in (tmp_path / "new" / "var" / "demo" / "digests" / day.isoformat()).iterdir())
     assert "悬浮" in texts
     # A word, never a text; and nobody's name or number.
     assert not any(secret in texts for secret in ("张伟", "13812345678", "骑悬浮滑板时", "使用电动自行车时"))
