@@ -75,7 +75,13 @@ def model_terms(ctx: RunContext, model: ModelDefinition, days: tuple[dt.date, dt
         raise ProjectError(f'model "{model.name}" has no terms', hint=f"models that have: {', '.join(term_models(ctx)) or 'none'}")
     rules = term_rules(ctx)
     reporter = REPORTERS.get(model.stream, "")
-    columns = ["event_date", "region", model.terms.field, *model.product_fields, *(name for name in (reporter, model.terms.counted) if name)]
+    columns = [
+        "event_date",
+        "region",
+        model.terms.field,
+        *model.product_fields,
+        *(name for name in (reporter, model.terms.counted) if name),
+    ]
     frame = ctx.store.read_records(
         model.stream,
         columns=list(dict.fromkeys(columns)),
@@ -141,7 +147,9 @@ def terms_of(ctx: RunContext, model: ModelDefinition, days: tuple[dt.date, dt.da
     for name, tree in (("product", ctx.trees.get("product")),):
         for language in ("zh", "en"):
             table[f"{name}_{language}"] = [tree.name(code, language) if tree is not None and code in tree else code for code in table[name]]
-    return TermsFound(model.name, table, _themes(found, memory_of(method, model.frequency), rules) if with_themes else pd.DataFrame(columns=THEME_COLUMNS))
+    return TermsFound(
+        model.name, table, _themes(found, memory_of(method, model.frequency), rules) if with_themes else pd.DataFrame(columns=THEME_COLUMNS)
+    )
 
 
 def _themes(found: TermPanel, window: int, rules: TextRules) -> pd.DataFrame:

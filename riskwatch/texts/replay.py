@@ -48,7 +48,7 @@ def replay(
     tokeniser: Tokeniser,
     frequency: Frequency,
     method: LogOddsDirichlet,
-    floors: Floors = Floors(),  # noqa: B008 - frozen
+    floors: Floors = Floors(),
     reporter: str = "",
     known_at: str = "event_date",
 ) -> pd.DataFrame:

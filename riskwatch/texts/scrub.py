@@ -36,7 +36,8 @@ _PERSON = f"(?:{_DOUBLE}|[{COMMON_SURNAMES}])"
 _ANYBODY = f"(?:{_DOUBLE}|[{COMMON_SURNAMES}{_RARE_SURNAMES}])"
 # What a Chinese name hardly ends with and a thing often does.
 _THING = (
-    "车器机板珠球具笔枪炉灯锅垫椅床罐瓶刀剂液膏粉油电水门窗梯绳带盒箱杯壶片丸糖面奶米肉鱼酒布衣鞋帽纸网线管泵阀伞桶柜桌架毯被烟火药品食菜果豆茶饮"
+    "车器机板珠球具笔枪炉灯锅垫椅床罐瓶刀剂液膏粉油电水门窗梯绳带盒箱杯壶片丸糖面奶"
+    "米肉鱼酒布衣鞋帽纸网线管泵阀伞桶柜桌架毯被烟火药品食菜果豆茶饮"
 )
 # One or two characters of a given name: no word that goes on after a name, and no thing at the end.
 _AFTER = "在于因使被骑乘玩驾用坐从到去和与同跟为将把由即就又也不没有说称是男女向对时后前"

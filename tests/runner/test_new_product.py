@@ -35,7 +35,10 @@ def cards(per_week: float, *, new: bool) -> pd.DataFrame:
         since = (FIRST_CASE - START).days
         more = rng.integers(since, days, 5 * (days - since) // 7)
         when, codes = np.concatenate([when, more]), np.concatenate([codes, np.full(len(more), OTHER)])
-        texts += [f"患者张伟{name}骑悬浮滑板时{phrase}，电话13812345678" for name, phrase in zip(rng.choice(["丽", "国"], len(more)), rng.choice(["跌倒", "起火", "撞墙"], len(more)), strict=True)]
+        texts += [
+            f"患者张伟{name}骑悬浮滑板时{phrase}，电话13812345678"
+            for name, phrase in zip(rng.choice(["丽", "国"], len(more)), rng.choice(["跌倒", "起火", "撞墙"], len(more)), strict=True)
+        ]
     date = pd.to_datetime(START) + pd.to_timedelta(when, unit="D")
     size = len(when)
     return pd.DataFrame(
@@ -90,7 +93,9 @@ def test_it_is_in_the_digest_within_three_weeks_of_its_first_case(tmp_path: Path
     connection.close()
     assert any("term=悬浮滑板" in payload and OTHER in payload for payload in payloads)
     texts = "".join(payloads)
-    texts += "".join(path.read_text(encoding="utf-8") for path in (tmp_path / "new" / "var" / "demo" / "digests" / day.isoformat()).iterdir())
+    texts += "".join(
+        path.read_text(encoding="utf-8") for path in (tmp_path / "new" / "var" / "demo" / "digests" / day.isoformat()).iterdir()
+    )
     assert "悬浮" in texts
     # A word, never a text; and nobody's name or number.
     assert not any(secret in texts for secret in ("张伟", "13812345678", "骑悬浮滑板时", "使用电动自行车时"))

@@ -60,7 +60,9 @@ def judge(frame, rules, tokeniser, **more):
         frame, field="product_name", rules=rules, tokeniser=tokeniser, trees={"product": tree()}, frequency="month", until=UNTIL,
         reporter="producer", counted="failed", **more,
     )  # fmt: skip
-    return found, failing(found, detector("binomial-baseline", **FAILING), counted="failed", frequency="month", rules=rules, reporter="producer")
+    return found, failing(
+        found, detector("binomial-baseline", **FAILING), counted="failed", frequency="month", rules=rules, reporter="producer"
+    )
 
 
 def spoken(table):
@@ -105,7 +107,13 @@ def test_only_what_has_no_code(rules, tokeniser):
     assert catch_alls(tree(), ("the",)) == set()  # "other" holds it, as no word of its own
     codes = pd.Series(["P1", "P9", None, "", "P1"], dtype="object")
     assert uncoded([codes], frozenset({"P9"})).tolist() == [False, True, True, True, False]
-    assert uncoded([codes, pd.Series(["P9", "P1", None, "P9", ""], dtype="object")], frozenset({"P9"})).tolist() == [False, False, True, True, False]
+    assert uncoded([codes, pd.Series(["P9", "P1", None, "P9", ""], dtype="object")], frozenset({"P9"})).tolist() == [
+        False,
+        False,
+        True,
+        True,
+        False,
+    ]
     frame, rng = samples(4)
     old = new_name(rng, 60, 60).assign(product_name="电动牙刷", event_date=frame["event_date"].iloc[:60].to_numpy())
     frame = pd.concat([frame, old, new_name(rng, 12, 12)], ignore_index=True)

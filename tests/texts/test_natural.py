@@ -53,7 +53,9 @@ def test_ethylene_oxide_alarms_before_the_regulation(real_data, rules, tokeniser
     assert ours["records_before"].tolist() == [0]
     assert len(first) <= 15
     # What comes later changes nothing of a past day.
-    pd.testing.assert_frame_equal(replay(frame[frame["event_date"] <= "2020-10-11"], days[:2], **given), alarms[alarms["day"] < days[2]].reset_index(drop=True))
+    pd.testing.assert_frame_equal(
+        replay(frame[frame["event_date"] <= "2020-10-11"], days[:2], **given), alarms[alarms["day"] < days[2]].reset_index(drop=True)
+    )
     assert replay(frame, days, floors=Floors(fdr=1e-12), **given).empty
 
 
@@ -74,6 +76,7 @@ def test_recalled_hazards_alarm_in_their_months(real_data, rules, tokeniser):
     assert len(first_alarms(alarms)) <= 10
 
 
+@pytest.mark.slow
 def test_names_of_chinese_food_that_fail(real_data, rules, tokeniser):
     """Loach of summer 2022: six of eleven samples fail, and the category's code says nothing of it."""
     raw = pd.read_parquet(real_data / "cn_food_spotcheck" / "samples.parquet")
@@ -83,7 +86,7 @@ def test_names_of_chinese_food_that_fail(real_data, rules, tokeniser):
         "binomial-baseline", history_periods=24, min_history_periods=0, guard_periods=3, window_periods=3, mid_p=True, pool_strata=True
     )
     called = {}
-    for day in (dt.date(2022, 5, 31), dt.date(2022, 6, 30), dt.date(2022, 7, 31)):
+    for day in (dt.date(2022, 5, 31), dt.date(2022, 7, 31)):
         found = term_panel(
             frame[frame["event_date"] <= pd.Timestamp(day)], field="product_name", rules=rules, tokeniser=tokeniser, trees={},
             frequency="month", until=day, product_fields=(), reporter="producer", counted="failed",
