@@ -168,6 +168,10 @@ def _check_terms(draft: Draft, model: ModelDefinition, stream: Stream, collector
         collector.add(draft, ("terms", "field"), f"terms.field: {found.name} of stream {stream.name} is {found.kind}, not text")
     if found and found.personal and found.name not in FREE_TEXTS:
         collector.add(draft, ("terms", "field"), f"terms.field: {found.name} is personal; free texts: {', '.join(FREE_TEXTS)}")
+    counted = model.terms.counted if model.terms is not None else ""
+    measure = _field(draft, ("terms", "counted"), counted, stream, collector) if counted else None
+    if measure and measure.kind not in NUMBERS:
+        collector.add(draft, ("terms", "counted"), f"terms.counted must be a number field, {measure.name} is {measure.kind}")
     for key in ("denominator", "by_item", "stratify", "breakdown", "delay", "covariates", "level_shifts", "standard_changes"):
         if getattr(model, key):
             collector.add(draft, (key,), f"{key}: terms are counted in records of all records; leave it out", of_key=True)

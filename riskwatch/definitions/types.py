@@ -236,6 +236,14 @@ class Terms(Definition):
     """The words of a text field as series: one for each term, counted in records, placed at the product node that holds most of them."""
 
     field: str = Field(description="text field of the stream; it is scrubbed and cut into terms as config/texts.yaml says")
+    counted: str = Field(
+        "",
+        description="measure (failed, say): records that hold the term and have it above 0 are counted, of all records that hold the term;"
+        " for binomial-baseline. '': records that hold the term, of all records; for log-odds-dirichlet",
+    )
+    uncoded: bool = Field(
+        False, description="only records without a product code, or with one of a catch-all (config/texts.yaml, catch_all)"
+    )
 
 
 class Delay(Definition):

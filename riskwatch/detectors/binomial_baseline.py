@@ -21,10 +21,10 @@ from scipy import optimize, special
 from riskwatch.detectors.baselines import frequency_of
 from riskwatch.detectors.binomial_windows import WINDOWS, BinomialWindows, Rates, newest_counts
 from riskwatch.detectors.crossed_prior import named_levels, prior_by_labels
-from riskwatch.detectors.failures import checked_counts, refuse, siblings
+from riskwatch.detectors.failures import checked_counts, pooled, refuse, siblings
 from riskwatch.detectors.label_mix import label_factors
 from riskwatch.detectors.parameters import check, fingerprint, parameter
-from riskwatch.detectors.signals import Signals
+from riskwatch.detectors.signals import REASONS, Signals
 from riskwatch.detectors.support import empty_signals, positions_of
 from riskwatch.panel import Panel
 from riskwatch.rates import beta_binomial
@@ -160,7 +160,8 @@ class BinomialBaseline:
     guard_periods : int or None
         Periods between the baseline and the judged one. None: 4 weeks, 1 month, 1 block, 28 days.
     min_history_periods : int or None
-        Periods with inspections that a series needs in its baseline. None: about a quarter.
+        Periods with inspections that a series needs in its baseline. None: about a quarter. 0: a series without a past is judged on
+        what its siblings lead to expect, if any of them has one.
     min_inspected : int
         Fewer inspections in the judged period are not judged (reason "too-few-cases").
     alpha : float
@@ -173,6 +174,8 @@ class BinomialBaseline:
     crossed_prior : bool
         Draw each series to what its labels lead to expect, effects of product and place that add up on the log odds, instead of to one
         rate of all siblings. Where siblings differ in one dimension only there is nothing to add up.
+    pool_strata : bool
+        Series of all strata are siblings (strata that are terms); else those of one stratum.
     penalty_two, penalty_three : float
         By how much evidence of the longer windows is discounted: their tail probability is multiplied by exp(penalty).
     typical_rate, typical_strength : float
@@ -184,12 +187,13 @@ class BinomialBaseline:
 
     history_periods: int | None = parameter(None, minimum=2, kind=int, optional=True, unit="periods")
     guard_periods: int | None = parameter(None, minimum=0, kind=int, optional=True, unit="periods")
-    min_history_periods: int | None = parameter(None, minimum=1, kind=int, optional=True, unit="periods")
+    min_history_periods: int | None = parameter(None, minimum=0, kind=int, optional=True, unit="periods")
     min_inspected: int = parameter(1, minimum=1, unit="inspections")
     alpha: float = parameter(0.005, above=0.0, below=0.5, unit="probability")
     mid_p: bool = parameter(default=False)
     window_periods: int = parameter(1, minimum=1, maximum=3, unit="periods")
     crossed_prior: bool = parameter(default=False)
+    pool_strata: bool = parameter(default=False)
     penalty_two: float = parameter(1.0, above=0.0, maximum=50.0, unit="nats")
     penalty_three: float = parameter(2.0, above=0.0, maximum=50.0, unit="nats")
     typical_rate: float = parameter(0.05, above=0.0, below=1.0, unit="share failed")
@@ -243,7 +247,7 @@ class BinomialBaseline:
         x, n = checked_counts(panel, self.name)
         judged = positions_of(panel, periods, self.name)
         out = empty_signals(panel, judged, self.name, self.hash)
-        groups = [(rows, named_levels(panel.index[rows]) if self.crossed_prior else ()) for rows in siblings(panel.index)]
+        groups = [(rows, named_levels(panel.index[rows]) if self.crossed_prior else ()) for rows in self._siblings(panel.index)]
         for column, now in enumerate(judged.tolist()):
             past = slice(max(now - guard - history, 0), max(now - guard, 0))
             looked = np.isfinite(x[:, past]) & np.isfinite(n[:, past])
@@ -258,8 +262,14 @@ class BinomialBaseline:
                 prior = self._prior(failed, total, rho, levels)
                 a[rows], b[rows] = predictive(failed, total, prior)
                 error[rows], correlation[rows] = 1.0 / (prior.strength + total + 1.0), rho
+                if not n_past[rows].any():
+                    a[rows] = np.nan
             x_now, n_now = x[:, now], n[:, now]
             todo = refuse(out.reason[:, column], (x_now, n_now), n_past > 0, shortest=shortest, min_inspected=self.min_inspected)
+            # With min_history_periods 0 a series may have no past, but not all of its siblings.
+            blind = np.isnan(a[todo])
+            out.reason[todo[blind], column] = REASONS.index("too-short")
+            todo = todo[~blind]
             if todo.size:
                 rates = Rates(_mixed(a / (a + b), mix, now, self.window_periods), error, correlation).at(todo)
                 share = rates.rate if rates.rate.ndim == 1 else rates.rate[0]
@@ -280,6 +290,9 @@ class BinomialBaseline:
                 out.p_value[todo, column] = p
                 out.alarm[todo, column] = x_now > upper
         return out
+
+    def _siblings(self, index: pd.Index[str]) -> list[IntArray]:
+        return siblings(pooled(index, strata=self.pool_strata))
 
     def _prior(self, failed: FloatArray, total: FloatArray, correlation: float, levels: tuple[IntArray, ...]) -> Prior:
         """Return the siblings' common prior, or one for each series where they differ in two dimensions at least."""

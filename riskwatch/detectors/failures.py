@@ -12,7 +12,7 @@ from riskwatch.detectors.signals import REASONS
 from riskwatch.errors import DetectorError
 from riskwatch.panel import Panel
 
-__all__ = ["checked_counts", "refuse", "siblings", "sorted_siblings"]
+__all__ = ["checked_counts", "pooled", "refuse", "siblings", "sorted_siblings"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.intp]
@@ -91,6 +91,13 @@ def siblings(index: pd.Index[Any]) -> list[IntArray]:
             number = blank[codes]
         group = group * (int(number.max(initial=0)) + 1) + number
     return [np.flatnonzero(group == one) for one in np.unique(group)]
+
+
+def pooled(index: pd.Index[Any], *, strata: bool) -> pd.Index[Any]:
+    """Return the index without its strata where series of all ``strata`` are siblings (strata that are terms)."""
+    if strata and isinstance(index, pd.MultiIndex) and "stratum" in index.names and index.nlevels > 1:
+        return index.droplevel("stratum")
+    return index
 
 
 def sorted_siblings(index: pd.Index[Any]) -> list[list[IntArray]]:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskwatch.detectors.baselines import frequency_of
-from riskwatch.detectors.failures import checked_counts, siblings
+from riskwatch.detectors.failures import checked_counts, pooled, siblings
 from riskwatch.detectors.log_odds import conditional_tail, dispersion, limits, posterior_share
 from riskwatch.detectors.parameters import check, fingerprint, parameter
 from riskwatch.detectors.signals import REASONS, Signals
@@ -164,10 +164,7 @@ class LogOddsDirichlet:
         )
 
     def _siblings(self, index: pd.Index[str]) -> list[npt.NDArray[np.intp]]:
-        pooled: pd.Index[str] = index
-        if self.pool_strata and isinstance(index, pd.MultiIndex) and "stratum" in index.names and index.nlevels > 1:
-            pooled = index.droplevel("stratum")
-        return siblings(pooled)
+        return siblings(pooled(index, strata=self.pool_strata))
 
     def _judge(self, out: Signals, column: int, rows: npt.NDArray[np.intp], found: Compared, newest: tuple[FloatArray, FloatArray]) -> None:
         """Fill in the judgement of some series; ``newest`` are records with the term and all records of the judged period."""

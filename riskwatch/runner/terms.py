@@ -10,16 +10,17 @@ import numpy as np
 import pandas as pd
 
 from riskwatch.definitions.types import ModelDefinition
-from riskwatch.detectors import detector
+from riskwatch.detectors import detector, memory_of
 from riskwatch.detectors.log_odds_dirichlet import LogOddsDirichlet
 from riskwatch.errors import ProjectError
 from riskwatch.runner.context import RunContext
-from riskwatch.texts import THEME_COLUMNS, TermPanel, TextRules, Tokeniser, emerging, term_panel, themes
+from riskwatch.texts import THEME_COLUMNS, TermPanel, TextRules, Tokeniser, emerging, failing, term_panel, themes
 
 __all__ = ["REPORTERS", "TermsFound", "model_terms", "names_hash", "term_models", "term_rules", "terms_of"]
 
-# Who writes the texts of a stream, where it is known: a word of one hospital alone is its habit.
-REPORTERS = {"injury": "hospital"}
+# Who stands behind the texts of a stream, where it is known: a word of one hospital alone is its habit, one of one producer alone its
+# brand, which would name the firm.
+REPORTERS = {"injury": "hospital", "spot_check": "producer"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +75,13 @@ def model_terms(ctx: RunContext, model: ModelDefinition, days: tuple[dt.date, dt
         raise ProjectError(f'model "{model.name}" has no terms', hint=f"models that have: {', '.join(term_models(ctx)) or 'none'}")
     rules = term_rules(ctx)
     reporter = REPORTERS.get(model.stream, "")
-    columns = ["event_date", "region", model.terms.field, *model.product_fields, *([reporter] if reporter else [])]
+    columns = [
+        "event_date",
+        "region",
+        model.terms.field,
+        *model.product_fields,
+        *(name for name in (reporter, model.terms.counted) if name),
+    ]
     frame = ctx.store.read_records(
         model.stream,
         columns=list(dict.fromkeys(columns)),
@@ -99,7 +106,9 @@ def model_terms(ctx: RunContext, model: ModelDefinition, days: tuple[dt.date, dt
         product_fields=model.product_fields,
         reporter=reporter,
         known=_known(ctx),
-        recent_periods=method.memory(model.frequency) if isinstance(method, LogOddsDirichlet) else model.judge,
+        recent_periods=memory_of(method, model.frequency),
+        counted=model.terms.counted,
+        only_uncoded=model.terms.uncoded,
     )
 
 
@@ -117,11 +126,18 @@ def terms_of(ctx: RunContext, model: ModelDefinition, days: tuple[dt.date, dt.da
         If the model's detector is none of terms.
     """
     method = detector(model.detector, **model.parameters)
-    if not isinstance(method, LogOddsDirichlet):
-        raise ProjectError(f'model "{model.name}" watches terms with {model.detector}', hint="words need log-odds-dirichlet")
+    counted = model.terms.counted if model.terms is not None else ""
+    if not counted and not isinstance(method, LogOddsDirichlet):
+        raise ProjectError(
+            f'model "{model.name}" watches terms with {model.detector}',
+            hint="words need log-odds-dirichlet, or terms.counted and a detector of shares",
+        )
     rules, reporter = term_rules(ctx), REPORTERS.get(model.stream, "")
     found = model_terms(ctx, model, days)
-    table = emerging(found, method, rules=rules, reporter=reporter)
+    if isinstance(method, LogOddsDirichlet) and not counted:
+        table = emerging(found, method, rules=rules, reporter=reporter)
+    else:
+        table = failing(found, method, counted=counted, frequency=model.frequency, rules=rules, reporter=reporter)
     # The absolute floors of the model hold here as they do for its signals.
     newest = found.built.panel.observed[:, -1]
     counts = dict(zip(found.corpus.terms, newest.tolist(), strict=True))
@@ -131,10 +147,12 @@ def terms_of(ctx: RunContext, model: ModelDefinition, days: tuple[dt.date, dt.da
     for name, tree in (("product", ctx.trees.get("product")),):
         for language in ("zh", "en"):
             table[f"{name}_{language}"] = [tree.name(code, language) if tree is not None and code in tree else code for code in table[name]]
-    return TermsFound(model.name, table, _themes(found, method, rules) if with_themes else pd.DataFrame(columns=THEME_COLUMNS))
+    return TermsFound(
+        model.name, table, _themes(found, memory_of(method, model.frequency), rules) if with_themes else pd.DataFrame(columns=THEME_COLUMNS)
+    )
 
 
-def _themes(found: TermPanel, method: LogOddsDirichlet, rules: TextRules) -> pd.DataFrame:
+def _themes(found: TermPanel, window: int, rules: TextRules) -> pd.DataFrame:
     size = len(found.built.panel.periods)
-    begin = size - method.window_periods
+    begin = size - window
     return themes(found.corpus, found.period >= begin, found.period < begin, rules.themes)

@@ -19,11 +19,11 @@ from riskwatch.dimensions import Tree
 from riskwatch.errors import PanelError
 from riskwatch.panel import BuiltPanel, Panel, SilenceRule
 from riskwatch.texts.corpus import Corpus, build_corpus
-from riskwatch.texts.nodes import deepest_nodes, leading_codes, within
+from riskwatch.texts.nodes import catch_alls, deepest_nodes, leading_codes, uncoded, within
 from riskwatch.texts.rules import TextRules
 from riskwatch.texts.tokens import Tokeniser, language_of
 
-__all__ = ["EMERGING_COLUMNS", "STRATUM", "TermPanel", "emerging", "term_panel"]
+__all__ = ["EMERGING_COLUMNS", "STRATUM", "TermPanel", "emerging", "term_panel", "with_context"]
 
 STRATUM = "term"
 EMERGING_COLUMNS = [
@@ -40,7 +40,7 @@ class TermPanel:
     ----------
     built : BuiltPanel
         Index (product, industry, region, stratum): the term's product node, "", "", ``term=<term>``. ``observed`` are records that hold
-        the term, ``exposure`` all records with a text.
+        the term, ``exposure`` all records with a text; with a counted measure those that have it, of those that hold the term.
     corpus : Corpus
         Records by terms, in the panel's order of series.
     records : DataFrame
@@ -71,6 +71,8 @@ def term_panel(
     reporter: str = "",
     recent_periods: int = 1,
     known: Collection[str] = (),
+    counted: str = "",
+    only_uncoded: bool = False,
 ) -> TermPanel:
     """Count the records that hold each term by period.
 
@@ -93,20 +95,28 @@ def term_panel(
         Column of who wrote the text (hospital): a word that one of them alone uses is a habit, not news. "": not known.
     recent_periods : int
         A term's product node is that of its records in so many newest periods, or of all its records where there are none.
-
     known : collection of str
         Terms that make no series: names in the product tree, whose products are watched by code.
+    counted : str
+        Column of a measure (failed samples). ``observed`` are then records that hold the term and have the measure above 0, ``exposure``
+        all records that hold the term. "": records that hold the term, of all records.
+    only_uncoded : bool
+        Read only records without a product, or with none but those of ``rules.catch_all``.
 
     Raises
     ------
     PanelError
         If a column is absent, or no period is complete by ``until``.
     """
-    absent = [name for name in ("event_date", field, *product_fields, *([reporter] if reporter else [])) if name not in frame.columns]
+    asked = ("event_date", field, *product_fields, *(name for name in (reporter, counted) if name))
+    absent = [name for name in asked if name not in frame.columns]
     if absent:
         raise PanelError(f"term_panel: frame lacks the column(s) {', '.join(absent)}")
     texts = frame[field].astype("object")
     given = (texts.notna() & (texts != "")).to_numpy()
+    if only_uncoded:
+        others = catch_alls(trees["product"], rules.catch_all) if "product" in trees else frozenset()
+        given = given & uncoded([frame[name] for name in product_fields], others)
     when = period_of(frame["event_date"].to_numpy(), frequency)
     end = int(period_of([np.datetime64(until, "D") + 1], frequency)[0])
     if start is not None:
@@ -120,7 +130,7 @@ def term_panel(
         )
     periods = periods_from_numbers(np.arange(first, end), frequency)
     rows = np.flatnonzero(given & (when >= first) & (when < end))
-    kept = ["event_date", *product_fields, *(name for name in ("region", reporter) if name and name in frame.columns)]
+    kept = ["event_date", *product_fields, *(name for name in ("region", reporter, counted) if name and name in frame.columns)]
     records = frame.iloc[rows][list(dict.fromkeys(kept))].reset_index(drop=True)
     period = (when[rows] - first).astype(np.int64)
     names = {name.lower() for name in known}
@@ -134,16 +144,26 @@ def term_panel(
     nodes = _nodes(corpus, records, period, rules, trees, product_fields=product_fields, since=len(periods) - recent_periods)
     size = len(periods)
     in_period = sparse.csr_matrix((np.ones(len(period), np.int64), (np.arange(len(period)), period)), shape=(len(period), size))
-    observed = np.asarray((corpus.matrix.T @ in_period).todense(), dtype=np.float64).reshape(len(corpus.terms), size)
+    holding = _by_period(corpus.matrix, in_period)
     total = np.bincount(period, minlength=size).astype(np.float64)
+    exposure = np.broadcast_to(total, holding.shape).copy()
+    observed = holding
+    if counted:
+        some = sparse.diags((records[counted].fillna(0).to_numpy(dtype=np.float64) > 0).astype(np.float64))
+        observed, exposure = _by_period(corpus.matrix, some @ in_period), holding
     silent = (total == 0) & (np.median(total) >= SilenceRule().typical_records)
-    observed[:, silent], total[silent] = np.nan, np.nan
+    observed[:, silent], exposure[:, silent] = np.nan, np.nan
     blank = [""] * len(corpus.terms)
     index = pd.MultiIndex.from_arrays(
         [nodes.tolist(), blank, blank, [f"{STRATUM}={term}" for term in corpus.terms]], names=["product", "industry", "region", "stratum"]
     )
-    panel = Panel(observed, index, periods, np.broadcast_to(total, observed.shape).copy())
+    panel = Panel(observed, index, periods, exposure)
     return TermPanel(BuiltPanel(panel, _nothing_rolled_up(), periods[silent]), corpus, records, period, tuple(product_fields))
+
+
+def _by_period(matrix: sparse.csr_matrix, in_period: sparse.csr_matrix) -> npt.NDArray[np.float64]:
+    """Return how many records hold each term in each period, shape (term, period)."""
+    return np.asarray((matrix.T @ in_period).todense(), dtype=np.float64).reshape(matrix.shape[1], in_period.shape[1])
 
 
 def _of_several(corpus: Corpus, reporter: pd.Series, minimum: int) -> Corpus:
@@ -260,11 +280,11 @@ def emerging(found: TermPanel, method: LogOddsDirichlet, *, rules: TextRules, re
         )
     table = table.loc[tested].sort_values(["p_value", "z", "term"], ascending=[True, False, True], kind="stable", ignore_index=True)
     window = np.flatnonzero(found.period >= len(panel.periods) - method.window_periods)
-    table = _with_context(table, found, window, rules, reporter=reporter, most=most)
+    table = with_context(table, found, window, rules, reporter=reporter, most=most)
     return table[EMERGING_COLUMNS]
 
 
-def _with_context(
+def with_context(
     table: pd.DataFrame, found: TermPanel, window: npt.NDArray[np.intp], rules: TextRules, *, reporter: str, most: int
 ) -> pd.DataFrame:
     """Add what the window's records say of each term: products, regions, reporters, and which stronger term they belong to."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,7 +12,28 @@ from scipy import sparse
 
 from riskwatch.dimensions import Tree
 
-__all__ = ["deepest_nodes", "leading_codes", "within"]
+__all__ = ["catch_alls", "deepest_nodes", "leading_codes", "uncoded", "within"]
+
+_ASCII_WORD = r"(?<![a-z]){}(?![a-z])"
+
+
+def catch_alls(tree: Tree, words: Sequence[str]) -> frozenset[str]:
+    """Return the codes of a tree of which a name holds one of ``words``: English ones whole and in any case, Chinese ones anywhere."""
+    if not words:
+        return frozenset()
+    parts = [_ASCII_WORD.format(re.escape(word.lower())) if word.isascii() else re.escape(word) for word in words]
+    found = re.compile("|".join(parts))
+    names = zip(tree.codes, tree.name_zh, tree.name_en, strict=True)
+    return frozenset(str(code) for code, zh, en in names if found.search(f"{zh or ''} {en or ''}".lower()))
+
+
+def uncoded(codes: Sequence[pd.Series], catch_all: frozenset[str]) -> npt.NDArray[np.bool_]:
+    """Tell which records name no product, or none but those of a catch-all; ``codes`` are the columns that name products."""
+    out = np.ones(len(codes[0]) if codes else 0, dtype=np.bool_)
+    for column in codes:
+        plain = column.astype("object")
+        out &= (plain.isna() | (plain == "") | plain.isin(catch_all)).to_numpy(dtype=np.bool_)
+    return out
 
 
 def within(codes: Sequence[pd.Series], tree: Tree) -> sparse.csr_matrix:

@@ -24,9 +24,10 @@ class TokenRules(Rule):
         default_factory=dict, description="English word or abbreviation -> what it is read as; '' drops it"
     )
     given_names_en: tuple[str, ...] = Field((), description="English given names, in lower case: they are scrubbed")
+    surnames_en: tuple[str, ...] = Field((), description="English surnames, in lower case: they are scrubbed")
     dictionary: tuple[str, ...] = Field((), description="Chinese words to keep in one piece, besides the names in the product tree")
 
-    @field_validator("stop_en", "given_names_en")
+    @field_validator("stop_en", "given_names_en", "surnames_en")
     @classmethod
     def _lower(cls, words: tuple[str, ...]) -> tuple[str, ...]:
         wrong = [word for word in words if word != word.lower()]
@@ -60,5 +61,8 @@ class TextRules(Rule):
     maximum_share: Share = Field(0.5, description="a term that more than this share of the records hold is no series")
     alike: Share = Field(0.8, description="terms whose records overlap by this much (Jaccard) are one term")
     node_share: Share = Field(0.6, description="a term belongs to the deepest product node that holds this share of its records")
+    catch_all: tuple[str, ...] = Field(
+        (), description="words by which a product node is known to hold what has no code of its own, as they stand in its name"
+    )
     show_from: int = Field(5, ge=1, description="counts below this are shown as '<'; the same as digest.privacy.MIN_CELL")
     themes: ThemeRules = Field(ThemeRules(), description="themes")

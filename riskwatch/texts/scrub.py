@@ -9,6 +9,7 @@ Sources: 个人信息保护法 arts. 28, 51, 73; forms of identifiers as GB 1164
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -21,12 +22,31 @@ COMMON_SURNAMES = (
     "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘于蒋蔡余杜叶程苏魏吕丁任沈姚卢姜崔钟谭陆汪范金石廖贾夏韦付方白邹"
     "孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔向汤"
 )
+# Rarer surnames are ordinary words as well: they count only where the context says that a person is meant.
+_RARE_SURNAMES = (
+    "康施牛樊葛邢安齐易乔伍庞颜倪庄聂章鲁岳翟殷詹申欧耿关兰焦俞左柳甘祝包宁尚符舒阮柯纪梅童凌毕单季裴霍涂成苗谷盛曲翁冉骆蓝路游辛靳管柴蒙鲍华喻祁蒲"
+    "房滕屈饶解牟艾尤阳时穆农司卓古吉缪简车项连芦麦褚娄窦戚岑景党宫费卜冷晏席卫米柏宗瞿桂全佟应臧闵苟邬边卞姬师仇栾隋商刁沙荣巫寇桑郎甄丛仲虞敖巩"
+)
 _DOUBLE = "欧阳|司马|上官|诸葛|东方|皇甫|尉迟|公孙|慕容|长孙|令狐|司徒|夏侯|端木"
 _HAN = "\u4e00-\u9fff"
 # Characters at which a name of a place or firm cannot go on: prepositions, particles, verbs of motion and use.
 _STOP = "在于从到去往至和与的了被骑乘坐用使时中内外里上下将把为因由经过是有后前不附近及或该其某本我他她你这那"
 _NAME = f"(?:(?![{_STOP}])[{_HAN}])"
 _PERSON = f"(?:{_DOUBLE}|[{COMMON_SURNAMES}])"
+_ANYBODY = f"(?:{_DOUBLE}|[{COMMON_SURNAMES}{_RARE_SURNAMES}])"
+# What a Chinese name hardly ends with and a thing often does.
+_THING = (
+    "车器机板珠球具笔枪炉灯锅垫椅床罐瓶刀剂液膏粉油电水门窗梯绳带盒箱杯壶片丸糖面奶"
+    "米肉鱼酒布衣鞋帽纸网线管泵阀伞桶柜桌架毯被烟火药品食菜果豆茶饮"
+)
+# One or two characters of a given name: no word that goes on after a name, and no thing at the end.
+_AFTER = "在于因使被骑乘玩驾用坐从到去和与同跟为将把由即就又也不没有说称是男女向对时后前"
+_GIVEN = f"(?:(?![{_AFTER}{_THING}])[{_HAN}]|(?![{_AFTER}])[{_HAN}](?![{_AFTER}{_THING}])[{_HAN}])"
+_ROLES = (
+    "患者|伤者|病人|家长|母亲|父亲|父母|妈妈|爸爸|爷爷|奶奶|外公|外婆|姥姥|姥爷|患儿|儿子|女儿|孙子|孙女|外孙|外孙女|哥哥|姐姐|弟弟|妹妹|丈夫|妻子|家属|孩子|小孩|男孩|"
+    "女孩|男童|女童|男子|女子|男婴|女婴|邻居|同学|同事|工友|朋友|学生|幼儿|老师|教师|店主|店员|老板|医生|司机|驾驶员|骑手|工人|员工|村民|居民|业主|顾客|客户|用户|乘客|"
+    "路人|老人|投诉人|举报人|消费者|当事人|本人|经手人|负责人|联系人|监护人|报告人|陪护人|护工|保姆"
+)
 
 
 def _compiled(*patterns: str) -> tuple[re.Pattern[str], ...]:
@@ -44,6 +64,7 @@ _CODES = _compiled(
     r"(?<!\d)1[3-9]\d(?:[- ]?\d){8}(?!\d)",
     r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼使领][A-Z][·•. ]?[A-Z0-9]{4,6}[挂学警港澳]?(?![A-Za-z0-9])",
     r"\b(?:licen[cs]e )?(?:plate|tag|reg(?:istration)?)(?: (?:no\.?|number|#))? ?:? ?(?=[A-Z0-9-]*\d)[A-Z0-9-]{4,9}\b",
+    r"(?:出生日期|出生年月|生日|\bDOB\b|\bborn(?: on)?\b|date of birth)\s*[:：为是]?\s*\d[\d年月日/. -]{3,11}",
     r"(?:病案号|住院号|门诊号|病历号|卡号|身份证号?|护照号?|编号|MRN|ID|SSN|PASSPORT|CARD|CASE)(?:\s*(?:no\.?|number|#))?\s*[:：#是为]\s*[A-Z0-9-]{3,20}",
     r"(?<![A-Za-z0-9-])(?=(?:[A-Z-]*\d){3})(?=[\d-]*[A-Z])[A-Z0-9-]{8,24}(?![A-Za-z0-9])",
 )
@@ -56,13 +77,20 @@ _CHINESE = _compiled(
     rf"{_NAME}{{1,12}}第[一二三四五六七八九十\d]+(?:小学|中学|幼儿园|高中|初中|实验小学|医院)",
     rf"{_NAME}{{2,12}}(?:实验小学|小学|中学|高中|初中|幼儿园|大学|学院|学校|职专|技校|附小|附中|[一二三四五六七八九十]中)(?!生)",
     # Addresses below the county.
-    rf"{_NAME}{{2,6}}(?:路|街|巷|弄|大道|胡同|大街|东路|西路|南路|北路)\s*\d+\s*(?:号|弄|巷|幢|栋|室|-)?(?:\s*\d+\s*(?:号|单元|栋|幢|楼|层|室))*",
+    rf"{_NAME}{{2,6}}(?:路|街|巷|弄|大道|胡同|大街|东路|西路|南路|北路)\s*\d+\s*(?:号|弄|巷|幢|栋|室|-)?(?:\s*[\dA-Z]+\s*(?:号|单元|栋|幢|座|楼|层|室))*",
+    rf"{_NAME}{{2,6}}(?:路|街|巷|弄|大道|胡同|大街)[一二三四五六七八九十百〇零]+号",
     rf"(?:{_NAME}{{2,6}}(?:街道|乡|镇|村|屯|社区|小区|新村|花园|家园|公寓|苑|大厦|胡同))+(?:\s*\d+\s*(?:号|组|单元|栋|幢|楼|层|室|门))*",
     r"\d+\s*(?:栋|幢|号楼|单元)\s*(?:\d+\s*(?:单元|楼|层|室|门|号))*",
     # Persons.
-    rf"(?:姓名|患者姓名|联系人|监护人|家长|报告人|投诉人|举报人)\s*[:：]\s*[{_HAN}]{{2,4}}",
-    rf"(?:患者|伤者|病人|家长|母亲|父亲|患儿|儿子|女儿|邻居|同学|老师|店主|老板|医生|司机|投诉人|消费者){_PERSON}"
-    rf"(?:某某|某|[xX×*＊○〇]{{1,2}}|[{_HAN}]{{1,2}}(?=[，,。；;、（( ]|$|男|女|在|于|因|使|被))",
+    rf"(?:姓名|名字|{_ROLES})\s*[:：]\s*[{_HAN}]{{2,4}}",
+    rf"(?:{_ROLES}){_ANYBODY}(?:某某|某|[xX×*＊○〇]{{1,2}})",
+    rf"(?:{_ROLES}){_ANYBODY}[{_HAN}]{{1,2}}?(?=[，,。；;、（( ]|$|[{_AFTER}])",
+    # With sex or age behind it, or after "called", a name needs no title.
+    rf"(?<![{_HAN}]){_ANYBODY}[{_HAN}]{{1,2}}?(?=\s*[，,、（(]?\s*(?:男|女|\d{{1,3}}\s*(?:周?岁|个月)))",
+    rf"(?:名叫|叫做|名为|姓名为|姓名是){_ANYBODY}[{_HAN}]{{1,2}}?(?=[，,。；;、（( ]|$|[{_AFTER}])",
+    # At the start of a text or sentence, before what somebody did.
+    rf"(?:^|(?<=[。；;\n]))\s*{_PERSON}{_GIVEN}(?=[，,、]|[{_AFTER}])",
+    rf"(?<=[由与和同跟]){_PERSON}{_GIVEN}(?=送|陪|带|报|一起|一同|同行|相撞|共同|[，,。])",
     rf"{_PERSON}(?:某某|某|[xX×＊○〇]{{1,2}})",
     rf"{_PERSON}[{_HAN}]{{0,2}}(?:先生|女士|小姐|太太|同学|老师|医生|大夫|护士|主任|经理|师傅|大爷|大妈|阿姨|奶奶|爷爷)",
 )
@@ -85,7 +113,7 @@ _SCHOOL = (
 _CLINIC = r"(?:general |memorial |regional |children'?s )?(?:hospital|clinic|medical cent(?:er|re)|infirmary)"
 _PLACES = _compiled(
     rf"\b(?:{_WORD}\s+){{1,2}}(?:{_SCHOOL}|{_CLINIC})\b",
-    rf"\b(?:{_WORD}\s+){{1,3}}(?:inc|llc|ltd|corp|co|gmbh|plc|company|corporation)\b\.?",
+    rf"\b(?:{_WORD}\s+){{1,3}}(?:inc|llc|ltd|corp|co(?=\s*(?:[.,;)]|$))|gmbh|plc|company|corporation)\b\.?",
     rf"(?<![\w.-])\d{{1,5}}\s+(?!(?:y|yo|yom|yof|yr|year|mo|month|wk|week|day|mph|ft|feet|lb|in|inch)s?\b)(?:{_WORD}\s+){{1,2}}"
     r"(?:street|st|avenue|ave|road|rd|boulevard|blvd|drive|lane|ln|court|ct|way|place|pl|highway|hwy)\b\.?",
 )
@@ -100,7 +128,13 @@ _NAMES_A_PLACE = re.compile(
 )
 _NAMES_A_PERSON = re.compile(r"\b(?:mr|mrs|ms|miss|dr|prof|officer|nurse|doctor|name|called)", re.IGNORECASE)
 _MASKS = re.compile(r"\*{3}(?:\s*\*{3})+")
-_WORDS = re.compile("[A-Za-z]+")
+
+
+@functools.lru_cache(maxsize=8)
+def _given(names: frozenset[str]) -> re.Pattern[str]:
+    """Return a pattern of given names, each with a surname in capitals and small letters behind it, if there is one."""
+    one = "|".join(sorted(map(re.escape, names), key=lambda name: (-len(name), name)))
+    return re.compile(rf"\b(?i:{one})\b(?:\s+(?:[A-Z]\.?\s+)?[A-Z][a-z'-]+(?![A-Za-z]))?")
 
 
 def scrub(text: str, *, given_names: frozenset[str] = frozenset()) -> str:
@@ -111,7 +145,7 @@ def scrub(text: str, *, given_names: frozenset[str] = frozenset()) -> str:
     text : str
         Any text; full-width forms are read as their plain ones (NFKC), control and format characters are dropped.
     given_names : frozenset of str
-        English given names in lower case, replaced wherever they stand as a word of their own.
+        English names in lower case, replaced wherever they stand as a word of their own, with a surname in mixed case that follows.
 
     Returns
     -------
@@ -127,7 +161,7 @@ def scrub(text: str, *, given_names: frozenset[str] = frozenset()) -> str:
         for pattern in _patterns_for(text):
             text = pattern.sub(f" {MASK} ", text)
         if given_names:
-            text = _WORDS.sub(lambda found: MASK if found.group().lower() in given_names else found.group(), text)
+            text = _given(given_names).sub(MASK, text)
         text = _MASKS.sub(MASK, " ".join(text.split()))
         if text == before:
             return text
@@ -156,12 +190,6 @@ def scrub_all(texts: Sequence[str], *, given_names: frozenset[str] = frozenset()
     return [known[text] if text in known else known.setdefault(text, scrub(text, given_names=given_names)) for text in texts]
 
 
-# What a Chinese name hardly ends with and a thing often does.
-_THINGS = frozenset(
-    "车器机板珠球具笔枪炉灯锅垫椅床罐瓶刀剂液膏粉油电水门窗梯绳带盒箱杯壶片丸糖面奶米肉鱼酒布衣鞋帽纸网线管泵阀伞桶柜桌架毯被烟火药品食菜果豆茶饮"
-)
-
-
 def looks_like_name(word: str) -> bool:
     """Tell whether a Chinese word that no dictionary knows looks like a person's: a common surname and one or two characters more."""
-    return 2 <= len(word) <= 3 and word[0] in COMMON_SURNAMES and word[-1] not in _THINGS
+    return 2 <= len(word) <= 3 and word[0] in COMMON_SURNAMES and word[-1] not in _THING

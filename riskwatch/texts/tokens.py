@@ -55,12 +55,13 @@ class Tokeniser:
     def __init__(self, rules: TokenRules, dictionary: Iterable[str] = ()) -> None:
         self.rules = rules
         self._stop = frozenset(rules.stop_zh) | frozenset(rules.stop_en)
-        self._names = frozenset(rules.given_names_en)
+        self._names = frozenset(rules.given_names_en) | frozenset(rules.surnames_en)
         self._dictionary = sorted(
             {word for name in (*rules.dictionary, *dictionary) for word in _HAN.findall(name) if 2 <= len(word) <= 12}
         )
         self._cutter: Any = None
         self._persons: frozenset[str] = frozenset()
+        self._seen: dict[str, list[str]] = {}
 
     def words(self, text: str) -> list[str]:
         """Return the words of a text after scrubbing; "" stands where something was left out, so that no term reaches across it."""
@@ -98,8 +99,8 @@ class Tokeniser:
         return sorted(found)
 
     def all_terms(self, texts: Sequence[str]) -> list[list[str]]:
-        """Return the terms of each text; each distinct text is cut once."""
-        known: dict[str, list[str]] = {}
+        """Return the terms of each text; each distinct text is cut once, however often the tokeniser is asked."""
+        known = self._seen
         return [known[text] if text in known else known.setdefault(text, self.terms(text)) for text in texts]
 
     def _english(self, word: str) -> str:
