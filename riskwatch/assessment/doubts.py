@@ -104,7 +104,9 @@ def doubts_of(
     if complaints is not None and {"complainant", "complaints"} <= set(complaints.columns):
         recent = base.select("complaint", subject, window=(as_of - dt.timedelta(days=bursts.days - 1), as_of))
         # One subject, whatever its products and places.
-        one = recent.iloc[:0] if float(recent["complaints"].sum()) < bursts.least else claimant_bursts(recent.assign(product=subject.code, region=subject.region), as_of=as_of, **bursts.arguments())
+        recent = recent.assign(product=subject.code, region=subject.region)
+        enough = float(recent["complaints"].sum()) >= bursts.least
+        one = claimant_bursts(recent, as_of=as_of, **bursts.arguments()) if enough else recent.iloc[:0]
         if len(one):
             found.append(Doubt(CLAIMANT_BURST, "complaint", float(one["share"].iloc[0]), float(one["complaints"].iloc[0])))
     return tuple(found)
