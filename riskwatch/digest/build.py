@@ -36,10 +36,11 @@ from riskwatch.digest.seen import Day, Seen, see
 from riskwatch.digest.words import new_words
 from riskwatch.errors import RiskwatchError
 
-__all__ = ["build_digest"]
+__all__ = ["build_digest", "forms"]
 
 FULL_CARDS = 3
-ROWS_SHOWN = 6
+BRIEFS = 5  # brief cards take the room of a full one
+ROWS_SHOWN, ROWS_SHOWN_FULL_DAY = 6, 3
 
 
 def build_digest(
@@ -106,8 +107,8 @@ def build_digest(
     simulated : bool
         Data are simulated: every page says so.
     full_cards : int
-        New or raised III warnings get a full card as long as there are fewer than this; I and II always do. The others, and IV,
-        become rows; none is dropped.
+        Room for new or raised warnings, in full cards. I and II come first: all in full where there is room, else the first in full and
+        the others in brief (:func:`forms`). III get a full card while there is room. The others, and IV, become rows; none is dropped.
     indicators : IndicatorInputs, optional
         Quality indicators as they stand on the day; the section is left out without them.
     dossiers : DossierFrames, optional
@@ -130,9 +131,10 @@ def build_digest(
     day = Day(as_of, warnings, assessments, events, open_actions or {})
     seen = see(day, namer, jurisdiction)
     live = [item for item in seen if item.live]
-    full = _in_full(live, full_cards)
-    overflow = [item.warning.warning_id for item in live if item.warning.warning_id not in full]
-    tellers = _tellers([item for item in live if item.warning.warning_id in full])
+    full, brief = forms([(item.warning.warning_id, grade_name(item.warning.grade)) for item in live], full_cards)
+    overflow = [item.warning.warning_id for item in live if item.warning.warning_id not in full | brief]
+    tellers = _tellers([item for item in live if item.warning.warning_id in full | brief])
+    rows = ROWS_SHOWN_FULL_DAY if brief else ROWS_SHOWN
     cards = tuple(
         card(
             item.warning,
@@ -145,7 +147,8 @@ def build_digest(
             labels=labels,
             jurisdiction=jurisdiction,
             in_full=item.warning.warning_id in full,
-            row_shown=item.warning.warning_id in overflow[:ROWS_SHOWN],
+            brief=item.warning.warning_id in brief,
+            row_shown=item.warning.warning_id in overflow[:rows],
             history=series_history or {},
             teller=tellers.get(lead_of(item.assessment)),
         )
@@ -156,7 +159,7 @@ def build_digest(
     visible = in_jurisdiction(judged, namer, jurisdiction, wider=True)
     inside = in_jurisdiction(judged, namer, jurisdiction, wider=False)
     others = _rows(
-        [item for item in seen if not item.live], namer, labels, jurisdiction, as_of=as_of, most=max(0, ROWS_SHOWN - len(overflow))
+        [item for item in seen if not item.live], namer, labels, jurisdiction, as_of=as_of, most=max(0, rows - len(overflow))
     )
     heard = sum(source.state == "on-time" for source in quality.sources)
     expected = sum(source.state != "closed" for source in quality.sources)
@@ -201,10 +204,24 @@ def build_digest(
     )
 
 
-def _in_full(live: Sequence[Seen], full_cards: int) -> set[str]:
-    urgent = [item.warning.warning_id for item in live if grade_name(item.warning.grade) in {"I", "II"}]
-    yellow = [item.warning.warning_id for item in live if grade_name(item.warning.grade) == "III"]
-    return {*urgent, *yellow[: max(0, full_cards - len(urgent))]}
+def forms(live: Sequence[tuple[str, GradeName | None]], full_cards: int) -> tuple[set[str], set[str]]:
+    """Return which warnings are printed in full, and which in brief; those in neither become rows.
+
+    :data:`BRIEFS` brief cards take the room of a full one, and there is room for ``full_cards``. So of n warnings of level I and II the
+    first (BRIEFS * full_cards - n) / (BRIEFS - 1) are in full, and one at least; every other is in brief.
+
+    Parameters
+    ----------
+    live : sequence of (warning id, grade)
+        New and raised warnings in reading order.
+    full_cards : int
+    """
+    urgent = [name for name, grade in live if grade in {"I", "II"}]
+    yellow = [name for name, grade in live if grade == "III"]
+    if len(urgent) <= full_cards:
+        return {*urgent, *yellow[: full_cards - len(urgent)]}, set()
+    most = max(1, (BRIEFS * full_cards - len(urgent)) // (BRIEFS - 1))
+    return set(urgent[:most]), set(urgent[most:])
 
 
 def _tellers(items: Sequence[Seen]) -> dict[tuple[str, str] | None, Subject]:

@@ -89,7 +89,7 @@ class ActionLine(Part):
 
 
 class WarningCard(Part):
-    """One new or raised warning in full."""
+    """One new or raised warning, with all that is known of it however much of it is printed."""
 
     warning_id: str
     change: Change
@@ -138,8 +138,9 @@ class WarningCard(Part):
     emergency: EmergencyLine | None = None
     actions: tuple[ActionLine, ...]
     first_seen: dt.date
-    # A card is printed in full, as a row, or only counted (it is in the JSON all the same).
+    # A card is printed in full, in brief, as a row, or only counted (it is in the JSON all the same).
     in_full: bool
+    brief: bool = False
     row_shown: bool
     chart: Chart | None
 

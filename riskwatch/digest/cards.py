@@ -175,6 +175,7 @@ def card(
     labels: Labels,
     jurisdiction: str,
     in_full: bool,
+    brief: bool,
     row_shown: bool,
     history: Mapping[SeriesKey, pd.DataFrame],
     teller: Subject | None = None,
@@ -236,6 +237,7 @@ def card(
         actions=tuple(action_line(action) for action in assessment.actions),
         first_seen=warning.first_seen,
         in_full=in_full,
+        brief=brief,
         row_shown=row_shown,
         chart=drawn,
     )

@@ -148,3 +148,8 @@ class Digest(Part):
     catalogue: CatalogueCoverage | None = None
     # Accident reports, recalls, registers, trade notices, cases; empty where there are none, and in digests stored before they were shown.
     dossier: Dossier = Dossier()
+
+    @property
+    def full_day(self) -> bool:
+        """Whether not all warnings of level I and II have room in full: the other sections are then shorter, too."""
+        return any(card.brief for card in self.warnings)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable
 
 from riskwatch.digest import sections
 from riskwatch.digest.blocks import Block, Bullets, CardBlock, Cell, Page, Para, Section, Table
+from riskwatch.digest.brief import brief_card
 from riskwatch.digest.card_notes import emergency_sentence, related_sentence, spread_sentence
 from riskwatch.digest.indicator_page import indicators
 from riskwatch.digest.model import GRADES, Digest, WarningCard
 from riskwatch.digest.numbers import amount, date, pair
 from riskwatch.digest.sentences import Speaker
+from riskwatch.digest.urgency import first_first
 
 __all__ = ["lay_out"]
 
@@ -76,7 +77,8 @@ def _bottom_line(digest: Digest, say: Speaker) -> list[Block]:
     blocks: list[Block] = []
     leading = [card for card in digest.warnings if card.warning_id in digest.bottom_line.leading]
     if leading:
-        blocks.append(Bullets(tuple(_lead(card, digest, say) for card in leading)))
+        told = tuple(_lead(card, digest, say) for card in leading if not card.brief)
+        blocks.append(Bullets((*told, *_lead_briefs([card for card in leading if card.brief], digest, say))))
     elif digest.warnings:
         blocks.append(Para(t("no_leading")))
     else:
@@ -97,7 +99,6 @@ def _bottom_line(digest: Digest, say: Speaker) -> list[Block]:
 
 
 def _lead(card: WarningCard, digest: Digest, say: Speaker) -> Para:
-    due = say.next_due(card, digest.header.date)
     lead = card.measures[0] if card.measures else None
     where = say.where(lead, with_subject=False) if lead and lead.place and lead.place.code != card.place.code else ""
     text = say.t(
@@ -108,9 +109,27 @@ def _lead(card: WarningCard, digest: Digest, say: Speaker) -> Para:
         place=say.place(card.place),
         figures=say.figures(lead, where=where),
         scope=say.scope(card),
-        due=say.t("leading.due", date=date(due[0]), owner=due[1]) if due else "",
+        due=_next_due(card, digest, say),
     )
     return Para(text, "strong")
+
+
+def _next_due(card: WarningCard, digest: Digest, say: Speaker) -> str:
+    due = say.next_due(card, digest.header.date)
+    return say.t("leading.due", date=date(due[0]), owner=due[1]) if due else ""
+
+
+def _lead_briefs(cards: list[WarningCard], digest: Digest, say: Speaker) -> list[Para]:
+    """Name those in brief, whose card is a sentence itself: level I one by one, level II together where change and next deadline agree."""
+    groups: dict[tuple[str, str, str, str], list[str]] = {}
+    for card in cards:
+        key = (card.grade, say.change(card.change, card.grade_before, card.grade), _next_due(card, digest, say))
+        alone = card.warning_id if card.grade == "I" else ""
+        groups.setdefault((*key, alone), []).append(say.t("related.one", subject=say.of(card.subject), place=say.place(card.place)))
+    return [
+        Para(say.t("leading.brief", change=change, named=say.t("sep").join(named), due=due), "strong", say.badge(grade))
+        for (grade, change, due, _), named in groups.items()
+    ]
 
 
 def _quiet(digest: Digest, say: Speaker) -> Para:
@@ -127,6 +146,9 @@ def _warnings(digest: Digest, say: Speaker) -> list[Block]:
     full = [card for card in digest.warnings if card.in_full]
     charts = [card.warning_id for card in full if card.chart is not None]
     blocks: list[Block] = [_card(card, say, charts.index(card.warning_id) if card.chart else -1) for card in full]
+    blocks += [brief_card(card, say) for card in digest.warnings if card.brief]
+    if any(card.brief for card in digest.warnings):
+        blocks.append(Para(say.t("brief.more"), "muted"))
     if not full:
         blocks.append(Para(say.t("warnings.rows_only" if digest.warnings else "warnings.none")))
     blocks += _others(digest, say)
@@ -141,8 +163,7 @@ def _card(card: WarningCard, say: Speaker, chart: int) -> CardBlock:
         what.append(t("measure.others", n=card.measures_total - len(shown)))
     most = ACTIONS_URGENT if card.grade in _URGENT else ACTIONS
     # What is due first is read first; the JSON keeps the order of the catalogue.
-    urgent = sorted(card.actions, key=lambda action: action.due_on or dt.date.max)[:most]
-    actions, laws = say.actions(urgent)
+    actions, laws = say.actions(first_first(card.actions)[:most])
     response = emergency_sentence(card, say)
     if response:
         actions = (response, *actions)
@@ -222,7 +243,7 @@ def _others(digest: Digest, say: Speaker) -> list[Block]:
             Cell(date(due[0]) if (due := say.next_due(card, digest.header.date)) else "–"),
         )
         for card in digest.warnings
-        if not card.in_full and card.row_shown
+        if card.row_shown
     ]
     rows += [
         (
@@ -250,7 +271,7 @@ def _others(digest: Digest, say: Speaker) -> list[Block]:
             )
         )
     hidden = [item.grade for item in digest.others if not item.shown] + [
-        item.grade for item in digest.warnings if not item.in_full and not item.row_shown
+        item.grade for item in digest.warnings if not (item.in_full or item.brief or item.row_shown)
     ]
     if hidden:
         counts = [t("others.more_count", grade=say.grade(grade), n=hidden.count(grade)) for grade in GRADES if grade in hidden]

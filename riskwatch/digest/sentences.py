@@ -23,6 +23,7 @@ from riskwatch.digest.model import (
 )
 from riskwatch.digest.numbers import amount, date, one_in, pair, percent, probability, ratio
 from riskwatch.digest.text import Wording
+from riskwatch.digest.urgency import first_first
 
 __all__ = ["Speaker"]
 
@@ -289,11 +290,13 @@ class Speaker:
         return self.t("cases.days_over", n=-days) if days < 0 else self.t("cases.days_left", n=days)
 
     def next_due(self, card: WarningCard, today: dt.date) -> tuple[dt.date, str] | None:
-        """Return day and owner of the next measure that is due."""
-        ahead = sorted(
-            (action.due_on, self.of(action.owner)) for action in card.actions if action.due_on is not None and action.due_on >= today
-        )
-        return ahead[0] if ahead else None
+        """Return day and owner of the measure that comes first of those due from ``today`` on; at once is today."""
+        for action in first_first(card.actions):
+            if action.deadline == 0:
+                return action.due_on or today, self.of(action.owner)
+            if action.due_on is not None and action.due_on >= today:
+                return action.due_on, self.of(action.owner)
+        return None
 
 
 def ink_on(background: str) -> str:

@@ -55,6 +55,7 @@ TEXT: dict[str, str] = {
     "counts": "{new}\u00a0new, {raised}\u00a0worsened, {eased}\u00a0eased, {recovered}\u00a0recovered, {open}\u00a0open",
     "leading": "{grade}, {change} – {subject} ({place}): {figures}; scope: {scope}{due}.",
     "leading.due": "; next deadline {date} ({owner})",
+    "leading.brief": "{change}: {named}{due}.",
     "no_leading": "No new or worsened level I or II warning today.",
     "quiet": (
         "No new or worsened warning today. {series} series were judged in {tests} tests; {heard} of {sources} "
@@ -94,6 +95,9 @@ TEXT: dict[str, str] = {
     "emergency.event": "Emergency response proposed: {label}, declared by: {body}{calls}.",
     "emergency.readiness": "Emergency readiness proposed: {label}, declared by: {body}{calls}.",
     "emergency.calls": "; first calls within {hours} h",
+    "brief.why": "risk {risk}, severity {severity}, {confidence}, scope {scope}{rules}.",
+    "brief.others": "{n:further measure|further measures}.",
+    "brief.more": "Cards in brief: all series and measures are in the data file (JSON), the provisions also under: riskwatch actions explain CODE.",
     "card.would_change": "What would change it",
     "card.legal": "Legal basis",
     "card.actions": "Proposed action",

@@ -55,6 +55,7 @@ TEXT: dict[str, str] = {
     "counts": "新增{new} 加重{raised} 降级{eased} 解除{recovered} 在控{open}",
     "leading": "{grade}{change}——{subject}（{place}）：{figures}；范围：{scope}{due}。",
     "leading.due": "；最近时限 {date}（{owner}）",
+    "leading.brief": "{change}：{named}{due}。",
     "no_leading": "今日无新增或加重的一级、二级预警。",
     "quiet": (
         "今日无新增与加重预警。已判别 {series} 个序列、完成 {tests} 次检验，{sources} 个应报来源中 {heard} 个按时报送；"
@@ -94,6 +95,9 @@ TEXT: dict[str, str] = {
     "emergency.event": "建议启动应急响应：{label}，宣布机关：{body}{calls}。",
     "emergency.readiness": "建议应急准备：{label}，宣布机关：{body}{calls}。",
     "emergency.calls": "；{hours} 小时内首批通知",
+    "brief.why": "风险等级{risk}，严重程度 {severity} 级，{confidence}；影响范围：{scope}{rules}。",
+    "brief.others": "另有 {n} 项措施。",
+    "brief.more": "简化卡片：全部序列和措施见数据文件（JSON），法律依据另见 riskwatch actions explain 编号。",
     "card.would_change": "研判变更条件",
     "card.legal": "法律依据",
     "card.actions": "建议措施",
