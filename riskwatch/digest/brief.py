@@ -20,7 +20,8 @@ def brief_card(card: WarningCard, say: Speaker) -> BriefBlock:
     t = say.t
     lead = card.measures[0] if card.measures else None
     where = say.where(lead, with_subject=False) if lead and lead.place and lead.place.code != card.place.code else ""
-    what = say.figures(lead, where=where) + t("stop")
+    stream = t.code("stream", lead.stream) + t("colon") if lead else ""
+    what = stream + say.figures(lead, where=where) + t("stop")
     parts = [("card.what", what), ("card.reason", _why(card, say))]
     if card.grade == "I":
         parts.append(("card.exposed", say.exposed(card)))
@@ -34,7 +35,7 @@ def brief_card(card: WarningCard, say: Speaker) -> BriefBlock:
     return BriefBlock(
         badge=say.badge(card.grade),
         change=say.change(card.change, card.grade_before, card.grade),
-        title=t("card.title", subject=say.of(card.subject), place=say.place(card.place)),
+        title=say.title(card),
         code=card.warning_id,
         parts=tuple((t(label) + t("colon") if label else "", say.opening(text)) for label, text in parts),
     )

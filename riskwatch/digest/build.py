@@ -134,6 +134,7 @@ def build_digest(
     full, brief = forms([(item.warning.warning_id, grade_name(item.warning.grade)) for item in live], full_cards)
     overflow = [item.warning.warning_id for item in live if item.warning.warning_id not in full | brief]
     tellers = _tellers([item for item in live if item.warning.warning_id in full | brief])
+    charts = not brief or len(full) > 1  # a very full day has no room for pictures
     rows = ROWS_SHOWN_FULL_DAY if brief else ROWS_SHOWN
     cards = tuple(
         card(
@@ -149,7 +150,7 @@ def build_digest(
             in_full=item.warning.warning_id in full,
             brief=item.warning.warning_id in brief,
             row_shown=item.warning.warning_id in overflow[:rows],
-            history=series_history or {},
+            history=series_history or {} if charts else {},
             teller=tellers.get(lead_of(item.assessment)),
         )
         for item in live

@@ -125,7 +125,7 @@ def _lead_briefs(cards: list[WarningCard], digest: Digest, say: Speaker) -> list
     for card in cards:
         key = (card.grade, say.change(card.change, card.grade_before, card.grade), _next_due(card, digest, say))
         alone = card.warning_id if card.grade == "I" else ""
-        groups.setdefault((*key, alone), []).append(say.t("related.one", subject=say.of(card.subject), place=say.place(card.place)))
+        groups.setdefault((*key, alone), []).append(say.title(card, "related.one"))
     return [
         Para(say.t("leading.brief", change=change, named=say.t("sep").join(named), due=due), "strong", say.badge(grade))
         for (grade, change, due, _), named in groups.items()
@@ -191,7 +191,7 @@ def _card(card: WarningCard, say: Speaker, chart: int) -> CardBlock:
     return CardBlock(
         badge=say.badge(card.grade),
         change=say.change(card.change, card.grade_before, card.grade),
-        title=t("card.title", subject=say.of(card.subject), place=say.place(card.place)),
+        title=say.title(card),
         code=card.warning_id,
         lines=tuple((label, tuple(say.opening(text) for text in texts)) for label, texts in lines),
         chart=chart,

@@ -176,6 +176,13 @@ class Speaker:
         known = [self.t(f"scope.{name}", n=count) for name, count in counts if count]
         return self.t.code("scope", item.scope) + (self.t("bracket", text=self.t.join(known)) if known else "")
 
+    def title(self, card: WarningCard, form: str = "card.title") -> str:
+        """Return subject and place; a region that is the subject itself is named once."""
+        place = self.place(card.place)
+        if card.subject_kind == "region" and card.subject == card.place.name:
+            return self.t("card.title_region", place=place)
+        return self.t(form, subject=self.of(card.subject), place=place)
+
     def reason(self, card: WarningCard) -> str:
         """Return why the level was proposed: risk, confidence, scope and rules apart, never one blended score."""
         chance = "" if card.probability is None else self.t("reason.probability", value=one_in(card.probability))

@@ -72,6 +72,7 @@ TEXT: dict[str, str] = {
     "change.recovered": "recovered",
     "change.from": "{change}, was {before}",
     "card.title": "{subject} – {place}",
+    "card.title_region": "{place}, all products",
     "card.reason": "Why this level",
     "card.what": "What and where",
     "card.exposed": "Who is exposed",

@@ -72,6 +72,7 @@ TEXT: dict[str, str] = {
     "change.recovered": "解除",
     "change.from": "{change}（原{before}）",
     "card.title": "{subject}　{place}",
+    "card.title_region": "{place}·全部产品",
     "card.reason": "定级理由",
     "card.what": "基本情况",
     "card.exposed": "涉及人群",
