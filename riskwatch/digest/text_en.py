@@ -314,7 +314,7 @@ TEXT: dict[str, str] = {
     "recalls.running": "ends {date}",
     "recalls.overdue": "overdue since {date}",
     "recalls.open": "no end stated",
-    "notices": "Trade notices, comments due within 30 days: {n}: {notices}.",
+    "notices": "Trade notices, comments due within {days} days: {n}: {notices}.",
     "notices.item": "{member}, {goods} (until {date})",
     "member.AU": "Australia",
     "member.BR": "Brazil",

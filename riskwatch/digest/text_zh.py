@@ -312,7 +312,7 @@ TEXT: dict[str, str] = {
     "recalls.running": "{date} 结束",
     "recalls.overdue": "{date} 已到期",
     "recalls.open": "未载明结束日",
-    "notices": "30 日内评议截止的技术性贸易措施通报 {n} 件：{notices}。",
+    "notices": "{days} 日内评议截止的技术性贸易措施通报 {n} 件：{notices}。",
     "notices.item": "{member}，{goods}（{date} 止）",
     "member.AU": "澳大利亚",
     "member.BR": "巴西",
