@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import statistics
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import pandas as pd
@@ -18,7 +19,7 @@ from riskwatch.digest.names import Namer
 from riskwatch.digest.privacy import known_figures, scrub
 from riskwatch.digest.seen import Day, Seen, assign
 
-__all__ = ["calibration", "cases", "data_quality", "incidents", "systemic"]
+__all__ = ["calibration", "cases", "data_quality", "incidents", "systemic", "within"]
 
 WEEK_DAYS = 7
 EXAMPLES = 3
@@ -134,7 +135,7 @@ def _thin(key: tuple[str, str, str, str, str], namer: Namer, labels: Labels) -> 
 
 
 def data_quality(quality: QualityReport, visible: pd.DataFrame, labels: Labels, namer: Namer, jurisdiction: str) -> DataQuality:
-    """Return the state of sources, troubled ones first, and the defects of the data."""
+    """Return the state of sources, troubled ones first, and the defects of the data, as far as they concern the jurisdiction."""
     rank = {"failed": 0, "silent": 1, "late": 2, "on-time": 3, "closed": 4}
     lines = [
         SourceLine(
@@ -160,8 +161,24 @@ def data_quality(quality: QualityReport, visible: pd.DataFrame, labels: Labels, 
         rolled_up_series=tuple(_thin(key, namer, labels) for key in thin),
         refused=refused,
         failed_models=tuple(labels.models.get(name, bilingual(name)) for name in quality.failed_models),
-        silent_reporters=tuple((stream, *counts) for stream, counts in sorted(quality.silent_reporters.items()) if counts[0]),
+        silent_reporters=_silent(quality, namer, jurisdiction),
     )
+
+
+def within(quality: QualityReport, namer: Namer, jurisdiction: str) -> QualityReport:
+    """Return the report with the sources that cover some of the jurisdiction: its own, and those of wider areas."""
+    return replace(quality, sources=tuple(source for source in quality.sources if namer.relation(source.region, jurisdiction)))
+
+
+def _silent(quality: QualityReport, namer: Namer, jurisdiction: str) -> tuple[tuple[str, int, int], ...]:
+    """Return stream, silent and expected reporters of the jurisdiction, with those that report for a wider area; only where one is silent."""
+    found = []
+    for stream, homes in sorted(quality.silent_reporters.items()):
+        mine = [counts for home, counts in homes.items() if namer.relation(home, jurisdiction)]
+        silent, expected = (sum(counts[place] for counts in mine) for place in (0, 1))
+        if silent:
+            found.append((stream, silent, expected))
+    return tuple(found)
 
 
 def calibration(day: Day, namer: Namer, jurisdiction: str) -> Calibration:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from riskwatch.assessment.types import Action, Assessment, Subject
 from riskwatch.coverage import CoverageSummary
-from riskwatch.digest.board import calibration, cases, data_quality, incidents, systemic
+from riskwatch.digest.board import calibration, cases, data_quality, incidents, systemic, within
 from riskwatch.digest.card_notes import lead_of
 from riskwatch.digest.cards import SeriesKey, bilingual, card, compact, grade_name
 from riskwatch.digest.catalogue import catalogue_coverage
@@ -128,6 +128,7 @@ def build_digest(
     labels, trees, quality, recent = labels or Labels(), trees or Trees(), quality or QualityReport(), recent or Recent()
     namer = Namer(trees)
     jurisdiction = centre.region
+    quality = within(quality, namer, jurisdiction)
     day = Day(as_of, warnings, assessments, events, open_actions or {})
     seen = see(day, namer, jurisdiction)
     live = [item for item in seen if item.live]

@@ -189,6 +189,7 @@ class SourceHealth:
     quarantine_open: int = 0
     message_zh: str = ""
     message_en: str = ""
+    region: str = ""  # what it covers; "": the whole project
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,8 +210,8 @@ class QualityReport:
         Reason (see ``detectors.signals.REASONS``) -> number of cells not judged. Empty: counted from the signals.
     failed_models : tuple of str
         Models that could not run at all.
-    silent_reporters : mapping of str to (int, int)
-        Stream -> hospitals or laboratories that are silent, and that are expected to report; counts only, no names.
+    silent_reporters : mapping of str to mapping of str to (int, int)
+        Stream -> region -> hospitals or laboratories at home there that are silent, and that are expected to report; no names.
     """
 
     sources: tuple[SourceHealth, ...] = ()
@@ -219,7 +220,7 @@ class QualityReport:
     rolled_up: tuple[tuple[str, str, str, str, str], ...] = ()
     refused: Mapping[str, int] = field(default_factory=dict)
     failed_models: tuple[str, ...] = ()
-    silent_reporters: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    silent_reporters: Mapping[str, Mapping[str, tuple[int, int]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

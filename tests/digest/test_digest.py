@@ -212,6 +212,25 @@ def test_silent_sources_are_named_first(ordinary):
     assert "长春市直报医院静默（最新获知 2025-11-24）" in html
 
 
+def test_a_centre_is_told_of_the_silence_that_concerns_it(build):
+    quality = build.__globals__["QUALITY"]
+    homes = {"injury": {"220104": (1, 3), "220200": (2, 4), "220000": (0, 1)}, "spot_check": {"220200": (1, 1), "220000": (0, 2)}}
+    sources = tuple(dataclasses.replace(one, region="220100" if one.source == "cc-injury" else "") for one in quality.sources)
+    told = {}
+    for name, region in (("changchun", "220100"), ("jilin-city", "220200"), ("province", "220000")):
+        centre = SimpleNamespace(**{**vars(build.__globals__["PROVINCE"]), "name": name, "region": region})
+        told[name] = build(centre, quality=dataclasses.replace(quality, sources=sources, silent_reporters=homes))
+    assert told["changchun"].quality.silent_reporters == (("injury", 1, 4),)
+    assert told["jilin-city"].quality.silent_reporters == (("injury", 2, 5), ("spot_check", 1, 3))
+    assert told["province"].quality.silent_reporters == (("injury", 3, 8), ("spot_check", 1, 3))
+    states = {name: [line.source for line in one.quality.sources] for name, one in told.items()}
+    assert "cc-injury" in states["changchun"]
+    assert "cc-injury" in states["province"]
+    assert states["jilin-city"] == ["rasff", "jl-injury", "jl-spot", "jl-2019"]
+    assert (told["changchun"].coverage.sources_expected, told["jilin-city"].coverage.sources_expected) == (4, 3)
+    assert "injury surveillance, 1 of 4" in render_markdown(told["changchun"], "en").lower()
+
+
 def test_calibration_is_honest(ordinary, build, day):
     assert "尚无人工结案" in render_markdown(ordinary, "zh")
     closed = SimpleNamespace(
