@@ -11,7 +11,7 @@ from typing import Literal
 import pandas as pd
 
 from riskwatch.assessment.types import Action, Scope
-from riskwatch.digest.cards import bilingual, grade_name
+from riskwatch.digest.cards import bilingual, domain_of, grade_name
 from riskwatch.digest.focus import refused_counts
 from riskwatch.digest.inputs import Labels, QualityReport, Recent
 from riskwatch.digest.model import Calibration, Case, CaseBoard, DataQuality, Incidents, SourceLine, SystemicItem, Text
@@ -58,6 +58,7 @@ def systemic(seen: Sequence[Seen], namer: Namer, labels: Labels) -> tuple[System
                 subject=namer.subject(item.warning.subject.kind, item.warning.subject.code),
                 place=item.place,
                 grade=grade_name(item.warning.grade) or "NONE",
+                domain=domain_of(item.assessment, item.warning),
                 scope=str(item.warning.scope),
                 prefectures=figures.prefectures,
                 counties=figures.counties,
@@ -76,16 +77,17 @@ def _action_cases(seen: Sequence[Seen], namer: Namer, as_of: dt.date) -> list[Ca
             if action.due_on is not None:
                 key = (item.warning.warning_id, action.due_on, _clock_kind(action))
                 grouped.setdefault(key, []).append(action)
-    warnings = {item.warning.warning_id: item.warning for item in seen}
+    known = {item.warning.warning_id: item for item in seen}
     found = []
     for (warning_id, due_on, kind), actions in grouped.items():
-        warning = warnings[warning_id]
+        warning = known[warning_id].warning
         owners = list(dict.fromkeys(bilingual(action.owner) for action in actions))
         found.append(
             Case(
                 kind=kind,
                 warning_id=warning_id,
                 grade=grade_name(warning.grade),
+                domain=domain_of(known[warning_id].assessment, warning),
                 subject=namer.subject(warning.subject.kind, warning.subject.code),
                 owner=Text(zh="、".join(owner.zh for owner in owners), en=", ".join(owner.en for owner in owners)),
                 due_on=due_on,

@@ -33,8 +33,8 @@ def brief_card(card: WarningCard, say: Speaker) -> BriefBlock:
         parts.append(("", t("card.held", text=say.of(card.held))))
     parts.append(("card.actions", _measures(card, say)))
     return BriefBlock(
-        badge=say.badge(card.grade),
-        change=say.change(card.change, card.grade_before, card.grade),
+        badge=say.badge(card.grade, card.domain),
+        change=say.change(card.change, card.grade_before, card.grade, card.domain),
         title=say.title(card),
         code=card.warning_id,
         parts=tuple((t(label) + t("colon") if label else "", say.opening(text)) for label, text in parts),

@@ -160,9 +160,7 @@ def build_digest(
     judged = check_signals(signals)
     visible = in_jurisdiction(judged, namer, jurisdiction, wider=True)
     inside = in_jurisdiction(judged, namer, jurisdiction, wider=False)
-    others = _rows(
-        [item for item in seen if not item.live], namer, labels, jurisdiction, as_of=as_of, most=max(0, rows - len(overflow))
-    )
+    others = _rows([item for item in seen if not item.live], namer, labels, jurisdiction, as_of=as_of, most=max(0, rows - len(overflow)))
     heard = sum(source.state == "on-time" for source in quality.sources)
     expected = sum(source.state != "closed" for source in quality.sources)
     windowed = sum(source.records for source in quality.sources)
@@ -178,6 +176,7 @@ def build_digest(
             simulated=simulated,
             grades=labels.grades,
             starts=tuple(sorted(labels.starts.items())),
+            domain_grades=tuple(sorted(labels.domains.items())),
         ),
         bottom_line=BottomLine(counts=_counts(seen), leading=tuple(item.warning_id for item in cards if item.grade in {"I", "II"})),
         warnings=cards,

@@ -95,6 +95,8 @@ class WarningCard(Part):
     change: Change
     grade: GradeName
     grade_before: GradeName | None
+    # Domain whose rules graded it, and whose names of levels are used; "" for the rules of all goods.
+    domain: str = ""
     subject_kind: str
     subject_code: str
     subject: Text
@@ -152,6 +154,7 @@ class CompactRow(Part):
     change: Change
     grade: GradeName
     grade_before: GradeName | None
+    domain: str = ""
     subject: Text
     place: Place
     scope: str

@@ -164,6 +164,8 @@ class Labels:
         Levels I to IV with name and colour (``config/grading.yaml``).
     models, hazards, starts : mapping of str to Text
         Names of models, hazard classes and start events of deadlines; a key without an entry is shown as it is.
+    domains : mapping of str to tuple of GradeLabel
+        Domain of actions.yaml -> names and colours of its levels, where they differ from ``grades``.
     reviewers : mapping of level to int
         How many named persons confirm a proposed level.
     """
@@ -172,6 +174,7 @@ class Labels:
     models: Mapping[str, Text] = field(default_factory=_empty)
     hazards: Mapping[str, Text] = field(default_factory=_empty)
     starts: Mapping[str, Text] = field(default_factory=_empty)
+    domains: Mapping[str, tuple[GradeLabel, ...]] = field(default_factory=lambda: MappingProxyType({}))
     reviewers: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({"I": 2, "II": 2, "III": 1, "IV": 1}))
 
 

@@ -13,7 +13,7 @@ from typing import Literal
 from riskwatch.digest.card_model import ActionLine, Change, Chart, ChartPoint, CompactRow, LawLine, Measure, WarningCard
 from riskwatch.digest.dossier_model import Dossier
 from riskwatch.digest.indicator_model import IndicatorLine, IndicatorSection
-from riskwatch.digest.parts import GradeName, Part, Place, Text
+from riskwatch.digest.parts import GradeLabel, GradeName, Part, Place, Text
 from riskwatch.digest.proof_model import Calibration, CatalogueCoverage, CatalogueGap, Coverage, DataQuality, SourceLine
 from riskwatch.digest.section_model import (
     Case,
@@ -69,14 +69,6 @@ __all__ = [
 GRADES: tuple[GradeName, ...] = ("I", "II", "III", "IV")
 
 
-class GradeLabel(Part):
-    """What a level is called and the colour it is shown in (the label always goes with the colour)."""
-
-    grade: GradeName
-    name: Text
-    colour: str
-
-
 class Header(Part):
     """报头: who reads, which day, which issue, what was known."""
 
@@ -91,6 +83,8 @@ class Header(Part):
     grades: tuple[GradeLabel, ...]
     # Names of the start events of deadlines.
     starts: tuple[tuple[str, Text], ...] = ()
+    # Goods whose levels have names or colours of their own: domain of actions.yaml, its labels.
+    domain_grades: tuple[tuple[str, tuple[GradeLabel, ...]], ...] = ()
 
 
 class GradeCount(Part):

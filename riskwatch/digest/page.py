@@ -103,8 +103,8 @@ def _lead(card: WarningCard, digest: Digest, say: Speaker) -> Para:
     where = say.where(lead, with_subject=False) if lead and lead.place and lead.place.code != card.place.code else ""
     text = say.t(
         "leading",
-        grade=say.grade(card.grade),
-        change=say.change(card.change, card.grade_before, card.grade),
+        grade=say.grade(card.grade, card.domain),
+        change=say.change(card.change, card.grade_before, card.grade, card.domain),
         subject=say.of(card.subject),
         place=say.place(card.place),
         figures=say.figures(lead, where=where),
@@ -121,14 +121,14 @@ def _next_due(card: WarningCard, digest: Digest, say: Speaker) -> str:
 
 def _lead_briefs(cards: list[WarningCard], digest: Digest, say: Speaker) -> list[Para]:
     """Name those in brief, whose card is a sentence itself: level I one by one, level II together where change and next deadline agree."""
-    groups: dict[tuple[str, str, str, str], list[str]] = {}
+    groups: dict[tuple[str, str, str, str, str], list[str]] = {}
     for card in cards:
-        key = (card.grade, say.change(card.change, card.grade_before, card.grade), _next_due(card, digest, say))
+        key = (card.grade, card.domain, say.change(card.change, card.grade_before, card.grade, card.domain), _next_due(card, digest, say))
         alone = card.warning_id if card.grade == "I" else ""
         groups.setdefault((*key, alone), []).append(say.title(card, "related.one"))
     return [
-        Para(say.t("leading.brief", change=change, named=say.t("sep").join(named), due=due), "strong", say.badge(grade))
-        for (grade, change, due, _), named in groups.items()
+        Para(say.t("leading.brief", change=change, named=say.t("sep").join(named), due=due), "strong", say.badge(grade, domain))
+        for (grade, domain, change, due, _), named in groups.items()
     ]
 
 
@@ -189,8 +189,8 @@ def _card(card: WarningCard, say: Speaker, chart: int) -> CardBlock:
         (t("card.actions"), (*actions, _legal(laws, say)) if actions else (t("action.none"),)),
     )
     return CardBlock(
-        badge=say.badge(card.grade),
-        change=say.change(card.change, card.grade_before, card.grade),
+        badge=say.badge(card.grade, card.domain),
+        change=say.change(card.change, card.grade_before, card.grade, card.domain),
         title=say.title(card),
         code=card.warning_id,
         lines=tuple((label, tuple(say.opening(text) for text in texts)) for label, texts in lines),
@@ -234,8 +234,8 @@ def _others(digest: Digest, say: Speaker) -> list[Block]:
     t = say.t
     rows = [
         (
-            Cell("", say.badge(card.grade)),
-            Cell(say.change(card.change, card.grade_before, card.grade)),
+            Cell("", say.badge(card.grade, card.domain)),
+            Cell(say.change(card.change, card.grade_before, card.grade, card.domain)),
             Cell(say.of(card.subject)),
             Cell(say.place(card.place)),
             Cell(_card_figures(card)),
@@ -247,8 +247,8 @@ def _others(digest: Digest, say: Speaker) -> list[Block]:
     ]
     rows += [
         (
-            Cell("", say.badge(row.grade)),
-            Cell(say.change(row.change, row.grade_before, row.grade) + (t("others.held") if row.held is not None else "")),
+            Cell("", say.badge(row.grade, row.domain)),
+            Cell(say.change(row.change, row.grade_before, row.grade, row.domain) + (t("others.held") if row.held is not None else "")),
             Cell(say.of(row.subject)),
             Cell(say.place(row.place)),
             Cell(say.row_figures(row)),

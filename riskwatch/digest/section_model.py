@@ -27,6 +27,7 @@ class Case(Part):
     kind: Literal["action", "report", "rectify", "recheck"]
     warning_id: str
     grade: GradeName | None
+    domain: str = ""
     subject: Text | None
     owner: Text | None
     due_on: dt.date
@@ -93,6 +94,7 @@ class SystemicItem(Part):
     subject: Text
     place: Place
     grade: GradeName
+    domain: str = ""
     scope: str
     prefectures: int | None
     counties: int | None

@@ -16,7 +16,6 @@ from riskwatch.digest.sentences import Speaker
 __all__ = ["calibration", "cases", "external", "focus", "incidents", "quality", "sign_off", "systemic"]
 
 
-
 @dataclass(frozen=True, slots=True)
 class Most:
     """How many lines of a kind are printed; the line below says how many more there are."""
@@ -65,7 +64,7 @@ def incidents(digest: Digest, say: Speaker) -> list[Block]:
             t(
                 "incidents.clock" if case.days_left else "incidents.clock_today",
                 subject=say.of(case.subject),
-                grade=say.grade(case.grade or ""),
+                grade=say.grade(case.grade or "", case.domain),
                 owner=say.of(case.owner),
                 date=date(case.due_on),
                 days=case.days_left,
@@ -138,7 +137,7 @@ def systemic(digest: Digest, say: Speaker) -> list[Block]:
                 scope=say.scope(item),
                 hazard=hazard + say.t("exposed.hazard", hazard=say.of(item.hazard_name)) if item.hazard_name else "",
             ).strip(),
-            badge=say.badge(item.grade),
+            badge=say.badge(item.grade, item.domain),
         )
         for item in digest.systemic[: most(digest).systemic]
     ]
@@ -178,7 +177,7 @@ def cases(digest: Digest, say: Speaker) -> list[Block]:
 def _case(case: Case, say: Speaker) -> tuple[Cell, ...]:
     t = say.t
     if case.kind in {"action", "report"}:
-        what = t("cases.measures", subject=say.of(case.subject), grade=say.grade(case.grade or ""), n=case.count)
+        what = t("cases.measures", subject=say.of(case.subject), grade=say.grade(case.grade or "", case.domain), n=case.count)
     elif case.days_left < 0:
         what = t("cases.firms_oldest", n=case.count, date=date(case.due_on))
     else:

@@ -40,6 +40,7 @@ class Speaker:
         self.t = Wording(language)
         self.language = language
         self._grades: dict[str, GradeLabel] = {label.grade: label for label in digest.header.grades}
+        self._domains = {domain: {label.grade: label for label in labels} for domain, labels in digest.header.domain_grades}
         self._starts = dict(digest.header.starts)
 
     def of(self, text: Text | None) -> str:
@@ -50,16 +51,19 @@ class Speaker:
         """Return ``text`` as a sentence opens: with a capital in English."""
         return text if self.language == "zh" else text[:1].upper() + text[1:]
 
-    def grade(self, grade: str) -> str:
-        """Return the name of a level."""
-        label = self._grades.get(grade)
+    def _label(self, grade: str, domain: str) -> GradeLabel | None:
+        return self._domains.get(domain, self._grades).get(grade)
+
+    def grade(self, grade: str, domain: str = "") -> str:
+        """Return the name of a level, as the goods of ``domain`` have it."""
+        label = self._label(grade, domain)
         return label.name.of(self.language) if label else grade
 
-    def badge(self, grade: str) -> Badge:
+    def badge(self, grade: str, domain: str = "") -> Badge:
         """Return the badge of a level; the ink is black or white, whichever contrasts more."""
-        label = self._grades.get(grade)
+        label = self._label(grade, domain)
         background = label.colour if label else "#555555"
-        return Badge(self.grade(grade), background, ink_on(background))
+        return Badge(self.grade(grade, domain), background, ink_on(background))
 
     def place(self, place: Place) -> str:
         """Return the name of a place, and how it contains the jurisdiction where it does."""
@@ -68,12 +72,12 @@ class Speaker:
             return name
         return self.t("place.province" if place.level == "province" else "place.wider", name=name)
 
-    def change(self, change: str, before: str | None = None, grade: str | None = None) -> str:
+    def change(self, change: str, before: str | None = None, grade: str | None = None, domain: str = "") -> str:
         """Return what happened, with the level before where it was another."""
         word = self.t.code("change", change)
         if before is None or before in {"NONE", grade}:
             return word
-        return self.t("change.from", change=word, before=self.grade(before))
+        return self.t("change.from", change=word, before=self.grade(before, domain))
 
     def unit(self, stream: str) -> str:
         """Return what is counted in a stream."""

@@ -98,7 +98,9 @@ TEXT: dict[str, str] = {
     "emergency.calls": "; first calls within {hours} h",
     "brief.why": "risk {risk}, severity {severity}, {confidence}, scope {scope}{rules}.",
     "brief.others": "{n:further measure|further measures}.",
-    "brief.more": "Cards in brief: all series and measures are in the data file (JSON), the provisions also under: riskwatch actions explain CODE.",
+    "brief.more": (
+        "Cards in brief: all series and measures are in the data file (JSON), the provisions also under: riskwatch actions explain CODE."
+    ),
     "card.would_change": "What would change it",
     "card.legal": "Legal basis",
     "card.actions": "Proposed action",

@@ -38,4 +38,6 @@ def first_first(actions: Sequence[ActionLine]) -> tuple[ActionLine, ...]:
 
 def within_a_day(actions: Sequence[ActionLine]) -> tuple[ActionLine, ...]:
     """Return those of ``actions`` that are due at once or within 24 hours, whose clock runs, in reading order."""
-    return tuple(action for action in first_first(actions) if action.deadline == 0 or (action.due_on is not None and _hours(action) <= 24.0))
+    return tuple(
+        action for action in first_first(actions) if action.deadline == 0 or (action.due_on is not None and _hours(action) <= 24.0)
+    )

@@ -9,7 +9,19 @@ from pydantic import Field, model_validator
 
 from riskwatch.rulebase import Basis, Rule
 
-__all__ = ["BURSTS", "CLOCK", "LABORATORIES", "LOOK_BACK", "RECALLS", "BurstRules", "ClockRules", "DossierRules", "LaboratoryRules", "LookBackRules", "RecallRules"]
+__all__ = [
+    "BURSTS",
+    "CLOCK",
+    "LABORATORIES",
+    "LOOK_BACK",
+    "RECALLS",
+    "BurstRules",
+    "ClockRules",
+    "DossierRules",
+    "LaboratoryRules",
+    "LookBackRules",
+    "RecallRules",
+]
 
 _OURS = Basis(source="design proposal", dated=dt.date(2026, 11, 26), verified=False)
 _LAW = Basis(
@@ -63,7 +75,9 @@ class ClockRules(_Block):
 class LookBackRules(_Block):
     """How far back a digest counts, and how far back a run reads for it; natural days, the as-of day included."""
 
-    accident_days: int = Field(7, ge=1, description="accidents that happened, or of which something became known, in so many days are shown")
+    accident_days: int = Field(
+        7, ge=1, description="accidents that happened, or of which something became known, in so many days are shown"
+    )
     accident_read_days: int = Field(60, ge=1, description="accidents are read so far back: a report may become known weeks after the event")
     media_days: int = Field(28, ge=1, description="media reports are counted over so many days")
     certificate_days: int = Field(30, ge=1, description="licences and certificates lost in so many days are counted")

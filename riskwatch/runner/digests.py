@@ -57,6 +57,10 @@ def _labels(ctx: RunContext) -> Labels:
         starts=ctx.actions.starts,
         models={name: model.label for name, model in ctx.definitions.models.items()},
         reviewers={str(name): count for name, count in ctx.grading.review.reviewers.items()},
+        domains={
+            domain: {str(name): level for name, level in ctx.grading.for_domain(domain, ctx.as_of).levels.items()}
+            for domain in ctx.grading.domains
+        },
     )
 
 
@@ -83,9 +87,7 @@ def build_digests(ctx: RunContext, inputs: DigestInputs) -> list[Digest]:
             "spot_check", as_of=ctx.as_of, since=ctx.as_of - dt.timedelta(days=span.firm_days), until=ctx.as_of
         ),
         "injury": ctx.store.read_records("injury", as_of=ctx.as_of, since=recent, until=ctx.as_of),
-        "external_notice": ctx.store.read_records(
-            "external_notice", as_of=ctx.as_of, since=recent, until=ctx.as_of
-        ),
+        "external_notice": ctx.store.read_records("external_notice", as_of=ctx.as_of, since=recent, until=ctx.as_of),
     }
     known = [source.newest_known for source in inputs.quality.sources if source.newest_known is not None]
     indicators = indicator_inputs(ctx)

@@ -9,7 +9,15 @@ from assessment_world import RULES, TREES, injuries, judge_run, load, samples, t
 from pydantic import ValidationError
 
 from riskwatch.assessment import GradingRules
-from riskwatch.assessment.absence import REPORTER_COLUMNS, artefact_flags, recall_flags, reporter_homes, reporters, silent_shares, standard_flags
+from riskwatch.assessment.absence import (
+    REPORTER_COLUMNS,
+    artefact_flags,
+    recall_flags,
+    reporter_homes,
+    reporters,
+    silent_shares,
+    standard_flags,
+)
 from riskwatch.assessment.attention import KeyProduct, signs_of
 from riskwatch.assessment.protocols import TreePaths
 from riskwatch.assessment.rules import Text
