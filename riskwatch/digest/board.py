@@ -173,7 +173,7 @@ def within(quality: QualityReport, namer: Namer, jurisdiction: str) -> QualityRe
 
 
 def _silent(quality: QualityReport, namer: Namer, jurisdiction: str) -> tuple[tuple[str, int, int], ...]:
-    """Return stream, silent and expected reporters of the jurisdiction, with those that report for a wider area; only where one is silent."""
+    """Return stream, silent and expected reporters, those of the jurisdiction and of wider areas; only where one is silent."""
     found = []
     for stream, homes in sorted(quality.silent_reporters.items()):
         mine = [counts for home, counts in homes.items() if namer.relation(home, jurisdiction)]
