@@ -1,4 +1,4 @@
-"""False discoveries of daily runs over quarters, and how many effects are found: the table of docs/grading.md, section 1.
+"""False discoveries of daily runs over quarters, and how many effects are found: the simulation of docs/grading.md, section 1.
 
 430 series (6 categories of 6 products and 9 prefectures, with all roll-ups), each week judged on 7 x J days while its records grow from 90
 to 100 %, p-values made exactly uniform, level 5 %. Usage, from the folder benchmarks::
