@@ -76,15 +76,17 @@ def reporter_homes(records: pd.DataFrame, found: pd.DataFrame, paths: TreePaths)
         From :func:`reporters`.
     """
     known = records.loc[records["region"].notna().to_numpy() & records["reporter"].notna().to_numpy()]
-    counts = known.assign(reporter=known["reporter"].astype(str)).groupby(["reporter", "region"], sort=True).size()
+    counts = known.groupby(["reporter", "region"], sort=True).size().reset_index(name="count")
     totals: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for (reporter, code), count in counts.items():
+    sums: dict[str, int] = defaultdict(int)
+    columns = (counts[name].tolist() for name in ("reporter", "region", "count"))
+    for reporter, code, count in zip(*columns, strict=True):
+        sums[str(reporter)] += int(count)
         for place in dict.fromkeys(paths.path(str(code))):
-            totals[reporter][place] += int(count)
-    sums = counts.groupby(level="reporter").sum()
+            totals[str(reporter)][place] += int(count)
     homes: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     for reporter, silent in zip(found["reporter"], found["silent"], strict=True):
-        most = [place for place, count in totals[reporter].items() if 2 * count > int(sums[reporter])]
+        most = [place for place, count in totals[reporter].items() if 2 * count > sums[reporter]]
         home = max(most, key=lambda place: len(paths.path(place)), default="")
         homes[home][0] += bool(silent)
         homes[home][1] += 1

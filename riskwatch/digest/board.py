@@ -174,7 +174,7 @@ def within(quality: QualityReport, namer: Namer, jurisdiction: str) -> QualityRe
 
 def _silent(quality: QualityReport, namer: Namer, jurisdiction: str) -> tuple[tuple[str, int, int], ...]:
     """Return stream, silent and expected reporters, those of the jurisdiction and of wider areas; only where one is silent."""
-    found = []
+    found: list[tuple[str, int, int]] = []
     for stream, homes in sorted(quality.silent_reporters.items()):
         mine = [counts for home, counts in homes.items() if namer.relation(home, jurisdiction)]
         silent, expected = (sum(counts[place] for counts in mine) for place in (0, 1))
