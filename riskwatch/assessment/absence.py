@@ -13,7 +13,7 @@ from scipy.stats import gamma
 from riskwatch.assessment.certainty_rules import AbsenceRules, ArtefactRules
 from riskwatch.assessment.protocols import TreePaths
 
-__all__ = ["REPORTER_COLUMNS", "artefact_flags", "recall_flags", "reporters", "silent_shares", "standard_flags"]
+__all__ = ["REPORTER_COLUMNS", "artefact_flags", "recall_flags", "reporter_homes", "reporters", "silent_shares", "standard_flags"]
 
 REPORTER_COLUMNS = ("reporter", "records", "arrivals", "last", "gap_days", "usual_gap", "longest_gap", "p_value", "silent")
 REGULAR = 0.25  # the spread of the gaps is taken as at least this share of their mean: few gaps look more regular than they are
@@ -60,6 +60,37 @@ def reporters(records: pd.DataFrame, *, as_of: dt.date, rules: AbsenceRules) -> 
         silent = known and gap > rules.gap_factor * longest and p < rules.p_value
         rows.append((str(name), len(usual), len(days), last.date(), gap, mean, longest, p, bool(silent)))
     return pd.DataFrame(rows, columns=list(REPORTER_COLUMNS))
+
+
+def reporter_homes(records: pd.DataFrame, found: pd.DataFrame, paths: TreePaths) -> dict[str, tuple[int, int]]:
+    """Return region -> (silent, expected) reporters that are at home there.
+
+    Home is the smallest region with more than half of a reporter's records of known place: a hospital's is its county, a laboratory's that
+    tests for the whole province the province, and "" where no region has so many. Regions above a home do not count it again.
+
+    Parameters
+    ----------
+    records : pandas.DataFrame
+        ``reporter``, ``region`` of the history.
+    found : pandas.DataFrame
+        From :func:`reporters`.
+    """
+    known = records.loc[records["region"].notna().to_numpy() & records["reporter"].notna().to_numpy()]
+    counts = known.groupby(["reporter", "region"], sort=True).size().reset_index(name="count")
+    totals: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    sums: dict[str, int] = defaultdict(int)
+    columns = (counts[name].tolist() for name in ("reporter", "region", "count"))
+    for reporter, code, count in zip(*columns, strict=True):
+        sums[str(reporter)] += int(count)
+        for place in dict.fromkeys(paths.path(str(code))):
+            totals[str(reporter)][place] += int(count)
+    homes: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for reporter, silent in zip(found["reporter"], found["silent"], strict=True):
+        most = [place for place, count in totals[reporter].items() if 2 * count > sums[reporter]]
+        home = max(most, key=lambda place: len(paths.path(place)), default="")
+        homes[home][0] += bool(silent)
+        homes[home][1] += 1
+    return {home: (silent, expected) for home, (silent, expected) in sorted(homes.items())}
 
 
 def silent_shares(records: pd.DataFrame, found: pd.DataFrame, paths: TreePaths) -> dict[str, float]:

@@ -187,6 +187,10 @@ class SourceDefinition(Definition):
     reader: Annotated[FolderReader | SqlReader | HttpReader, Field(discriminator="kind")] = Field(
         description="where rows come from; `kind` is folder, sql or http"
     )
+    region: str = Field(
+        "",
+        description="region that it covers: centres elsewhere are not told of its silence; empty: the whole project, or constants.region",
+    )
     adapter: str | None = Field(None, description="named, documented format adapter applied to raw rows")
     adapter_options: dict[str, str] = Field(default_factory=dict, description="options of the adapter")
     key: tuple[str, ...] = Field(min_length=1, description="fields (or raw headers) that make the natural key")

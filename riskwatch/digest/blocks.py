@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-__all__ = ["Badge", "Bullets", "CardBlock", "Cell", "Notice", "Page", "Para", "Section", "Table"]
+__all__ = ["Badge", "BriefBlock", "Bullets", "CardBlock", "Cell", "Notice", "Page", "Para", "Section", "Table"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,18 @@ class CardBlock:
 
 
 @dataclass(frozen=True, slots=True)
+class BriefBlock:
+    """One warning in brief: its head, and labelled sentences one after the other."""
+
+    badge: Badge
+    change: str
+    title: str
+    code: str
+    parts: tuple[tuple[str, str], ...]
+    kind: str = field(default="brief", init=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """A few lines to be filled in by hand."""
 
@@ -77,7 +89,7 @@ class Notice:
     kind: str = field(default="notice", init=False)
 
 
-Block = Para | Bullets | Table | CardBlock | Notice
+Block = Para | Bullets | Table | CardBlock | BriefBlock | Notice
 
 
 @dataclass(frozen=True, slots=True)

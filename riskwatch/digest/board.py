@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import statistics
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import pandas as pd
 
 from riskwatch.assessment.types import Action, Scope
-from riskwatch.digest.cards import bilingual, grade_name
+from riskwatch.digest.cards import bilingual, domain_of, grade_name
 from riskwatch.digest.focus import refused_counts
 from riskwatch.digest.inputs import Labels, QualityReport, Recent
 from riskwatch.digest.model import Calibration, Case, CaseBoard, DataQuality, Incidents, SourceLine, SystemicItem, Text
@@ -18,7 +19,7 @@ from riskwatch.digest.names import Namer
 from riskwatch.digest.privacy import known_figures, scrub
 from riskwatch.digest.seen import Day, Seen, assign
 
-__all__ = ["calibration", "cases", "data_quality", "incidents", "systemic"]
+__all__ = ["calibration", "cases", "data_quality", "incidents", "systemic", "within"]
 
 WEEK_DAYS = 7
 EXAMPLES = 3
@@ -57,6 +58,7 @@ def systemic(seen: Sequence[Seen], namer: Namer, labels: Labels) -> tuple[System
                 subject=namer.subject(item.warning.subject.kind, item.warning.subject.code),
                 place=item.place,
                 grade=grade_name(item.warning.grade) or "NONE",
+                domain=domain_of(item.assessment, item.warning),
                 scope=str(item.warning.scope),
                 prefectures=figures.prefectures,
                 counties=figures.counties,
@@ -75,16 +77,17 @@ def _action_cases(seen: Sequence[Seen], namer: Namer, as_of: dt.date) -> list[Ca
             if action.due_on is not None:
                 key = (item.warning.warning_id, action.due_on, _clock_kind(action))
                 grouped.setdefault(key, []).append(action)
-    warnings = {item.warning.warning_id: item.warning for item in seen}
+    known = {item.warning.warning_id: item for item in seen}
     found = []
     for (warning_id, due_on, kind), actions in grouped.items():
-        warning = warnings[warning_id]
+        warning = known[warning_id].warning
         owners = list(dict.fromkeys(bilingual(action.owner) for action in actions))
         found.append(
             Case(
                 kind=kind,
                 warning_id=warning_id,
                 grade=grade_name(warning.grade),
+                domain=domain_of(known[warning_id].assessment, warning),
                 subject=namer.subject(warning.subject.kind, warning.subject.code),
                 owner=Text(zh="、".join(owner.zh for owner in owners), en=", ".join(owner.en for owner in owners)),
                 due_on=due_on,
@@ -134,7 +137,7 @@ def _thin(key: tuple[str, str, str, str, str], namer: Namer, labels: Labels) -> 
 
 
 def data_quality(quality: QualityReport, visible: pd.DataFrame, labels: Labels, namer: Namer, jurisdiction: str) -> DataQuality:
-    """Return the state of sources, troubled ones first, and the defects of the data."""
+    """Return the state of sources, troubled ones first, and the defects of the data, as far as they concern the jurisdiction."""
     rank = {"failed": 0, "silent": 1, "late": 2, "on-time": 3, "closed": 4}
     lines = [
         SourceLine(
@@ -160,8 +163,24 @@ def data_quality(quality: QualityReport, visible: pd.DataFrame, labels: Labels, 
         rolled_up_series=tuple(_thin(key, namer, labels) for key in thin),
         refused=refused,
         failed_models=tuple(labels.models.get(name, bilingual(name)) for name in quality.failed_models),
-        silent_reporters=tuple((stream, *counts) for stream, counts in sorted(quality.silent_reporters.items()) if counts[0]),
+        silent_reporters=_silent(quality, namer, jurisdiction),
     )
+
+
+def within(quality: QualityReport, namer: Namer, jurisdiction: str) -> QualityReport:
+    """Return the report with the sources that cover some of the jurisdiction: its own, and those of wider areas."""
+    return replace(quality, sources=tuple(source for source in quality.sources if namer.relation(source.region, jurisdiction)))
+
+
+def _silent(quality: QualityReport, namer: Namer, jurisdiction: str) -> tuple[tuple[str, int, int], ...]:
+    """Return stream, silent and expected reporters, those of the jurisdiction and of wider areas; only where one is silent."""
+    found: list[tuple[str, int, int]] = []
+    for stream, homes in sorted(quality.silent_reporters.items()):
+        mine = [counts for home, counts in homes.items() if namer.relation(home, jurisdiction)]
+        silent, expected = (sum(counts[place] for counts in mine) for place in (0, 1))
+        if silent:
+            found.append((stream, silent, expected))
+    return tuple(found)
 
 
 def calibration(day: Day, namer: Namer, jurisdiction: str) -> Calibration:

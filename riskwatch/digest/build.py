@@ -10,7 +10,7 @@ import pandas as pd
 
 from riskwatch.assessment.types import Action, Assessment, Subject
 from riskwatch.coverage import CoverageSummary
-from riskwatch.digest.board import calibration, cases, data_quality, incidents, systemic
+from riskwatch.digest.board import calibration, cases, data_quality, incidents, systemic, within
 from riskwatch.digest.card_notes import lead_of
 from riskwatch.digest.cards import SeriesKey, bilingual, card, compact, grade_name
 from riskwatch.digest.case_warnings import case_warnings, concerns_centre, taken_line
@@ -37,10 +37,11 @@ from riskwatch.digest.seen import Day, Seen, see
 from riskwatch.digest.words import new_words
 from riskwatch.errors import RiskwatchError
 
-__all__ = ["build_digest"]
+__all__ = ["build_digest", "forms"]
 
 FULL_CARDS = 3
-ROWS_SHOWN = 6
+BRIEFS = 5  # brief cards take the room of a full one
+ROWS_SHOWN, ROWS_SHOWN_FULL_DAY = 6, 3
 
 
 def build_digest(
@@ -107,8 +108,8 @@ def build_digest(
     simulated : bool
         Data are simulated: every page says so.
     full_cards : int
-        New or raised III warnings get a full card as long as there are fewer than this; I and II always do. The others, and IV,
-        become rows; none is dropped.
+        Room for new or raised warnings, in full cards. I and II come first: all in full where there is room, else the first in full and
+        the others in brief (:func:`forms`). III get a full card while there is room. The others, and IV, become rows; none is dropped.
     indicators : IndicatorInputs, optional
         Quality indicators as they stand on the day; the section is left out without them.
     dossiers : DossierFrames, optional
@@ -128,15 +129,18 @@ def build_digest(
     labels, trees, quality, recent = labels or Labels(), trees or Trees(), quality or QualityReport(), recent or Recent()
     namer = Namer(trees)
     jurisdiction = centre.region
+    quality = within(quality, namer, jurisdiction)
     day = Day(as_of, warnings, assessments, events, open_actions or {})
     everything = [item for item in see(day, namer, jurisdiction) if concerns_centre(item, namer, jurisdiction)]
     # What another warning speaks for keeps its terms on the board, and has no line of its own.
     seen = [item for item in everything if not item.absorbed]
     by_id = {warning.warning_id: warning for warning in warnings}
     live = [item for item in seen if item.live and not item.cases_only]
-    full = _in_full(live, full_cards)
-    overflow = [item.warning.warning_id for item in live if item.warning.warning_id not in full]
-    tellers = _tellers([item for item in live if item.warning.warning_id in full])
+    full, brief = forms([(item.warning.warning_id, grade_name(item.warning.grade)) for item in live], full_cards)
+    overflow = [item.warning.warning_id for item in live if item.warning.warning_id not in full | brief]
+    tellers = _tellers([item for item in live if item.warning.warning_id in full | brief])
+    charts = not brief or len(full) > 1  # a very full day has no room for pictures
+    rows = ROWS_SHOWN_FULL_DAY if brief else ROWS_SHOWN
     cards = tuple(
         card(
             item.warning,
@@ -149,8 +153,9 @@ def build_digest(
             labels=labels,
             jurisdiction=jurisdiction,
             in_full=item.warning.warning_id in full,
-            row_shown=item.warning.warning_id in overflow[:ROWS_SHOWN],
-            history=series_history or {},
+            brief=item.warning.warning_id in brief,
+            row_shown=item.warning.warning_id in overflow[:rows],
+            history=series_history or {} if charts else {},
             teller=tellers.get(lead_of(item.assessment)),
             taken=taken_line(item.warning, by_id, as_of=as_of, namer=namer, jurisdiction=jurisdiction),
         )
@@ -166,7 +171,7 @@ def build_digest(
         labels,
         jurisdiction,
         as_of=as_of,
-        most=max(0, ROWS_SHOWN - len(overflow)),
+        most=max(0, rows - len(overflow)),
         known=by_id,
     )
     heard = sum(source.state == "on-time" for source in quality.sources)
@@ -184,6 +189,7 @@ def build_digest(
             simulated=simulated,
             grades=labels.grades,
             starts=tuple(sorted(labels.starts.items())),
+            domain_grades=tuple(sorted(labels.domains.items())),
         ),
         bottom_line=BottomLine(counts=_counts(seen), leading=tuple(item.warning_id for item in cards if item.grade in {"I", "II"})),
         warnings=cards,
@@ -213,10 +219,24 @@ def build_digest(
     )
 
 
-def _in_full(live: Sequence[Seen], full_cards: int) -> set[str]:
-    urgent = [item.warning.warning_id for item in live if grade_name(item.warning.grade) in {"I", "II"}]
-    yellow = [item.warning.warning_id for item in live if grade_name(item.warning.grade) == "III"]
-    return {*urgent, *yellow[: max(0, full_cards - len(urgent))]}
+def forms(live: Sequence[tuple[str, GradeName | None]], full_cards: int) -> tuple[set[str], set[str]]:
+    """Return which warnings are printed in full, and which in brief; those in neither become rows.
+
+    :data:`BRIEFS` brief cards take the room of a full one, and there is room for ``full_cards``. So of n warnings of level I and II the
+    first (BRIEFS * full_cards - n) / (BRIEFS - 1) are in full, and one at least; every other is in brief.
+
+    Parameters
+    ----------
+    live : sequence of (warning id, grade)
+        New and raised warnings in reading order.
+    full_cards : int
+    """
+    urgent = [name for name, grade in live if grade in {"I", "II"}]
+    yellow = [name for name, grade in live if grade == "III"]
+    if len(urgent) <= full_cards:
+        return {*urgent, *yellow[: full_cards - len(urgent)]}, set()
+    most = max(1, (BRIEFS * full_cards - len(urgent)) // (BRIEFS - 1))
+    return set(urgent[:most]), set(urgent[most:])
 
 
 def _tellers(items: Sequence[Seen]) -> dict[tuple[str, str] | None, Subject]:

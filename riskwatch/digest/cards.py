@@ -19,8 +19,9 @@ from riskwatch.digest.names import Namer
 from riskwatch.digest.numbers import significant
 from riskwatch.digest.privacy import known_figures, scrub
 from riskwatch.digest.text_en import TEXT
+from riskwatch.lifecycle.reading import domain
 
-__all__ = ["action_line", "bilingual", "card", "chart", "compact", "grade_name", "leading_measures", "series_key"]
+__all__ = ["action_line", "bilingual", "card", "chart", "compact", "domain_of", "grade_name", "leading_measures", "series_key"]
 
 # Rules of ``config/grading.yaml`` that the catalogue of words knows; other steps are bookkeeping.
 _RULES = frozenset(key.removeprefix("rule.") for key in TEXT if key.startswith("rule."))
@@ -42,6 +43,14 @@ def bilingual(value: object) -> Text:
         zh, en = (str(value[key]) if value.get(key) else "" for key in ("zh", "en"))
         return Text(zh=scrub(zh or en), en=scrub(en or zh))
     return Text(zh=scrub(str(value)), en=scrub(str(value)))
+
+
+def domain_of(assessment: Assessment | None, warning: WarningLike) -> str:
+    """Return the domain whose rules graded a warning: of the day's assessment, else of the one that the warning keeps."""
+    if assessment is not None:
+        return domain(assessment)
+    kept = getattr(warning, "evidence", None)
+    return str(kept.get("domain") or "") if isinstance(kept, Mapping) else ""
 
 
 def series_key(model: str, product: str, industry: str, region: str, stratum: str) -> SeriesKey:
@@ -181,6 +190,7 @@ def card(
     labels: Labels,
     jurisdiction: str,
     in_full: bool,
+    brief: bool,
     row_shown: bool,
     history: Mapping[SeriesKey, pd.DataFrame],
     teller: Subject | None = None,
@@ -205,6 +215,7 @@ def card(
         change=change,
         grade=_NAMES[int(warning.grade)],
         grade_before=before,
+        domain=domain_of(assessment, warning),
         subject_kind=assessment.subject.kind,
         subject_code=assessment.subject.code,
         subject=namer.subject(assessment.subject.kind, assessment.subject.code),
@@ -245,6 +256,7 @@ def card(
         actions=tuple(action_line(action) for action in assessment.actions),
         first_seen=warning.first_seen,
         in_full=in_full,
+        brief=brief,
         row_shown=row_shown,
         chart=drawn,
     )
@@ -274,6 +286,7 @@ def compact(
         change=change,
         grade=_NAMES[int(warning.grade)],
         grade_before=before,
+        domain=domain_of(assessment, warning),
         subject=subject,
         place=place,
         scope=str(warning.scope),

@@ -27,7 +27,6 @@ from riskwatch.digest.privacy import MIN_CELL, scrub
 
 __all__ = ["DossierFrames", "dossier"]
 
-NOTICE_DAYS = 30
 LOST = ("suspended", "revoked", "expired")
 Row = Mapping[Hashable, Any]
 
@@ -66,24 +65,27 @@ class DossierFrames:
     accident_days: int = 7
     burst_days: int = 60
     media_days: int = 28
+    certificate_days: int = 30
+    comment_days: int = 30
 
 
-def dossier(frames: DossierFrames, *, as_of: dt.date, namer: Namer, jurisdiction: str, certificate_days: int = 30) -> Dossier:
+def dossier(frames: DossierFrames, *, as_of: dt.date, namer: Namer, jurisdiction: str) -> Dossier:
     """Return what the dossiers say to one centre.
 
     Accidents, bursts, cases, licences: of places inside the jurisdiction. Recalls, media and laboratories: of those, of wider areas and of
-    unknown places. Trade notices: all whose comments are due within 30 days.
+    unknown places. Trade notices: all whose comments are due within ``comment_days``.
     """
     view = _View(namer, jurisdiction)
     return Dossier(
         accident_days=frames.accident_days,
         accidents=tuple(_accident(row, view) for row in view.inside(frames.accidents)),
         steps=_steps(frames, view),
-        certificate_days=certificate_days,
-        certificates=_certificates(view.inside(frames.certificates), as_of, certificate_days),
+        certificate_days=frames.certificate_days,
+        certificates=_certificates(view.inside(frames.certificates), as_of, frames.certificate_days),
         recalls=_recalls(view.touching(frames.recalls), view),
-        notices=tuple(_notice(row, view) for row in _records(frames.notices) if int(row["days_left"]) <= NOTICE_DAYS),
+        notices=tuple(_notice(row, view) for row in _records(frames.notices) if int(row["days_left"]) <= frames.comment_days),
         media_days=frames.media_days,
+        comment_days=frames.comment_days,
         media=_media(view.touching(frames.media), view),
         burst_days=frames.burst_days,
         bursts=tuple(_burst(row, view) for row in view.inside(frames.bursts)),

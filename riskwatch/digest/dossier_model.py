@@ -114,6 +114,7 @@ class Dossier(Part):
     certificates: tuple[CertificateCount, ...] = ()
     recalls: tuple[RecallLine, ...] = ()
     notices: tuple[NoticeLine, ...] = ()
+    comment_days: int = 30
     media_days: int = 28
     media: tuple[MediaLine, ...] = ()
     burst_days: int = 60

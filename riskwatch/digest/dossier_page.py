@@ -86,7 +86,8 @@ def abroad(digest: Digest, say: Speaker) -> list[Block]:
         listed = _listed([_recall(line, say) for line in item.recalls], say)
         texts.append(t("recalls", n=len(item.recalls), overdue=overdue, recalls=listed))
     if item.notices:
-        texts.append(t("notices", n=len(item.notices), notices=_listed([_notice(line, say) for line in item.notices], say)))
+        named = _listed([_notice(line, say) for line in item.notices], say)
+        texts.append(t("notices", days=item.comment_days, n=len(item.notices), notices=named))
     if item.media:
         parts = [t("media.item", product=say.of(line.product), n=line.reports) for line in item.media]
         total = sum(line.reports for line in item.media)

@@ -19,8 +19,10 @@ def indicators(digest: Digest, say: Speaker) -> list[Block]:
         return []
     home = digest.header.region.code
     # One paragraph: a list would push an ordinary day's signatures onto a third page.
-    parts = [say.opening(_sentence(line, say, home)) for line in section.lines] or [t("indicators.none", days=section.recent_days)]
-    parts += [t("indicators.more", n=section.more)] if section.more else []
+    shown = section.lines[:1] if digest.full_day else section.lines
+    parts = [say.opening(_sentence(line, say, home)) for line in shown] or [t("indicators.none", days=section.recent_days)]
+    more = section.more + len(section.lines) - len(shown)
+    parts += [t("indicators.more", n=more)] if more else []
     counts = t(
         "indicators.summary",
         indicators=section.indicators,

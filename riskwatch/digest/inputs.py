@@ -164,6 +164,8 @@ class Labels:
         Levels I to IV with name and colour (``config/grading.yaml``).
     models, hazards, starts : mapping of str to Text
         Names of models, hazard classes and start events of deadlines; a key without an entry is shown as it is.
+    domains : mapping of str to tuple of GradeLabel
+        Domain of actions.yaml -> names and colours of its levels, where they differ from ``grades``.
     reviewers : mapping of level to int
         How many named persons confirm a proposed level.
     """
@@ -172,6 +174,7 @@ class Labels:
     models: Mapping[str, Text] = field(default_factory=_empty)
     hazards: Mapping[str, Text] = field(default_factory=_empty)
     starts: Mapping[str, Text] = field(default_factory=_empty)
+    domains: Mapping[str, tuple[GradeLabel, ...]] = field(default_factory=lambda: MappingProxyType({}))
     reviewers: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({"I": 2, "II": 2, "III": 1, "IV": 1}))
 
 
@@ -189,6 +192,7 @@ class SourceHealth:
     quarantine_open: int = 0
     message_zh: str = ""
     message_en: str = ""
+    region: str = ""  # what it covers; "": the whole project
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,8 +213,8 @@ class QualityReport:
         Reason (see ``detectors.signals.REASONS``) -> number of cells not judged. Empty: counted from the signals.
     failed_models : tuple of str
         Models that could not run at all.
-    silent_reporters : mapping of str to (int, int)
-        Stream -> hospitals or laboratories that are silent, and that are expected to report; counts only, no names.
+    silent_reporters : mapping of str to mapping of str to (int, int)
+        Stream -> region -> hospitals or laboratories at home there that are silent, and that are expected to report; no names.
     """
 
     sources: tuple[SourceHealth, ...] = ()
@@ -219,7 +223,7 @@ class QualityReport:
     rolled_up: tuple[tuple[str, str, str, str, str], ...] = ()
     refused: Mapping[str, int] = field(default_factory=dict)
     failed_models: tuple[str, ...] = ()
-    silent_reporters: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    silent_reporters: Mapping[str, Mapping[str, tuple[int, int]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

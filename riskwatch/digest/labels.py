@@ -43,6 +43,7 @@ def labels_from_rules(
     starts: Mapping[str, TextLike] = MappingProxyType({}),
     models: Mapping[str, TextLike] = MappingProxyType({}),
     reviewers: Mapping[str, int] = MappingProxyType({}),
+    domains: Mapping[str, Mapping[str, LevelLike]] = MappingProxyType({}),
 ) -> Labels:
     """Return the labels of a digest from rules and definitions.
 
@@ -58,23 +59,32 @@ def labels_from_rules(
         Model name -> ``ModelDefinition.label``.
     reviewers : mapping
         ``GradingRules.review.reviewers``.
+    domains : mapping
+        Domain -> levels of the rules that are in force for its goods.
 
     Returns
     -------
     Labels
     """
-    grades = []
-    for grade in GRADES:
-        level = levels[grade]
-        name = Text(zh=f"{level.label.zh}（{level.colour.zh}）", en=f"{level.label.en} ({level.colour.en})")
-        grades.append(GradeLabel(grade=grade, name=name, colour=level.hex))
+    grades = _grades(levels)
+    of_domains = {name: _grades(own) for name, own in domains.items()}
     return Labels(
-        grades=tuple(grades),
+        grades=grades,
+        domains={name: own for name, own in of_domains.items() if own != grades},
         models={key: _text(value) for key, value in models.items()},
         hazards={key: _text(value.label) for key, value in hazards.items()},
         starts={key: _text(value) for key, value in starts.items()},
         reviewers=reviewers or Labels().reviewers,
     )
+
+
+def _grades(levels: Mapping[str, LevelLike]) -> tuple[GradeLabel, ...]:
+    found = []
+    for grade in GRADES:
+        level = levels[grade]
+        name = Text(zh=f"{level.label.zh}（{level.colour.zh}）", en=f"{level.label.en} ({level.colour.en})")
+        found.append(GradeLabel(grade=grade, name=name, colour=level.hex))
+    return tuple(found)
 
 
 def _text(value: TextLike) -> Text:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable
 
 from riskwatch.digest import sections
 from riskwatch.digest.blocks import Block, Bullets, CardBlock, Cell, Page, Para, Section, Table
+from riskwatch.digest.brief import brief_card
 from riskwatch.digest.card_notes import emergency_sentence, related_sentence, spread_sentence
 from riskwatch.digest.case_warnings import case_table, taken_sentence
 from riskwatch.digest.indicator_page import indicators
 from riskwatch.digest.model import GRADES, CompactRow, Digest, WarningCard
 from riskwatch.digest.numbers import amount, date, pair
 from riskwatch.digest.sentences import Speaker
+from riskwatch.digest.urgency import first_first
 
 __all__ = ["lay_out"]
 
@@ -77,7 +78,8 @@ def _bottom_line(digest: Digest, say: Speaker) -> list[Block]:
     blocks: list[Block] = []
     leading = [card for card in digest.warnings if card.warning_id in digest.bottom_line.leading]
     if leading:
-        blocks.append(Bullets(tuple(_lead(card, digest, say) for card in leading)))
+        told = tuple(_lead(card, digest, say) for card in leading if not card.brief)
+        blocks.append(Bullets((*told, *_lead_briefs([card for card in leading if card.brief], digest, say))))
     elif digest.warnings:
         blocks.append(Para(t("no_leading")))
     else:
@@ -98,20 +100,37 @@ def _bottom_line(digest: Digest, say: Speaker) -> list[Block]:
 
 
 def _lead(card: WarningCard, digest: Digest, say: Speaker) -> Para:
-    due = say.next_due(card, digest.header.date)
     lead = card.measures[0] if card.measures else None
     where = say.where(lead, with_subject=False) if lead and lead.place and lead.place.code != card.place.code else ""
     text = say.t(
         "leading",
-        grade=say.grade(card.grade),
-        change=say.change(card.change, card.grade_before, card.grade),
+        grade=say.grade(card.grade, card.domain),
+        change=say.change(card.change, card.grade_before, card.grade, card.domain),
         subject=say.of(card.subject),
         place=say.place(card.place),
         figures=say.figures(lead, where=where),
         scope=say.scope(card),
-        due=say.t("leading.due", date=date(due[0]), owner=due[1]) if due else "",
+        due=_next_due(card, digest, say),
     )
     return Para(text, "strong")
+
+
+def _next_due(card: WarningCard, digest: Digest, say: Speaker) -> str:
+    due = say.next_due(card, digest.header.date)
+    return say.t("leading.due", date=date(due[0]), owner=due[1]) if due else ""
+
+
+def _lead_briefs(cards: list[WarningCard], digest: Digest, say: Speaker) -> list[Para]:
+    """Name those in brief, whose card is a sentence itself: level I one by one, level II together where change and next deadline agree."""
+    groups: dict[tuple[str, str, str, str, str], list[str]] = {}
+    for card in cards:
+        key = (card.grade, card.domain, say.change(card.change, card.grade_before, card.grade, card.domain), _next_due(card, digest, say))
+        alone = card.warning_id if card.grade == "I" else ""
+        groups.setdefault((*key, alone), []).append(say.title(card, "related.one"))
+    return [
+        Para(say.t("leading.brief", change=change, named=say.t("sep").join(named), due=due), "strong", say.badge(grade, domain))
+        for (grade, domain, change, due, _), named in groups.items()
+    ]
 
 
 def _quiet(digest: Digest, say: Speaker) -> Para:
@@ -128,6 +147,9 @@ def _warnings(digest: Digest, say: Speaker) -> list[Block]:
     full = [card for card in digest.warnings if card.in_full]
     charts = [card.warning_id for card in full if card.chart is not None]
     blocks: list[Block] = [_card(card, say, charts.index(card.warning_id) if card.chart else -1) for card in full]
+    blocks += [brief_card(card, say) for card in digest.warnings if card.brief]
+    if any(card.brief for card in digest.warnings):
+        blocks.append(Para(say.t("brief.more"), "muted"))
     if not full:
         blocks.append(Para(say.t("warnings.rows_only" if digest.warnings else "warnings.none")))
     blocks += _others(digest, say)
@@ -143,8 +165,7 @@ def _card(card: WarningCard, say: Speaker, chart: int) -> CardBlock:
         what.append(t("measure.others", n=card.measures_total - len(shown)))
     most = ACTIONS_URGENT if card.grade in _URGENT else ACTIONS
     # What is due first is read first; the JSON keeps the order of the catalogue.
-    urgent = sorted(card.actions, key=lambda action: action.due_on or dt.date.max)[:most]
-    actions, laws = say.actions(urgent)
+    actions, laws = say.actions(first_first(card.actions)[:most])
     response = emergency_sentence(card, say)
     if response:
         actions = (response, *actions)
@@ -171,9 +192,9 @@ def _card(card: WarningCard, say: Speaker, chart: int) -> CardBlock:
         (t("card.actions"), (*actions, _legal(laws, say)) if actions else (t("action.none"),)),
     )
     return CardBlock(
-        badge=say.badge(card.grade),
-        change=say.change(card.change, card.grade_before, card.grade),
-        title=t("card.title", subject=say.of(card.subject), place=say.place(card.place)),
+        badge=say.badge(card.grade, card.domain),
+        change=say.change(card.change, card.grade_before, card.grade, card.domain),
+        title=say.title(card),
         code=card.warning_id,
         lines=tuple((label, tuple(say.opening(text) for text in texts)) for label, texts in lines),
         chart=chart,
@@ -221,8 +242,8 @@ def _others(digest: Digest, say: Speaker) -> list[Block]:
     t = say.t
     rows = [
         (
-            Cell("", say.badge(card.grade)),
-            Cell(say.change(card.change, card.grade_before, card.grade)),
+            Cell("", say.badge(card.grade, card.domain)),
+            Cell(say.change(card.change, card.grade_before, card.grade, card.domain)),
             Cell(say.of(card.subject)),
             Cell(say.place(card.place)),
             Cell(_card_figures(card)),
@@ -230,12 +251,12 @@ def _others(digest: Digest, say: Speaker) -> list[Block]:
             Cell(date(due[0]) if (due := say.next_due(card, digest.header.date)) else "–"),
         )
         for card in digest.warnings
-        if not card.in_full and card.row_shown
+        if card.row_shown
     ]
     rows += [
         (
-            Cell("", say.badge(row.grade)),
-            Cell(say.change(row.change, row.grade_before, row.grade) + _marks(row, say)),
+            Cell("", say.badge(row.grade, row.domain)),
+            Cell(say.change(row.change, row.grade_before, row.grade, row.domain) + _marks(row, say)),
             Cell(say.of(row.subject)),
             Cell(say.place(row.place)),
             Cell(say.row_figures(row)),
@@ -258,7 +279,7 @@ def _others(digest: Digest, say: Speaker) -> list[Block]:
             )
         )
     hidden = [item.grade for item in digest.others if not item.shown] + [
-        item.grade for item in digest.warnings if not item.in_full and not item.row_shown
+        item.grade for item in digest.warnings if not (item.in_full or item.brief or item.row_shown)
     ]
     if hidden:
         counts = [t("others.more_count", grade=say.grade(grade), n=hidden.count(grade)) for grade in GRADES if grade in hidden]

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["GradeName", "Part", "Place", "Text"]
+__all__ = ["GradeLabel", "GradeName", "Part", "Place", "Text"]
 
 GradeName = Literal["I", "II", "III", "IV", "WATCH", "NONE"]
 
@@ -36,3 +36,11 @@ class Place(Part):
     # "inside": within the jurisdiction; "wider": an ancestor of it, so the jurisdiction is one part of what is meant.
     relation: Literal["inside", "wider"]
     level: str = ""
+
+
+class GradeLabel(Part):
+    """What a level is called and the colour it is shown in (the label always goes with the colour)."""
+
+    grade: GradeName
+    name: Text
+    colour: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from riskwatch.digest.blocks import Block, Bullets, Cell, Notice, Para, Table
 from riskwatch.digest.catalogue import catalogue_line
@@ -14,7 +15,26 @@ from riskwatch.digest.sentences import Speaker
 
 __all__ = ["calibration", "cases", "external", "focus", "incidents", "quality", "sign_off", "systemic"]
 
-REPORT_CLOCKS, CASES_OVERDUE, CASES_SOON, SYSTEMIC, EXTERNAL, SOURCES = 3, 5, 4, 4, 4, 3
+
+@dataclass(frozen=True, slots=True)
+class Most:
+    """How many lines of a kind are printed; the line below says how many more there are."""
+
+    clocks: int = 3
+    overdue: int = 5
+    soon: int = 4
+    movers: int = 3
+    systemic: int = 4
+    external: int = 4
+    sources: int = 3
+
+
+_FULL_DAY = Most(clocks=2, overdue=3, soon=2, movers=1, systemic=2, external=2, sources=0)
+
+
+def most(digest: Digest) -> Most:
+    """Return the lengths of the lists; a day with many urgent warnings leaves less room beside them."""
+    return _FULL_DAY if digest.full_day else Most()
 
 
 def incidents(digest: Digest, say: Speaker) -> list[Block]:
@@ -44,18 +64,18 @@ def incidents(digest: Digest, say: Speaker) -> list[Block]:
             t(
                 "incidents.clock" if case.days_left else "incidents.clock_today",
                 subject=say.of(case.subject),
-                grade=say.grade(case.grade or ""),
+                grade=say.grade(case.grade or "", case.domain),
                 owner=say.of(case.owner),
                 date=date(case.due_on),
                 days=case.days_left,
             )
         )
-        for case in item.clocks[:REPORT_CLOCKS]
+        for case in item.clocks[: most(digest).clocks]
     ]
     if clocks:
         blocks.append(Bullets(tuple(clocks)))
-    if len(item.clocks) > REPORT_CLOCKS:
-        blocks.append(Para(t("incidents.more", n=len(item.clocks) - REPORT_CLOCKS), "muted"))
+    if len(item.clocks) > len(clocks):
+        blocks.append(Para(t("incidents.more", n=len(item.clocks) - len(clocks)), "muted"))
     return blocks + accidents(digest, say)
 
 
@@ -69,7 +89,7 @@ def focus(digest: Digest, say: Speaker) -> list[Block]:
         ("region", focus.regions),
     )
     for kind, group in groups:
-        for number, mover in enumerate(group):
+        for number, mover in enumerate(group[: most(digest).movers]):
             rows.append(
                 (
                     Cell(t(f"focus.{kind}") if number == 0 else ""),
@@ -117,13 +137,13 @@ def systemic(digest: Digest, say: Speaker) -> list[Block]:
                 scope=say.scope(item),
                 hazard=hazard + say.t("exposed.hazard", hazard=say.of(item.hazard_name)) if item.hazard_name else "",
             ).strip(),
-            badge=say.badge(item.grade),
+            badge=say.badge(item.grade, item.domain),
         )
-        for item in digest.systemic[:SYSTEMIC]
+        for item in digest.systemic[: most(digest).systemic]
     ]
     blocks: list[Block] = [Bullets(tuple(items))]
-    if len(digest.systemic) > SYSTEMIC:
-        blocks.append(Para(say.t("systemic.more", n=len(digest.systemic) - SYSTEMIC), "muted"))
+    if len(digest.systemic) > len(items):
+        blocks.append(Para(say.t("systemic.more", n=len(digest.systemic) - len(items)), "muted"))
     return blocks
 
 
@@ -131,14 +151,14 @@ def cases(digest: Digest, say: Speaker) -> list[Block]:
     """Return terms over and near."""
     t, board = say.t, digest.cases
     blocks: list[Block] = []
-    overdue, soon = board.overdue[:CASES_OVERDUE], board.this_week[:CASES_SOON]
+    overdue, soon = board.overdue[: most(digest).overdue], board.this_week[: most(digest).soon]
     if overdue or soon:
         blocks.append(
             Table(
                 head=tuple(t(f"cases.{name}") for name in ("left", "due", "kind", "what", "owner")),
                 rows=tuple(_case(case, say) for case in (*overdue, *soon)),
                 align="lllll",
-                widths=(11, 11, 22, 32, 24),
+                widths=(9, 10, 21, 27, 33),
             )
         )
     else:
@@ -157,7 +177,7 @@ def cases(digest: Digest, say: Speaker) -> list[Block]:
 def _case(case: Case, say: Speaker) -> tuple[Cell, ...]:
     t = say.t
     if case.kind in {"action", "report"}:
-        what = t("cases.measures", subject=say.of(case.subject), grade=say.grade(case.grade or ""), n=case.count)
+        what = t("cases.measures", subject=say.of(case.subject), grade=say.grade(case.grade or "", case.domain), n=case.count)
     elif case.days_left < 0:
         what = t("cases.firms_oldest", n=case.count, date=date(case.due_on))
     else:
@@ -184,14 +204,15 @@ def external(digest: Digest, say: Speaker) -> list[Block]:
                     Cell(amount(item.notices)),
                     Cell(date(item.newest)),
                 )
-                for item in digest.external[:EXTERNAL]
+                for item in digest.external[: most(digest).external]
             ),
             align="llllrl",
             widths=(14, 24, 26, 14, 10, 12),
         )
     ]
-    if len(digest.external) > EXTERNAL:
-        blocks.append(Para(t("external.more", n=len(digest.external) - EXTERNAL), "muted"))
+    more = len(digest.external) - most(digest).external
+    if more > 0:
+        blocks.append(Para(t("external.more", n=more), "muted"))
     return [*words, *blocks, *abroad(digest, say)]
 
 
@@ -247,13 +268,14 @@ def quality(digest: Digest, say: Speaker) -> list[Block]:
         counts = [t("quality.silent_item", stream=t.code("stream", stream), n=n, of=of) for stream, n, of in quality.silent_reporters]
         blocks.append(Para(t("quality.silent_reporters", streams=t("sep").join(counts)), "alert"))
     if quality.sources:
-        shown = quality.sources[: max(SOURCES, len(troubled))]
+        shown = quality.sources[: max(most(digest).sources, len(troubled))]
         names = ("source", "state", "newest_event", "newest_known", "records", "quarantine")
         messages = any(item.message for item in shown)
         head = tuple(t(f"quality.{name}", days=quality.window_days) for name in (*names, *(("message",) if messages else ())))
         rows = tuple(_source(item, say, messages=messages) for item in shown)
         widths = (26, 9, 12, 12, 10, 10, 21) if messages else (32, 12, 14, 14, 14, 14)
-        blocks.append(Table(head, rows, "llllrrl" if messages else "llllrr", widths))
+        if rows:
+            blocks.append(Table(head, rows, "llllrrl" if messages else "llllrr", widths))
         if len(quality.sources) > len(shown):
             blocks.append(Para(t("quality.on_time_more", n=len(quality.sources) - len(shown)), "muted"))
     else:

@@ -23,6 +23,7 @@ from riskwatch.digest.model import (
 )
 from riskwatch.digest.numbers import amount, date, one_in, pair, percent, probability, ratio
 from riskwatch.digest.text import Wording
+from riskwatch.digest.urgency import first_first
 
 __all__ = ["Speaker"]
 
@@ -39,6 +40,7 @@ class Speaker:
         self.t = Wording(language)
         self.language = language
         self._grades: dict[str, GradeLabel] = {label.grade: label for label in digest.header.grades}
+        self._domains = {domain: {label.grade: label for label in labels} for domain, labels in digest.header.domain_grades}
         self._starts = dict(digest.header.starts)
 
     def of(self, text: Text | None) -> str:
@@ -49,16 +51,19 @@ class Speaker:
         """Return ``text`` as a sentence opens: with a capital in English."""
         return text if self.language == "zh" else text[:1].upper() + text[1:]
 
-    def grade(self, grade: str) -> str:
-        """Return the name of a level."""
-        label = self._grades.get(grade)
+    def _label(self, grade: str, domain: str) -> GradeLabel | None:
+        return self._domains.get(domain, self._grades).get(grade)
+
+    def grade(self, grade: str, domain: str = "") -> str:
+        """Return the name of a level, as the goods of ``domain`` have it."""
+        label = self._label(grade, domain)
         return label.name.of(self.language) if label else grade
 
-    def badge(self, grade: str) -> Badge:
+    def badge(self, grade: str, domain: str = "") -> Badge:
         """Return the badge of a level; the ink is black or white, whichever contrasts more."""
-        label = self._grades.get(grade)
+        label = self._label(grade, domain)
         background = label.colour if label else "#555555"
-        return Badge(self.grade(grade), background, ink_on(background))
+        return Badge(self.grade(grade, domain), background, ink_on(background))
 
     def place(self, place: Place) -> str:
         """Return the name of a place, and how it contains the jurisdiction where it does."""
@@ -67,12 +72,12 @@ class Speaker:
             return name
         return self.t("place.province" if place.level == "province" else "place.wider", name=name)
 
-    def change(self, change: str, before: str | None = None, grade: str | None = None) -> str:
+    def change(self, change: str, before: str | None = None, grade: str | None = None, domain: str = "") -> str:
         """Return what happened, with the level before where it was another."""
         word = self.t.code("change", change)
         if before is None or before in {"NONE", grade}:
             return word
-        return self.t("change.from", change=word, before=self.grade(before))
+        return self.t("change.from", change=word, before=self.grade(before, domain))
 
     def unit(self, stream: str) -> str:
         """Return what is counted in a stream."""
@@ -174,6 +179,13 @@ class Speaker:
         counts = (("prefectures", item.prefectures), ("counties", item.counties), ("producers", item.producers))
         known = [self.t(f"scope.{name}", n=count) for name, count in counts if count]
         return self.t.code("scope", item.scope) + (self.t("bracket", text=self.t.join(known)) if known else "")
+
+    def title(self, card: WarningCard, form: str = "card.title") -> str:
+        """Return subject and place; a region that is the subject itself is named once."""
+        place = self.place(card.place)
+        if card.subject_kind == "region" and card.subject == card.place.name:
+            return self.t("card.title_region", place=place)
+        return self.t(form, subject=self.of(card.subject), place=place)
 
     def reason(self, card: WarningCard) -> str:
         """Return why the level was proposed: risk, confidence, scope and rules apart, never one blended score."""
@@ -289,11 +301,13 @@ class Speaker:
         return self.t("cases.days_over", n=-days) if days < 0 else self.t("cases.days_left", n=days)
 
     def next_due(self, card: WarningCard, today: dt.date) -> tuple[dt.date, str] | None:
-        """Return day and owner of the next measure that is due."""
-        ahead = sorted(
-            (action.due_on, self.of(action.owner)) for action in card.actions if action.due_on is not None and action.due_on >= today
-        )
-        return ahead[0] if ahead else None
+        """Return day and owner of the measure that comes first of those due from ``today`` on; at once is today."""
+        for action in first_first(card.actions):
+            if action.deadline == 0:
+                return action.due_on or today, self.of(action.owner)
+            if action.due_on is not None and action.due_on >= today:
+                return action.due_on, self.of(action.owner)
+        return None
 
 
 def ink_on(background: str) -> str:

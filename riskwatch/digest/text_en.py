@@ -55,6 +55,7 @@ TEXT: dict[str, str] = {
     "counts": "{new}\u00a0new, {raised}\u00a0worsened, {eased}\u00a0eased, {recovered}\u00a0recovered, {open}\u00a0open",
     "leading": "{grade}, {change} – {subject} ({place}): {figures}; scope: {scope}{due}.",
     "leading.due": "; next deadline {date} ({owner})",
+    "leading.brief": "{change}: {named}{due}.",
     "no_leading": "No new or worsened level I or II warning today.",
     "quiet": (
         "No new or worsened warning today. {series} series were judged in {tests} tests; {heard} of {sources} "
@@ -71,6 +72,7 @@ TEXT: dict[str, str] = {
     "change.recovered": "recovered",
     "change.from": "{change}, was {before}",
     "card.title": "{subject} – {place}",
+    "card.title_region": "{place}, all products",
     "card.reason": "Why this level",
     "card.what": "What and where",
     "card.exposed": "Who is exposed",
@@ -102,6 +104,11 @@ TEXT: dict[str, str] = {
     "emergency.event": "Emergency response proposed: {label}, declared by: {body}{calls}.",
     "emergency.readiness": "Emergency readiness proposed: {label}, declared by: {body}{calls}.",
     "emergency.calls": "; first calls within {hours} h",
+    "brief.why": "risk {risk}, severity {severity}, {confidence}, scope {scope}{rules}.",
+    "brief.others": "{n:further measure|further measures}.",
+    "brief.more": (
+        "Cards in brief: all series and measures are in the data file (JSON), the provisions also under: riskwatch actions explain CODE."
+    ),
     "card.would_change": "What would change it",
     "card.legal": "Legal basis",
     "card.actions": "Proposed action",
@@ -317,7 +324,7 @@ TEXT: dict[str, str] = {
     "recalls.running": "ends {date}",
     "recalls.overdue": "overdue since {date}",
     "recalls.open": "no end stated",
-    "notices": "Trade notices, comments due within 30 days: {n}: {notices}.",
+    "notices": "Trade notices, comments due within {days} days: {n}: {notices}.",
     "notices.item": "{member}, {goods} (until {date})",
     "member.AU": "Australia",
     "member.BR": "Brazil",

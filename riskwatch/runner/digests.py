@@ -28,13 +28,13 @@ from riskwatch.lifecycle import EarlyWarning, WarningEvent
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.coverage import centre_summaries
 from riskwatch.runner.detect import SERIES, Detection
+from riskwatch.runner.dossier_rules import dossier_rules
 from riskwatch.runner.dossiers import dossier_frames
 from riskwatch.runner.indicators import indicator_inputs
 
 __all__ = ["DIGEST_LANGUAGE", "DigestInputs", "build_digests", "render_files", "render_stored"]
 
 DIGEST_LANGUAGE = "zh+en"  # a stored digest holds both languages
-FIRM_DAYS = 365  # how far back firms with repeated failures are counted
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,10 @@ def _labels(ctx: RunContext) -> Labels:
         starts=ctx.actions.starts,
         models={name: model.label for name, model in ctx.definitions.models.items()},
         reviewers={str(name): count for name, count in ctx.grading.review.reviewers.items()},
+        domains={
+            domain: {str(name): level for name, level in ctx.grading.for_domain(domain, ctx.as_of).levels.items()}
+            for domain in ctx.grading.domains
+        },
     )
 
 
@@ -76,14 +80,14 @@ def build_digests(ctx: RunContext, inputs: DigestInputs) -> list[Digest]:
     labels = _labels(ctx)
     trees = Trees(product=ctx.trees.get("product"), industry=ctx.trees.get("industry"), region=ctx.trees.get("region"))
     histories = _histories(inputs.detection)
+    span = dossier_rules(ctx.definitions).look_back
+    recent = ctx.as_of - dt.timedelta(days=span.recent_days)
     records = {
         "spot_check": ctx.store.read_records(
-            "spot_check", as_of=ctx.as_of, since=ctx.as_of - dt.timedelta(days=FIRM_DAYS), until=ctx.as_of
+            "spot_check", as_of=ctx.as_of, since=ctx.as_of - dt.timedelta(days=span.firm_days), until=ctx.as_of
         ),
-        "injury": ctx.store.read_records("injury", as_of=ctx.as_of, since=ctx.as_of - dt.timedelta(days=28), until=ctx.as_of),
-        "external_notice": ctx.store.read_records(
-            "external_notice", as_of=ctx.as_of, since=ctx.as_of - dt.timedelta(days=28), until=ctx.as_of
-        ),
+        "injury": ctx.store.read_records("injury", as_of=ctx.as_of, since=recent, until=ctx.as_of),
+        "external_notice": ctx.store.read_records("external_notice", as_of=ctx.as_of, since=recent, until=ctx.as_of),
     }
     known = [source.newest_known for source in inputs.quality.sources if source.newest_known is not None]
     indicators = indicator_inputs(ctx)
@@ -103,7 +107,14 @@ def build_digests(ctx: RunContext, inputs: DigestInputs) -> list[Digest]:
                     signals=inputs.signals,
                     series_history=histories,
                     quality=inputs.quality,
-                    recent=summarise_recent(records, as_of=ctx.as_of, region=centre.region, trees=trees, firm_days=FIRM_DAYS),
+                    recent=summarise_recent(
+                        records,
+                        as_of=ctx.as_of,
+                        region=centre.region,
+                        trees=trees,
+                        window_days=span.recent_days,
+                        firm_days=span.firm_days,
+                    ),
                     labels=labels,
                     trees=trees,
                     data_cutoff=min(max(known), ctx.as_of) if known else ctx.as_of,

@@ -13,23 +13,12 @@ from riskwatch.digest import DossierFrames, Text
 from riskwatch.dossiers.accidents import accident_clocks
 from riskwatch.dossiers.complaints import claimant_bursts
 from riskwatch.dossiers.registers import certificates_in_force, laboratory_status, open_trade_notices, recalls_in_force
+from riskwatch.dossiers.rules import LOOK_BACK
 from riskwatch.runner.actions import desk_of, ladder_catalogue, orders_on_record
 from riskwatch.runner.context import RunContext
+from riskwatch.runner.dossier_rules import dossier_rules
 
 __all__ = ["dossier_frames", "first_reports"]
-
-ACCIDENT_DAYS, BURST_DAYS, MEDIA_DAYS = 7, 60, 28
-SAMPLE_TO_ORDER = 365  # days from a sample to the newest order that may follow it
-LOOK_BACK = {
-    "accident": 60,  # a report may become known weeks after the event
-    "complaint": BURST_DAYS,
-    "recall": 5 * 366,
-    "certification": 6 * 366,  # a licence is valid for five years
-    "laboratory": 5 * 366,
-    "trade_notice": 366,
-    "media": MEDIA_DAYS,
-}
-"""Days of events that are read of each stream."""
 
 COLUMNS = {
     "accident": [
@@ -55,7 +44,7 @@ COLUMNS = {
 }
 
 
-def first_reports(accidents: pd.DataFrame, *, as_of: dt.date, days: int = ACCIDENT_DAYS) -> pd.DataFrame:
+def first_reports(accidents: pd.DataFrame, *, as_of: dt.date, days: int = LOOK_BACK.accident_days) -> pd.DataFrame:
     """Return the first report of each accident that happened, or of which something became known, in the last days.
 
     Parameters
@@ -88,7 +77,7 @@ def _steps(ctx: RunContext) -> tuple[pd.DataFrame, dict[tuple[str, str], Text]]:
     catalogue = ladder_catalogue(ctx)
     if catalogue is None:
         return pd.DataFrame(), {}
-    since = ctx.as_of - dt.timedelta(days=catalogue.case_days + SAMPLE_TO_ORDER)
+    since = ctx.as_of - dt.timedelta(days=catalogue.case_days + dossier_rules(ctx.definitions).look_back.order_read_days)
     orders, desk, parts = orders_on_record(ctx, catalogue, since), desk_of(ctx), []
     labels: dict[tuple[str, str], Text] = {}
     goods = {code: desk.bodies(Subject("product", code)).goods for code in sorted(set(orders["product"]))} if len(orders) else {}
@@ -105,29 +94,41 @@ def _steps(ctx: RunContext) -> tuple[pd.DataFrame, dict[tuple[str, str], Text]]:
 
 def dossier_frames(ctx: RunContext) -> DossierFrames:
     """Return the dossiers of the day for all places; a stream without records gives an empty frame."""
-    day = ctx.as_of
+    day, rules = ctx.as_of, dossier_rules(ctx.definitions)
+    span = rules.look_back
+    back = {
+        "accident": span.accident_read_days,
+        "complaint": rules.claimant_bursts.days,
+        "recall": span.recall_read_days,
+        "certification": span.certificate_read_days,
+        "laboratory": span.laboratory_read_days,
+        "trade_notice": span.trade_notice_read_days,
+        "media": span.media_days,
+    }
 
     def read(stream: str) -> pd.DataFrame:
-        since = day - dt.timedelta(days=LOOK_BACK[stream])
+        since = day - dt.timedelta(days=back[stream])
         return ctx.store.read_records(stream, COLUMNS[stream], as_of=day, since=since, until=day)
 
     laboratories = read("laboratory")
-    status = laboratory_status(laboratories, as_of=day)
+    status = laboratory_status(laboratories, as_of=day, **rules.laboratories.arguments())
     places = (
         laboratories.sort_values("event_date", kind="stable").drop_duplicates("laboratory", keep="last").set_index("laboratory")["region"]
     )
     steps, labels = _steps(ctx)
     return DossierFrames(
-        accidents=accident_clocks(first_reports(read("accident"), as_of=day)),
-        bursts=claimant_bursts(read("complaint"), as_of=day, days=BURST_DAYS),
-        recalls=recalls_in_force(read("recall"), as_of=day),
+        accidents=accident_clocks(first_reports(read("accident"), as_of=day, days=span.accident_days), **rules.accident_clock.arguments()),
+        bursts=claimant_bursts(read("complaint"), as_of=day, **rules.claimant_bursts.arguments()),
+        recalls=recalls_in_force(read("recall"), as_of=day, **rules.recalls.arguments()),
         certificates=certificates_in_force(read("certification"), as_of=day),
         laboratories=status.assign(region=status["laboratory"].map(places)),
         notices=open_trade_notices(read("trade_notice"), as_of=day),
         media=read("media"),
         steps=steps,
         labels=labels,
-        accident_days=ACCIDENT_DAYS,
-        burst_days=BURST_DAYS,
-        media_days=MEDIA_DAYS,
+        accident_days=span.accident_days,
+        burst_days=rules.claimant_bursts.days,
+        media_days=span.media_days,
+        certificate_days=span.certificate_days,
+        comment_days=span.comment_days,
     )

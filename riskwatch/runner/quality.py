@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from riskwatch.assessment.absence import artefact_flags, recall_flags, reporters, silent_shares, standard_flags
+from riskwatch.assessment.absence import artefact_flags, recall_flags, reporter_homes, reporters, silent_shares, standard_flags
 from riskwatch.assessment.protocols import TreePaths, tree_of
 from riskwatch.definitions.types import SourceDefinition
 from riskwatch.digest.inputs import QualityReport, SourceHealth
@@ -76,6 +76,7 @@ def source_health(ctx: RunContext, pulls: list[PullReport]) -> tuple[SourceHealt
         found.append(
             SourceHealth(
                 source=name,
+                region=source.region or source.constants.get("region", ""),
                 zh=source.label.zh,
                 en=source.label.en,
                 newest_event=row.newest_event,
@@ -107,16 +108,15 @@ class ReporterState:
 
     Attributes
     ----------
-    silent, expected : mapping of str to int
-        Stream -> reporters that are silent, and that are expected to report.
+    homes : mapping
+        Stream -> region -> reporters at home there that are silent, and that are expected to report.
     shares : mapping
         Stream -> region -> share of the region's usual records that silent reporters bring.
     flags : list of mapping
         Artefacts and completed recalls, as grading reads them.
     """
 
-    silent: Mapping[str, int]
-    expected: Mapping[str, int]
+    homes: Mapping[str, Mapping[str, tuple[int, int]]]
     shares: Mapping[str, Mapping[str, float]]
     flags: list[dict[str, object]]
 
@@ -126,8 +126,7 @@ def reporter_state(ctx: RunContext) -> ReporterState:
     rules, artefacts = ctx.grading.absence, ctx.grading.artefacts
     paths = TreePaths(tree_of(ctx.trees, "region"))
     since = ctx.as_of - dt.timedelta(days=rules.history_days + rules.forget_days)
-    silent: dict[str, int] = {}
-    expected: dict[str, int] = {}
+    homes: dict[str, dict[str, tuple[int, int]]] = {}
     shares: dict[str, dict[str, float]] = {}
     flags: list[dict[str, object]] = []
     for stream, column in rules.reporters.items():
@@ -135,7 +134,7 @@ def reporter_state(ctx: RunContext) -> ReporterState:
         records = ctx.store.read_records(stream, columns=columns, as_of=ctx.as_of, since=since, until=ctx.as_of)
         records = records.rename(columns={column: "reporter"})
         found = reporters(records, as_of=ctx.as_of, rules=rules)
-        silent[stream], expected[stream] = int(found["silent"].sum()), len(found)
+        homes[stream] = reporter_homes(records, found, paths)
         shares[stream] = silent_shares(records, found, paths)
         if stream == "injury":
             flags += artefact_flags(stream, records, as_of=ctx.as_of, rules=artefacts, paths=paths)
@@ -147,7 +146,7 @@ def reporter_state(ctx: RunContext) -> ReporterState:
     # All that ever ended: a recall overdue for years still says that the product is not dealt with.
     standing = recalls_in_force(recalls, as_of=ctx.as_of, ended_days=EVER, complete=complete)
     flags += recall_flags(standing, as_of=ctx.as_of, rules=artefacts)
-    return ReporterState(silent, expected, shares, flags)
+    return ReporterState(homes, shares, flags)
 
 
 def quality_report(ctx: RunContext, detection: Detection, pulls: list[PullReport], absence: ReporterState | None = None) -> QualityReport:
@@ -168,7 +167,5 @@ def quality_report(ctx: RunContext, detection: Detection, pulls: list[PullReport
         rolled_up=tuple(thin),
         refused={str(reason): int(count) for reason, count in refused.items()},
         failed_models=tuple(sorted(detection.failed)),
-        silent_reporters={}
-        if absence is None
-        else {stream: (absence.silent[stream], absence.expected[stream]) for stream in absence.silent},
+        silent_reporters={} if absence is None else absence.homes,
     )

@@ -79,7 +79,7 @@ class _Decided:
     detection: Detection = field(default_factory=Detection)
     signals: pd.DataFrame = field(default_factory=pd.DataFrame)
     quality: QualityReport = field(default_factory=QualityReport)
-    absence: ReporterState = field(default_factory=lambda: ReporterState({}, {}, {}, []))
+    absence: ReporterState = field(default_factory=lambda: ReporterState({}, {}, []))
     assessments: Sequence[Assessment] = ()
     warnings: Sequence[EarlyWarning] = ()
     events: Sequence[WarningEvent] = ()

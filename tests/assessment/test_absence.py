@@ -9,7 +9,15 @@ from assessment_world import RULES, TREES, injuries, judge_run, load, samples, t
 from pydantic import ValidationError
 
 from riskwatch.assessment import GradingRules
-from riskwatch.assessment.absence import REPORTER_COLUMNS, artefact_flags, recall_flags, reporters, silent_shares, standard_flags
+from riskwatch.assessment.absence import (
+    REPORTER_COLUMNS,
+    artefact_flags,
+    recall_flags,
+    reporter_homes,
+    reporters,
+    silent_shares,
+    standard_flags,
+)
 from riskwatch.assessment.attention import KeyProduct, signs_of
 from riskwatch.assessment.protocols import TreePaths
 from riskwatch.assessment.rules import Text
@@ -73,6 +81,20 @@ def test_shares_are_those_of_the_area_and_everything_above_it():
     shuffled = both.sample(frac=1, random_state=3)
     pd.testing.assert_frame_equal(found, reporters(shuffled, as_of=AS_OF, rules=RULES.absence))
     assert silent_shares(loud, reporters(loud, as_of=AS_OF, rules=RULES.absence), REGIONS) == {}
+
+
+def test_reporters_are_at_home_where_most_of_their_records_are():
+    quiet = batches("A", every=7, until=AS_OF - dt.timedelta(days=60), region="220101", days=300)
+    loud = batches("B", every=7, region="220201", days=300)
+    everywhere = pd.concat([batches("L", every=7, region=region, days=300) for region in ("220101", "220201", "220201")])
+    half = pd.concat([batches("M", every=7, region=region, days=300) for region in ("220101", "220201")])
+    nowhere = batches("N", every=7, days=300).assign(region=None)
+    both = pd.concat([quiet, loud, everywhere, half, nowhere])
+    found = reporters(both, as_of=AS_OF, rules=RULES.absence)
+    homes = reporter_homes(both, found, REGIONS)
+    assert homes == {"": (0, 1), "220000": (0, 1), "220101": (1, 1), "220201": (0, 2)}
+    shuffled = both.sample(frac=1, random_state=3)
+    assert reporter_homes(shuffled, reporters(shuffled, as_of=AS_OF, rules=RULES.absence), REGIONS) == homes
 
 
 def test_new_hospitals_and_backlogs_are_flagged_where_they_weigh():

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from riskwatch.assessment.types import Grade, Subject
-from riskwatch.digest import Digest, QualityReport, Recent, render_html, render_json, render_markdown
+from riskwatch.digest import Digest, GradeLabel, QualityReport, Recent, Text, render_html, render_json, render_markdown
 from riskwatch.errors import RiskwatchError
 
 
@@ -213,6 +213,25 @@ def test_silent_sources_are_named_first(ordinary):
     assert "长春市直报医院静默（最新获知 2025-11-24）" in html
 
 
+def test_a_centre_is_told_of_the_silence_that_concerns_it(build):
+    quality = build.__globals__["QUALITY"]
+    homes = {"injury": {"220104": (1, 3), "220200": (2, 4), "220000": (0, 1)}, "spot_check": {"220200": (1, 1), "220000": (0, 2)}}
+    sources = tuple(dataclasses.replace(one, region="220100" if one.source == "cc-injury" else "") for one in quality.sources)
+    told = {}
+    for name, region in (("changchun", "220100"), ("jilin-city", "220200"), ("province", "220000")):
+        centre = SimpleNamespace(**{**vars(build.__globals__["PROVINCE"]), "name": name, "region": region})
+        told[name] = build(centre, quality=dataclasses.replace(quality, sources=sources, silent_reporters=homes))
+    assert told["changchun"].quality.silent_reporters == (("injury", 1, 4),)
+    assert told["jilin-city"].quality.silent_reporters == (("injury", 2, 5), ("spot_check", 1, 3))
+    assert told["province"].quality.silent_reporters == (("injury", 3, 8), ("spot_check", 1, 3))
+    states = {name: [line.source for line in one.quality.sources] for name, one in told.items()}
+    assert "cc-injury" in states["changchun"]
+    assert "cc-injury" in states["province"]
+    assert states["jilin-city"] == ["rasff", "jl-injury", "jl-spot", "jl-2019"]
+    assert (told["changchun"].coverage.sources_expected, told["jilin-city"].coverage.sources_expected) == (4, 3)
+    assert "injury surveillance, 1 of 4" in render_markdown(told["changchun"], "en").lower()
+
+
 def test_calibration_is_honest(ordinary, build, day):
     assert "尚无人工结案" in render_markdown(ordinary, "zh")
     closed = SimpleNamespace(
@@ -296,3 +315,35 @@ def test_a_warning_that_rests_on_a_floor_alone(build, day):
     assert digest.warnings[0].measures == ()
     assert "依个案底线规则提出，无超限序列" in render_markdown(digest, "zh")
     assert render_html(digest, "en")
+
+
+def test_goods_of_a_domain_have_their_own_names_of_levels_on_cards_and_lists(build, day):
+    own = tuple(
+        GradeLabel(grade=grade, name=Text(zh=f"食品{grade}级", en=f"Food grade {grade}"), colour="#123456")
+        for grade in ("I", "II", "III", "IV")
+    )
+    labels = dataclasses.replace(build.__globals__["LABELS"], domains={"food": own})
+    rule_set = {"rule_set": {"domain": "food", "from": "2024-01-01", "version": "x"}}
+    food = [
+        dataclasses.replace(one, facts={**one.facts, **rule_set}) if number in {0, 1, 4, 9} else one
+        for number, one in enumerate(day.assessments)
+    ]
+    digest = build(assessments=food, labels=labels)
+    domains = {one.warning_id: one.domain for one in (*digest.warnings, *digest.others)}
+    assert {name for name, domain in domains.items() if domain == "food"} == {"W2025-0131", "W2025-0137", "W2025-0140", "W2025-0088"}
+    text = render_markdown(digest, "en")
+    # The card and what it was before, the card of the province, a row, a row that eased, the systemic watch, a term to report.
+    assert "[Food grade II]" in text
+    assert "was Food grade III" in text
+    assert "| **[Food grade IV]** | new | electric kettles" in text
+    assert "| **[Food grade IV]** | eased, was Food grade III | electric kettles" in text
+    assert "- **[Food grade III]** e-bike chargers" in text
+    assert "To report: Food grade II, electric blankets" in text
+    assert "Food grade II, electric blankets: 1 measure" in text
+    # What is of no domain keeps the common names; so do the counts by level.
+    assert "[Level III (yellow)] new children's toys" in text
+    assert "| Level I (red) | Level II (orange) |" in text
+    assert "#123456" in render_html(digest, "zh")
+    kept = SimpleNamespace(**{**vars(day.warnings[10]), "evidence": {"domain": "food"}})
+    alone = build(assessments=[], warnings=[kept], events=[], labels=labels)
+    assert [row.domain for row in alone.others] == ["food"]

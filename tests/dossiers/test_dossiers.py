@@ -158,6 +158,14 @@ def test_the_file_says_what_the_rules_say_without_it_and_refuses_what_it_does_no
         DossierRules.model_validate({"claimant_bursts": {"share": 1.5}})
 
 
+def test_what_a_digest_counts_must_be_read():
+    with pytest.raises(ValidationError, match=r"accident_read_days must be >= accident_days: .* got 60 and 61"):
+        DossierRules.model_validate({"look_back": {"accident_days": 61}})
+    with pytest.raises(ValidationError, match=r"look_back\.media_days"):
+        DossierRules.model_validate({"look_back": {"media_days": 0}})
+    assert DossierRules.model_validate({"look_back": {"accident_days": 60}}).look_back.accident_days == 60
+
+
 def test_thresholds_of_the_rules_are_those_of_the_functions():
     frame = complaints(["z"] * 9)
     assert claimant_bursts(frame, as_of=DAY, **DossierRules().claimant_bursts.arguments()).empty
