@@ -161,7 +161,7 @@ def test_observed_and_replicates_equal_brute_force(world):
 
 @pytest.mark.parametrize("model", ["poisson", "bernoulli"])
 def test_all_ways_of_searching_agree(world, model, monkeypatch):
-    """A logarithm for every window, one matrix a family, running sums with stretches, and any number of threads."""
+    """A logarithm for every window, all replicates at once or one at a time, short and long stretches, and any number of threads."""
     where, _, counts = world
     base = counts + 5 if model == "bernoulli" else counts.sum() * np.full(counts.shape, 1 / counts.size)
     likelihood = Likelihood(float(counts.sum()), float(base.sum()) if model == "bernoulli" else None)
@@ -174,8 +174,9 @@ def test_all_ways_of_searching_agree(world, model, monkeypatch):
     name = "riskwatch.detectors.scan_search."
     monkeypatch.setattr(name + "_BLOCK", 1)
     monkeypatch.setattr(name + "_STRETCH", 1.5)
-    monkeypatch.setattr(name + "_ROW", 200)
     monkeypatch.setattr(name + "_THREADED", 1)
+    np.testing.assert_array_equal(replicate_maxima(search, sums, threads=3), matrix)
+    monkeypatch.setattr(name + "_STRETCH", 0.01)
     np.testing.assert_array_equal(replicate_maxima(search, sums, threads=3), matrix)
     monkeypatch.setattr(name + "_TABLE", 1)
     np.testing.assert_allclose(replicate_maxima(search, sums, threads=2), matrix, rtol=1e-9)
