@@ -11,6 +11,7 @@ import pandas as pd
 
 from riskwatch.assessment.types import Action, Assessment, Evidence, Grade, Step, Subject
 from riskwatch.digest.card_notes import emergency_line, held_text, related_line, spread
+from riskwatch.digest.clusters import ClusterFigures, cluster_map
 from riskwatch.digest.focus import measure_of
 from riskwatch.digest.inputs import Labels, WarningLike
 from riskwatch.digest.model import ActionLine, Change, Chart, ChartPoint, CompactRow, GradeName, LawLine, Measure, Place, Text, WarningCard
@@ -178,6 +179,7 @@ def card(
     row_shown: bool,
     history: Mapping[SeriesKey, pd.DataFrame],
     teller: Subject | None = None,
+    clusters: Mapping[SeriesKey, ClusterFigures] | None = None,
 ) -> WarningCard:
     """Return the full card of a warning. Facts pass by whitelist only (see :mod:`riskwatch.digest.privacy`)."""
     pairs = leading_measures(assessment.evidence, assessment.subject, namer, labels, jurisdiction)
@@ -238,6 +240,7 @@ def card(
         in_full=in_full,
         row_shown=row_shown,
         chart=drawn,
+        cluster=cluster_map(assessment.evidence, clusters or {}, namer) if in_full else None,
     )
 
 

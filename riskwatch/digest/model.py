@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Literal
 
+from riskwatch.digest.cluster_model import ClusterMap
 from riskwatch.digest.dossier_model import Dossier, EmergencyLine, RelatedLine, Spread
 from riskwatch.digest.parts import GradeName, Part, Place, Text
 
@@ -223,6 +224,8 @@ class WarningCard(Part):
     in_full: bool
     row_shown: bool
     chart: Chart | None
+    # The map of the cluster that it rests on; only cards shown in full have one.
+    cluster: ClusterMap | None = None
 
 
 class CompactRow(Part):

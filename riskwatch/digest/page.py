@@ -8,6 +8,7 @@ from collections.abc import Callable
 from riskwatch.digest import sections
 from riskwatch.digest.blocks import Block, Bullets, CardBlock, Cell, Page, Para, Section, Table
 from riskwatch.digest.card_notes import emergency_sentence, related_sentence, spread_sentence
+from riskwatch.digest.clusters import cluster_text
 from riskwatch.digest.indicator_page import indicators
 from riskwatch.digest.model import GRADES, Digest, WarningCard
 from riskwatch.digest.numbers import amount, date, pair
@@ -126,14 +127,24 @@ def _quiet(digest: Digest, say: Speaker) -> Para:
 def _warnings(digest: Digest, say: Speaker) -> list[Block]:
     full = [card for card in digest.warnings if card.in_full]
     charts = [card.warning_id for card in full if card.chart is not None]
-    blocks: list[Block] = [_card(card, say, charts.index(card.warning_id) if card.chart else -1) for card in full]
+    # Pictures are numbered in the order in which they are drawn: all charts, then all maps.
+    maps = [card.warning_id for card in full if card.cluster is not None]
+    blocks: list[Block] = [
+        _card(
+            card,
+            say,
+            charts.index(card.warning_id) if card.chart is not None else -1,
+            len(charts) + maps.index(card.warning_id) if card.cluster is not None else -1,
+        )
+        for card in full
+    ]
     if not full:
         blocks.append(Para(say.t("warnings.rows_only" if digest.warnings else "warnings.none")))
     blocks += _others(digest, say)
     return blocks
 
 
-def _card(card: WarningCard, say: Speaker, chart: int) -> CardBlock:
+def _card(card: WarningCard, say: Speaker, chart: int, map_: int) -> CardBlock:
     t = say.t
     shown = card.measures[: MEASURES_URGENT if card.grade in _URGENT else MEASURES]
     what = [say.measure(measure) + t("stop") for measure in shown]
@@ -175,6 +186,8 @@ def _card(card: WarningCard, say: Speaker, chart: int) -> CardBlock:
         lines=tuple((label, tuple(say.opening(text) for text in texts)) for label, texts in lines),
         chart=chart,
         chart_caption=say.chart(card.chart) if card.chart is not None else "",
+        map=map_,
+        map_caption=cluster_text(card.cluster, say)[1] if card.cluster is not None else "",
     )
 
 

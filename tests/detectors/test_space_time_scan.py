@@ -161,7 +161,7 @@ def test_observed_and_replicates_equal_brute_force(world):
 
 @pytest.mark.parametrize("model", ["poisson", "bernoulli"])
 def test_all_ways_of_searching_agree(world, model, monkeypatch):
-    """A logarithm for every window, all replicates at once or one at a time, short and long stretches, and any number of threads."""
+    """A logarithm for every window, all replicates at once or a few at a time, short and long stretches, and any number of threads."""
     where, _, counts = world
     base = counts + 5 if model == "bernoulli" else counts.sum() * np.full(counts.shape, 1 / counts.size)
     likelihood = Likelihood(float(counts.sum()), float(base.sum()) if model == "bernoulli" else None)
@@ -172,7 +172,7 @@ def test_all_ways_of_searching_agree(world, model, monkeypatch):
     search = Search(elliptic_zones(where, np.ones(12)), window_sums(base.astype(float), windows), likelihood)
     matrix = replicate_maxima(search, sums, threads=1)
     name = "riskwatch.detectors.scan_search."
-    monkeypatch.setattr(name + "_BLOCK", 1)
+    monkeypatch.setattr(name + "_BLOCK", 2_000)
     monkeypatch.setattr(name + "_STRETCH", 1.5)
     monkeypatch.setattr(name + "_THREADED", 1)
     np.testing.assert_array_equal(replicate_maxima(search, sums, threads=3), matrix)
