@@ -296,14 +296,12 @@ class Project:
         tree = self.trees.get("product")
         code = str(one["product"])
         name = tree.name(code, language) if tree is not None and code in tree else code
-        times = f"{one['observed'] / one['expected']:.1f}"
-        span, figures = (str(one["first_day"]), str(one["last_day"])), (f"{one['observed']:g}", f"{one['expected']:.1f}")
+        times, wait = f"{one['observed'] / one['expected']:.1f}", f"{one['recurrence_years']:.3g}"
+        span = f"{one['first_day']} {'至' if language == 'zh' else 'to'} {one['last_day']}"
+        seen, mean, counties = f"{one['observed']:g}", f"{one['expected']:.1f}", int(one["n_places"])
         if language == "zh":
-            return f"{name}：{one['n_places']} 县聚集，{span[0]} 至 {span[1]} 实际 {figures[0]}、预期 {figures[1]}（{times} 倍）；重现间隔约 {one['recurrence_years']:.3g} 年"
-        return (
-            f"{name}: cluster of {one['n_places']} counties, {span[0]} to {span[1]}: {figures[0]} against {figures[1]} expected ({times} times); "
-            f"by chance once in {one['recurrence_years']:.3g} years"
-        )
+            return f"{name}：{counties} 县聚集，{span} 实际 {seen}、预期 {mean}（{times} 倍）；重现间隔约 {wait} 年"
+        return f"{name}: cluster of {counties} counties, {span}: {seen} against {mean} ({times} times); by chance once in {wait} years"
 
     def trends(self, model: str, *, by: str | None = None, as_of: Day = None) -> pd.DataFrame:
         """Return how fast each series of a model gets worse, as of a day; see :func:`riskwatch.trends.ranking.worsening` for the columns.

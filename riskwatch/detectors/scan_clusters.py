@@ -178,7 +178,7 @@ def place_frame(clusters: list[Cluster], sums: tuple[FloatArray, FloatArray], li
 
 
 def around_frame(clusters: list[Cluster], sums: tuple[FloatArray, FloatArray], likelihood: Likelihood) -> pd.DataFrame:
-    """Return all places in the window of each cluster, for a map, with the columns of :data:`AROUND_COLUMNS`; ``inside``: of the cluster."""
+    """Return all places in the window of each cluster, for a map: columns :data:`AROUND_COLUMNS`; ``inside``: of the cluster."""
     places = np.arange(len(sums[0]))
     parts = [
         pd.DataFrame(

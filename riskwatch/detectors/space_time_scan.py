@@ -208,7 +208,7 @@ class SpaceTimeScan:
         -------
         clusters : DataFrame
         around : DataFrame
-            Key, ``period``, ``cluster``, ``place`` (code), ``inside`` (of the cluster), ``observed``, ``expected`` over the cluster's window.
+            Key, ``period``, ``cluster``, ``place`` (code), ``inside`` (the cluster), ``observed``, ``expected`` over the cluster's window.
 
         Raises
         ------

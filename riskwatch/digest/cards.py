@@ -240,7 +240,7 @@ def card(
         in_full=in_full,
         row_shown=row_shown,
         chart=drawn,
-        cluster=cluster_map(assessment.evidence, clusters or {}, namer) if in_full else None,
+        cluster=cluster_map(assessment.evidence, clusters or {}, namer, jurisdiction) if in_full else None,
     )
 
 

@@ -46,9 +46,11 @@ class ClusterFigures:
 
 
 def cluster_map(
-    evidence: Sequence[Evidence], found: Mapping[tuple[str, str, str, str, str], ClusterFigures], namer: Namer
+    evidence: Sequence[Evidence], found: Mapping[tuple[str, str, str, str, str], ClusterFigures], namer: Namer, jurisdiction: str
 ) -> ClusterMap | None:
-    """Return the strongest cluster that a concern rests on, None without one.
+    """Return the strongest cluster that a concern rests on and that reaches into the jurisdiction, None without one.
+
+    The map shows the counties around it too, of whatever jurisdiction: a cluster knows no borders.
 
     Parameters
     ----------
@@ -57,6 +59,7 @@ def cluster_map(
         By the series on which the p-value of a cluster stands.
     """
     keys = sorted({(item.model, item.product, item.industry, item.region, item.stratum) for item in evidence} & set(found))
+    keys = [key for key in keys if any(namer.relation(str(code), jurisdiction) for code in _inside(found[key]))]
     if not keys:
         return None
     key = min(keys, key=lambda one: (found[one].p_value, one))
@@ -87,6 +90,10 @@ def cluster_map(
         recurrence_years=significant(cluster.recurrence_years),
         places=places,
     )
+
+
+def _inside(cluster: ClusterFigures) -> pd.Series[str]:
+    return cluster.places.loc[cluster.places["inside"].astype(bool), "place"]
 
 
 def cluster_text(cluster: ClusterMap, say: Speaker) -> tuple[str, str]:

@@ -215,7 +215,7 @@ TEXT: dict[str, str] = {
     "others.due": "Next deadline",
     "others.more": "{rows:warning is|warnings are} not listed here ({counts}); all are in the data file (JSON).",
     "others.more_count": "{grade}: {n}",
-    "cluster.title": "{subject}: cluster of {n:county|counties}, {start} to {end}: {observed} against {expected} expected ({ratio} times); {wait}",
+    "cluster.title": "{subject}: cluster of {n:county|counties}, {start} to {end}: {observed} against {expected} ({ratio} times); {wait}",
     "cluster.caption": "Cluster: {title}. Observed/expected by county: {counties}{more}.",
     "cluster.more": " and others",
     "cluster.years": "by chance once in {n} years",

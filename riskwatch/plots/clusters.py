@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -183,7 +184,7 @@ def _short(name: str, most: int = 22) -> str:
 
 def _explain(figure: Figure, words: Mapping[str, str], *, top: float) -> None:
     texts = [words["below"]]
-    texts += [words["between"].format(low=low, high=high) for low, high in zip(_BOUNDS[:-1], _BOUNDS[1:], strict=True)]
+    texts += [words["between"].format(low=low, high=high) for low, high in itertools.pairwise(_BOUNDS)]
     texts.append(words["above"].format(low=_BOUNDS[-1]))
     handles = [
         Patch(facecolor=colour, edgecolor="#9aa3ad", linewidth=0.3, label=text) for colour, text in zip(_COLOURS, texts, strict=True)

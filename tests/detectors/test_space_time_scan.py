@@ -307,6 +307,27 @@ def test_a_cluster_stands_on_one_county():
     np.testing.assert_array_equal(judge.detect(panel.select(alone)).p_value, signals.p_value[alone])
 
 
+def test_a_map_shows_every_county_in_the_window_of_the_cluster():
+    panel = province(np.random.default_rng(5))
+    judge = detector("space-time-scan")
+    clusters, around = judge.around(panel)
+    table, places = judge.clusters(panel)
+    pd.testing.assert_frame_equal(clusters, table)
+    for (product, number), one in around.groupby(["product", "cluster"]):
+        assert sorted(one["place"]) == list(panel.geography.places)
+        row = clusters[(clusters["product"] == product) & (clusters["cluster"] == number)].iloc[0]
+        inside = one[one["inside"]]
+        assert len(inside) == row["n_places"]
+        assert inside["observed"].sum() == pytest.approx(row["observed"])
+        assert inside["expected"].sum() == pytest.approx(row["expected"])
+        own = places[(places["product"] == product) & (places["cluster"] == number)]
+        assert set(own["place"]) == set(inside["place"])
+        # Outside too the figures are those of the window.
+        rows = panel.index.get_level_values("product") == product
+        window = (panel.periods >= row["first"]) & (panel.periods <= row["last"])
+        assert one["observed"].sum() == panel.observed[rows][:, window].sum()
+
+
 def test_without_geography_it_says_so():
     panel = dataclasses.replace(province(np.random.default_rng(5)), geography=None)
     assert set(detector("space-time-scan").detect(panel).reason_text.ravel()) == {"no-geography"}
