@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -119,7 +120,7 @@ def _map(axes: Axes, table: pd.DataFrame, rings: Mapping[str, list[FloatArray]])
     axes.set_aspect(stretch, anchor="W")
     inside = table["inside"].to_numpy(bool)
     for row, code in enumerate(table["place"].astype(str)):
-        edge = (
+        edge: dict[str, Any] = (
             {"edgecolor": ALARM, "linewidth": 1.1, "zorder": 3} if inside[row] else {"edgecolor": "#9aa3ad", "linewidth": 0.3, "zorder": 1}
         )
         if code in rings:

@@ -94,7 +94,8 @@ def alarmed_clusters(ctx: RunContext, signals: pd.DataFrame) -> dict[Key, Cluste
         for row in alarms.to_dict("records"):
             cluster = _behind(row, clusters, places)
             if cluster is not None:
-                found[(str(name), *(str(row[part]) for part in SERIES))] = cluster  # type: ignore[index]  # five parts
+                product, industry, region, stratum = (str(row[part]) for part in SERIES)
+                found[(str(name), product, industry, region, stratum)] = cluster
     return found
 
 
