@@ -13,7 +13,7 @@ import dataclasses
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -31,6 +31,7 @@ from riskwatch.panel import Panel
 from riskwatch.project import find_project
 from riskwatch.reports.model import Report
 from riskwatch.runner.anomalies import Kind, anomaly_frame
+from riskwatch.runner.clusters import county_outlines, scan_tables
 from riskwatch.runner.context import RunContext, open_store
 from riskwatch.runner.coverage import sampling_plan, watched_cells
 from riskwatch.runner.detect import detect, model_panel
@@ -46,6 +47,9 @@ from riskwatch.runner.words import words
 from riskwatch.sources import ADAPTERS
 from riskwatch.store import Store
 from riskwatch.store.lease import this_process
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["Project"]
 
@@ -221,6 +225,83 @@ class Project:
         """Return the judgements of one model, or all, as of a day: one row per series and judged period."""
         with self.context(as_of=as_of) as ctx:
             return detect(ctx, [self.model(model).name] if model else ()).signals
+
+    def clusters(self, model: str = "injury-clusters", *, as_of: Day = None) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return the clusters of neighbouring counties that a scan model finds as of a day, and the counties scanned for each.
+
+        Returns
+        -------
+        clusters : DataFrame
+            One row per cluster, most likely first within its group: product, industry, stratum, period, cluster (1: most likely),
+            centre, n_places, first_day, last_day, observed, expected, relative_risk, llr, p_value, recurrence_years and more
+            (:func:`riskwatch.runner.clusters.scan_tables`). Also those that are no alarm: see ``p_value``.
+        places : DataFrame
+            The drill-down: product, industry, stratum, period, cluster, place (code), name_zh, name_en, inside, observed, expected,
+            longitude, latitude over the cluster's window.
+
+        Raises
+        ------
+        ProjectError
+            If there is no such model, or its detector is no scan.
+        """
+        with self.context(as_of=as_of) as ctx:
+            clusters, places = scan_tables(ctx, self.model(model))
+        tree = self.trees.get("region")
+        for language in ("zh", "en"):
+            names = {code: code if tree is None or code not in tree else tree.name(code, language) for code in set(places.get("place", ()))}
+            places[f"name_{language}"] = [names[code] for code in places.get("place", ())]
+        return clusters, places
+
+    def cluster_map(
+        self, model: str = "injury-clusters", *, product: str | None = None, cluster: int = 1, language: str = "zh", as_of: Day = None
+    ) -> Figure:
+        """Return the map of a cluster as a matplotlib figure: observed over expected by county, the cluster outlined, its counties listed.
+
+        Parameters
+        ----------
+        model : str
+        product : str, optional
+            Code; default: the group whose cluster has the smallest p-value.
+        cluster : int
+            1 for the most likely of the group, 2 and on for those beside it.
+        language : {"zh", "en"}
+        as_of : date or str, optional
+
+        Raises
+        ------
+        ProjectError
+            If there is no such cluster.
+        """
+        from riskwatch.plots import cluster_figure  # noqa: PLC0415 - drawing libraries load with it
+
+        clusters, places = self.clusters(model, as_of=as_of)
+        chosen = clusters if clusters.empty else clusters[clusters["cluster"] == cluster]
+        if product is not None and not chosen.empty:
+            chosen = chosen[chosen["product"] == product]
+        if chosen.empty:
+            wanted = "" if product is None else f" of product {product!r}"
+            raise ProjectError(
+                f"cluster_map: model {model} has no cluster {cluster}{wanted} on {self.day(as_of)}", hint="see Project.clusters"
+            )
+        one = chosen.sort_values(["p_value", "product"], kind="stable").iloc[0]
+        same = places["cluster"] == cluster
+        for part in ("product", "industry", "stratum", "period"):
+            same &= places[part] == one[part]
+        table = places[same].assign(name=lambda frame: frame[f"name_{language}"])
+        with self.context(as_of=as_of) as ctx:
+            outlines = county_outlines(ctx)
+        return cluster_figure(table, outlines, title=self._cluster_title(one, language), language=language)
+
+    def _cluster_title(self, one: pd.Series[Any], language: str) -> str:
+        tree = self.trees.get("product")
+        code = str(one["product"])
+        name = tree.name(code, language) if tree is not None and code in tree else code
+        times, wait = f"{one['observed'] / one['expected']:.1f}", f"{one['recurrence_years']:.3g}"
+        span = f"{one['first_day']} {'至' if language == 'zh' else 'to'} {one['last_day']}"
+        seen, mean, counties = f"{one['observed']:g}", f"{one['expected']:.1f}", int(one["n_places"])
+        if language == "zh":
+            return f"{name}：{counties} 县聚集，{span} 实际 {seen}、预期 {mean}（{times} 倍）；重现间隔约 {wait} 年"
+        return f"{name}: cluster of {counties} counties, {span}: {seen} against {mean} ({times} times); by chance once in {wait} years"
 
     def trends(self, model: str, *, by: str | None = None, as_of: Day = None) -> pd.DataFrame:
         """Return how fast each series of a model gets worse, as of a day; see :func:`riskwatch.trends.ranking.worsening` for the columns.

@@ -9,11 +9,12 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
 from riskwatch.errors import RiskwatchError
-from riskwatch.plots import ALARM, cjk_font, series_figure, to_png
+from riskwatch.plots import ALARM, cjk_font, cluster_figure, series_figure, to_png
 
 
 def history(**columns):
@@ -101,3 +102,44 @@ def test_one_judged_period_is_still_visible():
 def test_bad_input_is_named(frame, language, message):
     with pytest.raises(RiskwatchError, match=message):
         series_figure(frame, language=language)
+
+
+def counties(n=9):
+    rng = np.random.default_rng(2)
+    return pd.DataFrame(
+        {
+            "place": [f"22{k:04d}" for k in range(n)],
+            "name": [f"测试{k}县" for k in range(n)],
+            "inside": [k < 3 for k in range(n)],
+            "observed": [6.0, 4.0, 0.0, *rng.poisson(1, n - 3)],
+            "expected": [1.5, 1.0, 0.4, *np.full(n - 3, 1.0)],
+            "longitude": 125 + np.arange(n) % 3,
+            "latitude": 43 + np.arange(n) // 3,
+        }
+    )
+
+
+def square(code, x, y):
+    ring = [[x - 0.5, y - 0.5], [x + 0.5, y - 0.5], [x + 0.5, y + 0.5], [x - 0.5, y + 0.5], [x - 0.5, y - 0.5]]
+    return {"type": "Feature", "properties": {"adcode": code}, "geometry": {"type": "Polygon", "coordinates": [ring]}}
+
+
+def test_a_cluster_is_outlined_and_its_counties_are_listed():
+    table = counties()
+    shapes = [square(code, x, y) for code, x, y in zip(table["place"], table["longitude"], table["latitude"], strict=True)]
+    figure = cluster_figure(table, shapes, title="聚集")
+    area, bars = figure.axes
+    outlined = [patch for patch in area.patches if patch.get_edgecolor()[:3] == pytest.approx(to_rgb(ALARM))]
+    assert (len(area.patches), len(outlined)) == (9, 3)
+    assert [text.get_text() for text in area.texts] == ["1", "2", "3"]
+    assert [patch.get_width() for patch in bars.patches] == [6, 4, 0]
+    assert "6 / 1.5" in [text.get_text() for text in bars.texts]
+    # Four times what is expected is darker than none at all, whatever the order of rows.
+    assert outlined[0].get_facecolor() != outlined[2].get_facecolor()
+    assert to_png(cluster_figure(table[::-1], shapes[::-1], title="聚集")) == to_png(figure)
+    dots = cluster_figure(table)
+    assert (len(dots.axes[0].patches), len(dots.axes[0].lines)) == (0, 9)
+    many = cluster_figure(counties(12).assign(inside=True), language="en")
+    assert any(text.get_text().startswith("5 more: observed") for text in many.texts)
+    with pytest.raises(RiskwatchError, match=r"cluster_figure: the frame must have .* missing: latitude"):
+        cluster_figure(table.drop(columns="latitude"))

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from riskwatch.detectors.scan_clusters import CLUSTER_COLUMNS, Cluster, cluster_frame, leading_clusters, place_frame
+from riskwatch.detectors.scan_clusters import CLUSTER_COLUMNS, Cluster, around_frame, cluster_frame, leading_clusters, place_frame
 from riskwatch.detectors.scan_replicates import Draw, bernoulli_draw, permutation_draw, poisson_draw, tables
 from riskwatch.detectors.scan_search import Search, observed_ratios, replicate_maxima
 from riskwatch.detectors.scan_significance import gumbel_p, monte_carlo_p, p_values, recurrence_interval
@@ -46,6 +46,8 @@ class Scan:
         after the first are against the largest ratio of each replicate, and so err on the high side.
     places : DataFrame
         The places of each cluster: cluster, place, observed, expected, ratio, llr; largest excess first.
+    around : DataFrame
+        All places in each cluster's window: cluster, place, inside, observed, expected.
     found : list of Cluster
     maxima : array, shape (replicate,)
         Largest ratio of each replicate.
@@ -53,6 +55,7 @@ class Scan:
 
     clusters: pd.DataFrame
     places: pd.DataFrame
+    around: pd.DataFrame
     found: list[Cluster]
     maxima: FloatArray
 
@@ -120,7 +123,8 @@ def scan(
         frame["p_value"] = p_values(statistic, maxima, tail=tail)
         frame["p_monte_carlo"], frame["p_gumbel"] = monte_carlo_p(statistic, maxima), gumbel_p(statistic, maxima)
         frame["recurrence"] = recurrence_interval(frame["p_value"].to_numpy(np.float64))
-    return Scan(frame.reindex(columns=CLUSTER_COLUMNS), place_frame(found, sums, likelihood), found, maxima)
+    details = place_frame(found, sums, likelihood), around_frame(found, sums, likelihood)
+    return Scan(frame.reindex(columns=CLUSTER_COLUMNS), *details, found, maxima)
 
 
 def _checked(counts: npt.ArrayLike, base: npt.ArrayLike | None, model: str) -> tuple[FloatArray, FloatArray]:

@@ -12,7 +12,16 @@ from riskwatch.detectors.scan_statistics import Likelihood
 from riskwatch.detectors.scan_windows import Windows
 from riskwatch.detectors.scan_zones import Zones
 
-__all__ = ["CLUSTER_COLUMNS", "PLACE_COLUMNS", "Cluster", "cluster_frame", "leading_clusters", "place_frame"]
+__all__ = [
+    "AROUND_COLUMNS",
+    "CLUSTER_COLUMNS",
+    "PLACE_COLUMNS",
+    "Cluster",
+    "around_frame",
+    "cluster_frame",
+    "leading_clusters",
+    "place_frame",
+]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -37,6 +46,7 @@ CLUSTER_COLUMNS = [
     "recurrence",
 ]
 PLACE_COLUMNS = ["cluster", "place", "observed", "expected", "ratio", "llr"]
+AROUND_COLUMNS = ["cluster", "place", "inside", "observed", "expected"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,3 +175,21 @@ def place_frame(clusters: list[Cluster], sums: tuple[FloatArray, FloatArray], li
         )
         parts.append(frame.iloc[np.lexsort((one.places, -(count - expected)))])
     return pd.concat(parts[1:] or parts, ignore_index=True)
+
+
+def around_frame(clusters: list[Cluster], sums: tuple[FloatArray, FloatArray], likelihood: Likelihood) -> pd.DataFrame:
+    """Return all places in the window of each cluster, for a map: columns :data:`AROUND_COLUMNS`; ``inside``: of the cluster."""
+    places = np.arange(len(sums[0]))
+    parts = [
+        pd.DataFrame(
+            {
+                "cluster": number,
+                "place": places,
+                "inside": np.isin(places, one.places),
+                "observed": sums[0][:, one.window].astype(np.float64),
+                "expected": likelihood.expected(sums[1][:, one.window]),
+            }
+        )
+        for number, one in enumerate(clusters, start=1)
+    ]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=AROUND_COLUMNS)

@@ -2,7 +2,8 @@
 
 A family's zones are running sums over its places. In replicates these sums are compared with the least whole counts that would reach a
 level; only what reaches it gets a logarithm. Along a family counts and these least counts both rise, so that one comparison at the end of
-a stretch of zones clears the whole stretch: its largest count against its smallest bar. The maxima are exact, whatever the level.
+a stretch of zones clears the whole stretch: its largest count against its smallest bar. So a stretch is summed at once (a sparse product),
+and looked into only where it is not cleared. The maxima are exact, whatever the level.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from riskwatch.detectors.scan_statistics import Likelihood, least_counts
 from riskwatch.detectors.scan_zones import Zones
@@ -25,10 +27,8 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 _TABLE = 200_000  # more cases: every ratio is taken, no bars
-_ROW = 32_768  # counts per running sum: they stay in the processor's cache
-_BLOCK = 2**20  # counts of a family's matrix at most
-_FEW = 32  # with fewer replicates in such a matrix, sums run place by place
-_STRETCH = 0.25  # a stretch of zones: so much growth of the square root of what is expected
+_BLOCK = 2**22  # sums of a family's stretches at once
+_STRETCH = 0.7  # a stretch of zones: so much growth of the square root of what is expected
 _PILOT = 32  # replicates that show how high the bar may lie
 _THREADED = 2**27  # work (sums) above which threads pay
 
@@ -136,91 +136,73 @@ def _plain(search: Search, sums: npt.NDArray[Any], families: IntArray) -> FloatA
 
 def _above(search: Search, sums: npt.NDArray[Any], level: float, threads: int) -> FloatArray:
     """Return the maxima that reach ``level``, 0 for replicates without one."""
+    places, windows, replicates = sums.shape
     dtype = np.int16 if search.likelihood.cases < np.iinfo(np.int16).max else np.int32
-    longest = int(np.diff(search.zones.starts).max())
-    whole = _BLOCK // (longest * sums.shape[1])  # replicates of which a family's sums fit into one matrix
-    width = whole if whole >= _FEW else max(_ROW // sums.shape[1], 1)
-    batches: list[npt.NDArray[Any]] = [
-        np.ascontiguousarray(sums[:, :, at : at + width], dtype=dtype).reshape(sums.shape[0], -1) for at in range(0, sums.shape[2], width)
-    ]
     bars = {weight: least_counts(search.likelihood, level / weight) for weight in np.unique(search.zones.weight).tolist()}
+    longest = max(len(_Family(search, int(np.argmax(np.diff(search.zones.starts)))).starts), 1)
+    width = min(max(_BLOCK // (longest * windows), 1), replicates)
+    cuts = range(0, replicates, width)
+    batches = [np.ascontiguousarray(sums[:, :, at : at + width], dtype=dtype).reshape(places, -1) for at in cuts]
 
     def part(families: IntArray) -> FloatArray:
-        best = np.zeros(sums.shape[2])
-        for family in families.tolist():
-            one = _Family(search, family, bars[float(search.zones.weight[family])], dtype)
-            (one.raise_at_once if whole >= _FEW else one.raise_to)(best, batches, width)
+        best = np.zeros(replicates)
+        for number in families.tolist():
+            family = _Family(search, number)
+            table = bars[family.weight]
+            bar = np.maximum(np.searchsorted(table, family.base[family.starts]), search.min_cases)
+            bar = np.minimum(bar, np.iinfo(dtype).max).astype(dtype)
+            for at, batch in zip(cuts, batches, strict=True):
+                family.raise_to(best[at : at + width], batch, bar, level)
         return best
 
-    return _over_families(search, part, sums.shape[2], threads)
+    return _over_families(search, part, replicates, threads)
 
 
 class _Family:
-    """One family's running bases and bars, and its stretches."""
+    """One family's places in their order, running bases, and stretches."""
 
-    def __init__(self, search: Search, family: int, bars: FloatArray, dtype: type[np.signedinteger]) -> None:
+    def __init__(self, search: Search, family: int) -> None:
         zones = search.zones
         span = slice(int(zones.starts[family]), int(zones.starts[family + 1]))
         self.places, self.ends = zones.members[span], zones.ends[span]
         self.search, self.weight = search, float(zones.weight[family])
         self.base = np.cumsum(search.base[self.places], axis=0)
-        never = np.iinfo(dtype).max
-        bar = np.minimum(np.searchsorted(bars, self.base), never)
-        # Rounding may let a bar fall by a hair where a base stays: stretches rely on bars that rise.
-        self.bar = np.maximum(np.maximum.accumulate(bar, axis=0), search.min_cases).astype(dtype)
-        expected = search.likelihood.expected(self.base[:, -1])
-        step = np.floor(np.sqrt(expected) / _STRETCH)
-        cuts = np.flatnonzero(np.diff(step) > 0) + 1
-        self.stretches = list(zip([0, *cuts.tolist()], [*cuts.tolist(), len(self.places)], strict=True))
+        step = np.floor(np.sqrt(search.likelihood.expected(self.base[:, -1])) / _STRETCH)
+        self.starts = np.concatenate([[0], np.flatnonzero(np.diff(step) > 0) + 1])
+        self.stops = np.append(self.starts[1:], len(self.places))
 
-    def raise_at_once(self, best: FloatArray, batches: list[npt.NDArray[Any]], width: int) -> None:
-        """Raise the maxima of the replicates as :meth:`raise_to` does, all zones of the family in one matrix: for small families."""
-        windows = self.base.shape[1]
-        zones = np.flatnonzero(self.ends)
-        for number, batch in enumerate(batches):
-            many = batch.shape[1] // windows
-            count = batch[self.places]
-            for row in range(1, len(count)):
-                np.add(count[row], count[row - 1], out=count[row])
-            count = count[zones].reshape(len(zones), windows, many)
-            hit = np.flatnonzero(count >= self.bar[zones, :, None])
-            if hit.size:
-                replicate, cell = hit % many, hit // many
-                base = self.base[zones].ravel()[cell]
-                ratio = self.search.likelihood.ratio(count.ravel()[hit].astype(np.float64), base) * self.weight
-                np.maximum.at(best, number * width + replicate, ratio)
+    def raise_to(self, best: FloatArray, batch: npt.NDArray[Any], bar: npt.NDArray[Any], level: float) -> None:
+        """Raise the maxima of some replicates to the ratios that reach ``level``.
 
-    def raise_to(self, best: FloatArray, batches: list[npt.NDArray[Any]], width: int) -> None:
-        """Raise the maxima of the replicates, in batches of shape (place, window x replicate)."""
-        windows = self.base.shape[1]
-        order = self.places.tolist()
-        for number, batch in enumerate(batches):
-            many = batch.shape[1] // windows
-            count = np.zeros(batch.shape[1], batch.dtype)
-            table = count.reshape(windows, many)
-            over = np.empty((windows, many), np.bool_)
-            found = []
-            for start, stop in self.stretches:
-                for place in order[start:stop]:
-                    np.add(count, batch[place], out=count)
-                if np.greater_equal(table, self.bar[start][:, None], out=over).any():
-                    found.append(self._within(batch, count, np.flatnonzero(over), (start, stop), many))
-            if found:
-                entry, column, counts = (np.concatenate(part) for part in zip(*found, strict=True))
-                ratio = self.search.likelihood.ratio(counts, self.base[entry, column // many]) * self.weight
-                np.maximum.at(best, number * width + column % many, ratio)
+        Parameters
+        ----------
+        best : array, shape (replicate,)
+        batch : array of int, shape (place, window x replicate)
+        bar : array of int, shape (stretch, window)
+            Least counts that reach the level in the first zone of a stretch.
+        """
+        windows, replicates = self.base.shape[1], len(best)
+        ones = np.ones(len(self.places), batch.dtype)
+        members = sparse.csr_array((ones, self.places, np.append(0, self.stops)), shape=(len(self.starts), len(batch)))
+        count = members @ batch
+        for row in range(1, len(count)):
+            np.add(count[row], count[row - 1], out=count[row])
+        over = np.flatnonzero(count.reshape(len(count), windows, replicates) >= bar[:, :, None])
+        if over.size:
+            self._within(best, batch, count, over, level)
 
-    def _within(
-        self,
-        batch: npt.NDArray[Any],
-        count: npt.NDArray[Any],
-        columns: IntArray,
-        stretch: tuple[int, int],
-        many: int,
-    ) -> tuple[IntArray, IntArray, FloatArray]:
-        """Return the entries, columns and counts of a stretch that reach their bars, among the columns that may."""
-        start, stop = stretch
-        added = np.cumsum(batch[self.places[start:stop, None], columns], axis=0, dtype=np.int64)
-        counts = added + (count[columns].astype(np.int64) - added[-1])
-        entry, column = np.nonzero((counts >= self.bar[start:stop, columns // many]) & self.ends[start:stop, None])
-        return entry + start, columns[column], counts[entry, column].astype(np.float64)
+    def _within(self, best: FloatArray, batch: npt.NDArray[Any], count: npt.NDArray[Any], over: npt.NDArray[np.intp], level: float) -> None:
+        """Look into the stretches that were not cleared, zone by zone: ``over`` are flat positions in ``count``."""
+        stretch, column = np.divmod(over, count.shape[1])
+        lengths = self.stops[stretch] - self.starts[stretch]
+        first = np.cumsum(lengths) - lengths
+        entry = np.arange(int(lengths.sum())) - np.repeat(first - self.starts[stretch], lengths)
+        place_column = np.repeat(column, lengths)
+        running = np.cumsum(batch[self.places[entry], place_column], dtype=np.int64)
+        # Sums start anew with each stretch, from what the stretches before it hold.
+        before = count[stretch, column].astype(np.int64) - running[first + lengths - 1]
+        counts = (running + np.repeat(before, lengths)).astype(np.float64)
+        window, replicate = np.divmod(place_column, len(best))
+        ratio = self.search.likelihood.ratio(counts, self.base[entry, window]) * self.weight
+        use = self.ends[entry] & (counts >= self.search.min_cases) & (ratio >= level)
+        np.maximum.at(best, replicate[use], ratio[use])

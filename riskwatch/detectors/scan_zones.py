@@ -11,6 +11,7 @@ Kulldorff, Huang, Pickle, Duczmal (2006), Statistics in Medicine 25(22), 3929-39
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -186,7 +187,8 @@ def connected_zones(borders: IntArray, distance: FloatArray, size: FloatArray, *
     crossed = dijkstra(graph, directed=False, unweighted=True) if places else np.empty((0, 0))
     # Each ring is beyond the one before it: distance only orders places within a ring.
     farthest = float(distance.max(initial=0.0)) + 1.0
-    return _nested(crossed + distance / (2 * farthest), np.arange(places), size, max_share=max_share)
+    zones = _nested(crossed + distance / (2 * farthest), np.arange(places), size, max_share=max_share)
+    return dataclasses.replace(zones, radius=np.floor(zones.radius))
 
 
 def _nested(

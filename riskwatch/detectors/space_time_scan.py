@@ -198,26 +198,48 @@ class SpaceTimeScan:
         DetectorError
             As :meth:`detect`.
         """
+        clusters, places, _ = self._tables(panel, periods)
+        return clusters, places
+
+    def around(self, panel: Panel, periods: pd.PeriodIndex | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return the clusters as :meth:`clusters` does, and for each of them all places that were scanned, for a map.
+
+        Returns
+        -------
+        clusters : DataFrame
+        around : DataFrame
+            Key, ``period``, ``cluster``, ``place`` (code), ``inside`` (the cluster), ``observed``, ``expected`` over the cluster's window.
+
+        Raises
+        ------
+        DetectorError
+            As :meth:`detect`.
+        """
+        clusters, _, around = self._tables(panel, periods)
+        return clusters, around
+
+    def _tables(self, panel: Panel, periods: pd.PeriodIndex | None) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         self._check_panel(panel)
         zones: dict[bytes, Zones] = {}
-        tables: list[pd.DataFrame] = []
-        details: list[pd.DataFrame] = []
+        made: tuple[list[pd.DataFrame], ...] = ([], [], [])
         for now in positions_of(panel, periods, self.name).tolist():
             for group, found in self._scans(panel, now, np.zeros(len(panel.index), np.uint8), zones):
                 first = now + 1 - group.counts.shape[1]
                 where = panel.geography
                 codes = np.asarray([] if where is None else where.places, dtype=object)[_places(panel)[group.rows]]
-                table, detail = found.clusters.copy(), found.places.copy()
-                table["centre"], detail["place"] = codes[table["centre"].to_numpy()], codes[detail["place"].to_numpy()]
+                table, detail, around = found.clusters.copy(), found.places.copy(), found.around.copy()
+                table["centre"] = codes[table["centre"].to_numpy(np.int64)]
+                for frame in (detail, around):
+                    frame["place"] = codes[frame["place"].to_numpy(np.int64)]
                 for name in ("first", "last"):
-                    table[name] = panel.periods[first + table[name].to_numpy()]
+                    table[name] = panel.periods[first + table[name].to_numpy(np.int64)]
                 key = {**_key(panel.index, int(group.rows[0])), "period": panel.periods[now]}
-                for frame in (table, detail):
+                for frame, kept in zip((table, detail, around), made, strict=True):
                     for at, (name, value) in enumerate(key.items()):
                         frame.insert(at, name, [value] * len(frame))
-                tables.append(table)
-                details.append(detail)
-        return (pd.concat(tables, ignore_index=True), pd.concat(details, ignore_index=True)) if tables else (pd.DataFrame(), pd.DataFrame())
+                    kept.append(frame)
+        clusters, places, around = (pd.concat(kept, ignore_index=True) if kept else pd.DataFrame() for kept in made)
+        return clusters, places, around
 
     def _check_panel(self, panel: Panel) -> None:
         where, lines = panel.geography, []

@@ -57,7 +57,10 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class CardBlock:
-    """One warning in full: labelled lines, each of one or more texts, and a chart (index into :attr:`Page.charts`, -1 for none)."""
+    """One warning in full: labelled lines, each of one or more texts, and pictures by their number among the page's (-1 for none).
+
+    ``chart`` is the history of its leading series, ``map`` the cluster of counties that it rests on.
+    """
 
     badge: Badge
     change: str
@@ -66,6 +69,8 @@ class CardBlock:
     lines: tuple[tuple[str, tuple[str, ...]], ...]
     chart: int
     chart_caption: str
+    map: int = -1
+    map_caption: str = ""
     kind: str = field(default="card", init=False)
 
 

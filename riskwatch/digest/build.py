@@ -15,6 +15,7 @@ from riskwatch.digest.card_notes import lead_of
 from riskwatch.digest.cards import SeriesKey, bilingual, card, compact, grade_name
 from riskwatch.digest.case_warnings import case_warnings, concerns_centre, taken_line
 from riskwatch.digest.catalogue import catalogue_coverage
+from riskwatch.digest.clusters import ClusterFigures
 from riskwatch.digest.dossier import DossierFrames, dossier
 from riskwatch.digest.focus import check_signals, coverage, in_jurisdiction, movers
 from riskwatch.digest.indicators import IndicatorInputs, indicator_section
@@ -67,6 +68,7 @@ def build_digest(
     full_cards: int = FULL_CARDS,
     indicators: IndicatorInputs | None = None,
     dossiers: DossierFrames | None = None,
+    clusters: Mapping[SeriesKey, ClusterFigures] | None = None,
 ) -> Digest:
     """Build the digest of one centre and day; it holds both languages.
 
@@ -114,6 +116,8 @@ def build_digest(
         Quality indicators as they stand on the day; the section is left out without them.
     dossiers : DossierFrames, optional
         Accident reports, recalls, registers, notices and cases as they stand on the day, of all places.
+    clusters : mapping of (model, product, industry, region, stratum) to ClusterFigures, optional
+        Clusters of neighbouring counties, by the series on which their p-values stand: cards in full that rest on one show its map.
 
     Returns
     -------
@@ -158,6 +162,7 @@ def build_digest(
             history=series_history or {} if charts else {},
             teller=tellers.get(lead_of(item.assessment)),
             taken=taken_line(item.warning, by_id, as_of=as_of, namer=namer, jurisdiction=jurisdiction),
+            clusters=clusters if charts else None,
         )
         for item in live
         if item.assessment is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Literal
 
+from riskwatch.digest.cluster_model import ClusterMap
 from riskwatch.digest.dossier_model import EmergencyLine, RelatedLine, Spread, TakenLine
 from riskwatch.digest.parts import GradeName, Part, Place, Text
 
@@ -149,6 +150,8 @@ class WarningCard(Part):
     brief: bool = False
     row_shown: bool
     chart: Chart | None
+    # The map of the cluster that it rests on; only cards shown in full have one.
+    cluster: ClusterMap | None = None
 
 
 class CompactRow(Part):

@@ -11,6 +11,7 @@ import pandas as pd
 
 from riskwatch.assessment.types import Action, Assessment, Evidence, Grade, Step, Subject
 from riskwatch.digest.card_notes import emergency_line, held_text, related_line, spread
+from riskwatch.digest.clusters import ClusterFigures, cluster_map
 from riskwatch.digest.dossier_model import TakenLine
 from riskwatch.digest.focus import measure_of
 from riskwatch.digest.inputs import Labels, WarningLike
@@ -195,6 +196,7 @@ def card(
     history: Mapping[SeriesKey, pd.DataFrame],
     teller: Subject | None = None,
     taken: TakenLine | None = None,
+    clusters: Mapping[SeriesKey, ClusterFigures] | None = None,
 ) -> WarningCard:
     """Return the full card of a warning. Facts pass by whitelist only (see :mod:`riskwatch.digest.privacy`)."""
     pairs = leading_measures(assessment.evidence, assessment.subject, namer, labels, jurisdiction)
@@ -259,6 +261,7 @@ def card(
         brief=brief,
         row_shown=row_shown,
         chart=drawn,
+        cluster=cluster_map(assessment.evidence, clusters or {}, namer, jurisdiction) if in_full else None,
     )
 
 

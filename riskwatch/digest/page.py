@@ -9,6 +9,7 @@ from riskwatch.digest.blocks import Block, Bullets, CardBlock, Cell, Page, Para,
 from riskwatch.digest.brief import brief_card
 from riskwatch.digest.card_notes import emergency_sentence, related_sentence, spread_sentence
 from riskwatch.digest.case_warnings import case_table, taken_sentence
+from riskwatch.digest.clusters import cluster_text
 from riskwatch.digest.indicator_page import indicators
 from riskwatch.digest.model import GRADES, CompactRow, Digest, WarningCard
 from riskwatch.digest.numbers import amount, date, pair
@@ -146,7 +147,17 @@ def _quiet(digest: Digest, say: Speaker) -> Para:
 def _warnings(digest: Digest, say: Speaker) -> list[Block]:
     full = [card for card in digest.warnings if card.in_full]
     charts = [card.warning_id for card in full if card.chart is not None]
-    blocks: list[Block] = [_card(card, say, charts.index(card.warning_id) if card.chart else -1) for card in full]
+    # Pictures are numbered in the order in which they are drawn: all charts, then all maps.
+    maps = [card.warning_id for card in full if card.cluster is not None]
+    blocks: list[Block] = [
+        _card(
+            card,
+            say,
+            charts.index(card.warning_id) if card.chart is not None else -1,
+            len(charts) + maps.index(card.warning_id) if card.cluster is not None else -1,
+        )
+        for card in full
+    ]
     blocks += [brief_card(card, say) for card in digest.warnings if card.brief]
     if any(card.brief for card in digest.warnings):
         blocks.append(Para(say.t("brief.more"), "muted"))
@@ -157,7 +168,7 @@ def _warnings(digest: Digest, say: Speaker) -> list[Block]:
     return blocks
 
 
-def _card(card: WarningCard, say: Speaker, chart: int) -> CardBlock:
+def _card(card: WarningCard, say: Speaker, chart: int, map_: int) -> CardBlock:
     t = say.t
     shown = card.measures[: MEASURES_URGENT if card.grade in _URGENT else MEASURES]
     what = [say.measure(measure) + t("stop") for measure in shown]
@@ -199,6 +210,8 @@ def _card(card: WarningCard, say: Speaker, chart: int) -> CardBlock:
         lines=tuple((label, tuple(say.opening(text) for text in texts)) for label, texts in lines),
         chart=chart,
         chart_caption=say.chart(card.chart) if card.chart is not None else "",
+        map=map_,
+        map_caption=cluster_text(card.cluster, say)[1] if card.cluster is not None else "",
     )
 
 

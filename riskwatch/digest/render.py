@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -20,13 +21,19 @@ from markupsafe import Markup
 
 from riskwatch import plots
 from riskwatch.digest.blocks import Page
+from riskwatch.digest.cluster_model import ClusterMap
+from riskwatch.digest.clusters import cluster_text
 from riskwatch.digest.model import Chart, Digest
 from riskwatch.digest.page import lay_out
+from riskwatch.digest.sentences import Speaker
 
 __all__ = ["Email", "Image", "render_email", "render_html", "render_json", "render_markdown", "render_text"]
 
 CHART_INCHES = (7.0, 0.68)
 CHART_PIXELS = (680, 66)
+MAP_INCHES = (7.0, 1.75)
+MAP_PIXELS = (680, 170)
+Features = Sequence[Mapping[str, object]]
 # Inline marks of Markdown, and what GitHub's dialect makes links of. Escaped everywhere: where a value will stand is not known here.
 _MARKS = re.compile(r"([\\`*_\[\]|~#])")
 
@@ -56,8 +63,15 @@ def render_json(digest: Digest) -> str:
     return digest.model_dump_json(indent=2) + "\n"
 
 
-def render_html(digest: Digest, language: str) -> str:
+def render_html(digest: Digest, language: str, *, outlines: Features = ()) -> str:
     """Return the digest as one self-contained HTML file, pictures as ``data:`` URIs.
+
+    Parameters
+    ----------
+    digest : Digest
+    language : {"zh", "en"}
+    outlines : sequence of GeoJSON features, optional
+        Outlines of counties, their codes in the property ``adcode``: maps of clusters without them show dots.
 
     Raises
     ------
@@ -65,11 +79,11 @@ def render_html(digest: Digest, language: str) -> str:
         If the language is neither "zh" nor "en".
     """
     page = lay_out(digest, language)
-    images = [f"data:image/png;base64,{base64.b64encode(content).decode('ascii')}" for content in _charts(digest, language)]
+    images = [f"data:image/png;base64,{base64.b64encode(content).decode('ascii')}" for content in _pictures(digest, language, outlines)]
     return _html(page, images)
 
 
-def render_email(digest: Digest, language: str) -> Email:
+def render_email(digest: Digest, language: str, *, outlines: Features = ()) -> Email:
     """Return the digest as a mail; the same HTML as :func:`render_html` but for where its pictures are.
 
     Raises
@@ -80,7 +94,7 @@ def render_email(digest: Digest, language: str) -> Email:
     page = lay_out(digest, language)
     images = tuple(
         Image(cid=f"{hashlib.sha256(content).hexdigest()[:24]}@riskwatch", filename=f"chart-{number}.png", content=content)
-        for number, content in enumerate(_charts(digest, language), start=1)
+        for number, content in enumerate(_pictures(digest, language, outlines), start=1)
     )
     html = _html(page, [f"cid:{image.cid}" for image in images])
     return Email(subject=page.subject, html=html, text=_markdown(page, escaped=False), images=images)
@@ -144,6 +158,7 @@ def _html(page: Page, images: list[str]) -> str:
         images=images,
         image_width=CHART_PIXELS[0],
         image_height=CHART_PIXELS[1],
+        map_height=MAP_PIXELS[1],
         gap="" if page.language == "zh" else " ",
     )
     inliner = css_inline.CSSInliner(keep_style_tags=False, keep_at_rules=True, load_remote_stylesheets=False)
@@ -168,9 +183,21 @@ def _markdown(page: Page, *, escaped: bool = True) -> str:
     return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+\n", "\n", text)).strip() + "\n"
 
 
-def _charts(digest: Digest, language: str) -> list[bytes]:
-    """Pictures of the cards shown in full, in their order."""
-    return [_draw(card.chart, language) for card in digest.warnings if card.in_full and card.chart is not None]
+def _pictures(digest: Digest, language: str, outlines: Features) -> list[bytes]:
+    """Pictures of the cards shown in full, in their order: first all charts, then all maps."""
+    full = [card for card in digest.warnings if card.in_full]
+    charts = [_draw(card.chart, language) for card in full if card.chart is not None]
+    say = Speaker(digest, language)
+    return charts + [_map(card.cluster, say, outlines) for card in full if card.cluster is not None]
+
+
+def _map(cluster: ClusterMap, say: Speaker, outlines: Features) -> bytes:
+    places = pd.DataFrame(
+        [{**place.model_dump(exclude={"code", "name"}), "place": place.code, "name": say.of(place.name)} for place in cluster.places]
+    )
+    width, height = MAP_INCHES
+    title, _ = cluster_text(cluster, say)
+    return plots.to_png(plots.cluster_figure(places, outlines, title=title, language=say.language, width=width, height=height))
 
 
 def _draw(chart: Chart, language: str) -> bytes:

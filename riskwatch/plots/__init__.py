@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from riskwatch.plots.base import ALARM, BAR, DPI, INK, LIMIT, LINE, cjk_font, to_png
 from riskwatch.plots.bullet import bullet_figure
+from riskwatch.plots.clusters import cluster_figure
 from riskwatch.plots.forecast import forecast_figure
 from riskwatch.plots.funnel import binomial_limits, funnel_figure
 from riskwatch.plots.heat import coverage_figure
@@ -28,6 +29,7 @@ __all__ = [
     "binomial_limits",
     "bullet_figure",
     "cjk_font",
+    "cluster_figure",
     "coverage_figure",
     "forecast_figure",
     "funnel_figure",

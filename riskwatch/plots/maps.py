@@ -18,7 +18,7 @@ from matplotlib.patheffects import withStroke
 from riskwatch.errors import RiskwatchError
 from riskwatch.plots.base import INK, FloatArray, bare, canvas, cjk_font, display_width
 
-__all__ = ["class_bounds", "map_figure"]
+__all__ = ["class_bounds", "map_figure", "middle_of", "outline_rings"]
 
 _ORANGES = ("#fde9d0", "#fbbf85", "#f08c47", "#cc5216", "#7f2704")
 _WORDS = {
@@ -143,6 +143,14 @@ def map_figure(
     return figure
 
 
+def outline_rings(features: Iterable[Mapping[str, object]], code_property: str = "adcode") -> dict[str, list[FloatArray]]:
+    """Return the rings of each polygon of a code, arrays of shape (point, 2) in degrees."""
+    rings: dict[str, list[FloatArray]] = {}
+    for code, parts in _read(features, code_property)[0]:
+        rings.setdefault(code, []).extend(parts)
+    return rings
+
+
 def _read(features: Iterable[Mapping[str, object]], code_property: str) -> tuple[list[tuple[str, list[FloatArray]]], list[FloatArray]]:
     """Return (code, rings) of each polygon feature and the points of each line."""
     shapes: list[tuple[str, list[FloatArray]]] = []
@@ -185,6 +193,12 @@ def _write(axes: Axes, name: str, rings: list[FloatArray], *, room: float, dark:
     text = axes.text(x, y, name, ha="center", va="center", fontproperties=cjk_font(5.5), color="white" if dark else INK)
     if not dark:
         text.set_path_effects([withStroke(linewidth=1.4, foreground="white", alpha=0.8)])
+
+
+def middle_of(rings: Sequence[FloatArray]) -> tuple[float, float]:
+    """Return a point within the largest of the rings, near its centroid."""
+    x, y, _ = _middle(max(rings, key=_area))
+    return x, y
 
 
 def _area(ring: FloatArray) -> float:

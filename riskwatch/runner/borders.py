@@ -1,11 +1,13 @@
-"""Which regions are neighbours, for the spatial figures of the scope."""
+"""Which regions are neighbours: for the spatial figures of the scope, and for scans over zones that hang together."""
 
 from __future__ import annotations
 
 import csv
+import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["borders_of"]
+__all__ = ["borders_hash", "borders_of"]
 
 FILE = Path("config") / "geo" / "adjacency.csv"
 
@@ -17,3 +19,9 @@ def borders_of(root: Path) -> tuple[tuple[str, str], ...]:
         return ()
     with path.open(encoding="utf-8", newline="") as file:
         return tuple((row["code_a"], row["code_b"]) for row in csv.DictReader(file))
+
+
+def borders_hash(borders: Iterable[tuple[str, str]]) -> str:
+    """Return a hash of the pairs, whatever their order and whichever of a pair stands first."""
+    pairs = sorted({"|".join(sorted(pair)) for pair in borders})
+    return hashlib.sha256("\n".join(pairs).encode()).hexdigest()

@@ -23,6 +23,7 @@ from riskwatch.detectors.signals import Signals
 from riskwatch.errors import RiskwatchError
 from riskwatch.panel import BuiltPanel
 from riskwatch.records.streams import STREAMS
+from riskwatch.runner.borders import borders_hash, borders_of
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.freshness import Freshness, freshness_by_source
 from riskwatch.runner.panels import heard_until, model_panel, needs_geography, window
@@ -163,6 +164,7 @@ def detection_id(ctx: RunContext, model: ModelDefinition, fresh: Mapping[str, Fr
         # The trees' fingerprints know codes and parents, not where the regions lie.
         where = ctx.trees["region"].attributes.reindex(columns=["longitude", "latitude"]).sort_index()
         basis["coordinates"] = hashlib.sha256(where.to_csv().encode()).hexdigest()
+        basis["borders"] = borders_hash(borders_of(ctx.root))
     return hashlib.sha256(json.dumps(basis, sort_keys=True).encode()).hexdigest()
 
 

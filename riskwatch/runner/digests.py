@@ -25,6 +25,7 @@ from riskwatch.digest import (
 )
 from riskwatch.errors import ProjectError
 from riskwatch.lifecycle import EarlyWarning, WarningEvent
+from riskwatch.runner.clusters import alarmed_clusters, county_outlines
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.coverage import centre_summaries
 from riskwatch.runner.detect import SERIES, Detection
@@ -93,6 +94,7 @@ def build_digests(ctx: RunContext, inputs: DigestInputs) -> list[Digest]:
     indicators = indicator_inputs(ctx)
     catalogue = centre_summaries(ctx)
     dossiers = dossier_frames(ctx)
+    clusters = alarmed_clusters(ctx, inputs.signals)
     digests = []
     with ctx.reporter.task("digest", total=len(ctx.definitions.centres)) as task:
         for centre in ctx.definitions.centres.values():
@@ -124,17 +126,18 @@ def build_digests(ctx: RunContext, inputs: DigestInputs) -> list[Digest]:
                     simulated=ctx.definitions.settings.simulated,
                     indicators=indicators,
                     dossiers=dossiers,
+                    clusters=clusters,
                 )
             )
             task.advance()
     return digests
 
 
-def render_forms(digest: Digest, centre: Centre) -> dict[str, str]:
+def render_forms(digest: Digest, centre: Centre, outlines: Sequence[Mapping[str, object]] = ()) -> dict[str, str]:
     """Return the digest's forms by ending: ``zh.html``, ``zh.md``, ``en.html``, ``en.md`` and ``json``."""
     forms = {}
     for language in centre.languages:
-        forms[f"{language}.html"] = render_html(digest, language)
+        forms[f"{language}.html"] = render_html(digest, language, outlines=outlines)
         forms[f"{language}.md"] = render_markdown(digest, language)
     forms["json"] = render_json(digest)
     return forms
@@ -145,21 +148,28 @@ def render_files(ctx: RunContext, digests: Sequence[Digest]) -> list[Path]:
     folder = ctx.out / ctx.as_of.isoformat()
     folder.mkdir(parents=True, exist_ok=True)
     paths: list[Path] = []
+    outlines = _outlines(ctx, digests)
     with ctx.reporter.task("render", total=len(digests)) as task:
         for digest in digests:
-            paths += _render_one(folder, digest, ctx.definitions.centres[digest.header.centre])
+            paths += _render_one(folder, digest, ctx.definitions.centres[digest.header.centre], outlines)
             task.advance()
     return paths
 
 
-def _render_one(folder: Path, digest: Digest, centre: Centre) -> list[Path]:
+def _outlines(ctx: RunContext, digests: Sequence[Digest]) -> tuple[Mapping[str, object], ...]:
+    """Return the outlines of counties; none where no card has a map."""
+    drawn = any(card.cluster is not None for digest in digests for card in digest.warnings)
+    return county_outlines(ctx) if drawn else ()
+
+
+def _render_one(folder: Path, digest: Digest, centre: Centre, outlines: Sequence[Mapping[str, object]]) -> list[Path]:
     """Write one digest's forms; the JSON comes last, so that one that equals the digest vouches for the others."""
     forms = [f"{language}.{kind}" for language in centre.languages for kind in ("html", "md")]
     paths = [folder / f"{centre.name}.{form}" for form in (*forms, "json")]
     canonical = render_json(digest)
     if all(path.exists() for path in paths) and paths[-1].read_text(encoding="utf-8") == canonical:
         return paths
-    for path, text in zip(paths, render_forms(digest, centre).values(), strict=True):
+    for path, text in zip(paths, render_forms(digest, centre, outlines).values(), strict=True):
         temporary = path.with_name(path.name + ".part")
         temporary.write_text(text, encoding="utf-8")
         temporary.replace(path)
@@ -179,5 +189,6 @@ def render_stored(ctx: RunContext, centres: Sequence[str]) -> dict[str, dict[str
         row = ctx.store.read_digest(name, ctx.as_of, language=DIGEST_LANGUAGE)
         if row is None:
             raise ProjectError(f"no digest of centre {name} for {ctx.as_of}", hint=f"riskwatch run daily --as-of {ctx.as_of}")
-        rendered[name] = render_forms(Digest.model_validate(row.payload), ctx.definitions.centres[name])
+        digest = Digest.model_validate(row.payload)
+        rendered[name] = render_forms(digest, ctx.definitions.centres[name], _outlines(ctx, [digest]))
     return rendered

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ from riskwatch.definitions.types import Delay, LevelShift, ModelDefinition
 from riskwatch.detectors import detector_class
 from riskwatch.dimensions import Tree
 from riskwatch.panel import BuiltPanel, Completeness, Covariates, Geography, Panel, SparseRule, build_panel, series_of_records
+from riskwatch.runner.borders import borders_of
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.freshness import ABSENT, Freshness, freshness_by_source
 from riskwatch.runner.items import ITEM, by_item
@@ -108,7 +109,7 @@ def model_panel(ctx: RunContext, model: ModelDefinition, fresh: Mapping[str, Fre
     )
     panel = dataclasses.replace(built.panel, covariates=_covariates(ctx, model, built.panel))
     if needs_geography(model):
-        panel = dataclasses.replace(panel, geography=region_geography(panel.index, ctx.trees.get("region")))
+        panel = dataclasses.replace(panel, geography=region_geography(panel.index, ctx.trees.get("region"), borders_of(ctx.root)))
     if model.delay is not None:
         heard = heard_until(ctx, model, fresh)
         panel = dataclasses.replace(panel, completeness=_completeness(ctx, model, model.delay, panel=panel, frame=frame, heard=heard))
@@ -120,8 +121,8 @@ def needs_geography(model: ModelDefinition) -> bool:
     return bool(getattr(detector_class(model.detector), "uses_geography", False))
 
 
-def region_geography(index: pd.Index[Any], tree: Tree | None) -> Geography | None:
-    """Return where the regions of the series are: the tree's own coordinates, a tier for each of its levels.
+def region_geography(index: pd.Index[Any], tree: Tree | None, borders: Iterable[tuple[str, str]] = ()) -> Geography | None:
+    """Return where the regions of the series are: the tree's own coordinates, a tier for each of its levels, and who borders on whom.
 
     Parameters
     ----------
@@ -130,11 +131,13 @@ def region_geography(index: pd.Index[Any], tree: Tree | None) -> Geography | Non
     tree : Tree or None
         The region tree, with attributes ``longitude`` and ``latitude`` in degrees; a region without has no place. Those of a region above
         do not stand in: places on one spot would always join together.
+    borders : iterable of (str, str)
+        Codes of neighbouring regions. Pairs with a region that has no place here, or of two tiers, are left out.
 
     Returns
     -------
     Geography or None
-        None without a region tree, or where the series name no regions.
+        None without a region tree, or where the series name no regions. Its ``borders`` are None where no pair is of its places.
     """
     if tree is None or not isinstance(index, pd.MultiIndex) or "region" not in index.names:
         return None
@@ -152,7 +155,18 @@ def region_geography(index: pd.Index[Any], tree: Tree | None) -> Geography | Non
         coordinates=np.column_stack([east[placed], north[placed]]),
         place=np.asarray(pd.Index(known).get_indexer(regions), dtype=np.int64),
         tier=np.asarray(levels, dtype=np.int64),
+        borders=_border_positions(known, levels, borders),
     )
+
+
+def _border_positions(
+    known: npt.NDArray[np.object_], tier: npt.NDArray[np.intp], borders: Iterable[tuple[str, str]]
+) -> npt.NDArray[np.int64] | None:
+    """Return pairs of positions in ``known``, each pair once and in rising order; None where there is none."""
+    at = {str(code): position for position, code in enumerate(known)}
+    pairs = {(min(at[a], at[b]), max(at[a], at[b])) for a, b in borders if a in at and b in at and a != b}
+    kept = sorted(pair for pair in pairs if tier[pair[0]] == tier[pair[1]])
+    return np.asarray(kept, dtype=np.int64) if kept else None
 
 
 def _record_columns(model: ModelDefinition) -> list[str]:

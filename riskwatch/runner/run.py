@@ -27,7 +27,7 @@ from riskwatch.lifecycle import EarlyWarning, WarningEvent, advance
 from riskwatch.records.streams import STREAMS
 from riskwatch.runner.actions import emergency_rules
 from riskwatch.runner.anomalies import anomaly_frame
-from riskwatch.runner.borders import borders_of
+from riskwatch.runner.borders import borders_hash, borders_of
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.detect import Detection, detect
 from riskwatch.runner.digests import DIGEST_LANGUAGE, DigestInputs, build_digests, render_files
@@ -107,6 +107,7 @@ def _basis(ctx: RunContext, pipeline: PipelineDefinition, pulls: Sequence[PullRe
         "definitions": dict(sorted(definitions.hashes.items())),
         "trees": {name: tree.fingerprint for name, tree in sorted(ctx.trees.items())},
         "vintages": {stream: ctx.store.data_vintage(stream, as_of=ctx.as_of) for stream in STREAMS},
+        "borders": borders_hash(borders_of(ctx.root)),
         "quarantine": len(ctx.store.list_quarantine()),
         # The digest says which sources could not be read whole.
         "faults": sorted(entry.source for entry in pulls if entry.faults),

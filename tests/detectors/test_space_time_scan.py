@@ -161,7 +161,7 @@ def test_observed_and_replicates_equal_brute_force(world):
 
 @pytest.mark.parametrize("model", ["poisson", "bernoulli"])
 def test_all_ways_of_searching_agree(world, model, monkeypatch):
-    """A logarithm for every window, one matrix a family, running sums with stretches, and any number of threads."""
+    """A logarithm for every window, all replicates at once or a few at a time, short and long stretches, and any number of threads."""
     where, _, counts = world
     base = counts + 5 if model == "bernoulli" else counts.sum() * np.full(counts.shape, 1 / counts.size)
     likelihood = Likelihood(float(counts.sum()), float(base.sum()) if model == "bernoulli" else None)
@@ -172,10 +172,11 @@ def test_all_ways_of_searching_agree(world, model, monkeypatch):
     search = Search(elliptic_zones(where, np.ones(12)), window_sums(base.astype(float), windows), likelihood)
     matrix = replicate_maxima(search, sums, threads=1)
     name = "riskwatch.detectors.scan_search."
-    monkeypatch.setattr(name + "_BLOCK", 1)
+    monkeypatch.setattr(name + "_BLOCK", 2_000)
     monkeypatch.setattr(name + "_STRETCH", 1.5)
-    monkeypatch.setattr(name + "_ROW", 200)
     monkeypatch.setattr(name + "_THREADED", 1)
+    np.testing.assert_array_equal(replicate_maxima(search, sums, threads=3), matrix)
+    monkeypatch.setattr(name + "_STRETCH", 0.01)
     np.testing.assert_array_equal(replicate_maxima(search, sums, threads=3), matrix)
     monkeypatch.setattr(name + "_TABLE", 1)
     np.testing.assert_allclose(replicate_maxima(search, sums, threads=2), matrix, rtol=1e-9)
@@ -304,6 +305,27 @@ def test_a_cluster_stands_on_one_county():
     np.testing.assert_array_equal(judge.detect(panel.select(panel.index[order])).p_value, signals.p_value[order])
     alone = np.asarray(panel.index.get_level_values("product") == "toys")
     np.testing.assert_array_equal(judge.detect(panel.select(alone)).p_value, signals.p_value[alone])
+
+
+def test_a_map_shows_every_county_in_the_window_of_the_cluster():
+    panel = province(np.random.default_rng(5))
+    judge = detector("space-time-scan")
+    clusters, around = judge.around(panel)
+    table, places = judge.clusters(panel)
+    pd.testing.assert_frame_equal(clusters, table)
+    for (product, number), one in around.groupby(["product", "cluster"]):
+        assert sorted(one["place"]) == list(panel.geography.places)
+        row = clusters[(clusters["product"] == product) & (clusters["cluster"] == number)].iloc[0]
+        inside = one[one["inside"]]
+        assert len(inside) == row["n_places"]
+        assert inside["observed"].sum() == pytest.approx(row["observed"])
+        assert inside["expected"].sum() == pytest.approx(row["expected"])
+        own = places[(places["product"] == product) & (places["cluster"] == number)]
+        assert set(own["place"]) == set(inside["place"])
+        # Outside too the figures are those of the window.
+        rows = panel.index.get_level_values("product") == product
+        window = (panel.periods >= row["first"]) & (panel.periods <= row["last"])
+        assert one["observed"].sum() == panel.observed[rows][:, window].sum()
 
 
 def test_without_geography_it_says_so():
