@@ -159,7 +159,7 @@ class GrowthFunnel:
         window, step = self.window_periods, self._step(frequency)
         ends = now + 1 - step * np.arange(self.years_back + 1)
         years = np.stack([counts[:, end - window : end] for end in ends])  # year (newest first) x series x period of the window
-        known = np.isfinite(years).all(axis=0)
+        known: npt.NDArray[np.bool_] = np.asarray(np.isfinite(years).all(axis=0))
         years = np.where(known, years, 0.0)
         x_now = years[0, :, -1]
         before, past = years[0].sum(axis=1) - x_now, years[1:].sum(axis=(0, 2))

@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from riskwatch.assessment.types import Assessment
 
@@ -46,6 +47,8 @@ def clean(text: str, *, limit: int = 300) -> str:
     return kept if len(kept) <= limit else kept[: limit - 1] + "…"
 
 
+# The same names and messages stand in the digests of all centres.
+@lru_cache(maxsize=65_536)
 def scrub(text: str, *, limit: int = 300) -> str:
     """Return :func:`clean` ``text`` with anything that looks like an identifier masked.
 

@@ -40,7 +40,9 @@ class Speaker:
         self.t = Wording(language)
         self.language = language
         self._grades: dict[str, GradeLabel] = {label.grade: label for label in digest.header.grades}
-        self._domains = {domain: {label.grade: label for label in labels} for domain, labels in digest.header.domain_grades}
+        self._domains: dict[str, dict[str, GradeLabel]] = {
+            domain: {label.grade: label for label in labels} for domain, labels in digest.header.domain_grades
+        }
         self._starts = dict(digest.header.starts)
 
     def of(self, text: Text | None) -> str:
