@@ -113,8 +113,9 @@ def first_alarms(alarms: pd.DataFrame) -> pd.DataFrame:
     """
     told: set[str] = set()
     keep = []
-    for at, row in enumerate(alarms[["term", "alike", "same_as"]].itertuples(index=False)):
-        names = {str(row.term), *map(str, row.alike), *([str(row.same_as)] if row.same_as else [])}
+    columns = [alarms[name].tolist() for name in ("term", "alike", "same_as")]
+    for at, (term, alike, same_as) in enumerate(zip(*columns, strict=True)):
+        names = {term, *alike, *([same_as] if same_as else [])}
         if not names & told:
             keep.append(at)
         told |= names
