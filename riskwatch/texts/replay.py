@@ -113,8 +113,9 @@ def first_alarms(alarms: pd.DataFrame) -> pd.DataFrame:
     """
     told: set[str] = set()
     keep = []
-    for at, (term, alike, same_as) in enumerate(zip(alarms["term"], alarms["alike"], alarms["same_as"], strict=True)):
-        names = {str(term), *map(str, alike), *([str(same_as)] if same_as else [])}
+    columns = [alarms[name].tolist() for name in ("term", "alike", "same_as")]
+    for at, (term, alike, same_as) in enumerate(zip(*columns, strict=True)):
+        names = {term, *alike, *([same_as] if same_as else [])}
         if not names & told:
             keep.append(at)
         told |= names

@@ -37,7 +37,7 @@ _ANYBODY = f"(?:{_DOUBLE}|[{COMMON_SURNAMES}{_RARE_SURNAMES}])"
 # What a Chinese name hardly ends with and a thing often does.
 _THING = (
     "车器机板珠球具笔枪炉灯锅垫椅床罐瓶刀剂液膏粉油电水门窗梯绳带盒箱杯壶片丸糖面奶"
-    "米肉鱼酒布衣鞋帽纸网线管泵阀伞桶柜桌架毯被烟火药品食菜果豆茶饮"
+    "米肉鱼酒布衣鞋帽纸网线管泵阀伞桶柜桌架毯被烟火药品食菜果豆茶饮盖属件料壳座台条块槽膜皮箔"
 )
 # One or two characters of a given name: no word that goes on after a name, and no thing at the end.
 _AFTER = "在于因使被骑乘玩驾用坐从到去和与同跟为将把由即就又也不没有说称是男女向对时后前"
@@ -134,7 +134,7 @@ _MASKS = re.compile(r"\*{3}(?:\s*\*{3})+")
 def _given(names: frozenset[str]) -> re.Pattern[str]:
     """Return a pattern of given names, each with a surname in capitals and small letters behind it, if there is one."""
     one = "|".join(sorted(map(re.escape, names), key=lambda name: (-len(name), name)))
-    return re.compile(rf"\b(?i:{one})\b(?:\s+(?:[A-Z]\.?\s+)?[A-Z][a-z'-]+(?![A-Za-z]))?")
+    return re.compile(rf"\b(?i:{one})\b(?:\s+(?:[A-Z]\.?\s+)?[A-Z][A-Za-z'-]*[a-z](?![A-Za-z]))?")
 
 
 def scrub(text: str, *, given_names: frozenset[str] = frozenset()) -> str:

@@ -87,8 +87,8 @@ def injected(draw):
         return "".join(draw(st.lists(st.sampled_from(DIGITS), min_size=size, max_size=size)))
 
     name = pick(SURNAMES) + "".join(draw(st.lists(st.sampled_from(GIVEN), min_size=1, max_size=2)))
-    common = pick(SURNAMES[:20]) + name[1:]
-    english = pick(["John", "Mary", "Robert"]) + " " + pick(["Abernathy", "O'Keefe", "Van"])
+    common = pick(SURNAMES[:18]) + name[1:]
+    english = pick(["John", "Mary", "Robert"]) + " " + pick(["Abernathy", "O'Keefe", "McAdam", "Smith-Jones"])
     secret, text = pick(
         [
             (name, f"患者{name}，在家使用电热水壶时烫伤"),
