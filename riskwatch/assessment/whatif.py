@@ -25,6 +25,7 @@ INPUTS = {
 }
 # Where units in use are unknown, and where they are known.
 PROBABILITY = (("核实在用数量后的伤害概率", "the probability of injury, with units in use known,"), ("伤害概率", "the probability of harm"))
+_ONE_IN = 0.01  # below this a probability reads better as one in so many
 SOURCE_NAMES = {stream.evidence: (stream.zh, stream.en) for stream in STREAMS.values()}
 
 
@@ -104,7 +105,9 @@ def sentences(inputs: Inputs, position: Position, rules: GradingRules, nearest: 
             lambda to: f"Only one firm so far; with a second one the grade becomes {to}.",
         )
     # The probability is the least known of all: what would move it comes before what is less likely to change.
-    said += [_moved(change, name, ask_units=position.ask_units) for change in nearest if change.input == "probability"]
+    said += [
+        _moved(change, name, ask_units=position.ask_units, decisive=c.q_decisive) for change in nearest if change.input == "probability"
+    ]
     if inputs.artefacts:
         look(
             replace(inputs, artefacts=()),
@@ -119,11 +122,18 @@ def sentences(inputs: Inputs, position: Position, rules: GradingRules, nearest: 
         )
     # What leads up by q or windows was said above in words.
     others = [one for one in nearest if one.input != "probability" and not (one.input in ("q", "windows") and one.grade > now)]
-    said += [_moved(change, name, ask_units=position.ask_units) for change in others]
+    said += [_moved(change, name, ask_units=position.ask_units, decisive=c.q_decisive) for change in others]
     return tuple(said)
 
 
-def _moved(change: Nearest, name: Callable[[Grade, str], str], *, ask_units: bool) -> dict[str, str]:
+def _moved(change: Nearest, name: Callable[[Grade, str], str], *, ask_units: bool, decisive: float) -> dict[str, str]:
+    if change.input == "q" and max(change.before, change.after) < decisive:
+        # Not the smallest q meets a threshold, but that of a weaker signal on which the confidence hangs: all move by one factor.
+        factor = f"{change.after / change.before:.2g}"
+        return {
+            "zh": f"若各信号的 q 值均为现值的 {factor} 倍，等级变为{name(change.grade, 'zh')}。",
+            "en": f"If the q-values of all signals were {factor} times as large, the grade becomes {name(change.grade, 'en')}.",
+        }
     zh, en = PROBABILITY[0 if ask_units else 1] if change.input == "probability" else INPUTS[change.input]
     before, after = _figure(change, change.before), _figure(change, change.after)
     if change.input in ("q", "probability", "units", "targeted"):
@@ -143,4 +153,6 @@ def _figure(change: Nearest, value: float) -> str:
         return f"{value:.1%}"
     if change.input == "units":
         return f"{value:,.0f}"
+    if change.input == "probability" and value < _ONE_IN:
+        return f"1/{float(f'{1 / value:.2g}'):,.0f}"
     return f"{value:.2g}" if change.input in ("q", "probability") else f"{value:g}"
