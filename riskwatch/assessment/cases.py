@@ -49,17 +49,47 @@ class Cases:
         return {"records": dict(sorted(self.records.items())), "may_be_same": pairs, "distinct": self.distinct}
 
 
+@dataclass(frozen=True, eq=False)
+class _People:
+    """What is compared of records, as arrays of shape (record,); "" and NaN where not known."""
+
+    day: npt.NDArray[np.int64]
+    region: npt.NDArray[np.object_]
+    product: npt.NDArray[np.object_]
+    age: npt.NDArray[np.float64]
+    sex: npt.NDArray[np.object_]
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame) -> _People:
+        day = pd.to_datetime(frame["event_date"]).to_numpy().astype("datetime64[D]").astype(np.int64)
+        known = frame["age"] if "age" in frame.columns else pd.Series(np.nan, index=frame.index)
+        age = pd.to_numeric(known.astype("object"), errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+        sex = _column(frame, "sex")
+        return cls(day, _column(frame, "region"), _column(frame, "product"), age, np.where(np.isin(sex, ("male", "female")), sex, ""))
+
+    def at(self, rows: npt.NDArray[np.intp]) -> _People:
+        return _People(self.day[rows], self.region[rows], self.product[rows], self.age[rows], self.sex[rows])
+
+    def sorted(self) -> _People:
+        """Return them in an order of their own: which of several equal partners is taken must not depend on that of the records."""
+        keys = list(zip(self.day.tolist(), self.product, self.region, np.nan_to_num(self.age, nan=-1.0).tolist(), self.sex, strict=True))
+        return self.at(np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.intp))
+
+    def joined(self, other: _People) -> _People:
+        return _People(*(np.concatenate([getattr(self, name), getattr(other, name)]) for name in self.__dataclass_fields__))
+
+
 def _column(frame: pd.DataFrame, name: str) -> npt.NDArray[np.object_]:
     if name not in frame.columns:
         return np.full(len(frame), "", dtype=object)
     values = frame[name].astype("object")
-    return np.asarray(values.where(values.notna(), ""), dtype=object)
+    return np.asarray(values.where(values.notna(), "").astype(str), dtype=object)
 
 
 def _related(one: npt.NDArray[np.object_], other: npt.NDArray[np.object_], paths: TreePaths) -> BoolArray:
     """Return which codes lie within each other, shape (one, other); an unknown code may be any."""
-    left, first = np.unique(one.astype(str), return_inverse=True)
-    right, second = np.unique(other.astype(str), return_inverse=True)
+    first, left = pd.factorize(one)
+    second, right = pd.factorize(other)
     table = np.array([[not a or not b or paths.within(a, b) or paths.within(b, a) for b in right] for a in left], dtype=np.bool_)
     return np.asarray(table[first][:, second], dtype=np.bool_)
 
@@ -70,14 +100,15 @@ def may_be_same(one: pd.DataFrame, other: pd.DataFrame, *, days: int, age: float
     They lie at most ``days`` apart, in places and of products of which one lies within the other, with ages that differ by at most ``age``
     years and of one sex; what is not known speaks against nothing.
     """
-    when = [pd.to_datetime(frame["event_date"]).to_numpy().astype("datetime64[D]").astype(np.int64) for frame in (one, other)]
-    found = np.abs(when[0][:, None] - when[1][None, :]) <= days
-    for name, tree in (("region", "region"), ("product", "product")):
-        found &= _related(_column(one, name), _column(other, name), paths[tree])
-    ages = [pd.to_numeric(pd.Series(_column(frame, "age")), errors="coerce").to_numpy(dtype=np.float64) for frame in (one, other)]
-    found &= ~(np.abs(ages[0][:, None] - ages[1][None, :]) > age)
-    sexes = [np.array([str(value) if value in ("male", "female") else "" for value in _column(frame, "sex")]) for frame in (one, other)]
-    return np.asarray(found & ((sexes[0][:, None] == "") | (sexes[1][None, :] == "") | (sexes[0][:, None] == sexes[1][None, :])))
+    return _may_be_same(_People.of(one), _People.of(other), days=days, age=age, paths=paths)
+
+
+def _may_be_same(one: _People, other: _People, *, days: int, age: float, paths: Mapping[str, TreePaths]) -> BoolArray:
+    found = np.abs(one.day[:, None] - other.day[None, :]) <= days
+    found &= _related(one.region, other.region, paths["region"])
+    found &= _related(one.product, other.product, paths["product"])
+    found &= ~(np.abs(one.age[:, None] - other.age[None, :]) > age)
+    return np.asarray(found & ((one.sex == "")[:, None] | (other.sex == "")[None, :] | (one.sex[:, None] == other.sex[None, :])))
 
 
 def _matched(possible: BoolArray) -> npt.NDArray[np.int64]:
@@ -100,21 +131,17 @@ def link_cases(frames: Mapping[str, pd.DataFrame], *, days: int, age: float, pat
     days, age, paths
         See :func:`may_be_same`.
     """
-    known = {stream: frame for stream, frame in sorted(frames.items()) if len(frame)}
+    known = {stream: _People.of(frame) for stream, frame in sorted(frames.items()) if len(frame)}
     same = {
-        (one, other): int((_matched(may_be_same(known[one], known[other], days=days, age=age, paths=paths)) >= 0).sum())
+        (one, other): int((_matched(_may_be_same(known[one], known[other], days=days, age=age, paths=paths)) >= 0).sum())
         for one, other in itertools.combinations(known, 2)
     }
-    cases: pd.DataFrame | None = None
-    keep = ["event_date", "product", "region", "age", "sex"]
-    for frame in known.values():
-        part = frame.reindex(columns=keep).astype("object").reset_index(drop=True)
-        # Which of several equal partners is taken must not depend on the order of the records.
-        order = part.fillna("").astype(str).apply("|".join, axis=1).to_numpy().argsort(kind="stable")
-        part = part.iloc[order].reset_index(drop=True)
+    cases: _People | None = None
+    for people in known.values():
+        part = people.sorted()
         if cases is None:
             cases = part
             continue
-        partner = _matched(may_be_same(part, cases, days=days, age=age, paths=paths))
-        cases = pd.concat([cases, part.loc[partner < 0]], ignore_index=True)
-    return Cases({stream: len(frame) for stream, frame in known.items()}, same, 0 if cases is None else len(cases))
+        partner = _matched(_may_be_same(part, cases, days=days, age=age, paths=paths))
+        cases = cases.joined(part.at(np.flatnonzero(partner < 0)))
+    return Cases({stream: len(people.day) for stream, people in known.items()}, same, 0 if cases is None else len(cases.day))
