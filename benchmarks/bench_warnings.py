@@ -4,8 +4,8 @@ python benchmarks/bench_warnings.py FOLDER --seeds 201 202 203 --stride 7   # me
 python benchmarks/bench_warnings.py FOLDER --seeds 201 202 203 --write      # puts the tables into docs/warnings_measured.md
 
 For each seed a province with the demonstration's ledger and generated hazards is received once, and ``detect``, ``assess`` and ``warn``
-are run as of every ``--stride``-th day of 2025; a warning is noticed on the day of a run, so up to ``stride`` - 1 days are added to a
-delay. FOLDER keeps the stores and logs: a replay is made again only with ``--again``. Seeds 101 and 102 were looked at while models were
+are run as of every ``--stride``-th day of 2025, and on the last day on which a warning of a hazard of II or higher is in time; a warning
+is noticed on the day of a run, so up to ``stride`` - 1 days are added to other delays. FOLDER keeps the stores and logs: a replay is made again only with ``--again``. Seeds 101 and 102 were looked at while models were
 set; use others.
 """
 
@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from warnings_judge import GRADES, Places, high_warnings, judge_hazard, onset, per_centre_month
+from warnings_judge import GRADES, WITHIN_DAYS, Places, high_warnings, judge_hazard, onset, per_centre_month
 from warnings_observer import Observer, Seen
 from warnings_replay import END, FIRST_HAZARD, FIRST_RUN, LAST_RUN, START, build, hazards_of, replay, run_days
 
@@ -47,10 +47,18 @@ def observed(folder: Path, seed: int, count: int) -> dict[str, Seen]:
     return {name: Seen(**days) for name, days in day.items()}
 
 
+def last_days(folder: Path, seed: int, count: int) -> set[dt.date]:
+    """Return, for each hazard of II or higher, the last day on which a warning of it is in time: whether it is then hangs on no stride."""
+    seen = observed(folder, seed, count)
+    graded = [one for one in hazards_of(seed, count) if one.grade_expected in ("I", "II") and one.hazard_id in seen]
+    days = {first + dt.timedelta(days=WITHIN_DAYS) for one in graded if (first := seen[one.hazard_id].first) is not None}
+    return {day for day in days if FIRST_RUN <= day <= LAST_RUN}
+
+
 def logged(folder: Path, seed: int, *, count: int, stride: int, again: bool) -> list[dict]:
     """Return the log of a seed's replay, made if it is not there."""
     log, built = folder / f"log-{seed}.jsonl", folder / f"built-{seed}"
-    days = run_days(stride)
+    days = sorted({*run_days(stride), *last_days(folder, seed, count)})
     lines = log.read_text(encoding="utf-8").splitlines() if log.is_file() else []
     if again or len(lines) < len(days):
         build(built, seed, count)
@@ -177,7 +185,7 @@ def main() -> None:
     found.to_csv(options.folder / "hazards.csv", index=False)
     pd.concat(high).to_csv(options.folder / "high.csv", index=False)
     said = (
-        f"Seeds {', '.join(map(str, options.seeds))}, {options.count} generated hazards each, runs every {options.stride} days from "
+        f"Seeds {', '.join(map(str, options.seeds))}, {options.count} generated hazards each, runs every {options.stride} days (and on the last day in time of each hazard of II or higher) from "
         f"{FIRST_RUN} to {LAST_RUN}: {len(found)} hazards, of which a perfect observer sees {int(found['seen'].notna().sum())}; "
         f"of grade II or higher {int((found['seen'].notna() & found['grade'].isin(['I', 'II'])).sum())}."
     )
