@@ -4,9 +4,9 @@ python benchmarks/bench_warnings.py FOLDER --seeds 201 202 203 --stride 7   # me
 python benchmarks/bench_warnings.py FOLDER --seeds 201 202 203 --write      # puts the tables into docs/warnings_measured.md
 
 For each seed a province with the demonstration's ledger and generated hazards is received once, and ``detect``, ``assess`` and ``warn``
-are run as of every ``--stride``-th day of 2025, and on the last day on which a warning of a hazard of II or higher is in time; a warning
-is noticed on the day of a run, so up to ``stride`` - 1 days are added to other delays. FOLDER keeps the stores and logs: a replay is made again only with ``--again``. Seeds 101 and 102 were looked at while models were
-set; use others.
+are run as of every ``--stride``-th day of 2025, and on the last day on which a warning of a hazard of II or higher is in time; a
+warning is noticed on the day of a run, so up to ``stride`` - 1 days are added to other delays. FOLDER keeps the stores and logs: a
+replay is made again only with ``--again``. Seeds 101 and 102 were looked at while models were set; use others.
 """
 
 from __future__ import annotations
@@ -185,9 +185,9 @@ def main() -> None:
     found.to_csv(options.folder / "hazards.csv", index=False)
     pd.concat(high).to_csv(options.folder / "high.csv", index=False)
     said = (
-        f"Seeds {', '.join(map(str, options.seeds))}, {options.count} generated hazards each, runs every {options.stride} days (and on the last day in time of each hazard of II or higher) from "
-        f"{FIRST_RUN} to {LAST_RUN}: {len(found)} hazards, of which a perfect observer sees {int(found['seen'].notna().sum())}; "
-        f"of grade II or higher {int((found['seen'].notna() & found['grade'].isin(['I', 'II'])).sum())}."
+        f"Seeds {', '.join(map(str, options.seeds))}, {options.count} generated hazards each, runs every {options.stride} days (and on the "
+        f"last day in time of each hazard of II or higher) from {FIRST_RUN} to {LAST_RUN}: {len(found)} hazards, of which a perfect observer "
+        f"sees {int(found['seen'].notna().sum())}; of grade II or higher {int((found['seen'].notna() & found['grade'].isin(['I', 'II'])).sum())}."
     )
     text = f"{said}\n\n{tables(found, pd.concat(high), places, months=months)}"
     if chance:
