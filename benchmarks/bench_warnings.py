@@ -184,10 +184,11 @@ def main() -> None:
     months = len(options.seeds) * (LAST_RUN - FIRST_HAZARD).days / 30.44
     found.to_csv(options.folder / "hazards.csv", index=False)
     pd.concat(high).to_csv(options.folder / "high.csv", index=False)
+    seen = found[found["seen"].notna()]
     said = (
         f"Seeds {', '.join(map(str, options.seeds))}, {options.count} generated hazards each, runs every {options.stride} days (and on the "
-        f"last day in time of each hazard of II or higher) from {FIRST_RUN} to {LAST_RUN}: {len(found)} hazards, of which a perfect observer "
-        f"sees {int(found['seen'].notna().sum())}; of grade II or higher {int((found['seen'].notna() & found['grade'].isin(['I', 'II'])).sum())}."
+        f"last day in time of each hazard of II or higher) from {FIRST_RUN} to {LAST_RUN}: {len(found)} hazards, of which a perfect "
+        f"observer sees {len(seen)}; of grade II or higher {int(seen['grade'].isin(['I', 'II']).sum())}."
     )
     text = f"{said}\n\n{tables(found, pd.concat(high), places, months=months)}"
     if chance:
