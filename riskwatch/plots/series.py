@@ -112,7 +112,7 @@ def _bars(axes: Axes, x: npt.NDArray[np.int_], height: FloatArray, word: str) ->
     """Draw bars as one collection: a patch for each of some hundred periods takes longer than all the rest of a chart."""
     zero = np.zeros(len(x))
     corners = [(x - 0.4, zero), (x - 0.4, height), (x + 0.4, height), (x + 0.4, zero)]
-    bars = PolyCollection(np.stack([np.column_stack(corner) for corner in corners], axis=1), facecolors=BAR, linewidths=0, label=word)
+    bars = PolyCollection(list(np.stack([np.column_stack(corner) for corner in corners], axis=1)), facecolors=BAR, linewidths=0, label=word)
     axes.add_collection(bars, autolim=False)
     return bars
 
