@@ -21,7 +21,7 @@ from scipy import optimize, special
 
 from riskwatch.detectors import beta_negative_binomial as bnb
 from riskwatch.detectors.baselines import frequency_of
-from riskwatch.detectors.failures import siblings
+from riskwatch.detectors.failures import pooled, siblings
 from riskwatch.detectors.history_window import SummedWindow, history_before
 from riskwatch.detectors.parameters import parameter
 from riskwatch.detectors.signals import REASONS, Signals
@@ -225,10 +225,7 @@ class NewEvent(SummedWindow):
         frequency_of(panel.periods)
         judged = positions_of(panel, periods, self.name)
         out = empty_signals(panel, judged, self.name, self.hash)
-        index = panel.index
-        if self.pool_strata and isinstance(index, pd.MultiIndex) and "stratum" in index.names and index.nlevels > 1:
-            index = index.droplevel("stratum")
-        groups = siblings(index)
+        groups = siblings(pooled(panel.index, strata=self.pool_strata))
         for column, now in enumerate(judged.tolist()):
             self._judge(panel, now, groups, out, column)
         return out
