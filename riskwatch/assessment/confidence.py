@@ -12,7 +12,7 @@ from riskwatch.assessment.rules import ConfidenceRules
 from riskwatch.assessment.types import Evidence, Step
 from riskwatch.outside.weight import lowered
 
-__all__ = ["Quality", "confidence", "level_of", "row_levels", "signals_arrays", "witnesses_of"]
+__all__ = ["Quality", "confidence", "level_of", "row_levels", "signals_arrays", "witnesses_of", "witnesses_of_hits"]
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,12 @@ def witnesses_of(source_types: Collection[str], rules: ConfidenceRules) -> list[
     The same person may be on a hospital card, in a complaint and in an insurance claim: three source types, one witness.
     """
     return sorted({rules.witnesses.get(kind, kind) for kind in source_types})
+
+
+def witnesses_of_hits(evidence: Sequence[Evidence], rules: ConfidenceRules) -> list[str]:
+    """Return the kinds of witnesses that speak by a hit."""
+    heard = {e.source_type for e in evidence if e.q_value < rules.q_weak} - set(rules.weak_source_types)
+    return witnesses_of(heard, rules)
 
 
 def _agreeing(levels: npt.NDArray[np.int64], kinds: Sequence[str], rules: ConfidenceRules) -> list[str]:

@@ -10,9 +10,9 @@ from typing import Any
 from riskwatch.assessment.emergency_rules import FIGURES, RANKS, EmergencyRules, Threshold
 from riskwatch.assessment.floors import FloorEvent
 from riskwatch.assessment.rulebase import WarningLevel
-from riskwatch.assessment.types import Grade
+from riskwatch.assessment.types import Grade, Step
 
-__all__ = ["Event", "Met", "Response", "event_levels", "plan", "propose_response", "response_payload"]
+__all__ = ["Event", "Met", "Response", "event_levels", "plan", "propose_response", "response_of", "response_payload"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,3 +164,15 @@ def response_payload(response: Response, rules: EmergencyRules) -> dict[str, Any
         "status": "proposed",
         **plan(response.level, rules),
     }
+
+
+def response_of(
+    grade: Grade, events: Iterable[FloorEvent], rules: EmergencyRules | None, domain: str | None = None
+) -> tuple[dict[str, object], tuple[Step, ...]]:
+    """Return the emergency response that is proposed, as facts and as a step; nothing where none is."""
+    found = None if rules is None else propose_response(grade, events, rules, domain)
+    if rules is None or found is None:
+        return {}, ()
+    payload = response_payload(found, rules)
+    inputs: dict[str, object] = {"kind": found.kind, "met": payload["met"], "calls": len(payload["calls"])}
+    return {"emergency": payload}, (Step("emergency.level", inputs, found.level),)

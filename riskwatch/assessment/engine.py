@@ -6,35 +6,34 @@ import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 
-import numpy as np
 import pandas as pd
 
 from riskwatch.assessment import actions as handling
 from riskwatch.assessment.attention import KeyProduct, attention_step, signs_of
 from riskwatch.assessment.behind import RecordBase
 from riskwatch.assessment.concerns import Concern, evidence_of, merge
-from riskwatch.assessment.confidence import Quality, confidence, signals_arrays
+from riskwatch.assessment.confidence import Quality, witnesses_of_hits
 from riskwatch.assessment.context import Case, Run, flags_on, windows_of
+from riskwatch.assessment.counting import count_together, signals_of
 from riskwatch.assessment.discovery import judge
 from riskwatch.assessment.doubts import doubts_of, split
-from riskwatch.assessment.emergency import propose_response, response_payload
+from riskwatch.assessment.emergency import response_of
 from riskwatch.assessment.emergency_rules import EmergencyRules
 from riskwatch.assessment.facts import gather
-from riskwatch.assessment.floors import FloorEvent, covers, find_floor_events, grouped, subjects_of
+from riskwatch.assessment.floors import covers, floor_events_of_domains, grouped, subjects_of
 from riskwatch.assessment.grading import decide
 from riskwatch.assessment.harm import hazard_of, mix_of, presumed_of, scenarios_of, units_of, uplift_of
 from riskwatch.assessment.hazards import UNKNOWN, Classifier
 from riskwatch.assessment.nearest import nearest_changes
-from riskwatch.assessment.outside import Heard, facts_of, hear, outside_step, ratios
+from riskwatch.assessment.outside import facts_of, hear, outside_step
 from riskwatch.assessment.protocols import TreePaths, WorkCalendar, tree_of
 from riskwatch.assessment.readings import completed_of, figures_of, inputs_of, targeted_share
 from riskwatch.assessment.related import Shared, relate
 from riskwatch.assessment.risk import overall_risk
 from riskwatch.assessment.rules import ActionCatalogue, GradingRules, HazardCatalogue
 from riskwatch.assessment.scope import decide_scope, scope_figures
-from riskwatch.assessment.situation import Signals, Situation
-from riskwatch.assessment.ties import groups_of, tie_step, ties_of
-from riskwatch.assessment.types import Assessment, Evidence, Grade, Scope, Step, Subject
+from riskwatch.assessment.situation import Situation
+from riskwatch.assessment.types import Assessment, Scope, Step
 from riskwatch.assessment.uncertainty import grade_distribution, probability_step
 from riskwatch.assessment.whatif import Position, sentences
 from riskwatch.dossiers.rules import BURSTS, BurstRules
@@ -112,7 +111,9 @@ def assess(
     source_types = {name: stream.evidence for name, stream in STREAMS.items()}
     source_types.update(dict(zip(judged.table["stream"], judged.table["source_type"], strict=True)))
     desk = handling.Desk(actions, paths["region"], holidays, paths["product"], paths["industry"])
-    events = _floor_events(base, classifier, rules, desk, as_of, source_types)
+    events = floor_events_of_domains(
+        base, rules, classifier, as_of=as_of, source_types=source_types, domain_of=lambda subject: desk.bodies(subject).goods
+    )
     run = Run(
         as_of,
         judged,
@@ -147,26 +148,6 @@ def assess(
     return relate(found, paths=paths, least=rules.linking.related_concerns)
 
 
-def _floor_events(  # noqa: PLR0917 - what the scan reads
-    base: RecordBase, classifier: Classifier, rules: GradingRules, desk: handling.Desk, as_of: dt.date, source_types: Mapping[str, str]
-) -> list[FloorEvent]:
-    """Scan for floors with the rules of all goods, and where a domain has floors of its own, for its goods with those."""
-    events = find_floor_events(base, rules, classifier, as_of=as_of, source_types=source_types)
-    own = {name: merged for name in rules.domains if (merged := rules.for_domain(name, as_of)).floors != rules.floors}
-    if not own:
-        return events
-
-    def domain(event: FloorEvent) -> str | None:
-        kind, code = ("product", event.products[0]) if event.products else ("industry", event.industry)
-        return desk.bodies(Subject(kind, code)).goods if code else None
-
-    kept = [event for event in events if domain(event) not in own]
-    for name, merged in own.items():
-        some = find_floor_events(base, merged, classifier, as_of=as_of, source_types=source_types)
-        kept += [event for event in some if domain(event) == name]
-    return kept
-
-
 def _read(run: Run, concern: Concern) -> tuple[Case, Step]:
     """Read everything about one concern."""
     subject = concern.subject
@@ -199,57 +180,6 @@ def _read(run: Run, concern: Concern) -> tuple[Case, Step]:
         ),
     )
     return case, Step("hazard.class", {"votes": votes}, hazard)
-
-
-def _response(run: Run, case: Case, grade: Grade) -> tuple[dict[str, object], tuple[Step, ...]]:
-    """Return the emergency response that is proposed, as facts and as a step; nothing where none is."""
-    if run.emergency is None:
-        return {}, ()
-    found = propose_response(grade, case.events, run.emergency, run.desk.bodies(case.subject).goods)
-    if found is None:
-        return {}, ()
-    payload = response_payload(found, run.emergency)
-    inputs: dict[str, object] = {"kind": found.kind, "met": payload["met"], "calls": len(payload["calls"])}
-    return {"emergency": payload}, (Step("emergency.level", inputs, found.level),)
-
-
-Judgement = tuple[tuple[Evidence, bool], ...]  # evidence, and whether each is its series' newest judged period
-
-
-def _counted(  # noqa: PLR0917 - what confidence reads
-    run: Run,
-    case: Case,
-    failing: Mapping[str, Sequence[str]],
-    confirmed: Sequence[str],
-    silent: Mapping[str, float],
-    heard: Heard | None = None,
-) -> tuple[str, list[Step], Judgement]:
-    """Return the confidence, the steps that led there and the evidence counted together.
-
-    Sources are counted together only where hazard and cases do not part them.
-    """
-    rules, types = run.rules, {e.source_type for e in case.evidence}
-    streams = {kind: sorted({e.stream for e in case.evidence if e.source_type == kind}) for kind in types}
-    source_types = {e.stream: e.source_type for e in case.evidence}
-    catalogue, profiles = run.classifier.catalogue, case.facts.profiles(source_types)
-    ties = ties_of(types, profiles, case.facts.cases, streams, share=rules.linking.hazard_share, catalogue=catalogue)
-    pairs = tuple(zip(case.evidence, case.newest, strict=True))
-    candidates: list[tuple[str, list[Step], tuple[str, ...], Judgement]] = []
-    for group in groups_of(types, ties) or [()]:
-        chosen = tuple((e, new) for e, new in pairs if e.source_type in group)
-        level, steps = confidence(
-            [e for e, _ in chosen],
-            [new for _, new in chosen],
-            failing=failing,
-            confirmed=confirmed,
-            rules=rules.confidence,
-            silent=silent,
-            weakens=rules.absence.lower_share,
-            ratios=ratios(heard, tuple(e.source_type for e, _ in chosen)),
-        )
-        candidates.append((level, steps, group, chosen))
-    level, steps, group, chosen = max(candidates, key=lambda one: one[0])  # the first of equals: the largest group
-    return level, [tie_step(ties, group), *steps] if ties else steps, chosen
 
 
 def _assess_one(run: Run, concern: Concern) -> tuple[Assessment, Shared]:
@@ -289,7 +219,7 @@ def _assess_one(run: Run, concern: Concern) -> tuple[Assessment, Shared]:
         paths=run.paths,
         rules=rules.scope,
         borders=run.borders,
-        witnesses=_witnesses(case.evidence, rules),
+        witnesses=witnesses_of_hits(case.evidence, rules.confidence),
     )
     scope, scope_steps = decide_scope(figures, rules.scope)
     if concern.cases:
@@ -320,14 +250,14 @@ def _assess_one(run: Run, concern: Concern) -> tuple[Assessment, Shared]:
     confirmed = flags_on(run, case.subject, case.streams, rules.confidence.confirming_flags)
     silent = {stream: run.quality.silent_share(stream, case.subject.region) for stream in sorted(case.streams)}
     heard = hear(run, case)
-    level, confidence_steps, counted = _counted(run, case, quality, confirmed, silent, heard)
-    before = _counted(run, case, quality, confirmed, silent)[0] if heard is not None else level
+    level, confidence_steps, counted = count_together(run, case, quality, confirmed, silent, heard)
+    before = count_together(run, case, quality, confirmed, silent)[0] if heard is not None else level
 
     inputs = inputs_of(run, case, figures, scope=scope, risk=result.risk, confidence=level, uplifted=was_uplifted, signs=signs)
     decision = decide(inputs, rules)
     situation = Situation(
         inputs=inputs,
-        signals=_signals(counted, quality, silent, rules, heard),
+        signals=signals_of(counted, quality, silent, rules, heard),
         scenarios=tuple(scenarios),
         mix=mix_of(run, case),
         scope=scope,
@@ -358,7 +288,7 @@ def _assess_one(run: Run, concern: Concern) -> tuple[Assessment, Shared]:
         desk=run.desk,
         streams=case.streams,
     )
-    response, response_steps = _response(run, case, decision.grade)
+    response, response_steps = response_of(decision.grade, case.events, run.emergency, domain)
     checks = case.facts.spot_check
     assessment = Assessment(
         subject=case.subject,
@@ -405,27 +335,3 @@ def _assess_one(run: Run, concern: Concern) -> tuple[Assessment, Shared]:
         what_would_change=sentences(inputs, position, rules, nearest),
     )
     return assessment, checks.shared if checks else Shared()
-
-
-def _witnesses(evidence: Sequence[Evidence], rules: GradingRules) -> list[str]:
-    """Return the kinds of witnesses that speak by a hit."""
-    known = rules.confidence.witnesses
-    heard = {e.source_type for e in evidence if e.q_value < rules.confidence.q_weak} - set(rules.confidence.weak_source_types)
-    return sorted({known.get(kind, kind) for kind in heard})
-
-
-def _signals(
-    counted: Judgement, failing: Mapping[str, Sequence[str]], silent: Mapping[str, float], rules: GradingRules, heard: Heard | None
-) -> Signals:
-    """Return what confidence reads as arrays, so that it can be asked again."""
-    evidence = tuple(e for e, _ in counted)
-    q, windows, kinds = signals_arrays(evidence)
-    return Signals(
-        q=q,
-        windows=windows,
-        newest=np.array([new for _, new in counted], dtype=np.bool_),
-        sound=np.array([not failing.get(e.stream) for e in evidence], dtype=np.bool_),
-        weakened=np.array([silent.get(e.stream, 0.0) >= rules.absence.lower_share for e in evidence], dtype=np.bool_),
-        kinds=kinds,
-        ratios=ratios(heard, kinds),
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ from riskwatch.assessment.protocols import TreePaths
 from riskwatch.assessment.rules import GradingRules, GroupedFloors
 from riskwatch.assessment.types import Grade, Subject
 
-__all__ = ["FloorEvent", "covers", "find_floor_events", "grouped", "subjects_of"]
+__all__ = ["FloorEvent", "covers", "find_floor_events", "floor_events_of_domains", "grouped", "subjects_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +116,35 @@ def find_floor_events(
         rows = _recent(base.frames["spot_check"], first, as_of)
         found += _check_events(rows, base, rules, classifier, source_types.get("spot_check", "inspection"))
     return sorted(found, key=lambda e: (e.rule, e.products, e.industry, e.region, e.day, -e.grade, e.detail, e.count, e.firm))
+
+
+def floor_events_of_domains(
+    base: RecordBase,
+    rules: GradingRules,
+    classifier: Classifier,
+    *,
+    as_of: dt.date,
+    source_types: Mapping[str, str],
+    domain_of: Callable[[Subject], str | None],
+) -> list[FloorEvent]:
+    """Scan for floors with the rules of all goods, and where a domain has floors of its own, for its goods with those.
+
+    ``domain_of`` returns the domain of goods of a subject; None where it is not known.
+    """
+    events = find_floor_events(base, rules, classifier, as_of=as_of, source_types=source_types)
+    own = {name: merged for name in rules.domains if (merged := rules.for_domain(name, as_of)).floors != rules.floors}
+    if not own:
+        return events
+
+    def domain(event: FloorEvent) -> str | None:
+        kind, code = ("product", event.products[0]) if event.products else ("industry", event.industry)
+        return domain_of(Subject(kind, code)) if code else None
+
+    kept = [event for event in events if domain(event) not in own]
+    for name, merged in own.items():
+        some = find_floor_events(base, merged, classifier, as_of=as_of, source_types=source_types)
+        kept += [event for event in some if domain(event) == name]
+    return kept
 
 
 def _injury_events(rows: pd.DataFrame, rules: GradingRules, source_type: str) -> list[FloorEvent]:

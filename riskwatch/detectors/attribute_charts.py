@@ -19,7 +19,8 @@ from scipy import special
 
 from riskwatch.detectors.baselines import frequency_of
 from riskwatch.detectors.failures import checked_counts
-from riskwatch.detectors.parameters import check, fingerprint, parameter
+from riskwatch.detectors.history_window import HistoryWindow, history_before
+from riskwatch.detectors.parameters import parameter
 from riskwatch.detectors.proportions import widened_quantile, widened_tail
 from riskwatch.detectors.signals import REASONS, Signals
 from riskwatch.detectors.support import empty_signals, positions_of
@@ -32,8 +33,6 @@ __all__ = ["LaneyP", "PChart", "UChart", "sigma_z"]
 FloatArray = npt.NDArray[np.float64]
 
 _REASON = {text: number for number, text in enumerate(REASONS)}
-# History, guard and shortest history by frequency: two years, about a month, about a quarter.
-_BY_FREQUENCY = {"day": (730, 28, 91), "week": (104, 4, 13), "4-week": (26, 1, 4), "month": (24, 1, 4)}
 _RANGE = 1.128  # mean range of two standard normal variables, to the digits in which it is published with the chart
 
 
@@ -63,38 +62,14 @@ def sigma_z(x: FloatArray, n: FloatArray, rate: FloatArray) -> FloatArray:
 
 
 @dataclass(frozen=True)
-class AttributeChart(ABC):
+class AttributeChart(HistoryWindow, ABC):
     """What the charts share: the baseline, and the way from a panel to signals; see the charts for what each parameter means there."""
 
     name: ClassVar[str]
 
-    history_periods: int | None = parameter(None, minimum=2, kind=int, optional=True, unit="periods")
-    guard_periods: int | None = parameter(None, minimum=0, kind=int, optional=True, unit="periods")
-    min_history_periods: int | None = parameter(None, minimum=1, kind=int, optional=True, unit="periods")
     limits: Literal["exact", "normal"] = parameter("exact", choices=("exact", "normal"))
     zero_floor: float = parameter(0.5, above=0.0, maximum=10.0, unit="failures")
     alpha: float = parameter(0.005, above=0.0, below=0.5, unit="probability")
-
-    def __post_init__(self) -> None:
-        check(self)
-        if self.history_periods is not None and self.min_history_periods is not None and self.min_history_periods > self.history_periods:
-            check(self, [f"min_history_periods must be <= history_periods ({self.history_periods}), got {self.min_history_periods}"])
-
-    @property
-    def hash(self) -> str:
-        """Fingerprint of method and parameters."""
-        return fingerprint(self, version=1)
-
-    def _shape(self, frequency: str) -> tuple[int, int, int]:
-        """Return history, guard and shortest history in periods."""
-        given = (self.history_periods, self.guard_periods, self.min_history_periods)
-        history, guard, shortest = (d if g is None else g for g, d in zip(given, _BY_FREQUENCY[frequency], strict=True))
-        return history, guard, min(shortest, history)
-
-    def min_periods(self, frequency: str) -> int:
-        """Return how many periods, the judged one included, a panel must have; with fewer nothing is judged."""
-        _, guard, shortest = self._shape(frequency)
-        return shortest + guard + 1
 
     def detect(self, panel: Panel, periods: pd.PeriodIndex | None = None) -> Signals:
         """Judge each of ``periods`` (default: the newest) against the limits of the periods before it.
@@ -121,7 +96,7 @@ class AttributeChart(ABC):
         judged = positions_of(panel, periods, self.name)
         out = empty_signals(panel, judged, self.name, self.hash)
         for column, now in enumerate(judged.tolist()):
-            past = slice(max(now - guard - history, 0), max(now - guard, 0))
+            past = history_before(now, history, guard)
             looked = np.isfinite(x[:, past]) & np.isfinite(n[:, past])
             x_past, n_past = (np.ascontiguousarray(np.where(looked, part[:, past], 0.0)) for part in (x, n))
             x_now, n_now, reason = x[:, now], n[:, now], out.reason[:, column]

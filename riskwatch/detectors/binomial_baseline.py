@@ -22,8 +22,9 @@ from riskwatch.detectors.baselines import frequency_of
 from riskwatch.detectors.binomial_windows import WINDOWS, BinomialWindows, Rates, newest_counts
 from riskwatch.detectors.crossed_prior import named_levels, prior_by_labels
 from riskwatch.detectors.failures import checked_counts, pooled, refuse, siblings
+from riskwatch.detectors.history_window import HistoryWindow, history_before
 from riskwatch.detectors.label_mix import label_factors
-from riskwatch.detectors.parameters import check, fingerprint, parameter
+from riskwatch.detectors.parameters import parameter
 from riskwatch.detectors.signals import REASONS, Signals
 from riskwatch.detectors.support import empty_signals, positions_of
 from riskwatch.panel import Panel
@@ -34,9 +35,7 @@ __all__ = ["BinomialBaseline", "Prior", "estimate_correlation", "estimate_prior"
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-# History, guard and shortest history by frequency: two years, about a month, about a quarter.
 _HIGHEST = 0.99  # share expected to fail, at most
-_BY_FREQUENCY = {"day": (730, 28, 91), "week": (104, 4, 13), "4-week": (26, 1, 4), "month": (24, 1, 4)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +143,7 @@ def _mixed(rate: FloatArray, mix: FloatArray | None, now: int, periods: int) -> 
 
 
 @dataclass(frozen=True)
-class BinomialBaseline:
+class BinomialBaseline(HistoryWindow):
     """Test whether more of the inspections failed than the series, shrunk towards its siblings, leads to expect.
 
     Siblings are the series of one stratum that are summed over the same dimensions; their spread decides how far a series with
@@ -183,10 +182,9 @@ class BinomialBaseline:
     """
 
     name: ClassVar[str] = "binomial-baseline"
+    version: ClassVar[int] = 3
     uses_breakdown: ClassVar[bool] = True
 
-    history_periods: int | None = parameter(None, minimum=2, kind=int, optional=True, unit="periods")
-    guard_periods: int | None = parameter(None, minimum=0, kind=int, optional=True, unit="periods")
     min_history_periods: int | None = parameter(None, minimum=0, kind=int, optional=True, unit="periods")
     min_inspected: int = parameter(1, minimum=1, unit="inspections")
     alpha: float = parameter(0.005, above=0.0, below=0.5, unit="probability")
@@ -199,26 +197,10 @@ class BinomialBaseline:
     typical_rate: float = parameter(0.05, above=0.0, below=1.0, unit="share failed")
     typical_strength: float = parameter(20.0, minimum=0.1, maximum=1e6, unit="inspections")
 
-    def __post_init__(self) -> None:
-        check(self)
-        if self.history_periods is not None and self.min_history_periods is not None and self.min_history_periods > self.history_periods:
-            check(self, [f"min_history_periods must be <= history_periods ({self.history_periods}), got {self.min_history_periods}"])
-
-    @property
-    def hash(self) -> str:
-        """Fingerprint of method and parameters."""
-        return fingerprint(self, version=3)
-
     def _shape(self, frequency: str) -> tuple[int, int, int]:
-        """Return history, guard and shortest history in periods."""
-        given = (self.history_periods, self.guard_periods, self.min_history_periods)
-        history, guard, shortest = (d if g is None else g for g, d in zip(given, _BY_FREQUENCY[frequency], strict=True))
-        return history, max(guard, self.window_periods - 1), min(shortest, history)
-
-    def min_periods(self, frequency: str) -> int:
-        """Return how many periods, the judged one included, a panel must have; with fewer nothing is judged."""
-        _, guard, shortest = self._shape(frequency)
-        return shortest + guard + 1
+        """Return history, guard and shortest history in periods; the baseline ends before the longest window begins."""
+        history, guard, shortest = super()._shape(frequency)
+        return history, max(guard, self.window_periods - 1), shortest
 
     def memory(self, frequency: str) -> int:  # noqa: ARG002 - part of the interface
         """Return how many newest periods are weighed together for one judgement."""
@@ -249,7 +231,7 @@ class BinomialBaseline:
         out = empty_signals(panel, judged, self.name, self.hash)
         groups = [(rows, named_levels(panel.index[rows]) if self.crossed_prior else ()) for rows in self._siblings(panel.index)]
         for column, now in enumerate(judged.tolist()):
-            past = slice(max(now - guard - history, 0), max(now - guard, 0))
+            past = history_before(now, history, guard)
             looked = np.isfinite(x[:, past]) & np.isfinite(n[:, past])
             x_past, n_past = np.where(looked, x[:, past], 0.0), np.where(looked, n[:, past], 0.0)
             mix = None if panel.breakdown is None else label_factors(panel.breakdown, past, [rows for rows, _ in groups])

@@ -22,7 +22,8 @@ from riskwatch.detectors.binomial_expectation import Expectation, Settings, expe
 from riskwatch.detectors.blocks import over_blocks
 from riskwatch.detectors.cusum_statistics import GRID
 from riskwatch.detectors.failures import checked_counts, refuse
-from riskwatch.detectors.parameters import check, fingerprint, parameter
+from riskwatch.detectors.history_window import given_or_usual, history_before, shortest_findings
+from riskwatch.detectors.parameters import Parameters, parameter
 from riskwatch.detectors.signals import Signals
 from riskwatch.detectors.support import empty_signals, positions_of
 from riskwatch.panel import Panel
@@ -38,7 +39,7 @@ _BY_FREQUENCY = {"day": (1096, 0, 91, 28), "week": (260, 0, 13, 12), "4-week": (
 
 
 @dataclass(frozen=True)
-class BinomialCusum:
+class BinomialCusum(Parameters):
     """Accumulate the evidence for raised odds of failing, and alarm when the sum is improbably high for the in-control share.
 
     The in-control share is that of ``binomial-glm``: drawn to the siblings', with the trend and season that the data ask for, and for the
@@ -96,22 +97,16 @@ class BinomialCusum:
     typical_rate: float = parameter(0.05, above=0.0, below=1.0, unit="share failed")
     typical_strength: float = parameter(20.0, minimum=0.1, maximum=1e6, unit="inspections")
 
-    def __post_init__(self) -> None:
-        check(self)
-        if self.history_periods is not None and self.min_history_periods is not None and self.min_history_periods > self.history_periods:
-            check(self, [f"min_history_periods must be <= history_periods ({self.history_periods}), got {self.min_history_periods}"])
+    def _findings(self) -> list[str]:
+        found = shortest_findings(self.history_periods, self.min_history_periods)
         if self.limit is not None and self.arl0 is not None:
-            check(self, [f"limit and arl0 both set the limit: give one, got {self.limit!r} and {self.arl0!r}"])
-
-    @property
-    def hash(self) -> str:
-        """Fingerprint of method and parameters."""
-        return fingerprint(self, version=1)
+            found.append(f"limit and arl0 both set the limit: give one, got {self.limit!r} and {self.arl0!r}")
+        return found
 
     def _shape(self, frequency: str) -> tuple[int, int, int, int]:
         """Return history, guard, shortest history and charted periods."""
         given = (self.history_periods, self.guard_periods, self.min_history_periods, self.run_in)
-        history, guard, shortest, run_in = (d if g is None else g for g, d in zip(given, _BY_FREQUENCY[frequency], strict=True))
+        history, guard, shortest, run_in = given_or_usual(given, _BY_FREQUENCY[frequency])
         return history, guard, min(shortest, history), run_in
 
     def min_periods(self, frequency: str) -> int:
@@ -151,8 +146,7 @@ class BinomialCusum:
         settings = Settings.of(self)
         for column, now in enumerate(judged.tolist()):
             begin = int(judged.min()) if self.start == "first-judged" else max(now - run_in + 1, 0)
-            end = max(begin - guard, 0)
-            base = slice(max(end - history, 0), end)
+            base = history_before(begin, history, guard)
             looked = np.isfinite(x[:, base]) & (np.nan_to_num(n[:, base]) > 0)
             x_now, n_now = x[:, now], n[:, now]
             todo = refuse(out.reason[:, column], (x_now, n_now), looked, shortest=shortest, min_inspected=self.min_inspected)

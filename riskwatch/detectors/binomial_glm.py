@@ -9,6 +9,7 @@ Laboratories as a random effect: Breslow & Clayton (1993), J. Amer. Statist. Ass
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -20,7 +21,8 @@ from riskwatch.detectors.baselines import frequency_of
 from riskwatch.detectors.binomial_expectation import Expectation, Settings, expectations, logit_error, predictive_shape
 from riskwatch.detectors.binomial_windows import WINDOWS, BinomialWindows, Rates, newest_counts
 from riskwatch.detectors.failures import checked_counts, refuse
-from riskwatch.detectors.parameters import check, fingerprint, parameter
+from riskwatch.detectors.history_window import HistoryWindow, history_before
+from riskwatch.detectors.parameters import parameter
 from riskwatch.detectors.signals import Signals
 from riskwatch.detectors.support import empty_signals, positions_of
 from riskwatch.panel import Panel
@@ -35,7 +37,7 @@ _BY_FREQUENCY = {"day": (1096, 28, 91), "week": (260, 4, 13), "4-week": (65, 1, 
 
 
 @dataclass(frozen=True)
-class BinomialGlm:
+class BinomialGlm(HistoryWindow):
     """Test whether more of the inspections failed than level, trend, season and laboratories of the series lead to expect.
 
     Siblings are the series of one stratum that are summed over the same dimensions: they share a trend and a season, from which a series
@@ -76,12 +78,11 @@ class BinomialGlm:
     """
 
     name: ClassVar[str] = "binomial-glm"
+    version: ClassVar[int] = 2
+    usual: ClassVar[Mapping[str, tuple[int, int, int]]] = _BY_FREQUENCY
     uses_covariates: ClassVar[bool] = True
     uses_breakdown: ClassVar[bool] = True
 
-    history_periods: int | None = parameter(None, minimum=2, kind=int, optional=True, unit="periods")
-    guard_periods: int | None = parameter(None, minimum=0, kind=int, optional=True, unit="periods")
-    min_history_periods: int | None = parameter(None, minimum=1, kind=int, optional=True, unit="periods")
     min_inspected: int = parameter(1, minimum=1, unit="inspections")
     harmonics: int = parameter(2, minimum=0, maximum=2, unit="waves a year")
     trend: bool = parameter(default=True)
@@ -97,26 +98,10 @@ class BinomialGlm:
     typical_rate: float = parameter(0.05, above=0.0, below=1.0, unit="share failed")
     typical_strength: float = parameter(20.0, minimum=0.1, maximum=1e6, unit="inspections")
 
-    def __post_init__(self) -> None:
-        check(self)
-        if self.history_periods is not None and self.min_history_periods is not None and self.min_history_periods > self.history_periods:
-            check(self, [f"min_history_periods must be <= history_periods ({self.history_periods}), got {self.min_history_periods}"])
-
-    @property
-    def hash(self) -> str:
-        """Fingerprint of method and parameters."""
-        return fingerprint(self, version=2)
-
     def _shape(self, frequency: str) -> tuple[int, int, int]:
-        """Return history, guard and shortest history in periods."""
-        given = (self.history_periods, self.guard_periods, self.min_history_periods)
-        history, guard, shortest = (d if g is None else g for g, d in zip(given, _BY_FREQUENCY[frequency], strict=True))
-        return history, max(guard, self.window_periods - 1), min(shortest, history)
-
-    def min_periods(self, frequency: str) -> int:
-        """Return how many periods, the judged one included, a panel must have; with fewer nothing is judged."""
-        _, guard, shortest = self._shape(frequency)
-        return shortest + guard + 1
+        """Return history, guard and shortest history in periods; the baseline ends before the longest window begins."""
+        history, guard, shortest = super()._shape(frequency)
+        return history, max(guard, self.window_periods - 1), shortest
 
     def memory(self, frequency: str) -> int:  # noqa: ARG002 - part of the interface
         """Return how many newest periods are weighed together for one judgement."""
@@ -146,7 +131,7 @@ class BinomialGlm:
         judged = positions_of(panel, periods, self.name)
         out = empty_signals(panel, judged, self.name, self.hash)
         for column, now in enumerate(judged.tolist()):
-            base = slice(max(now - guard - history, 0), max(now - guard, 0))
+            base = history_before(now, history, guard)
             looked = np.isfinite(x[:, base]) & (np.nan_to_num(n[:, base]) > 0)
             x_now, n_now = x[:, now], n[:, now]
             todo = refuse(out.reason[:, column], (x_now, n_now), looked, shortest=shortest, min_inspected=self.min_inspected)

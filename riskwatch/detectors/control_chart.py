@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskwatch.detectors import charts
-from riskwatch.detectors.parameters import check, fingerprint, parameter
+from riskwatch.detectors.parameters import Parameters, parameter
 from riskwatch.detectors.signals import Signals
 from riskwatch.detectors.support import empty_signals, positions_of
 from riskwatch.panel import Panel
@@ -22,7 +22,7 @@ _BLOCK = 256  # series worked on at a time
 
 
 @dataclass(frozen=True)
-class ControlChart(ABC):
+class ControlChart(Parameters, ABC):
     """A chart of the last periods against a mean estimated before them; see the charts for what each parameter means there."""
 
     name: ClassVar[str]
@@ -41,14 +41,6 @@ class ControlChart(ABC):
     year_match: Literal["calendar", "fixed"] = parameter("calendar", choices=("calendar", "fixed"))
     alpha: float = parameter(0.005, above=0.0, below=0.5, unit="probability")
     min_share: float = parameter(0.3, above=0.0, maximum=1.0, unit="share reported")
-
-    def __post_init__(self) -> None:
-        check(self)
-
-    @property
-    def hash(self) -> str:
-        """Fingerprint of method and parameters."""
-        return fingerprint(self, version=1)
 
     def min_periods(self, frequency: str) -> int:
         """Return how many periods, the judged one included, a panel must have; with fewer nothing is judged."""

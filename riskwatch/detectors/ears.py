@@ -20,7 +20,7 @@ from scipy import special, stats
 
 from riskwatch.detectors import excess_sum, short_history
 from riskwatch.detectors.baselines import frequency_of
-from riskwatch.detectors.parameters import check, fingerprint, parameter
+from riskwatch.detectors.parameters import Parameters, check, parameter
 from riskwatch.detectors.short_history import Predictive, Window
 from riskwatch.detectors.signals import REASONS, Signals
 from riskwatch.detectors.support import empty_signals, positions_of
@@ -56,7 +56,7 @@ class _Baseline:
 
 
 @dataclass(frozen=True)
-class _Ears:
+class _Ears(Parameters):
     """Parameters and steps that the three methods share.
 
     Parameters
@@ -108,20 +108,10 @@ class _Ears:
         own = (cls.__doc__ or "").rstrip()
         cls.__doc__ = own + "\n" + ("" if header in own else "\n" + header) + (_Ears.__doc__ or "").partition(header)[2]
 
-    def __post_init__(self) -> None:
-        check(self)
-        found = []
-        if self.min_baseline is not None and self.min_baseline > self.baseline:
-            found.append(f"min_baseline must be <= baseline ({self.baseline}), got {self.min_baseline}")
-        check(self, [*found, *self._findings()])
-
     def _findings(self) -> list[str]:
+        if self.min_baseline is not None and self.min_baseline > self.baseline:
+            return [f"min_baseline must be <= baseline ({self.baseline}), got {self.min_baseline}"]
         return []
-
-    @property
-    def hash(self) -> str:
-        """Fingerprint of method and parameters."""
-        return fingerprint(self, version=1)
 
     def min_periods(self, frequency: str) -> int:  # noqa: ARG002  # the same for all frequencies
         """Return how many periods, the judged one included, a panel must have; with fewer nothing is judged."""
@@ -282,9 +272,10 @@ class EarsC3(_Ears):
     c3_formula: Literal["published", "surveillance"] = parameter("published", choices=("published", "surveillance"))
 
     def _findings(self) -> list[str]:
+        found = super()._findings()
         if self.c3_formula == "surveillance" and self.distribution != "normal":
-            return [f"c3_formula surveillance needs distribution normal, got {self.distribution}"]
-        return []
+            found.append(f"c3_formula surveillance needs distribution normal, got {self.distribution}")
+        return found
 
     def _reasons(self, data: _Slice, judged: npt.NDArray[np.intp], base: _Baseline) -> npt.NDArray[np.uint8]:
         reason = super()._reasons(data, judged, base)

@@ -20,7 +20,7 @@ from scipy import special
 
 from riskwatch.detectors import harmonic_mean, thresholds, weighted_sum
 from riskwatch.detectors.baselines import frequency_of
-from riskwatch.detectors.parameters import check, fingerprint, parameter
+from riskwatch.detectors.parameters import Parameters, check, parameter
 from riskwatch.detectors.signals import REASONS, Signals
 from riskwatch.detectors.support import empty_signals, positions_of
 from riskwatch.detectors.uncertain_dispersion import WEIGHTS, Dispersion, largest_not_significant
@@ -41,7 +41,7 @@ _TREND_PER_YEAR = 0.3  # prior standard deviation of the log mean's change in a 
 
 
 @dataclass(frozen=True)
-class Ewma:
+class Ewma(Parameters):
     """Weighted sum of the last counts, newest heaviest, against what a baseline before them leads to expect.
 
     Parameters
@@ -89,15 +89,10 @@ class Ewma:
     min_share: float = parameter(0.3, above=0.0, maximum=1.0, unit="share of records")
     population_offset: bool = parameter(default=False)
 
-    def __post_init__(self) -> None:
-        check(self)
+    def _findings(self) -> list[str]:
         if self.min_baseline is not None and self.baseline_periods is not None and self.min_baseline > self.baseline_periods:
-            check(self, [f"min_baseline must be <= baseline_periods ({self.baseline_periods}), got {self.min_baseline}"])
-
-    @property
-    def hash(self) -> str:
-        """Fingerprint of method and parameters."""
-        return fingerprint(self, version=1)
+            return [f"min_baseline must be <= baseline_periods ({self.baseline_periods}), got {self.min_baseline}"]
+        return []
 
     def _terms(self) -> int:
         if self.run_in is not None:

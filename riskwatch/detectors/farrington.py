@@ -18,7 +18,7 @@ import pandas as pd
 from riskwatch.detectors import baselines, thresholds
 from riskwatch.detectors.farrington_fit import Rules
 from riskwatch.detectors.farrington_judge import Method, judge
-from riskwatch.detectors.parameters import check, fingerprint, parameter
+from riskwatch.detectors.parameters import Parameters, check, parameter
 from riskwatch.detectors.signals import Signals
 from riskwatch.panel import Panel
 
@@ -30,7 +30,7 @@ _HALF_WINDOW = {"day": 10, "week": 3, "4-week": 1, "month": 1}
 
 
 @dataclass(frozen=True)
-class Farrington:
+class Farrington(Parameters):
     """Quasi-Poisson baseline on windows around the anniversaries, past outbreaks down-weighted, normal limits of a power of the count.
 
     Parameters
@@ -81,15 +81,10 @@ class Farrington:
     year_match: Literal["calendar", "fixed"] = parameter("calendar", choices=("calendar", "fixed"))
     min_share: float = parameter(0.3, above=0.0, maximum=1.0, unit="share of the records")
 
-    def __post_init__(self) -> None:
-        check(self)
+    def _findings(self) -> list[str]:
         if self.min_years is not None and self.min_years > self.years_back:
-            check(self, [f"min_years must be <= years_back ({self.years_back}), got {self.min_years}"])
-
-    @property
-    def hash(self) -> str:
-        """Fingerprint of method and parameters."""
-        return fingerprint(self, version=1)
+            return [f"min_years must be <= years_back ({self.years_back}), got {self.min_years}"]
+        return []
 
     def min_periods(self, frequency: str) -> int:
         """Return how many periods, the judged one included, a panel must have; with fewer nothing is judged."""

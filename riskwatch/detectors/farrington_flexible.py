@@ -20,7 +20,8 @@ from scipy import special
 from riskwatch.detectors import baselines, thresholds
 from riskwatch.detectors.farrington_fit import Rules
 from riskwatch.detectors.farrington_judge import Method, judge
-from riskwatch.detectors.parameters import check, fingerprint, parameter
+from riskwatch.detectors.history_window import given_or_usual
+from riskwatch.detectors.parameters import Parameters, check, parameter
 from riskwatch.detectors.signals import Signals
 from riskwatch.panel import Panel
 
@@ -33,7 +34,7 @@ _BY_FREQUENCY = {"day": (10, 182, 10), "week": (3, 26, 10), "4-week": (1, 6, 4),
 
 
 @dataclass(frozen=True)
-class FarringtonFlexible:
+class FarringtonFlexible(Parameters):
     """Quasi-Poisson baseline on the same season of past years, with past outbreaks down-weighted.
 
     Parameters
@@ -103,15 +104,10 @@ class FarringtonFlexible:
     year_match: Literal["calendar", "fixed"] = parameter("calendar", choices=("calendar", "fixed"))
     min_share: float = parameter(0.3, above=0.0, maximum=1.0, unit="share of the records")
 
-    def __post_init__(self) -> None:
-        check(self)
+    def _findings(self) -> list[str]:
         if self.min_years is not None and self.min_years > self.years_back:
-            check(self, [f"min_years must be <= years_back ({self.years_back}), got {self.min_years}"])
-
-    @property
-    def hash(self) -> str:
-        """Fingerprint of method and parameters."""
-        return fingerprint(self, version=1)
+            return [f"min_years must be <= years_back ({self.years_back}), got {self.min_years}"]
+        return []
 
     def min_periods(self, frequency: str) -> int:
         """Return how many periods, the judged one included, a panel must have; with fewer nothing is judged."""
@@ -125,10 +121,7 @@ class FarringtonFlexible:
 
     def _shape(self, frequency: str) -> tuple[int, int, int]:
         """Return half window, guard and parts of the year for a frequency, checked against its year."""
-        half, guard, levels = (
-            default if given is None else given
-            for given, default in zip((self.half_window, self.guard_periods, self.seasonal_levels), _BY_FREQUENCY[frequency], strict=True)
-        )
+        half, guard, levels = given_or_usual((self.half_window, self.guard_periods, self.seasonal_levels), _BY_FREQUENCY[frequency])
         gap = baselines.PERIODS_PER_YEAR[frequency] - 2 * half - 1
         found = []
         if gap < max(levels - 1, 0):

@@ -17,7 +17,8 @@ import pandas as pd
 from riskwatch.detectors.baselines import frequency_of
 from riskwatch.detectors.failures import checked_counts, siblings
 from riskwatch.detectors.funnel_limits import Spread, count_limits, p_values, scores, spread_of
-from riskwatch.detectors.parameters import check, fingerprint, parameter
+from riskwatch.detectors.history_window import TWO_YEARS, given_or_usual
+from riskwatch.detectors.parameters import Parameters, parameter
 from riskwatch.detectors.signals import REASONS, Signals
 from riskwatch.detectors.support import empty_signals, positions_of
 from riskwatch.panel import Panel
@@ -28,12 +29,10 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.intp]
 
 _REASON = {text: number for number, text in enumerate(REASONS)}
-# History, guard and shortest history by frequency: two years, about a month, about a quarter.
-_BY_FREQUENCY = {"day": (730, 28, 91), "week": (104, 4, 13), "4-week": (26, 1, 4), "month": (24, 1, 4)}
 
 
 @dataclass(frozen=True)
-class Funnel:
+class Funnel(Parameters):
     """Test whether a series fails more often than its siblings in the same time, at limits that follow the number inspected.
 
     Siblings are the series of one stratum that are summed over the same dimensions.
@@ -86,18 +85,10 @@ class Funnel:
     min_inspected: int = parameter(1, minimum=1, unit="inspections")
     alpha: float = parameter(0.005, above=0.0, below=0.5, unit="probability")
 
-    def __post_init__(self) -> None:
-        check(self)
-
-    @property
-    def hash(self) -> str:
-        """Fingerprint of method and parameters."""
-        return fingerprint(self, version=1)
-
     def _shape(self, frequency: str) -> tuple[int, int, int]:
         """Return history, guard and shortest history in periods."""
         given = (self.history_periods, self.guard_periods, self.min_history_periods)
-        history, guard, shortest = (d if g is None else g for g, d in zip(given, _BY_FREQUENCY[frequency], strict=True))
+        history, guard, shortest = given_or_usual(given, TWO_YEARS[frequency])
         return max(history, self.window_periods), guard, max(min(shortest, history), self.window_periods)
 
     @property

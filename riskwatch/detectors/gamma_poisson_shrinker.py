@@ -7,6 +7,7 @@ Ratios and their prior: DuMouchel (1999), Amer. Statist. 53(3), 177-190. Compari
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -16,9 +17,10 @@ import pandas as pd
 
 from riskwatch.detectors.baselines import frequency_of
 from riskwatch.detectors.gamma_poisson import Posterior, posterior
+from riskwatch.detectors.history_window import SummedWindow, history_before
 from riskwatch.detectors.pair_change import discounted, largest_quiet, learn_memory, poisson_tail, predictive_tail
 from riskwatch.detectors.pair_panel import Pairs, blocks_of, expected_of_blocks, learn_prior, tables_of
-from riskwatch.detectors.parameters import check, fingerprint, parameter
+from riskwatch.detectors.parameters import parameter
 from riskwatch.detectors.signals import REASONS, Signals
 from riskwatch.detectors.support import empty_signals, positions_of
 from riskwatch.panel import Panel
@@ -34,7 +36,7 @@ _BY_FREQUENCY = {"day": (1095, 28, 182), "week": (156, 4, 26), "4-week": (39, 1,
 
 
 @dataclass(frozen=True)
-class GammaPoissonShrinker:
+class GammaPoissonShrinker(SummedWindow):
     """Test whether a pair is disproportionate now and was less so before.
 
     The expected count of a pair follows from how many cases its product has and how many its hazard has, in the same weeks: a product
@@ -62,39 +64,11 @@ class GammaPoissonShrinker:
     """
 
     name: ClassVar[str] = "gamma-poisson-shrinker"
+    usual: ClassVar[Mapping[str, tuple[int, int, int]]] = _BY_FREQUENCY
 
-    history_periods: int | None = parameter(None, minimum=2, kind=int, optional=True, unit="periods")
-    guard_periods: int | None = parameter(None, minimum=0, kind=int, optional=True, unit="periods")
-    min_history_periods: int | None = parameter(None, minimum=2, kind=int, optional=True, unit="periods")
-    window_periods: int = parameter(1, minimum=1, maximum=52, unit="periods")
     min_ratio: float = parameter(1.0, minimum=1.0, unit="observed over independence")
     alpha: float = parameter(0.005, above=0.0, below=0.5, unit="probability")
     min_share: float = parameter(0.3, above=0.0, maximum=1.0, unit="share reported")
-
-    def __post_init__(self) -> None:
-        check(self)
-        if self.history_periods is not None and self.min_history_periods is not None and self.min_history_periods > self.history_periods:
-            check(self, [f"min_history_periods must be <= history_periods ({self.history_periods}), got {self.min_history_periods}"])
-
-    @property
-    def hash(self) -> str:
-        """Fingerprint of method and parameters."""
-        return fingerprint(self, version=1)
-
-    def _shape(self, frequency: str) -> tuple[int, int, int]:
-        """Return history, guard and shortest history in periods."""
-        given = (self.history_periods, self.guard_periods, self.min_history_periods)
-        history, guard, shortest = (d if g is None else g for g, d in zip(given, _BY_FREQUENCY[frequency], strict=True))
-        return history, guard, max(min(shortest, history), self.window_periods)
-
-    def min_periods(self, frequency: str) -> int:
-        """Return how many periods, the judged one included, a panel must have; with fewer nothing is judged."""
-        _, guard, shortest = self._shape(frequency)
-        return shortest + guard + self.window_periods
-
-    def memory(self, frequency: str) -> int:  # noqa: ARG002  # the same for all frequencies
-        """Return how many newest periods are weighed together for one judgement."""
-        return self.window_periods
 
     def detect(self, panel: Panel, periods: pd.PeriodIndex | None = None) -> Signals:
         """Judge each of ``periods`` (default: the newest) with what came before it.
@@ -130,8 +104,7 @@ class GammaPoissonShrinker:
         observed = panel.observed[rows]
         counts = observed if complete is None else np.where(complete.share[rows] < 1.0, np.nan, observed)
         begin = max(now - self.window_periods + 1, 0)
-        end = max(begin - guard, 0)
-        past = counts[:, max(end - history, 0) : end]
+        past = counts[:, history_before(begin, history, guard)]
         window = observed[:, begin : now + 1].sum(axis=1)
         seen = np.asarray((np.nan_to_num(observed[:, :begin]) > 0).any(axis=1), np.bool_)
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from riskwatch.detectors import charts, glr_statistics, thresholds
 from riskwatch.detectors.control_chart import ControlChart
-from riskwatch.detectors.parameters import check, parameter
+from riskwatch.detectors.parameters import parameter
 from riskwatch.detectors.signals import Signals
 
 __all__ = ["GlrNegativeBinomial", "GlrPoisson"]
@@ -122,7 +122,8 @@ class GlrNegativeBinomial(GlrPoisson):
     dispersion: Literal["pearson", "ml", "given"] = parameter("pearson", choices=("pearson", "ml", "given"))  # type: ignore[misc]  # a constant of the Poisson chart
     nb_alpha: float | None = parameter(None, minimum=0.0, kind=float, optional=True)  # type: ignore[misc]  # likewise
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def _findings(self) -> list[str]:
+        found = super()._findings()
         if (self.dispersion == "given") != (self.nb_alpha is not None):
-            check(self, [f"nb_alpha must be set where dispersion is 'given', and only there, got {self.nb_alpha!r}"])
+            found.append(f"nb_alpha must be set where dispersion is 'given', and only there, got {self.nb_alpha!r}")
+        return found

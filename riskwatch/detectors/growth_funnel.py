@@ -24,7 +24,7 @@ from riskwatch.calendar import periods_per_year
 from riskwatch.detectors.baselines import frequency_of
 from riskwatch.detectors.failures import siblings
 from riskwatch.detectors.funnel_limits import Spread, p_values, scores, spread_of
-from riskwatch.detectors.parameters import check, fingerprint, parameter
+from riskwatch.detectors.parameters import Parameters, parameter
 from riskwatch.detectors.signals import REASONS, Signals
 from riskwatch.detectors.support import empty_signals, positions_of
 from riskwatch.errors import DetectorError
@@ -40,7 +40,7 @@ _LARGEST = 2.0**40  # counts beyond are not searched for a limit
 
 
 @dataclass(frozen=True)
-class GrowthFunnel:
+class GrowthFunnel(Parameters):
     """Test whether a series' newest window holds a larger share of its own years than its siblings' windows do of theirs.
 
     Siblings are the series of one stratum that are summed over the same dimensions.
@@ -83,14 +83,6 @@ class GrowthFunnel:
     min_total: int = parameter(10, minimum=1, unit="cases")
     min_known: float = parameter(0.7, above=0.0, maximum=1.0, unit="share of the window")
     alpha: float = parameter(0.005, above=0.0, below=0.5, unit="probability")
-
-    def __post_init__(self) -> None:
-        check(self)
-
-    @property
-    def hash(self) -> str:
-        """Fingerprint of method and parameters."""
-        return fingerprint(self, version=1)
 
     def _step(self, frequency: str) -> int:
         """Return how many periods lie between the ends of two windows: whole years, at least one window."""

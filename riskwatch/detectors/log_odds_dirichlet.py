@@ -14,8 +14,9 @@ import pandas as pd
 
 from riskwatch.detectors.baselines import frequency_of
 from riskwatch.detectors.failures import checked_counts, pooled, siblings
+from riskwatch.detectors.history_window import TWO_YEARS, given_or_usual, history_before
 from riskwatch.detectors.log_odds import conditional_tail, dispersion, limits, posterior_share
-from riskwatch.detectors.parameters import check, fingerprint, parameter
+from riskwatch.detectors.parameters import Parameters, parameter
 from riskwatch.detectors.signals import REASONS, Signals
 from riskwatch.detectors.support import empty_signals, positions_of
 from riskwatch.panel import Panel
@@ -25,8 +26,6 @@ __all__ = ["Compared", "LogOddsDirichlet"]
 FloatArray = npt.NDArray[np.float64]
 
 _REASON = {text: number for number, text in enumerate(REASONS)}
-# History, guard and shortest history by frequency: two years, about a month, about a quarter.
-_BY_FREQUENCY = {"day": (730, 28, 91), "week": (104, 4, 13), "4-week": (26, 1, 4), "month": (24, 1, 4)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +41,7 @@ class Compared:
 
 
 @dataclass(frozen=True)
-class LogOddsDirichlet:
+class LogOddsDirichlet(Parameters):
     """Judge whether a larger share of the newest records holds a term than of earlier ones.
 
     Parameters
@@ -76,18 +75,10 @@ class LogOddsDirichlet:
     pool_strata: bool = parameter(default=False)
     alpha: float = parameter(0.005, above=0.0, below=0.5, unit="probability")
 
-    def __post_init__(self) -> None:
-        check(self)
-
-    @property
-    def hash(self) -> str:
-        """Fingerprint of method and parameters."""
-        return fingerprint(self, version=1)
-
     def _shape(self, frequency: str) -> tuple[int, int, int]:
         """Return history, guard and shortest history in periods."""
         given = (self.history_periods, self.guard_periods, self.min_history_periods)
-        history, guard, shortest = (d if g is None else g for g, d in zip(given, _BY_FREQUENCY[frequency], strict=True))
+        history, guard, shortest = given_or_usual(given, TWO_YEARS[frequency])
         return history, guard, min(shortest, history)
 
     def min_periods(self, frequency: str) -> int:
@@ -144,23 +135,21 @@ class LogOddsDirichlet:
         known = np.isfinite(x) & np.isfinite(n)
         x, n = np.where(known, x, 0.0), np.where(known, n, 0.0)
         begin = max(now - self.window_periods + 1, 0)
-        end = max(begin - guard, 0)
-        start = max(end - history, 0)
+        past = history_before(begin, history, guard)
         rho = np.zeros(len(x))
         # Blocks as long as the window, counted back from the newest; what is left at the far end is in no block.
-        many = (end - start) // self.window_periods
-        cut = [
-            values[:, end - many * self.window_periods : end].reshape(len(x), many, self.window_periods).sum(axis=2) for values in (x, n)
-        ]
+        many = (past.stop - past.start) // self.window_periods
+        first = past.stop - many * self.window_periods
+        cut = [values[:, first : past.stop].reshape(len(x), many, self.window_periods).sum(axis=2) for values in (x, n)]
         for rows in self._siblings(panel.index):
             rho[rows] = dispersion(cut[0][rows], cut[1][rows])
         return Compared(
             now=x[:, begin : now + 1].sum(axis=1),
-            before=x[:, start:end].sum(axis=1),
+            before=x[:, past].sum(axis=1),
             n_now=n[:, begin : now + 1].sum(axis=1),
-            n_before=n[:, start:end].sum(axis=1),
+            n_before=n[:, past].sum(axis=1),
             rho=rho,
-            seen=(n[:, start:end] > 0).sum(axis=1),
+            seen=(n[:, past] > 0).sum(axis=1),
         )
 
     def _siblings(self, index: pd.Index[str]) -> list[npt.NDArray[np.intp]]:

@@ -10,6 +10,7 @@ Marginal likelihood of a negative binomial with a beta prior (generalised Waring
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -20,8 +21,9 @@ from scipy import optimize, special
 
 from riskwatch.detectors import beta_negative_binomial as bnb
 from riskwatch.detectors.baselines import frequency_of
-from riskwatch.detectors.failures import siblings
-from riskwatch.detectors.parameters import check, fingerprint, parameter
+from riskwatch.detectors.failures import pooled, siblings
+from riskwatch.detectors.history_window import SummedWindow, history_before
+from riskwatch.detectors.parameters import parameter
 from riskwatch.detectors.signals import REASONS, Signals
 from riskwatch.detectors.support import empty_signals, positions_of
 from riskwatch.panel import Panel
@@ -167,7 +169,7 @@ def estimate_prior(past: Past, chosen: BoolArray, start: Prior | None = None) ->
 
 
 @dataclass(frozen=True)
-class NewEvent:
+class NewEvent(SummedWindow):
     """Test whether a series with little or no past has more cases than newcomers of its kind have had.
 
     Siblings are the series that are summed over the same dimensions; from what they did after their first cases two priors are
@@ -197,40 +199,12 @@ class NewEvent:
     """
 
     name: ClassVar[str] = "new-event"
+    usual: ClassVar[Mapping[str, tuple[int, int, int]]] = _BY_FREQUENCY
 
-    history_periods: int | None = parameter(None, minimum=2, kind=int, optional=True, unit="periods")
-    guard_periods: int | None = parameter(None, minimum=0, kind=int, optional=True, unit="periods")
-    min_history_periods: int | None = parameter(None, minimum=2, kind=int, optional=True, unit="periods")
-    window_periods: int = parameter(1, minimum=1, maximum=52, unit="periods")
     max_expected: float | None = parameter(None, above=0.0, kind=float, optional=True, unit="cases per period")
     pool_strata: bool = parameter(default=False)
     alpha: float = parameter(0.005, above=0.0, below=0.5, unit="probability")
     min_share: float = parameter(0.3, above=0.0, maximum=1.0, unit="share reported")
-
-    def __post_init__(self) -> None:
-        check(self)
-        if self.history_periods is not None and self.min_history_periods is not None and self.min_history_periods > self.history_periods:
-            check(self, [f"min_history_periods must be <= history_periods ({self.history_periods}), got {self.min_history_periods}"])
-
-    @property
-    def hash(self) -> str:
-        """Fingerprint of method and parameters."""
-        return fingerprint(self, version=1)
-
-    def _shape(self, frequency: str) -> tuple[int, int, int]:
-        """Return history, guard and shortest history in periods."""
-        given = (self.history_periods, self.guard_periods, self.min_history_periods)
-        history, guard, shortest = (d if g is None else g for g, d in zip(given, _BY_FREQUENCY[frequency], strict=True))
-        return history, guard, max(min(shortest, history), self.window_periods)
-
-    def min_periods(self, frequency: str) -> int:
-        """Return how many periods, the judged one included, a panel must have; with fewer nothing is judged."""
-        _, guard, shortest = self._shape(frequency)
-        return shortest + guard + self.window_periods
-
-    def memory(self, frequency: str) -> int:  # noqa: ARG002  # the same for all frequencies
-        """Return how many newest periods are weighed together for one judgement."""
-        return self.window_periods
 
     def detect(self, panel: Panel, periods: pd.PeriodIndex | None = None) -> Signals:
         """Judge each of ``periods`` (default: the newest) with what came before it.
@@ -251,10 +225,7 @@ class NewEvent:
         frequency_of(panel.periods)
         judged = positions_of(panel, periods, self.name)
         out = empty_signals(panel, judged, self.name, self.hash)
-        index = panel.index
-        if self.pool_strata and isinstance(index, pd.MultiIndex) and "stratum" in index.names and index.nlevels > 1:
-            index = index.droplevel("stratum")
-        groups = siblings(index)
+        groups = siblings(pooled(panel.index, strata=self.pool_strata))
         for column, now in enumerate(judged.tolist()):
             self._judge(panel, now, groups, out, column)
         return out
@@ -265,11 +236,11 @@ class NewEvent:
         begin = max(now - width + 1, 0)
         complete = panel.completeness
         counts = panel.observed if complete is None else np.where(complete.share < 1.0, np.nan, panel.observed)
-        end = max(begin - guard, 0)
-        many = min(history, end) // width
-        blocks = counts[:, end - many * width : end].reshape(len(counts), many, width).sum(axis=2)
+        base = history_before(begin, history, guard)
+        many = (base.stop - base.start) // width
+        blocks = counts[:, base.stop - many * width : base.stop].reshape(len(counts), many, width).sum(axis=2)
         newest, window = panel.observed[:, now], panel.observed[:, begin : now + 1].sum(axis=1)
-        before = (np.nan_to_num(panel.observed[:, max(end - history, 0) : begin]) > 0).any(axis=1)
+        before = (np.nan_to_num(panel.observed[:, base.start : begin]) > 0).any(axis=1)
         size, a, b = (np.empty(len(counts)) for _ in range(3))
         for rows in groups:
             past = past_of(blocks[rows], -(-shortest // width))
@@ -298,7 +269,7 @@ class NewEvent:
         if self.max_expected is not None:
             reason[expected > self.max_expected] = _REASON["enough-history"]
         reason[~before & (window == 0)] = _REASON["too-few-cases"]
-        reason[np.isfinite(counts[:, max(end - history, 0) : end]).sum(axis=1) < shortest] = _REASON["too-short"]
+        reason[np.isfinite(counts[:, base]).sum(axis=1) < shortest] = _REASON["too-short"]
         reason[np.isnan(window)] = _REASON["missing"]
         for chosen, new in ((np.flatnonzero((reason == 0) & before), False), (np.flatnonzero((reason == 0) & ~before), True)):
             if not chosen.size:

@@ -1,7 +1,7 @@
 """Checked parameters: one place that declares ranges and words the messages for every detector.
 
-A detector is a frozen dataclass whose fields are made with :func:`parameter`; :func:`check` compares an instance with
-these declarations and raises one error that lists every finding.
+A detector is a frozen dataclass derived from :class:`Parameters` whose fields are made with :func:`parameter`; :func:`check` compares
+an instance with these declarations and raises one error that lists every finding.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import json
 import math
 import operator
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from riskwatch.errors import DetectorError
 
-__all__ = ["check", "describe", "fingerprint", "parameter", "reject_unknown"]
+__all__ = ["Parameters", "check", "describe", "fingerprint", "parameter", "reject_unknown"]
 
 
 def parameter(
@@ -137,3 +137,23 @@ def fingerprint(instance: Any, version: int) -> str:
     values = {item.name: getattr(instance, item.name) for item in dataclasses.fields(instance) if "kind" in item.metadata}
     text = json.dumps([instance.name, version, values], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Parameters:
+    """What every detector does with its parameters: it checks them once they are set, and has a fingerprint."""
+
+    name: ClassVar[str]
+    version: ClassVar[int] = 1  # of the method: a later one gives other signals with the same parameters
+
+    def __post_init__(self) -> None:
+        check(self)
+        check(self, self._findings())
+
+    def _findings(self) -> list[str]:
+        """Return what is wrong with several parameters together; each of them is sound by itself."""
+        return []
+
+    @property
+    def hash(self) -> str:
+        """Fingerprint of method and parameters."""
+        return fingerprint(self, self.version)

@@ -21,7 +21,7 @@ from riskwatch.detectors.baselines import PERIODS_PER_YEAR, frequency_of
 from riskwatch.detectors.blocks import over_blocks
 from riskwatch.detectors.nb_baseline import Baseline, estimate_baseline, shrunken_dispersion
 from riskwatch.detectors.nb_regression import pairs_of
-from riskwatch.detectors.parameters import check, fingerprint, parameter
+from riskwatch.detectors.parameters import Parameters, check, parameter
 from riskwatch.detectors.seasonal_design import seasonal_design
 from riskwatch.detectors.signals import REASONS, Signals
 from riskwatch.detectors.support import empty_signals, positions_of
@@ -57,7 +57,7 @@ class _Now:
 
 
 @dataclass(frozen=True)
-class SequentialNB:
+class SequentialNB(Parameters):
     """Regression on level, trend and season; evidence over windows of one to three periods at a joint level.
 
     Siblings (all series of the panel) decide how far the dispersion of a series with little history is drawn to the common one: the
@@ -103,6 +103,7 @@ class SequentialNB:
     """
 
     name: ClassVar[str] = "sequential-nb"
+    version: ClassVar[int] = 2
     uses_covariates: ClassVar[bool] = True
 
     alpha: float = parameter(0.005, above=0.0, below=0.5, unit="probability")
@@ -126,14 +127,6 @@ class SequentialNB:
     zero_floor: float = parameter(0.5, above=0.0, maximum=10.0, unit="cases")
     population_offset: bool = parameter(default=False)
     min_share: float = parameter(0.3, above=0.0, maximum=1.0, unit="share")
-
-    def __post_init__(self) -> None:
-        check(self)
-
-    @property
-    def hash(self) -> str:
-        """Fingerprint of method and parameters."""
-        return fingerprint(self, version=2)
 
     def _shape(self, frequency: str) -> tuple[int, int]:
         """Return guard and history in periods."""

@@ -19,7 +19,8 @@ import pandas as pd
 from scipy import stats
 
 from riskwatch.detectors.baselines import frequency_of
-from riskwatch.detectors.parameters import check, fingerprint, parameter
+from riskwatch.detectors.history_window import given_or_usual
+from riskwatch.detectors.parameters import Parameters, parameter
 from riskwatch.detectors.scan import Scan, scan
 from riskwatch.detectors.scan_statistics import permutation_expected
 from riskwatch.detectors.scan_windows import prospective_windows
@@ -60,7 +61,7 @@ class _Group:
 
 
 @dataclass(frozen=True)
-class SpaceTimeScan:
+class SpaceTimeScan(Parameters):
     """Find zones of neighbouring places that have too many cases in the newest periods, the judged one included.
 
     Series that differ in nothing but their region are scanned together, in each judged period: one test. Its p-value stands on one series,
@@ -115,18 +116,10 @@ class SpaceTimeScan:
     seed: int = parameter(1, minimum=0)
     alpha: float = parameter(0.005, above=0.0, below=0.5, unit="probability")
 
-    def __post_init__(self) -> None:
-        check(self)
-
-    @property
-    def hash(self) -> str:
-        """Fingerprint of method and parameters."""
-        return fingerprint(self, version=1)
-
     def _shape(self, frequency: str) -> tuple[int, int, int]:
         """Return history, shortest history and longest window in periods."""
         given = (self.history_periods, self.min_history_periods, self.longest_window)
-        history, shortest, longest = (d if g is None else g for g, d in zip(given, _BY_FREQUENCY[frequency], strict=True))
+        history, shortest, longest = given_or_usual(given, _BY_FREQUENCY[frequency])
         return history, min(shortest, history), min(longest, history - 1)
 
     def min_periods(self, frequency: str) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import pandas as pd
 
@@ -16,7 +15,8 @@ from riskwatch.errors import AsOfError
 from riskwatch.lifecycle import reading as read
 from riskwatch.lifecycle import wording
 from riskwatch.lifecycle.handover import below, match, receive, related, speaker, speakers, with_members
-from riskwatch.lifecycle.types import EarlyWarning, Outcome, WarningEvent, fingerprint, short_sha
+from riskwatch.lifecycle.journal import Journal
+from riskwatch.lifecycle.types import EarlyWarning, Outcome, fingerprint, short_sha
 from riskwatch.lifecycle.windows import Windows
 
 __all__ = ["advance"]
@@ -80,7 +80,7 @@ class _Machine:
         self.as_of, self.rules = as_of, rules
         names = ("product", "industry", "region")
         self.paths = {name: TreePaths(None if trees is None else tree_of(trees, name)) for name in names}
-        self.events: list[WarningEvent] = []
+        self.journal = Journal(as_of, rules, self.paths)
         self.windows = Windows(judged, self.paths, silent)
 
     def run(self, given: Sequence[EarlyWarning], assessments: Sequence[Assessment]) -> Outcome:
@@ -116,7 +116,7 @@ class _Machine:
         warnings = with_members([*(done[w] for w in range(len(held))), *gone, *new])
         return Outcome(
             tuple(sorted(warnings, key=lambda one: (-one.grade, one.subject, one.warning_id))),
-            tuple(sorted(self.events, key=lambda one: (one.warning_id, one.kind, one.cause))),
+            tuple(sorted(self.journal.events, key=lambda one: (one.warning_id, one.kind, one.cause))),
             tuple(watch),
         )
 
@@ -153,18 +153,15 @@ class _Machine:
             summary=read.summary(assessment),
         )
         warning, _ = self.level(receive(warning, givers, assessment.subject, as_of=self.as_of, paths=self.paths), assessment)
-        zh, en = self.label(warning.grade, read.domain(assessment))
+        zh, en = self.journal.label(warning.grade, read.domain(assessment))
         if previous:
             reason = {"zh": f"已恢复的预警再次出现，建议等级{zh}。", "en": f"A recovered concern has returned, proposed at {en}."}
         else:
             reason = {"zh": f"新出现，建议等级{zh}。", "en": f"New, proposed at {en}."}
         if givers:
-            reason = wording.joined([reason, self.taken(givers, warning)])
-        self.say(warning, ("new", "returned" if previous else "opened"), reason, Grade.NONE, assessment)
+            reason = wording.joined([reason, self.journal.taken(givers, warning)])
+        self.journal.say(warning, ("new", "returned" if previous else "opened"), reason, Grade.NONE, assessment)
         return warning
-
-    def taken(self, givers: Sequence[EarlyWarning], taker: EarlyWarning) -> dict[str, str]:
-        return wording.taken(sorted({one.subject for one in givers}), taker.first_seen, self.paths)
 
     def wake(self, warning: EarlyWarning, assessment: Assessment, before: EarlyWarning | None) -> EarlyWarning:
         """Return an absorbed warning as it goes on where the one that spoke for it stands; nothing of that is news."""
@@ -179,7 +176,7 @@ class _Machine:
             excess_at_change=max(warning.excess_at_change, read.excess(assessment)),
         )
         reason = wording.resumed(None if before is None else before.subject, self.paths)
-        self.say(awake, ("resumed", "own-again"), reason, warning.grade, assessment)
+        self.journal.say(awake, ("resumed", "own-again"), reason, warning.grade, assessment)
         return awake
 
     def seen(self, before: EarlyWarning, assessment: Assessment, givers: Sequence[EarlyWarning] = ()) -> EarlyWarning:
@@ -187,7 +184,7 @@ class _Machine:
         warning = receive(before, givers, assessment.subject, as_of=self.as_of, paths=self.paths)
         warning, grade = self.level(warning, assessment)
         excess, grave, here = read.excess(assessment), read.grave(assessment), assessment.subject.region
-        changes = self.changes(before, warning, assessment, grade, givers)
+        changes = self.journal.changes(before, warning, assessment, grade, givers)
         # Statistics place what was a list of cases.
         moved = {"spread", "alarm"} & {cause for _, cause, _ in changes}
         # Worse in one way and better in another is worse: nothing is eased while it spreads or kills.
@@ -215,49 +212,8 @@ class _Machine:
         )
         if kind:
             cause = next(cause for one, cause, _ in changes if one == kind)
-            self.say(updated, (kind, cause), wording.joined([text for _, _, text in changes]), before.grade, assessment)
+            self.journal.say(updated, (kind, cause), wording.joined([text for _, _, text in changes]), before.grade, assessment)
         return updated if grade > assessment.grade else _followed(updated)
-
-    def changes(
-        self, before: EarlyWarning, warning: EarlyWarning, assessment: Assessment, grade: Grade, givers: Sequence[EarlyWarning]
-    ) -> list[tuple[str, str, dict[str, str]]]:
-        """Return (kind, cause, reason) of what is worse or better than what readers know."""
-        rules, regions, domain = self.rules.lifecycle, self.paths["region"], read.domain(assessment)
-        excess, grave, here = read.excess(assessment), read.grave(assessment), assessment.subject.region
-        known = max([before.grade, *(one.grade for one in givers if below(warning.subject, one.subject, self.paths))])
-        was, now = self.label(before.grade, domain), self.label(grade, domain)
-        found: list[tuple[str, str, dict[str, str]]] = []
-        if grade > known:
-            reason = {"zh": f"建议等级由{was[0]}升为{now[0]}。", "en": f"Proposed level raised from {was[1]} to {now[1]}."}
-            if grade > assessment.grade:  # another's level, which it goes on with
-                found.append(("worsened", "took-over", wording.joined([reason, self.taken(givers, warning)])))
-            else:
-                found.append(("worsened", "raised", reason))
-        elif grade < before.grade:
-            share, sure = read.lower_probability(assessment, before.grade), rules.lower_probability
-            floor = not warning.series
-            reason = wording.lowered(was, now, floor=floor, share=share, sure=sure, windows=warning.lower_windows)
-            found.append(("eased", "lowered", reason))
-        # A list of cases is told for the whole area: that places nothing.
-        wider = here != warning.subject.region and regions.within(warning.subject.region, here)
-        if wider and not assessment.facts.get("cases_only"):
-            found.append(("worsened", "spread", wording.spread(warning.subject.region, here, regions)))
-        if assessment.evidence and not warning.series:
-            reason = {"zh": "除事件外，统计信号也已出现。", "en": "Beside recorded events, statistics speak for it now."}
-            found.append(("worsened", "alarm", reason))
-        if grave > warning.grave_at_change:
-            more = grave - warning.grave_at_change
-            reason = {"zh": f"新增严重事件 {more:g} 起。", "en": f"{more:g} more grave event(s): deaths, lethal items, failed rechecks."}
-            found.append(("worsened", "grave-event", reason))
-        elif (
-            warning.series
-            and excess > warning.excess_at_change * rules.worsen_factor
-            and excess - warning.excess_at_change >= rules.worsen_min_excess
-        ):
-            was_zh = f"{warning.excess_at_change:.1f}"
-            reason = {"zh": f"超出期望的数量由 {was_zh} 增至 {excess:.1f}。", "en": f"Excess grew from {was_zh} to {excess:.1f}."}
-            found.append(("worsened", "larger-excess", reason))
-        return found
 
     def level(self, warning: EarlyWarning, assessment: Assessment) -> tuple[EarlyWarning, Grade]:
         """Return the level a warning takes, and the warning with what it remembers of lower proposals.
@@ -277,7 +233,7 @@ class _Machine:
         fallen = not warning.series or share >= rules.lower_probability or windows >= rules.lower_after
         if fallen and warning.handed_on != self.as_of:
             return replace(warning, lower_windows=windows), assessment.grade
-        label = self.label(assessment.grade, read.domain(assessment))
+        label = self.journal.label(assessment.grade, read.domain(assessment))
         held = wording.held(label, windows=windows, needed=rules.lower_after, share=share, sure=rules.lower_probability)
         through = max(ends, default=warning.lower_through)
         return replace(warning, lower_windows=windows, lower_through=through, held=held), warning.grade
@@ -291,16 +247,16 @@ class _Machine:
         lowered = replace(remembered, summary=read.summary(assessment) if own else warning.summary)
         if grade < warning.grade:
             domain = read.domain(assessment)
-            zh, en = self.label(grade, domain)
-            before_zh, before_en = self.label(warning.grade, domain)
+            zh, en = self.journal.label(grade, domain)
+            before_zh, before_en = self.journal.label(warning.grade, domain)
             told = replace(_followed(lowered), state="eased", grade=grade, last_changed=self.as_of)
             reason = {"zh": f"由{before_zh}降至预警以下（{zh}）。", "en": f"Fell from {before_en} below warning level ({en})."}
-            self.say(told, ("eased", "lowered"), reason, warning.grade, assessment)
+            self.journal.say(told, ("eased", "lowered"), reason, warning.grade, assessment)
             return self.cool(told, quiet=True)
         if lowered.held and not warning.held:
             # Told once, when it first falls short: the level stands, and the reader knows why.
             lowered = replace(lowered, state="eased", last_changed=self.as_of)
-            self.say(lowered, ("eased", "below"), lowered.held, warning.grade, assessment)
+            self.journal.say(lowered, ("eased", "below"), lowered.held, warning.grade, assessment)
         return self.cool(lowered, quiet=True)
 
     def unmatched(
@@ -314,7 +270,7 @@ class _Machine:
             reason = wording.handed(other.subject, other.warning_id, self.paths, down=down)
             figures = {"covered_by": other.warning_id}
             change = ("absorbed", "handed-down" if down else "handed-over")
-            self.say(absorbed, change, reason, warning.grade, None, figures=figures)
+            self.journal.say(absorbed, change, reason, warning.grade, None, figures=figures)
             return absorbed
         lesser = [a for a, one in enumerate(assessments) if one.grade < Grade.IV]
         wider = speaker(warning, assessments, lesser, self.paths)
@@ -359,7 +315,7 @@ class _Machine:
         alone = replace(cooled, state="eased", covered_by="", last_changed=self.as_of)
         before = now.get(warning.covered_by)
         reason = wording.resumed(None if before is None else before.subject, self.paths)
-        self.say(alone, ("resumed", "speaker-gone"), reason, warning.grade, None)
+        self.journal.say(alone, ("resumed", "speaker-gone"), reason, warning.grade, None)
         return alone
 
     def cool(self, warning: EarlyWarning, *, quiet: bool) -> EarlyWarning:
@@ -383,48 +339,15 @@ class _Machine:
         if clear:
             warning = replace(_followed(warning), state="recovered", grade=Grade.NONE, last_changed=self.as_of, covered_by="")
             reason = wording.clear(number, windows=by_windows)
-            self.say(warning, ("recovered", cause), reason, grade, None, figures={"absent_windows": absent})
+            self.journal.say(warning, ("recovered", cause), reason, grade, None, figures={"absent_windows": absent})
         elif absent and not warning.absent_windows and not quiet:
             warning = replace(warning, state="eased", last_changed=self.as_of)
             reason = wording.absent(rules.recover_after if by_windows else rules.hold_days, windows=by_windows)
-            self.say(warning, ("eased", "absent"), reason, grade, None, figures={"absent_windows": absent})
+            self.journal.say(warning, ("eased", "absent"), reason, grade, None, figures={"absent_windows": absent})
         elif not absent and warning.last_changed < self.as_of:
             # Not judged (source silent, period unripe): no news, and no recovery.
             warning = replace(warning, state="unchanged")
         return replace(warning, absent_windows=absent, judged_through=through, last_run=self.as_of)
-
-    # --- words -------------------------------------------------------------------------------------------------------
-
-    def label(self, grade: Grade, domain: str = "") -> tuple[str, str]:
-        levels = self.rules.for_domain(domain, self.as_of).levels
-        level = levels[grade.name]  # type: ignore[index]  # levels has every grade
-        return f"{level.label.zh}（{level.colour.zh}）", f"{level.label.en} ({level.colour.en})"
-
-    def say(
-        self,
-        warning: EarlyWarning,
-        change: tuple[str, str],
-        reason: dict[str, str],
-        before: Grade,
-        assessment: Assessment | None,
-        *,
-        figures: dict[str, Any] | None = None,
-    ) -> None:
-        """Record one event; ``change`` is its kind and cause."""
-        kind, cause = change
-        self.events.append(
-            WarningEvent(
-                event_id=short_sha(warning.warning_id, self.as_of.isoformat(), kind, cause, before.name, warning.grade.name),
-                warning_id=warning.warning_id,
-                as_of=self.as_of,
-                kind=kind,
-                cause=cause,
-                reason=reason,
-                grade_before=before,
-                grade_after=warning.grade,
-                figures={**(read.figures(assessment) if assessment is not None else {}), **(figures or {})},
-            )
-        )
 
 
 def _followed(warning: EarlyWarning) -> EarlyWarning:
