@@ -37,11 +37,12 @@ def transfer_flags(
 ) -> list[dict[str, object]]:
     """Return two flags for each pair of codes between which cases moved, though no list of codes says so.
 
-    A code took over from another one (a sibling, or the code above or below it) from a month on, if in every complete month since then it
-    stands above all of the twelve months before, and the other one below all of its own; if what it gained, against the same calendar
-    months a year before, is at least ``transfer_min`` records and ``transfer_share`` of what was expected, as is what the other one lost;
-    and if the two differ by at most ``transfer_match`` of the larger one. All counts are taken relative to the stream's records of other
-    products in the month: late records and a growing stream are no change of codes, and the rise of one code is no fall of the other.
+    A code took over from another one (a sibling, or the code above or below it) from a month on, if in every complete month since then
+    its share of the two is above that of all twelve months before, and the other one is below all of its own; if what it gained, against
+    the same calendar months a year before, is at least ``transfer_min`` records and ``transfer_share`` of what was expected, as is what the
+    other one lost; and if the two differ by at most ``transfer_match`` of the larger one. Counts are taken relative to the stream's records
+    of other products in the month: late records and a growing stream are no change of codes, and the rise of one code is no fall of the
+    other.
 
     Parameters
     ----------
@@ -56,18 +57,21 @@ def transfer_flags(
     counts = _monthly(records, as_of)
     codes, table = [str(code) for code in counts.columns], counts.to_numpy(dtype=np.float64)
     total = table.sum(axis=1)
-    found: dict[str, dict[str, object]] = {}
     longest = min(YEAR, rules.code_days // 30, len(table) - YEAR)
-    # The longest first: a month too many holds an unchanged month, which breaks the rule; the first that fits is when it began.
-    for after in range(longest, rules.transfer_months - 1, -1):
-        since = counts.index[-after].to_timestamp().date().isoformat()
-        for riser, faller in _pairs(codes, table[-after - YEAR :], after, rules, products):
-            if codes[riser] in found or codes[faller] in found:
-                continue
-            if _moved(table[-after - YEAR :, riser], table[-after - YEAR :, faller], total[-after - YEAR :], after, rules):
-                for one, other in ((riser, faller), (faller, riser)):
-                    flag = {"kind": "code-change", "stream": stream, "product": codes[one], "since": since, "other": codes[other]}
-                    found[codes[one]] = flag
+    steps = []
+    for after in range(rules.transfer_months, longest + 1):
+        part, sums = table[-after - YEAR :], total[-after - YEAR :]
+        for riser, faller in _pairs(codes, part, after, rules, products):
+            if (step := _step(part[:, riser], part[:, faller], sums, after, rules)) > 0:
+                steps.append((-step, after, riser, faller))
+    found: dict[str, dict[str, object]] = {}
+    # A code has one counterpart and one month: those with the clearest step.
+    for _, after, riser, faller in sorted(steps):
+        if codes[riser] not in found and codes[faller] not in found:
+            since = counts.index[-after].to_timestamp().date().isoformat()
+            for one, other in ((riser, faller), (faller, riser)):
+                flag = {"kind": "code-change", "stream": stream, "product": codes[one], "since": since, "other": codes[other]}
+                found[codes[one]] = flag
     return [flag for _, flag in sorted(found.items())]
 
 
@@ -105,19 +109,22 @@ def _pairs(
                 yield riser, faller
 
 
-def _moved(
+def _step(
     riser: npt.NDArray[np.float64], faller: npt.NDArray[np.float64], total: npt.NDArray[np.float64], after: int, rules: ArtefactRules
-) -> bool:
-    """Whether records moved between two codes; arrays of shape (12 + after,)."""
-    others = total - riser - faller
-    if (others <= 0).any():
-        return False
-    up, down = riser / others, faller / others
-    if up[YEAR:].min() <= up[:YEAR].max() or down[YEAR:].max() >= down[:YEAR].min():
-        return False
+) -> float:
+    """Return how clearly records moved: the step of the share of both codes, 0 for no move; arrays of shape (12 + after,)."""
+    pair = riser + faller
+    others = total - pair
+    if (others <= 0).any() or (pair <= 0).any():
+        return 0.0
+    # Of the two together, a smaller step shows: what moves both is no part of it. The fall must show by itself: growth has none.
+    up, down = riser / pair, faller / others
+    step = float(up[YEAR:].min() - up[:YEAR].max())
+    if step <= 0 or down[YEAR:].max() >= down[:YEAR].min():
+        return 0.0
     scale = others[YEAR:].sum() / others[:after].sum()
     usual_up, usual_down = scale * riser[:after].sum(), scale * faller[:after].sum()
     gain, loss = riser[YEAR:].sum() - usual_up, usual_down - faller[YEAR:].sum()
     enough = gain >= max(rules.transfer_min, rules.transfer_share * usual_up)
     enough &= loss >= max(rules.transfer_min, rules.transfer_share * usual_down)
-    return bool(enough and abs(gain - loss) <= rules.transfer_match * max(gain, loss))
+    return step if enough and abs(gain - loss) <= rules.transfer_match * max(gain, loss) else 0.0

@@ -322,11 +322,11 @@ class ActionStory:
         name, place = data["name"].get(lang, ""), data["place"].get(lang, "")
         yield f"{data['warning_id']}  {'建议等级' if zh else 'proposed level'} {data['grade']}  {name}  {place}"
         if taker := data["covered_by"]:
-            label = f"{taker['name'].get(lang, '')} {taker['code']} {taker['region']}".strip()
+            named = f"{taker['name'].get(lang, '')} {taker['code']} {taker['region']}".strip()
             yield (
-                f"该预警已并入 {taker['warning_id']}（{label}），以下为其处置建议"
+                f"该预警已并入 {taker['warning_id']}（{named}），以下为其处置建议"
                 if zh
-                else f"spoken for by {taker['warning_id']} ({label}): what follows is proposed there"
+                else f"spoken for by {taker['warning_id']} ({named}): what follows is proposed there"
             )
         yield (
             "均为建议，由责任人决定；条文核对状态见各项"

@@ -114,6 +114,14 @@ def test_a_planted_transfer_flags_both_from_its_month_on(share):
     assert found(moved(counts, "P0201", "P0202", since="2023-06-01", share=share)) == []
 
 
+def test_the_smaller_of_two_codes_merged_into_the_larger():
+    """Twelve a month are within the noise of thirty; of the two together they are seen."""
+    counts = world(3)
+    counts[:, CODES.index("P0201")], counts[:, CODES.index("P0202")] = steady(5, 12), steady(6, 30)
+    flags = found(moved(counts, "P0201", "P0202", since="2025-01-01"))
+    assert [(flag["product"], flag["other"]) for flag in flags] == [("P0201", "P0202"), ("P0202", "P0201")]
+
+
 def test_a_code_of_its_own_for_what_was_among_the_others():
     counts = world(4)
     counts[:, CODES.index("P0300")], counts[:, CODES.index("P0305")] = steady(7, 40), 0
