@@ -213,14 +213,20 @@ def high_warnings(log: Sequence[Mapping], hazards: Sequence[Hazard], places: Pla
                     "explained": " ".join(true),
                     "beside": " ".join(beside),
                     "decoy": " ".join(decoy),
+                    "cases": " ".join(warning.get("cases", ())),
                 }
             )
         before = now
-    columns = ["day", "id", "grade", "kind", "code", "region", "basis", "models", "explained", "beside", "decoy"]
+    columns = ["day", "id", "grade", "kind", "code", "region", "basis", "models", "explained", "beside", "decoy", "cases"]
     return pd.DataFrame(rows, columns=columns)
 
 
 def per_centre_month(false: pd.DataFrame, centres: Sequence[str], places: Places, *, months: float) -> pd.Series:
-    """Return warnings per month in each centre's jurisdiction: in it, or reaching over it."""
-    counts = {centre: sum(places.overlap(str(region), centre) for region in false["region"]) / months for centre in centres}
+    """Return warnings per month in each centre's jurisdiction: in it, or reaching over it.
+
+    A list of single firms' cases (``cases``: their regions) counts where one of its cases lies, as the digest shows it, and not all over
+    the province for which it was opened. The cases are those of the day on which it came to III.
+    """
+    reach = [str(cases).split() or [str(region)] for region, cases in zip(false["region"], false["cases"], strict=True)]
+    counts = {centre: sum(any(places.overlap(region, centre) for region in some) for some in reach) / months for centre in centres}
     return pd.Series(counts, dtype=np.float64)

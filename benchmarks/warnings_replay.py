@@ -6,8 +6,9 @@ import datetime as dt
 import json
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from riskwatch import datasets
 from riskwatch.api import Project
@@ -106,6 +107,7 @@ def standing(project: Project, day: dt.date) -> list[dict[str, object]]:
                 "risk": payload.get("risk", ""),
                 "confidence": payload.get("confidence", ""),
                 "figures": payload.get("scope_figures", {}),
+                "cases": case_regions(payload),
                 "floors": sorted({step["rule"] for step in payload.get("steps", []) if step["rule"].startswith("floor.")}),
                 "evidence": [
                     [
@@ -123,3 +125,9 @@ def standing(project: Project, day: dt.date) -> list[dict[str, object]]:
             }
         )
     return found
+
+
+def case_regions(payload: Mapping[str, Any]) -> list[str]:
+    """Return the regions of the cases of an assessment that is a list of single firms' cases; none for any other."""
+    facts = payload.get("facts", {})
+    return sorted({one["region"] for one in facts.get("speaks_for", ())}) if facts.get("cases_only") else []

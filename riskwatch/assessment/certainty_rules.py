@@ -108,4 +108,11 @@ class ArtefactRules(Rule):
     backlog_min: int = Field(ge=1, description="... and at least so many records")
     standard_days: int = Field(ge=1, description="a changed standard may explain failures for so many days after it took effect")
     recall_days: int = Field(ge=1, description="a completed recall speaks for its product and region for so many days")
+    code_days: int = Field(ge=90, description="a change of a product code may explain a rise for so many days after it took effect")
+    transfer_months: int = Field(
+        ge=2, le=12, description="cases moved between codes: seen in so many complete months since then, all beyond the year before ..."
+    )
+    transfer_share: Share = Field(gt=0, description="... one code gained, the other lost, at least this share of what was expected ...")
+    transfer_match: Share = Field(description="... gain and loss differ by at most this share of the larger one ...")
+    transfer_min: int = Field(ge=1, description="... and each is at least so many records")
     lapsed_share: Share = Field(description="more than this share of the failing samples from laboratories whose calibration had lapsed")

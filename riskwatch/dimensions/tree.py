@@ -279,6 +279,15 @@ class Tree:
         first, last = self.valid_from[positions], self.valid_to[positions]
         return (positions >= 0) & (np.isnat(first) | (first <= day)) & (np.isnat(last) | (day <= last))
 
+    def changes(self) -> list[tuple[dt.date, str]]:
+        """Return (day, code) of every dated change: a code became valid, lost a unit to another code, or took one over; by day and code.
+
+        Codes that are not in the tree are left out.
+        """
+        dated = {(day, code) for day, code in zip(self.valid_from.tolist(), self.codes, strict=True) if day is not None}
+        dated |= {(move.effective_on.item(), code) for move in self.crosswalk.moves for code in (move.from_code, move.to_code)}
+        return sorted((day, str(code)) for day, code in dated if code in self.codes)
+
     # --- asking about one code --------------------------------------------------------------------------------------
 
     def _position(self, code: str) -> int:

@@ -77,12 +77,25 @@ def _warning(ctx: RunContext, start: str) -> EarlyWarning:
     )
 
 
-def _assessment(ctx: RunContext, warning: EarlyWarning) -> Assessment:
-    """Return the newest assessment of the warning's subject, the one of its own place first."""
+def _takers(ctx: RunContext, warning: EarlyWarning) -> list[EarlyWarning]:
+    """Return who speaks for an absorbed warning, and who speaks for that one if it was absorbed in turn, the nearest first."""
+    known = {row.warning_id: row for row in ctx.store.read_warnings(as_of=ctx.as_of)} if warning.covered_by else {}
+    found: list[EarlyWarning] = []
+    number = warning.covered_by
+    while number in known and number not in {warning.warning_id, *(one.warning_id for one in found)}:
+        found.append(EarlyWarning.from_payload(known[number].payload))
+        number = found[-1].covered_by
+    return found
+
+
+def _assessment(ctx: RunContext, warning: EarlyWarning, takers: Sequence[EarlyWarning]) -> Assessment:
+    """Return the newest assessment of the warning's subject, the one of its own place first; else of who speaks for it."""
     subject = warning.subject
     stored = [from_payload(row.payload) for row in ctx.store.read_assessments(as_of=warning.last_seen)]
-    found = [one for one in stored if (one.subject.kind, one.subject.code) == (subject.kind, subject.code)]
-    if not found:  # a product whose category spoke for it that day
+    found: list[Assessment] = []
+    for who in (warning, *takers):
+        found = found or [one for one in stored if (one.subject.kind, one.subject.code) == (who.subject.kind, who.subject.code)]
+    if not found:  # a product whose category, below warning level, spoke for it that day
         found = [
             one
             for one in stored
@@ -238,7 +251,8 @@ def explain_actions(ctx: RunContext, warning_id: str) -> ActionStory:
         If no warning, or more than one, starts so; near ids are named.
     """
     warning = _warning(ctx, warning_id)
-    assessment = _assessment(ctx, warning)
+    takers = _takers(ctx, warning)
+    assessment = _assessment(ctx, warning, takers)
     desk = desk_of(ctx)
     # Events (a death, a failed recheck) speak beside the series in alarm, or alone.
     rests_on = _mapping(assessment.facts.get("rests_on"))
@@ -257,6 +271,8 @@ def explain_actions(ctx: RunContext, warning_id: str) -> ActionStory:
         "grade": assessment.grade.name,
         "scope": assessment.scope.value,
         "subject": {"kind": warning.subject.kind, "code": warning.subject.code, "region": warning.subject.region},
+        # An absorbed warning: what is proposed is proposed for the one that speaks for it.
+        "covered_by": _spoken(takers[0]) if takers else None,
         "name": assessment.facts.get("name", {}),
         "place": assessment.facts.get("place", {}),
         "law": desk.bodies(wanted.subject, wanted.source_types, wanted.streams).goods,
@@ -272,6 +288,17 @@ def explain_actions(ctx: RunContext, warning_id: str) -> ActionStory:
         {key: text.model_dump() for key, text in ctx.actions.stages.items()},
         {key: text.model_dump() for key, text in ctx.actions.objects.items()},
     )
+
+
+def _spoken(taker: EarlyWarning) -> dict[str, Any]:
+    subject = taker.subject
+    return {
+        "warning_id": taker.warning_id,
+        "kind": subject.kind,
+        "code": subject.code,
+        "region": subject.region,
+        "name": _mapping(taker.summary.get("name")),
+    }
 
 
 def _mapping(value: object) -> dict[Any, Any]:
@@ -294,6 +321,13 @@ class ActionStory:
         data, zh = self.data, lang == "zh"
         name, place = data["name"].get(lang, ""), data["place"].get(lang, "")
         yield f"{data['warning_id']}  {'建议等级' if zh else 'proposed level'} {data['grade']}  {name}  {place}"
+        if taker := data["covered_by"]:
+            named = f"{taker['name'].get(lang, '')} {taker['code']} {taker['region']}".strip()
+            yield (
+                f"该预警已并入 {taker['warning_id']}（{named}），以下为其处置建议"
+                if zh
+                else f"spoken for by {taker['warning_id']} ({named}): what follows is proposed there"
+            )
         yield (
             "均为建议，由责任人决定；条文核对状态见各项"
             if zh

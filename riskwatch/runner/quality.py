@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from riskwatch.assessment.absence import artefact_flags, recall_flags, reporter_homes, reporters, silent_shares, standard_flags
+from riskwatch.assessment.code_changes import code_flags, transfer_flags
 from riskwatch.assessment.protocols import TreePaths, tree_of
 from riskwatch.definitions.types import SourceDefinition
 from riskwatch.digest.inputs import QualityReport, SourceHealth
@@ -124,13 +125,13 @@ class ReporterState:
 def reporter_state(ctx: RunContext) -> ReporterState:
     """Read who reported when, and judge silence and artefacts by it."""
     rules, artefacts = ctx.grading.absence, ctx.grading.artefacts
-    paths = TreePaths(tree_of(ctx.trees, "region"))
+    paths, products = (TreePaths(tree_of(ctx.trees, name)) for name in ("region", "product"))
     since = ctx.as_of - dt.timedelta(days=rules.history_days + rules.forget_days)
     homes: dict[str, dict[str, tuple[int, int]]] = {}
     shares: dict[str, dict[str, float]] = {}
     flags: list[dict[str, object]] = []
     for stream, column in rules.reporters.items():
-        columns = ["record_id", "event_date", "known_at", "region", column]
+        columns = ["record_id", "event_date", "known_at", "region", "product", column]
         records = ctx.store.read_records(stream, columns=columns, as_of=ctx.as_of, since=since, until=ctx.as_of)
         records = records.rename(columns={column: "reporter"})
         found = reporters(records, as_of=ctx.as_of, rules=rules)
@@ -138,6 +139,9 @@ def reporter_state(ctx: RunContext) -> ReporterState:
         shares[stream] = silent_shares(records, found, paths)
         if stream == "injury":
             flags += artefact_flags(stream, records, as_of=ctx.as_of, rules=artefacts, paths=paths)
+            flags += transfer_flags(stream, records, as_of=ctx.as_of, rules=artefacts, products=products)
+    if (tree := ctx.trees.get("product")) is not None:
+        flags += code_flags(tree.changes(), as_of=ctx.as_of, rules=artefacts)
     changes = standard_catalogue(ctx.definitions).changes(ctx.definitions.profile)
     dated = [(change.effective_from, change.products) for change in changes if change.level_shift]
     flags += standard_flags(dated, as_of=ctx.as_of, rules=artefacts)

@@ -25,6 +25,16 @@ def judge():
 
 
 @pytest.fixture(scope="module")
+def replay():
+    sys.path.insert(0, str(BENCHMARKS))
+    try:
+        import warnings_replay
+    finally:
+        sys.path.remove(str(BENCHMARKS))
+    return warnings_replay
+
+
+@pytest.fixture(scope="module")
 def places(judge):
     product = {"P0101": "P01", "P0102": "P01", "P0201": "P02", "P01": "", "P02": ""}
     region = {"220102": "220100", "220104": "220100", "220281": "220200", "220100": "220000", "220200": "220000", "220000": ""}
@@ -183,6 +193,31 @@ def test_false_ones_are_those_that_nothing_explains(judge, places):
     per_month = judge.per_centre_month(false, ["220100", "220200", "220000"], places, months=2.0)
     assert per_month.to_dict() == {"220100": 1.0, "220200": 0.0, "220000": 1.0}
     assert judge.high_warnings(made, [true, decoy], places, since=START + dt.timedelta(days=30)).empty
+
+
+def test_a_list_of_cases_counts_where_its_cases_lie(judge, places):
+    cases = {"region": "220000", "evidence": [], "floors": ["floor.recheck-failed"]}
+    made = log(
+        (
+            10,
+            [
+                warning(1, code="P02", cases=["220102", "220104"], **cases),
+                warning(2, code="P02", cases=["220000"], **cases),  # the place is not known more closely
+                warning(3, code="P02", region="220000"),  # a log from before cases were written down: the whole province
+            ],
+        )
+    )
+    rows = judge.high_warnings(made, [], places, since=START)
+    assert rows["cases"].tolist() == ["220102 220104", "220000", ""]
+    centres = ["220000", "220100", "220200"]
+    assert judge.per_centre_month(rows, centres, places, months=1.0).to_dict() == {"220000": 3.0, "220100": 3.0, "220200": 2.0}
+    assert judge.per_centre_month(rows[:1], centres, places, months=2.0).to_dict() == {"220000": 0.5, "220100": 0.5, "220200": 0.0}
+
+
+def test_regions_of_cases_are_read_from_lists_of_cases_only(replay):
+    listed = [{"region": "220281"}, {"region": "220102"}, {"region": "220281"}]
+    assert replay.case_regions({"facts": {"cases_only": True, "speaks_for": listed}}) == ["220102", "220281"]
+    assert replay.case_regions({"facts": {"speaks_for": listed}}) == replay.case_regions({}) == []
 
 
 def test_reports_come_in_until_ninety_days_after_the_end(judge, places, seen):

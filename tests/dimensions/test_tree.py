@@ -116,6 +116,14 @@ def test_validity(tree):
     ]
 
 
+def test_changes_are_dated_and_of_codes_in_the_tree(tree):
+    found = tree.changes()
+    assert found == sorted(found)
+    assert (dt.date(2020, 6, 19), "220184") in found
+    assert (dt.date(2013, 1, 18), "220781") in found  # took over from a code that is gone
+    assert {code for _, code in found} <= set(tree.codes)
+
+
 def test_unknown_codes_and_levels_are_named(tree):
     with pytest.raises(DimensionError, match=r"the region tree has no code '220185'\nHint: did you mean '220184' \(公主岭市\)\?"):
         tree.path("220185")
