@@ -29,6 +29,8 @@ class Story:
         yield f"{warning['warning_id']}  proposed level {warning['grade']}, {warning['state']}, {warning['scope']}"
         yield f"{self.name}; {self.place}"
         yield f"first seen {warning['first_seen']}, last changed {warning['last_changed']}, last seen {warning['last_seen']}"
+        if warning["state"] == "absorbed" and warning.get("covered_by"):
+            yield f"another warning speaks for it now, with its evidence and measures: {warning['covered_by']}"
         if assessment is not None:
             yield ""
             figures = ", ".join(f"{name} {assessment[name]}" for name in ("risk", "severity", "confidence"))
