@@ -39,7 +39,7 @@ def label_factors(parts: Breakdown, past: slice, groups: Sequence[IntArray]) -> 
     -----
     Factors are relative: only their ratios between periods of one series count, and what a series' own level is takes up the rest.
     """
-    if parts.exposure is None:
+    if parts.exposure is None or not len(parts.labels):
         return np.ones(parts.observed.shape[1:])
     failed, inspected = parts.observed[..., past].sum(axis=2), parts.exposure[..., past].sum(axis=2)
     # The same sums whatever the order of the series.

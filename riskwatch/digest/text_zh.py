@@ -106,7 +106,7 @@ TEXT: dict[str, str] = {
     "emergency.calls": "；{hours} 小时内首批通知",
     "brief.why": "风险等级{risk}，严重程度 {severity} 级，{confidence}；影响范围：{scope}{rules}。",
     "brief.others": "另有 {n} 项措施。",
-    "brief.more": "简化卡片：全部序列和措施见数据文件（JSON），法律依据另见 riskwatch actions explain 编号。",
+    "brief.more": "简化卡片：全部序列和措施见数据文件（JSON），法律依据按编号可查。",
     "card.would_change": "研判变更条件",
     "card.legal": "法律依据",
     "card.actions": "建议措施",
