@@ -55,16 +55,16 @@ def last_days(folder: Path, seed: int, count: int) -> set[dt.date]:
     return {day for day in days if FIRST_RUN <= day <= LAST_RUN}
 
 
-def logged(folder: Path, seed: int, *, count: int, stride: int, again: bool) -> list[dict]:
+def logged(folder: Path, seed: int, *, count: int, stride: int, again: bool, until: dt.date) -> list[dict]:
     """Return the log of a seed's replay, made if it is not there."""
     log, built = folder / f"log-{seed}.jsonl", folder / f"built-{seed}"
-    days = sorted({*run_days(stride), *last_days(folder, seed, count)})
+    days = [day for day in sorted({*run_days(stride), *last_days(folder, seed, count)}) if day <= until]
     lines = log.read_text(encoding="utf-8").splitlines() if log.is_file() else []
     if again or len(lines) < len(days):
         build(built, seed, count)
         replay(built, folder / f"run-{seed}", days, log)
         lines = log.read_text(encoding="utf-8").splitlines()
-    return [json.loads(line) for line in lines]
+    return [line for line in map(json.loads, lines) if line["day"] <= until.isoformat()]
 
 
 def scores(rows: pd.DataFrame) -> dict[str, object]:
@@ -164,15 +164,23 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[201, 202, 203])
     parser.add_argument("--count", type=int, default=24, help="generated hazards per seed")
     parser.add_argument("--stride", type=int, default=7, help="days between runs")
+    parser.add_argument(
+        "--until", type=dt.date.fromisoformat, default=LAST_RUN, help="last day of the replay; hazards seen too late for it are left out"
+    )
     parser.add_argument("--again", action="store_true", help="replay again, with the definitions of this checkout")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/warnings_measured.md")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     places = Places.of(build_world())
     rows, high, chance = [], [], []
-    logs = {seed: logged(options.folder, seed, count=options.count, stride=options.stride, again=options.again) for seed in options.seeds}
+    logs = {
+        seed: logged(options.folder, seed, count=options.count, stride=options.stride, again=options.again, until=options.until)
+        for seed in options.seeds
+    }
     for seed, log in logs.items():
         hazards, seen = hazards_of(seed, options.count), observed(options.folder, seed, options.count)
+        judged = options.until - dt.timedelta(days=0 if options.until == LAST_RUN else WITHIN_DAYS)
+        seen = {name: one for name, one in seen.items() if one.first is None or one.first <= judged}
         rows += [{"seed": seed, **judge_hazard(log, one, seen[one.hazard_id], places)} for one in hazards if one.hazard_id in seen]
         high.append(high_warnings(log, hazards, places, since=FIRST_HAZARD).assign(seed=seed))
         # The hazards of a seed against the warnings of another: what agrees does so by chance (only generated ones; the ledger is in both).
@@ -181,13 +189,13 @@ def main() -> None:
                 drawn = [one for one in hazards if one.hazard_id.startswith("R") and one.hazard_id in seen]
                 chance += [judge_hazard(foreign, one, seen[one.hazard_id], places) for one in drawn]
     found = pd.DataFrame(rows)
-    months = len(options.seeds) * (LAST_RUN - FIRST_HAZARD).days / 30.44
+    months = len(options.seeds) * (options.until - FIRST_HAZARD).days / 30.44
     found.to_csv(options.folder / "hazards.csv", index=False)
     pd.concat(high).to_csv(options.folder / "high.csv", index=False)
     seen = found[found["seen"].notna()]
     said = (
         f"Seeds {', '.join(map(str, options.seeds))}, {options.count} generated hazards each, runs every {options.stride} days (and on the "
-        f"last day in time of each hazard of II or higher) from {FIRST_RUN} to {LAST_RUN}: {len(found)} hazards, of which a perfect "
+        f"last day in time of each hazard of II or higher) from {FIRST_RUN} to {options.until}: {len(found)} hazards, of which a perfect "
         f"observer sees {len(seen)}; of grade II or higher {int(seen['grade'].isin(['I', 'II']).sum())}."
     )
     text = f"{said}\n\n{tables(found, pd.concat(high), places, months=months)}"

@@ -96,6 +96,11 @@ def touches(warning: Mapping[str, object], hazard: Hazard, places: Places) -> bo
     return False
 
 
+def single_firms(warning: Mapping[str, object]) -> bool:
+    """Whether a warning is a list of failed rechecks alone: true of those firms, and no news of a hazard."""
+    return not warning["evidence"] and set(warning["floors"]) == {"floor.recheck-failed"}  # type: ignore[call-overload]  # a list
+
+
 def warned(log: Sequence[Mapping], hazard: Hazard, places: Places, *, needs: str = "any") -> list[tuple[dt.date, Mapping]]:
     """Return (day, warning) of every day on which a warning about the hazard stood that had news since the onset.
 
@@ -109,7 +114,12 @@ def warned(log: Sequence[Mapping], hazard: Hazard, places: Places, *, needs: str
         if not first <= day <= last:
             continue
         for warning in line["warnings"]:
-            if warning["covered_by"] or not about(warning, hazard, places) or (needs == "statistics" and not warning["evidence"]):
+            if (
+                warning["covered_by"]
+                or single_firms(warning)
+                or not about(warning, hazard, places)
+                or (needs == "statistics" and not warning["evidence"])
+            ):
                 continue
             if dt.date.fromisoformat(warning["first_seen"]) >= first or warning["state"] == "worsened":
                 news.add(warning["id"])
