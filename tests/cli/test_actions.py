@@ -48,7 +48,8 @@ def test_an_unknown_warning_is_told_with_near_ones(demo_project: Path, cli: Cli)
 
 def test_cases_hold_counts_only(demo_project: Path, cli: Cli) -> None:
     rows = cli("actions", "cases", "--json", project=demo_project).json
-    assert all(set(row) == {"warning_id", "covered_by", "grade", "product", "ladder", "verdict", "overdue", "next_due", "steps"} for row in rows)
+    columns = {"warning_id", "covered_by", "grade", "product", "ladder", "verdict", "overdue", "next_due", "steps"}
+    assert all(set(row) == columns for row in rows)
     assert all(isinstance(count, int) for row in rows for count in row["steps"].values())
     assert cli("actions", "cases", "--verdict", "maybe", project=demo_project).code == 2
 
