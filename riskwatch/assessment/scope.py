@@ -191,8 +191,8 @@ def decide_scope(figures: ScopeFigures, rules: ScopeRules) -> tuple[Scope, list[
     # Some firms of a category fail every month: they mean something only where failures are what is unusual.
     measured = not figures.witnesses or "measurement" in figures.witnesses
     # Cases in every prefecture are normal for a common product: only where the excess lies shows spread.
-    placed = figures.wide is not None and figures.one_place is not None
-    spread = placed and (figures.wide or 0.0) >= rules.wide_probability
+    placed = figures.wide is not None
+    spread = figures.wide is not None and figures.wide >= rules.wide_probability
     harmed = bool(set(figures.witnesses) & set(rules.systemic_witnesses))
     one_batch = figures.largest_batch_share is not None and figures.largest_batch_share >= rules.one_firm_share
     concentrated = figures.largest_region_share is not None and figures.largest_region_share >= rules.regional_share
@@ -244,7 +244,7 @@ def decide_scope(figures: ScopeFigures, rules: ScopeRules) -> tuple[Scope, list[
         ),
         (
             "scope.industry-wide",
-            (many_firms and measured and (spread or not placed) and not (concentrated and not placed))
+            (many_firms and measured and (spread or not (placed or concentrated)))
             or (no_place and figures.hospitals >= rules.min_hospitals),
             Scope.INDUSTRY_WIDE,
             {
