@@ -3,87 +3,31 @@
 import datetime as dt
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ruamel.yaml import YAML
 
-from riskwatch.assessment import Assessment, Evidence, Grade, GradingRules, Scope, Subject
+from riskwatch.assessment import Grade
 from riskwatch.lifecycle import EarlyWarning, advance
+from tests import made_warnings as made
+from tests.made_warnings import RULES, Tree
 
-RULES = GradingRules.model_validate(
-    YAML(typ="safe").load((Path(__file__).resolve().parents[1] / "config" / "grading.yaml").read_text(encoding="utf-8"))
-)
 FIRST = dt.date(2025, 12, 1)  # a Monday
 PARTS = ("P0302", "P0304", "P0305")
 
 
-class Tree:
-    attributes = pd.DataFrame()
-
-    def __init__(self, *lengths):
-        self.lengths = lengths
-
-    def path(self, code):
-        return tuple(dict.fromkeys(code[:length].ljust(len(code), "0") if code.isdigit() else code[:length] for length in self.lengths))
-
-    def level_of(self, code):
-        return ""
-
-    def name(self, code, language):
-        return f"{code}-{language}"
-
-
-TREES = {"product": Tree(3, 5), "region": Tree(2, 4, 6)}
+TREES = {"product": Tree(category=3, product=5), "region": Tree(province=2, prefecture=4, county=6)}
 
 
 def alarm(product, region="220100", *, day=0, observed=30.0):
     """One alarmed week: the last that ended before the day."""
-    end = FIRST + dt.timedelta(days=day // 7 * 7 - 1)
-    return Evidence(
-        model="injury-weekly",
-        stream="injury",
-        source_type="injury",
-        product=product,
-        industry="",
-        region=region,
-        stratum="",
-        period_start=end - dt.timedelta(days=6),
-        period_end=end,
-        frequency="week",
-        observed=observed,
-        exposure=None,
-        expected=10.0,
-        lower=4.0,
-        upper=18.0,
-        p_value=1e-6,
-        q_value=1e-5,
-        windows=2,
-    )
+    return made.alarm(product, region, end=FIRST + dt.timedelta(days=day // 7 * 7 - 1), observed=observed)
 
 
 def about(code, evidence, grade=Grade.III, *, region="220100", day=0, facts=None):
-    return Assessment(
-        subject=Subject("product", code, region),
-        as_of=FIRST + dt.timedelta(days=day),
-        hazard="electrical",
-        evidence=tuple(evidence),
-        severity=2,
-        probability=None,
-        probability_range=None,
-        risk="M",
-        risk_range=None,
-        confidence="C2",
-        scope=Scope.REGIONAL,
-        scope_figures={},
-        grade=grade,
-        steps=(),
-        actions=(),
-        facts=facts or {},
-    )
+    return made.assessed(code, region, evidence, as_of=FIRST + dt.timedelta(days=day), grade=grade, facts=facts)
 
 
 def judged(day, products=("P03", *PARTS), regions=("220100", "220101", "220201")):

@@ -1,21 +1,17 @@
 import datetime as dt
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ruamel.yaml import YAML
 
-from riskwatch.assessment import Assessment, Evidence, Grade, GradingRules, Scope, Subject
+from riskwatch.assessment import Grade, Subject
 from riskwatch.errors import AsOfError, StoreError
 from riskwatch.lifecycle import STATES, EarlyWarning, WarningEvent, advance, fingerprint
+from tests.made_warnings import RULES, alarm, assessed
 
-RULES = GradingRules.model_validate(
-    YAML(typ="safe").load((Path(__file__).resolve().parents[1] / "config" / "grading.yaml").read_text(encoding="utf-8"))
-)
 MONDAY = dt.date(2024, 6, 17)
 
 
@@ -48,45 +44,9 @@ def judged(number, *, region="220101", product="dolls", reason=""):
 
 def concern(grade=Grade.III, *, number=0, region="220101", product="dolls", observed=30.0, floors=0.0, **changes):
     end = week(number) - dt.timedelta(days=1)
-    evidence = Evidence(
-        model="injury-weekly",
-        stream="injury",
-        source_type="injury",
-        product=product,
-        industry="",
-        region=region,
-        stratum="",
-        period_start=end - dt.timedelta(days=6),
-        period_end=end,
-        frequency="week",
-        observed=observed,
-        exposure=None,
-        expected=10.0,
-        lower=4.0,
-        upper=18.0,
-        p_value=1e-6,
-        q_value=1e-5,
-        windows=2,
-    )
+    evidence = alarm(product, region, end=end, observed=observed)
     facts = {"floor_events": [{"rule": "death", "count": floors}]} if floors else {}
-    base = Assessment(
-        subject=Subject("product", product, region),
-        as_of=week(number),
-        hazard="mechanical",
-        evidence=(evidence,),
-        severity=2,
-        probability=None,
-        probability_range=None,
-        risk="M",
-        risk_range=None,
-        confidence="C2",
-        scope=Scope.REGIONAL,
-        scope_figures={},
-        grade=grade,
-        steps=(),
-        actions=(),
-        facts=facts,
-    )
+    base = assessed(product, region, [evidence], as_of=week(number), grade=grade, hazard="mechanical", facts=facts)
     return replace(base, **changes)
 
 

@@ -4,89 +4,28 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 
-import pandas as pd
 import pytest
-from ruamel.yaml import YAML
 
-from riskwatch.assessment import ActionCatalogue, Assessment, Evidence, Grade, GradingRules, Scope, Subject
+from riskwatch.assessment import ActionCatalogue, Grade, Subject
 from riskwatch.assessment.payload import to_payload
 from riskwatch.errors import ProjectError
 from riskwatch.lifecycle import EarlyWarning, advance
 from riskwatch.runner.actions import explain_actions
+from tests.made_warnings import RULES, Tree, alarm, assessed, load
 
-CONFIG = Path(__file__).resolve().parents[2] / "config"
 DAY, LATER = dt.date(2025, 12, 1), dt.date(2025, 12, 4)
 
 
-def load(name):
-    return YAML(typ="safe").load((CONFIG / name).read_text(encoding="utf-8"))
-
-
-RULES, ACTIONS = GradingRules.model_validate(load("grading.yaml")), ActionCatalogue.model_validate(load("actions.yaml"))
-
-
-class Tree:
-    """Codes whose parents are the shorter codes."""
-
-    attributes = pd.DataFrame()
-
-    def __init__(self, **lengths):
-        self.lengths = lengths
-
-    def path(self, code):
-        return tuple(dict.fromkeys(code[:length].ljust(6, "0") if code.isdigit() else code[:length] for length in self.lengths.values()))
-
-    def level_of(self, code):
-        return list(self.lengths)[len(self.path(code)) - 1]
-
-    def name(self, code, language):
-        return f"{code}-{language}"
-
-
+ACTIONS = ActionCatalogue.model_validate(load("actions.yaml"))
 TREES = {"product": Tree(category=3, leaf=5), "region": Tree(province=2, prefecture=4, county=6), "industry": Tree(section=1, division=3)}
 
 
-def alarm(product):
-    end = DAY - dt.timedelta(days=1)
-    figures = {"observed": 30.0, "exposure": None, "expected": 10.0, "lower": 4.0, "upper": 18.0, "p_value": 1e-6, "q_value": 1e-5}
-    return Evidence(
-        model="injury-weekly",
-        stream="injury",
-        source_type="injury",
-        product=product,
-        industry="",
-        region="220100",
-        stratum="",
-        period_start=end - dt.timedelta(days=6),
-        period_end=end,
-        frequency="week",
-        windows=2,
-        **figures,
-    )
-
-
 def about(code, *products, day, grade=Grade.III):
-    return Assessment(
-        subject=Subject("product", code, "220100"),
-        as_of=day,
-        hazard="electrical",
-        evidence=tuple(alarm(product) for product in products),
-        severity=2,
-        probability=None,
-        probability_range=None,
-        risk="M",
-        risk_range=None,
-        confidence="C2",
-        scope=Scope.REGIONAL,
-        scope_figures={},
-        grade=grade,
-        steps=(),
-        actions=(),
-        facts={"name": {"zh": f"{code}-zh", "en": f"{code}-en"}, "rests_on": {"source_types": ["injury"], "streams": ["injury"]}},
-    )
+    evidence = [alarm(product, "220100", end=DAY - dt.timedelta(days=1)) for product in products]
+    facts = {"name": {"zh": f"{code}-zh", "en": f"{code}-en"}, "rests_on": {"source_types": ["injury"], "streams": ["injury"]}}
+    return assessed(code, "220100", evidence, as_of=day, grade=grade, facts=facts)
 
 
 def project(warnings, assessments, *, as_of=LATER):
