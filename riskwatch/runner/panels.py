@@ -31,10 +31,10 @@ from riskwatch.definitions.types import Delay, LevelShift, ModelDefinition
 from riskwatch.detectors import detector_class
 from riskwatch.dimensions import Tree
 from riskwatch.panel import BuiltPanel, Completeness, Covariates, Geography, Panel, SparseRule, build_panel, series_of_records
+from riskwatch.panel.by_item import ITEM, by_item
 from riskwatch.runner.borders import borders_of
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.freshness import ABSENT, Freshness, freshness_by_source
-from riskwatch.runner.items import ITEM, by_item
 from riskwatch.runner.standards import standard_shifts
 from riskwatch.runner.terms import model_terms
 

@@ -10,7 +10,7 @@ from riskwatch.dimensions import Tree
 __all__ = ["ITEM", "by_item"]
 
 ITEM = "item"
-"""Column that :func:`by_item` adds; a stratum reads "item=...".."""
+"""Column that :func:`by_item` adds; a stratum then reads "item=lead"."""
 
 
 def by_item(frame: pd.DataFrame, items: pd.DataFrame, *, numerator: str, product: str, tree: Tree | None) -> pd.DataFrame:
@@ -54,16 +54,10 @@ def by_item(frame: pd.DataFrame, items: pd.DataFrame, *, numerator: str, product
     by_branch = {name: number.get_indexer(group[ITEM]) for name, group in pairs.groupby("_branch", sort=True)}
     size = branch.map({name: len(found) for name, found in by_branch.items()}).fillna(0).to_numpy(np.int64)
     rows = np.repeat(np.arange(len(frame)), size)
-    order = np.concatenate([np.arange(count) for count in size]) if len(size) else size
-    start = branch.to_numpy(dtype=object)[rows]
-    item = np.empty(len(rows), dtype=np.int64)
-    for name, found in by_branch.items():
-        at = np.flatnonzero(start == name)
-        item[at] = found[order[at]]
-    count = pd.Series(0.0, index=pd.MultiIndex.from_arrays([frame["record_id"].to_numpy()[rows], item]))
+    item = np.concatenate([by_branch[name] for name in branch if name in by_branch])
     held = pd.MultiIndex.from_arrays([failed["record_id"].to_numpy(), number.get_indexer(failed[ITEM])])
-    place = held.get_indexer(count.index)
-    counted = np.where(place >= 0, np.append(failed["_count"].to_numpy(np.float64), 0.0)[place], 0.0)
+    place = held.get_indexer(pd.MultiIndex.from_arrays([frame["record_id"].to_numpy()[rows], item]))
+    counted = np.append(failed["_count"].to_numpy(np.float64), 0.0)[place]  # -1 reads the last place: none failed
     out = frame.iloc[rows].reset_index(drop=True)
     return out.assign(
         **{numerator: np.minimum(counted, out[numerator].to_numpy(np.float64)), ITEM: pd.Categorical.from_codes(item, categories=number)}

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
-from riskwatch.runner.items import by_item
+from riskwatch.panel.by_item import by_item
 
 PATHS = {"P0101": ["P01", "P0101"], "P0102": ["P01", "P0102"], "P0201": ["P02", "P0201"]}
 
