@@ -33,6 +33,10 @@ class RunContext:
         Folder for rendered digests.
     heartbeat : callable
         Called between pieces of work: renews the lease.
+    quiet : bool
+        Write no messages to be sent: days that are caught up are told once, with the last of them.
+    catch_up_from : date or None
+        First day that was missed: the messages of this run speak for all days since then.
     """
 
     root: Path
@@ -47,6 +51,8 @@ class RunContext:
     actions: ActionCatalogue
     hazards: HazardCatalogue
     dry_run: bool = False
+    quiet: bool = False
+    catch_up_from: dt.date | None = None
     heartbeat: Callable[[], None] = lambda: None
     reporter: Reporter = Reporter()  # noqa: RUF009 - stateless
 
