@@ -12,6 +12,7 @@ from dataclasses import dataclass
 __all__ = [
     "AsOfError",
     "CalendarError",
+    "CaseworkError",
     "DefinitionError",
     "DetectorError",
     "DimensionError",
@@ -93,6 +94,12 @@ class CalendarError(RiskwatchError):
 
 class AsOfError(RiskwatchError):
     """A run was asked for a day that lies before what the store has already decided."""
+
+    exit_code = 2
+
+
+class CaseworkError(RiskwatchError):
+    """A person asked for something that the case, the level or their post does not allow."""
 
     exit_code = 2
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from riskwatch.store.casework import CaseRow, SilenceRow
+from riskwatch.store.chain import Audit, Finding
 from riskwatch.store.ingest import IngestCounts, Judged
 from riskwatch.store.landing import Landed, Raw
 from riskwatch.store.results import AssessmentRow, DetectionResult, DigestRow, EventRow, WarningRow
@@ -9,13 +11,17 @@ from riskwatch.store.store import Store
 
 __all__ = [
     "AssessmentRow",
+    "Audit",
+    "CaseRow",
     "DetectionResult",
     "DigestRow",
     "EventRow",
+    "Finding",
     "IngestCounts",
     "Judged",
     "Landed",
     "Raw",
+    "SilenceRow",
     "Store",
     "WarningRow",
 ]

@@ -14,6 +14,8 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from riskwatch.errors import StoreError
+from riskwatch.store.casework import CaseRow, append_automatic
+from riskwatch.store.chain import append_chained
 from riskwatch.store.columns import arrow_column, arrow_rows
 from riskwatch.store.database import Database, Session, instant
 from riskwatch.store.payload import dumps
@@ -324,13 +326,15 @@ def write_run_results(
     assessments: Iterable[AssessmentRow] = (),
     warnings: Iterable[WarningRow] = (),
     events: Iterable[EventRow] = (),
+    case_events: Iterable[CaseRow] = (),
     digests: Iterable[DigestRow] = (),
     counts: Mapping[str, Any] | None = None,
 ) -> None:
     """Write all that a run found and mark it as done: everything or nothing.
 
     Writing the same again leaves the same: warnings and digests of the same day take the place of those stored, events are
-    append-only (one that is stored for its warning, day and kind stays as it is).
+    append-only (one that is stored for its warning, day and kind stays as it is; so does an automatic event of a case, by its id).
+    All events go to the end of the hash chain.
 
     Raises
     ------
@@ -348,6 +352,7 @@ def write_run_results(
         _forget(session, warning, [{"warning_id": row.warning_id, "as_of": row.as_of} for row in warned])
         _append_rows(session, warning, warned)
         _append_events(session, list(events))
+        append_automatic(session, case_events)
         read = list(digests)
         _forget(session, digest, [{"centre": row.centre, "as_of": row.as_of, "language": row.language} for row in read])
         _append_rows(session, digest, read)
@@ -389,8 +394,9 @@ def _append_events(session: Session, events: list[EventRow]) -> None:
         key = (event.warning_id, event.as_of.isoformat(), event.kind)
         if key not in known:
             fresh.setdefault(key, event)
-    rows = [_row(event, warning_event, {"event_id": first + i}) for i, event in enumerate(fresh.values())]
-    session.append(warning_event, arrow_rows(rows, warning_event, session.dialect))
+    chain = {"link": 0, "previous_hash": "", "hash": ""}  # set where they are appended
+    rows = [_row(event, warning_event, {"event_id": first + i, **chain}) for i, event in enumerate(fresh.values())]
+    append_chained(session, warning_event, rows)
 
 
 def _decoded(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
@@ -415,7 +421,7 @@ def read_events(
     database: Database, since: dt.date | None = None, until: dt.date | None = None, warning_id: str | None = None
 ) -> list[EventRow]:
     """Return events of the days ``since`` to ``until`` (inclusive), oldest first."""
-    columns = [column for column in warning_event.columns if column.name != "event_id"]
+    columns = [column for column in warning_event.columns if column.name not in {"event_id", "link", "previous_hash", "hash"}]
     query = sa.select(*columns).order_by(warning_event.c.as_of, warning_event.c.event_id)
     if since is not None:
         query = query.where(warning_event.c.as_of >= since)

@@ -15,7 +15,8 @@ import pandas as pd
 import pyarrow as pa
 
 from riskwatch.store import ingest as ingesting
-from riskwatch.store import landing, quarantine, read, results, sourcestate
+from riskwatch.store import casework, chain, landing, quarantine, read, results, sourcestate
+from riskwatch.store.casework import CaseRow, SilenceRow
 from riskwatch.store.database import Database
 from riskwatch.store.ingest import IngestCounts, Judged
 from riskwatch.store.landing import Landed, Raw
@@ -264,6 +265,7 @@ class Store:
         assessments: Iterable[AssessmentRow] = (),
         warnings: Iterable[WarningRow] = (),
         events: Iterable[EventRow] = (),
+        case_events: Iterable[CaseRow] = (),
         digests: Iterable[DigestRow] = (),
         counts: Mapping[str, Any] | None = None,
     ) -> None:
@@ -276,6 +278,7 @@ class Store:
             assessments=assessments,
             warnings=warnings,
             events=events,
+            case_events=case_events,
             digests=digests,
             counts=counts,
         )
@@ -307,6 +310,28 @@ class Store:
     def read_events(self, since: dt.date | None = None, until: dt.date | None = None, warning_id: str | None = None) -> list[EventRow]:
         """Return events of some days, oldest first."""
         return results.read_events(self.database, since, until, warning_id)
+
+    # --- casework ---------------------------------------------------------------------------------------------------
+
+    def write_acts(self, rows: Iterable[CaseRow], *, silences: Iterable[SilenceRow] = ()) -> None:
+        """Store what people did, all or nothing; see :func:`riskwatch.store.casework.write_acts`."""
+        casework.write_acts(self.database, rows, silences=silences)
+
+    def read_case_events(self, until: dt.date | None = None, case_id: str | None = None) -> list[CaseRow]:
+        """Return events of cases and silences up to a day, by case, in their order."""
+        return casework.read_case_events(self.database, until, case_id)
+
+    def read_silences(self, as_of: dt.date | None = None) -> list[SilenceRow]:
+        """Return silences as they stood on a day."""
+        return casework.read_silences(self.database, as_of)
+
+    def last_act(self) -> str:
+        """Return the id of the last thing that a person did."""
+        return casework.last_act(self.database)
+
+    def audit(self, noted: str = "") -> chain.Audit:
+        """Check the hash chain of all events; see :func:`riskwatch.store.chain.verify`."""
+        return chain.verify(self.database, noted)
 
     def read_looks(self, models: Sequence[str], *, since: dt.date, before: dt.date) -> pd.DataFrame:
         """See :func:`riskwatch.store.results.read_looks`."""

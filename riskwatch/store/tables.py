@@ -26,6 +26,7 @@ __all__ = [
     "RECORD_TABLES",
     "assessment",
     "batch",
+    "case_event",
     "detection",
     "digest",
     "lease",
@@ -35,6 +36,7 @@ __all__ = [
     "rolled_up",
     "run",
     "signal",
+    "silence",
     "source_state",
     "warning",
     "warning_event",
@@ -307,8 +309,45 @@ warning_event = sa.Table(
     sa.Column("grade_before", sa.Text()),
     sa.Column("grade_after", sa.Text()),
     sa.Column("payload", sa.Text(), nullable=False),
+    # One chain over both tables of events; see riskwatch.store.chain.
+    sa.Column("link", sa.BigInteger(), nullable=False),
+    sa.Column("previous_hash", sa.Text(), nullable=False),
+    sa.Column("hash", sa.Text(), nullable=False),
     sa.UniqueConstraint("warning_id", "as_of", "kind"),
+    sa.UniqueConstraint("link"),
     sa.Index(None, "as_of"),
+)
+
+# What people did with a warning (or a silence), and what followed by itself; only ever added to.
+case_event = sa.Table(
+    "case_event",
+    metadata,
+    sa.Column("event_id", sa.Text(), primary_key=True),
+    sa.Column("case_id", sa.Text(), nullable=False),  # id of the warning, or of the silence
+    sa.Column("seq", sa.BigInteger(), nullable=False),
+    sa.Column("as_of", sa.Date(), nullable=False),
+    sa.Column("kind", sa.Text(), nullable=False),
+    sa.Column("actor", sa.Text(), nullable=False),  # "" where it followed by itself
+    sa.Column("happened_at", sa.Text()),  # the instant at which a person acted; NULL where it followed by itself
+    sa.Column("payload", sa.Text(), nullable=False),
+    sa.Column("link", sa.BigInteger(), nullable=False),
+    sa.Column("previous_hash", sa.Text(), nullable=False),
+    sa.Column("hash", sa.Text(), nullable=False),
+    sa.UniqueConstraint("case_id", "seq"),
+    sa.UniqueConstraint("link"),
+    sa.Index(None, "as_of"),
+)
+
+silence = sa.Table(
+    "silence",
+    metadata,
+    sa.Column("silence_id", sa.Text(), primary_key=True),
+    sa.Column("matcher", sa.Text(), nullable=False),  # JSON
+    sa.Column("reason", sa.Text(), nullable=False),
+    sa.Column("author", sa.Text(), nullable=False),
+    sa.Column("starts_on", sa.Date(), nullable=False),
+    sa.Column("ends_on", sa.Date(), nullable=False),
+    sa.Column("ended_on", sa.Date()),
 )
 
 digest = sa.Table(
