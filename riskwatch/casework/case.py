@@ -1,8 +1,12 @@
-"""A case: what people have made of one warning, as the fold of its events. Events carry their effect, so that no change of rules rewrites it."""
+"""A case: what people have made of one warning, as the fold of its events.
+
+Events carry their effect, so that a change of the rules does not rewrite what was done under the old ones.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -321,7 +325,7 @@ def fold(case: Case, events: Iterable[CaseEvent]) -> Case:
         If an event is another case's, or two have the same place.
     """
     ordered = sorted(events, key=lambda event: event.seq)
-    for event, later in zip(ordered, ordered[1:], strict=False):
+    for event, later in itertools.pairwise(ordered):
         if event.seq == later.seq:
             raise StoreError(f"fold: case {case.case_id} has two events number {event.seq}", hint="riskwatch audit verify")
     for event in ordered:
@@ -331,7 +335,7 @@ def fold(case: Case, events: Iterable[CaseEvent]) -> Case:
             case = case.after(event)
         except (KeyError, ValueError, TypeError) as error:
             raise StoreError(
-                f"fold: event {event.event_id} ({event.kind}) of case {case.case_id} is not as it was written: {type(error).__name__}: {error}",
+                f"fold: event {event.event_id} ({event.kind}) of case {case.case_id} is not as written: {type(error).__name__}: {error}",
                 hint="riskwatch audit verify",
             ) from error
     return case

@@ -57,7 +57,7 @@ def precision(events: Iterable[CaseEvent], rules: LifecycleRules, *, level: floa
         nothing was judged.
     """
     table = closures(events)
-    longer = table.assign(model=[list(models) or ["events"] for models in table["models"]]).explode("model")
+    longer = table.assign(model=table["models"].map(lambda models: models or ("events",))).explode("model")
     everything = pd.concat([table.assign(model="all"), longer], ignore_index=True)
     kinds = {name: closure.counts for name, closure in rules.closures.items()}
     rows = []

@@ -152,10 +152,8 @@ class LifecycleRules(Rule):
 
     def _unknown(self) -> Iterator[str]:
         automatic = self.automatic
-        named = {
-            "first": self.first, "closed": self.closed, "automatic.asked_again": automatic.asked_again, "automatic.reopened": automatic.reopened,
-            "automatic.recheck_stage": automatic.recheck_stage, "automatic.recheck_failed": automatic.recheck_failed,
-        }  # fmt: skip
+        named = {"first": self.first, "closed": self.closed}
+        named |= {f"automatic.{name}": getattr(automatic, name) for name in ("asked_again", "reopened", "recheck_stage", "recheck_failed")}
         yield from (f"{key}: {stage!r} is no stage" for key, stage in named.items() if stage not in self.stages)
         for number, one in enumerate(self.transitions, start=1):
             odd = [stage for stage in (*one.stages, one.to, one.partly) if stage and stage not in self.stages]

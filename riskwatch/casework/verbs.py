@@ -10,7 +10,7 @@ from typing import Any
 from riskwatch.assessment.types import Grade
 from riskwatch.casework.case import Case, CaseEvent, Signing
 from riskwatch.casework.office import Office, models_of
-from riskwatch.casework.rules import VERBS, Actor, Transition
+from riskwatch.casework.rules import VERBS, Transition
 from riskwatch.errors import CaseworkError
 from riskwatch.lifecycle import EarlyWarning
 from riskwatch.lifecycle.types import short_sha
@@ -107,9 +107,9 @@ def perform(
     if verb not in VERBS:
         raise CaseworkError(f'no verb "{verb}"', hint=f"verbs: {', '.join(VERBS)}")
     # An actor is checked before the case: a stranger is not told where it stands.
-    actor = office.actor(request.actor)
+    office.actor(request.actor)
     step = _transition(request, case, office)
-    _check_actor(request, actor, step, case, warning, office)
+    _check_actor(request, step, case, warning, office)
     rule = office.rules.verbs[step.verb]
     note = clean_note(request.note, given_names=given_names)
     if rule.note_required and not note:
@@ -151,7 +151,8 @@ def _transition(request: Request, case: Case, office: Office) -> Transition:
     return found
 
 
-def _check_actor(request: Request, actor: Actor, step: Transition, case: Case, warning: EarlyWarning, office: Office) -> None:
+def _check_actor(request: Request, step: Transition, case: Case, warning: EarlyWarning, office: Office) -> None:
+    actor = office.actor(request.actor)
     rule = office.rules.verbs[step.verb]
     roles = set(step.roles or rule.roles) & set(rule.roles)
     if not roles & set(actor.roles):
@@ -255,12 +256,10 @@ def _signatures(request: Request, case: Case, warning: EarlyWarning, office: Off
     else:
         what, value = ("merge", str(more["into"])) if "into" in more else ("close", str(more["reason"]))
     before = _same(case.signing, what, value)
-    if request.actor in before:
-        raise CaseworkError(
-            f'{request.verb} {case.case_id}: actor "{request.actor}" has signed this already; it takes {office.signatures(*levels)} different ones'
-        )
-    by = (*before, request.actor)
     needed = office.signatures(*levels)
+    if request.actor in before:
+        raise CaseworkError(f'{request.verb} {case.case_id}: "{request.actor}" has signed this already; it takes {needed} different actors')
+    by = (*before, request.actor)
     return {"signed": list(by), "needed": needed, "effective": len(by) >= needed}
 
 

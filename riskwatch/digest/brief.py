@@ -5,6 +5,7 @@ from __future__ import annotations
 from riskwatch.digest.blocks import BriefBlock
 from riskwatch.digest.card_model import WarningCard
 from riskwatch.digest.card_notes import emergency_sentence, related_sentence, spread_sentence
+from riskwatch.digest.handling import change_text, handling_sentence
 from riskwatch.digest.sentences import Speaker
 from riskwatch.digest.urgency import first_first, within_a_day
 
@@ -32,9 +33,11 @@ def brief_card(card: WarningCard, say: Speaker) -> BriefBlock:
     if card.held is not None:
         parts.append(("", t("card.held", text=say.of(card.held))))
     parts.append(("card.actions", _measures(card, say)))
+    if handled := handling_sentence(card, say, brief=True):
+        parts.append(("handling", handled))
     return BriefBlock(
         badge=say.badge(card.grade, card.domain),
-        change=say.change(card.change, card.grade_before, card.grade, card.domain),
+        change=change_text(card, say),
         title=say.title(card),
         code=card.warning_id,
         parts=tuple((t(label) + t("colon") if label else "", say.opening(text)) for label, text in parts),

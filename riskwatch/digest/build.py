@@ -9,6 +9,7 @@ from typing import Literal
 import pandas as pd
 
 from riskwatch.assessment.types import Action, Assessment, Subject
+from riskwatch.casework.view import Handling
 from riskwatch.coverage import CoverageSummary
 from riskwatch.digest.board import calibration, cases, data_quality, incidents, systemic, within
 from riskwatch.digest.card_notes import lead_of
@@ -18,6 +19,7 @@ from riskwatch.digest.catalogue import catalogue_coverage
 from riskwatch.digest.clusters import ClusterFigures
 from riskwatch.digest.dossier import DossierFrames, dossier
 from riskwatch.digest.focus import check_signals, coverage, in_jurisdiction, movers
+from riskwatch.digest.handling import handling_line, set_aside
 from riskwatch.digest.indicators import IndicatorInputs, indicator_section
 from riskwatch.digest.inputs import CentreLike, EventLike, Labels, QualityReport, Recent, Trees, WarningLike
 from riskwatch.digest.model import (
@@ -69,6 +71,7 @@ def build_digest(
     indicators: IndicatorInputs | None = None,
     dossiers: DossierFrames | None = None,
     clusters: Mapping[SeriesKey, ClusterFigures] | None = None,
+    handled: Mapping[str, Handling] | None = None,
 ) -> Digest:
     """Build the digest of one centre and day; it holds both languages.
 
@@ -118,6 +121,8 @@ def build_digest(
         Accident reports, recalls, registers, notices and cases as they stand on the day, of all places.
     clusters : mapping of (model, product, industry, region, stratum) to ClusterFigures, optional
         Clusters of neighbouring counties, by the series on which their p-values stand: cards in full that rest on one show its map.
+    handled : mapping of warning id to Handling, optional
+        Where the case of each warning stands. Closed and silenced ones are counted and not listed.
 
     Returns
     -------
@@ -135,7 +140,8 @@ def build_digest(
     jurisdiction = centre.region
     quality = within(quality, namer, jurisdiction)
     day = Day(as_of, warnings, assessments, events, open_actions or {})
-    everything = [item for item in see(day, namer, jurisdiction) if concerns_centre(item, namer, jurisdiction)]
+    handled = handled or {}
+    everything, aside = set_aside([item for item in see(day, namer, jurisdiction) if concerns_centre(item, namer, jurisdiction)], handled)
     # What another warning speaks for keeps its terms on the board, and has no line of its own.
     seen = [item for item in everything if not item.absorbed]
     by_id = {warning.warning_id: warning for warning in warnings}
@@ -163,7 +169,7 @@ def build_digest(
             teller=tellers.get(lead_of(item.assessment)),
             taken=taken_line(item.warning, by_id, as_of=as_of, namer=namer, jurisdiction=jurisdiction),
             clusters=clusters if charts else None,
-        )
+        ).model_copy(update={"handling": handling_line(handled.get(item.warning.warning_id))})
         for item in live
         if item.assessment is not None
     )
@@ -178,6 +184,7 @@ def build_digest(
         as_of=as_of,
         most=max(0, rows - len(overflow)),
         known=by_id,
+        handled=handled,
     )
     heard = sum(source.state == "on-time" for source in quality.sources)
     expected = sum(source.state != "closed" for source in quality.sources)
@@ -220,6 +227,7 @@ def build_digest(
         ),
         indicators=None if indicators is None else indicator_section(indicators, as_of=as_of, namer=namer, jurisdiction=jurisdiction),
         case_warnings=case_warnings(seen, namer, jurisdiction, lambda item: _next_due(item, as_of)),
+        set_aside=aside,
         dossier=dossier(dossiers or DossierFrames(), as_of=as_of, namer=namer, jurisdiction=jurisdiction),
     )
 
@@ -277,7 +285,15 @@ def _counts(seen: Sequence[Seen]) -> tuple[GradeCount, ...]:
 
 
 def _rows(
-    items: Sequence[Seen], namer: Namer, labels: Labels, jurisdiction: str, *, as_of: dt.date, most: int, known: Mapping[str, WarningLike]
+    items: Sequence[Seen],
+    namer: Namer,
+    labels: Labels,
+    jurisdiction: str,
+    *,
+    as_of: dt.date,
+    most: int,
+    known: Mapping[str, WarningLike],
+    handled: Mapping[str, Handling],
 ) -> tuple[CompactRow, ...]:
     """Compact rows: what changed first, then the unchanged, each by grade; only the first ``most`` are printed."""
     rank = {"worsened": 0, "new": 0, "eased": 1, "recovered": 2, "unchanged": 3}
@@ -300,7 +316,7 @@ def _rows(
                 due_on=_next_due(item, as_of),
                 shown=number < most,
                 taken=taken_line(item.warning, known, as_of=as_of, namer=namer, jurisdiction=jurisdiction),
-            )
+            ).model_copy(update={"handling": handling_line(handled.get(item.warning.warning_id))})
         )
     return tuple(rows)
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from riskwatch.digest.cluster_model import ClusterMap
 from riskwatch.digest.dossier_model import EmergencyLine, RelatedLine, Spread, TakenLine
+from riskwatch.digest.handling_model import HandlingLine
 from riskwatch.digest.parts import GradeName, Part, Place, Text
 
 __all__ = [
@@ -152,6 +153,8 @@ class WarningCard(Part):
     chart: Chart | None
     # The map of the cluster that it rests on; only cards shown in full have one.
     cluster: ClusterMap | None = None
+    # Where its case stands; None without casework, and in digests stored before there was any.
+    handling: HandlingLine | None = None
 
 
 class CompactRow(Part):
@@ -178,3 +181,4 @@ class CompactRow(Part):
     # Why the level does not follow the day's figures yet.
     held: Text | None = None
     shown: bool
+    handling: HandlingLine | None = None

@@ -12,6 +12,7 @@ from typing import Literal
 
 from riskwatch.digest.card_model import ActionLine, Change, Chart, ChartPoint, CompactRow, LawLine, Measure, WarningCard
 from riskwatch.digest.dossier_model import CaseWarning, Dossier
+from riskwatch.digest.handling_model import HandlingLine, SetAside
 from riskwatch.digest.indicator_model import IndicatorLine, IndicatorSection
 from riskwatch.digest.parts import GradeLabel, GradeName, Part, Place, Text
 from riskwatch.digest.proof_model import Calibration, CatalogueCoverage, CatalogueGap, Coverage, DataQuality, SourceLine
@@ -49,6 +50,7 @@ __all__ = [
     "GradeCount",
     "GradeLabel",
     "GradeName",
+    "HandlingLine",
     "Header",
     "Incidents",
     "IndicatorLine",
@@ -58,6 +60,7 @@ __all__ = [
     "Mover",
     "NewWord",
     "Place",
+    "SetAside",
     "SignOff",
     "SourceLine",
     "SystemicItem",
@@ -144,6 +147,8 @@ class Digest(Part):
     dossier: Dossier = Dossier()
     # Warnings that are lists of single firms' cases; empty where there are none, and in digests stored before they were set apart.
     case_warnings: tuple[CaseWarning, ...] = ()
+    # Warnings that people have closed or silenced; None without casework.
+    set_aside: SetAside | None = None
 
     @property
     def full_day(self) -> bool:

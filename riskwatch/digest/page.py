@@ -10,6 +10,7 @@ from riskwatch.digest.brief import brief_card
 from riskwatch.digest.card_notes import emergency_sentence, related_sentence, spread_sentence
 from riskwatch.digest.case_warnings import case_table, taken_sentence
 from riskwatch.digest.clusters import cluster_text
+from riskwatch.digest.handling import aside_line, change_text, handling_sentence
 from riskwatch.digest.indicator_page import indicators
 from riskwatch.digest.model import GRADES, CompactRow, Digest, WarningCard
 from riskwatch.digest.numbers import amount, date, pair
@@ -165,6 +166,7 @@ def _warnings(digest: Digest, say: Speaker) -> list[Block]:
         blocks.append(Para(say.t("warnings.rows_only" if digest.warnings else "warnings.none")))
     blocks += _others(digest, say)
     blocks += case_table(digest.case_warnings, say)
+    blocks += aside_line(digest.set_aside, say)
     return blocks
 
 
@@ -201,10 +203,11 @@ def _card(card: WarningCard, say: Speaker, chart: int, map_: int) -> CardBlock:
             (*_sure(card, say), *(tuple(say.of(text) for text in card.would_change[:WOULD_CHANGE]) or (t("would_change.unknown"),))),
         ),
         (t("card.actions"), (*actions, _legal(laws, say)) if actions else (t("action.none"),)),
+        *(((t("handling"), (handled,)),) if (handled := handling_sentence(card, say)) else ()),
     )
     return CardBlock(
         badge=say.badge(card.grade, card.domain),
-        change=say.change(card.change, card.grade_before, card.grade, card.domain),
+        change=change_text(card, say),
         title=say.title(card),
         code=card.warning_id,
         lines=tuple((label, tuple(say.opening(text) for text in texts)) for label, texts in lines),
@@ -256,7 +259,7 @@ def _others(digest: Digest, say: Speaker) -> list[Block]:
     rows = [
         (
             Cell("", say.badge(card.grade, card.domain)),
-            Cell(say.change(card.change, card.grade_before, card.grade, card.domain)),
+            Cell(change_text(card, say)),
             Cell(say.of(card.subject)),
             Cell(say.place(card.place)),
             Cell(_card_figures(card)),
@@ -269,7 +272,7 @@ def _others(digest: Digest, say: Speaker) -> list[Block]:
     rows += [
         (
             Cell("", say.badge(row.grade, row.domain)),
-            Cell(say.change(row.change, row.grade_before, row.grade, row.domain) + _marks(row, say)),
+            Cell(change_text(row, say) + _marks(row, say)),
             Cell(say.of(row.subject)),
             Cell(say.place(row.place)),
             Cell(say.row_figures(row)),

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from riskwatch.assessment import Action, Assessment
+from riskwatch.casework.view import Handling
 from riskwatch.definitions.types import Centre
 from riskwatch.digest import (
     Digest,
@@ -49,6 +50,7 @@ class DigestInputs:
     signals: pd.DataFrame
     quality: QualityReport
     open_actions: Mapping[str, Sequence[Action]]
+    handled: Mapping[str, Handling] | None = None
 
 
 def _labels(ctx: RunContext) -> Labels:
@@ -127,6 +129,7 @@ def build_digests(ctx: RunContext, inputs: DigestInputs) -> list[Digest]:
                     indicators=indicators,
                     dossiers=dossiers,
                     clusters=clusters,
+                    handled=inputs.handled,
                 )
             )
             task.advance()

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from riskwatch.errors import ProjectError
+from riskwatch.lifecycle import EarlyWarning
+from riskwatch.runner.case_tables import case_lines, case_story
 from riskwatch.runner.context import RunContext
 
 __all__ = ["Story", "explain_warning"]
@@ -66,6 +68,8 @@ class Story:
         yield "history"
         for event in self.data["events"]:
             yield f"  {event['as_of']} {event['kind']} ({event['grade_before']} -> {event['grade_after']}): {event['reason']['en']}"
+        if self.data["case"] is not None:
+            yield from case_lines(self.data["case"])
 
 
 def _evidence(entry: dict[str, Any]) -> str:
@@ -121,5 +125,6 @@ def explain_warning(ctx: RunContext, warning_id: str) -> Story:
         "warning": row.payload,
         "assessment": assessments[0] if assessments else None,
         "events": [event.payload for event in ctx.store.read_events(warning_id=row.warning_id)],
+        "case": case_story(ctx, EarlyWarning.from_payload(row.payload)),
     }
     return Story(data, f"{subject['kind']} {subject['code']} {name}", place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import hashlib
 import json
@@ -19,6 +20,8 @@ from riskwatch.assessment.discovery import counts_of
 from riskwatch.assessment.protocols import TreePaths, tree_of
 from riskwatch.assessment.supporting import RULE as ANOMALY_STEP
 from riskwatch.assessment.supporting import supporting
+from riskwatch.casework.case import CaseEvent
+from riskwatch.casework.view import Handling
 from riskwatch.coverage.rules import CatalogueFile
 from riskwatch.definitions.types import PipelineDefinition
 from riskwatch.digest import Digest, QualityReport
@@ -28,6 +31,7 @@ from riskwatch.records.streams import STREAMS
 from riskwatch.runner.actions import emergency_rules
 from riskwatch.runner.anomalies import anomaly_frame
 from riskwatch.runner.borders import borders_hash, borders_of
+from riskwatch.runner.casework import case_rows, day_reactions, handlings
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.detect import Detection, detect
 from riskwatch.runner.digests import DIGEST_LANGUAGE, DigestInputs, build_digests, render_files
@@ -84,6 +88,8 @@ class _Decided:
     warnings: Sequence[EarlyWarning] = ()
     events: Sequence[WarningEvent] = ()
     past_events: Sequence[WarningEvent] = ()
+    case_events: Sequence[CaseEvent] = ()
+    handled: Mapping[str, Handling] | None = None
     digests: Sequence[Digest] = ()
 
 
@@ -109,6 +115,8 @@ def _basis(ctx: RunContext, pipeline: PipelineDefinition, pulls: Sequence[PullRe
         "vintages": {stream: ctx.store.data_vintage(stream, as_of=ctx.as_of) for stream in STREAMS},
         "borders": borders_hash(borders_of(ctx.root)),
         "quarantine": len(ctx.store.list_quarantine()),
+        # What people did since, and the terms that it set running.
+        "acts": ctx.store.last_act(),
         # The digest says which sources could not be read whole.
         "faults": sorted(entry.source for entry in pulls if entry.faults),
     }
@@ -247,6 +255,10 @@ def _decide(ctx: RunContext, pipeline: PipelineDefinition, report: RunReport) ->
                 silent=decided.absence.shares,
             )
             decided.warnings, decided.events = outcome.warnings, outcome.events
+            worked = day_reactions(ctx, decided.warnings, _all_events(decided))
+            if worked is not None:
+                register, reactions = worked
+                decided.case_events, decided.handled = reactions.events, handlings(register, ctx.as_of)
         elif step.step == "digest":
             decided.digests = build_digests(ctx, _digest_inputs(ctx, decided))
     return decided
@@ -270,13 +282,20 @@ def _digest_inputs(ctx: RunContext, decided: _Decided) -> DigestInputs:
     warnings = [warning for warning in decided.warnings if warning.state != "recovered" or warning.warning_id in changed_today]
     return DigestInputs(
         assessments=decided.assessments,
-        warnings=warnings,
+        warnings=[_as_people_have_it(warning, decided.handled) for warning in warnings],
         events=events,
         detection=decided.detection,
         signals=decided.signals,
         quality=decided.quality,
         open_actions=_open_actions(ctx, warnings),
+        handled=decided.handled,
     )
+
+
+def _as_people_have_it(warning: EarlyWarning, handled: Mapping[str, Handling] | None) -> EarlyWarning:
+    """Return a warning at the level that people decided on, where they did: it stands over what the machine proposes."""
+    known = (handled or {}).get(warning.warning_id)
+    return warning if known is None or known.level is None else dataclasses.replace(warning, grade=known.level)
 
 
 def _all_events(decided: _Decided) -> list[WarningEvent]:
@@ -328,6 +347,7 @@ def _write(ctx: RunContext, report: RunReport, decided: _Decided, basis: str) ->
         assessments=[_assessment_row(entry) for entry in decided.assessments],
         warnings=[_warning_row(warning, ctx.as_of) for warning in decided.warnings if warning.last_run == ctx.as_of],
         events=[_event_row(event, number) for number, event in enumerate(decided.events)],
+        case_events=case_rows(decided.case_events),
         digests=[
             DigestRow(digest.header.centre, ctx.as_of, DIGEST_LANGUAGE, digest.header.issue_no, digest.model_dump(mode="json"))
             for digest in decided.digests

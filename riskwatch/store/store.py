@@ -14,8 +14,8 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from riskwatch.store import ingest as ingesting
 from riskwatch.store import casework, chain, landing, quarantine, read, results, sourcestate
+from riskwatch.store import ingest as ingesting
 from riskwatch.store.casework import CaseRow, SilenceRow
 from riskwatch.store.database import Database
 from riskwatch.store.ingest import IngestCounts, Judged

@@ -109,7 +109,8 @@ def _forged(link: int, previous: str) -> str:
     row = {**{name: getattr(act("w3", 1), name) for name in ("event_id", "case_id", "seq", "as_of", "kind", "actor", "happened_at")}}
     text = row_hash("case_event", link, previous, {**row, "payload": "{}"})
     values = f"('w3-1', 'w3', 1, '2024-05-01', 'comment', 'desk', '2024-05-01T04:00:00.000000Z', '{{}}', {link}, '{previous}', '{text}')"
-    return f"INSERT INTO case_event (event_id, case_id, seq, as_of, kind, actor, happened_at, payload, link, previous_hash, hash) VALUES {values}"
+    names = "event_id, case_id, seq, as_of, kind, actor, happened_at, payload, link, previous_hash, hash"
+    return f"INSERT INTO case_event ({names}) VALUES {values}"
 
 
 def test_an_event_inserted_between_others_is_found_although_its_own_hash_is_right(filled: Store, url: str) -> None:

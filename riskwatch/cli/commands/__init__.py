@@ -5,6 +5,8 @@ from __future__ import annotations
 from riskwatch.cli.commands import (
     actions,
     anomalies,
+    audit,
+    casework,
     coverage,
     enterprises,
     indicators,
@@ -14,6 +16,7 @@ from riskwatch.cli.commands import (
     rates,
     report,
     run,
+    silences,
     trends,
     warnings,
     words,
@@ -22,6 +25,8 @@ from riskwatch.cli.commands import (
 __all__ = [
     "actions",
     "anomalies",
+    "audit",
+    "casework",
     "coverage",
     "enterprises",
     "indicators",
@@ -31,6 +36,7 @@ __all__ = [
     "rates",
     "report",
     "run",
+    "silences",
     "trends",
     "warnings",
     "words",
