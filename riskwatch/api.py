@@ -31,6 +31,7 @@ from riskwatch.panel import Panel
 from riskwatch.project import find_project
 from riskwatch.reports.model import Report
 from riskwatch.runner.anomalies import Kind, anomaly_frame
+from riskwatch.runner.case_tables import case_frame, event_frame
 from riskwatch.runner.clusters import county_outlines, scan_tables
 from riskwatch.runner.context import RunContext, open_store
 from riskwatch.runner.coverage import sampling_plan, watched_cells
@@ -505,6 +506,22 @@ class Project:
                 ctx, stream=stream, by=by, level=level, sources=sources, since=days[0], until=days[1], strata=strata, min_cases=min_cases,
                 threshold=threshold,
             )  # fmt: skip
+
+    def cases(self, *, as_of: Day = None) -> pd.DataFrame:
+        """Return where people stand with every warning on a day; columns :data:`riskwatch.runner.case_tables.CASE_COLUMNS`.
+
+        Raises
+        ------
+        ProjectError
+            If the project has no ``config/lifecycle.yaml``.
+        """
+        with self.context(as_of=as_of) as ctx:
+            return case_frame(ctx)
+
+    def case_events(self, warning_id: str, *, as_of: Day = None) -> pd.DataFrame:
+        """Return what was done with a warning, oldest first; see :func:`riskwatch.runner.case_tables.event_frame` for the columns."""
+        with self.context(as_of=as_of) as ctx:
+            return event_frame(ctx, warning_id)
 
     def _warning_row(self, warning: EarlyWarning) -> dict[str, object]:
         subject = warning.subject

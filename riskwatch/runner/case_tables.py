@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pandas as pd
 
+from riskwatch.assessment.duedates import HOW
 from riskwatch.casework.office import models_of
 from riskwatch.casework.precision import precision
 from riskwatch.casework.silences import hidden_by
@@ -13,8 +16,9 @@ from riskwatch.lifecycle import EarlyWarning
 from riskwatch.runner.casework import Selection, chosen, office_of, read_register
 from riskwatch.runner.context import RunContext
 
-__all__ = ["CASE_COLUMNS", "case_frame", "case_story", "event_frame", "precision_frame", "silence_frame"]
+__all__ = ["CASE_COLUMNS", "case_frame", "case_lines", "case_story", "event_frame", "precision_frame", "silence_frame"]
 
+_TOLD = ("until", "to", "level", "result", "reason", "into", "owner", "due_on", "silence", "cause")
 CASE_COLUMNS = [
     "warning_id", "stage", "grade", "level", "standing", "confirmed", "signed", "needed", "owner", "assignee", "acknowledged_by",
     "acknowledged_until", "due_on", "overdue", "escalations", "closed_as", "closed_on", "merged_into", "hidden_by", "notes", "events",
@@ -82,7 +86,7 @@ def event_frame(ctx: RunContext, case_id: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["seq", "as_of", "kind", "actor", "happened_at", "stage", "note", "details"])
 
 
-def case_story(ctx: RunContext, warning: EarlyWarning) -> dict[str, object] | None:
+def case_story(ctx: RunContext, warning: EarlyWarning) -> dict[str, Any] | None:
     """Return where the case of a warning stands, with its events, as JSON-able data; None without ``config/lifecycle.yaml``."""
     if office_of(ctx) is None:
         return None
@@ -106,6 +110,31 @@ def case_story(ctx: RunContext, warning: EarlyWarning) -> dict[str, object] | No
             if one.case_id == warning.warning_id
         ],
     }
+
+
+def case_lines(story: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines of :func:`case_story` for people, in English."""
+    yield "case"
+    level = f"{story['level']} by people, {story['machine']} by the machine" if story["level"] else f"{story['machine']} as proposed"
+    signed = "confirmed" if story["confirmed"] else f"not confirmed ({story['signed']} of {story['needed']} signatures)"
+    yield f"  stage {story['stage']} ({story['stage_label']['zh']}), owned by the {story['owner']['en']}; level {level}, {signed}"
+    for name, words in (("assignee", "assigned to"), ("acknowledged_by", "acknowledged by"), ("closed_as", "closed as")):
+        if story[name]:
+            until = f" until {story['acknowledged_until']}" if name == "acknowledged_by" else ""
+            yield f"  {words} {story[name]['en']}{until}"
+    if story["merged_into"]:
+        yield f"  merged into {story['merged_into']}"
+    if story["hidden_until"]:
+        yield f"  silenced until {story['hidden_until']}"
+    if story["due_on"]:
+        yield f"  stage due {story['due_on']} ({HOW[story['due_how']]['en']})" + (", overdue" if story["overdue"] else "")
+    yield f"  possible now: {', '.join(story['verbs'])}"
+    for event in story["events"]:
+        details = event["details"]
+        moved = f" {details['stage_before']} -> {details['stage']}" if details.get("stage_before") != details.get("stage") else ""
+        more = ", ".join(f"{name} {details[name]}" for name in _TOLD if details.get(name))
+        note = f": {details['note']}" if details.get("note") else ""
+        yield f"  {event['as_of']} {event['kind']}{moved} by {event['actor'] or 'itself'}" + (f" ({more})" if more else "") + note
 
 
 def _plain(value: object) -> object:
