@@ -13,6 +13,7 @@ __all__ = [
     "AsOfError",
     "CalendarError",
     "DefinitionError",
+    "DeliveryError",
     "DetectorError",
     "DimensionError",
     "LeaseHeldError",
@@ -119,6 +120,12 @@ class StoreError(RiskwatchError):
     """The database cannot be reached, is locked, full, or at another schema version."""
 
     exit_code = 4
+
+
+class DeliveryError(RiskwatchError):
+    """A message cannot be sent as the configuration has it: an absent secret, an address that may not be used; the rest goes on."""
+
+    exit_code = 1
 
 
 class PanelError(RiskwatchError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from riskwatch.store.ingest import IngestCounts, Judged
 from riskwatch.store.landing import Landed, Raw
+from riskwatch.store.outbox import MessageRow, StoredMessage
 from riskwatch.store.results import AssessmentRow, DetectionResult, DigestRow, EventRow, WarningRow
 from riskwatch.store.store import Store
 
@@ -15,7 +16,9 @@ __all__ = [
     "IngestCounts",
     "Judged",
     "Landed",
+    "MessageRow",
     "Raw",
     "Store",
+    "StoredMessage",
     "WarningRow",
 ]

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from riskwatch.errors import StoreError
 from riskwatch.store.columns import arrow_column, arrow_rows
 from riskwatch.store.database import Database, Session, instant
+from riskwatch.store.outbox import MessageRow, put_messages
 from riskwatch.store.payload import dumps
 from riskwatch.store.tables import assessment, detection, digest, rolled_up, run, signal, warning, warning_event
 
@@ -325,12 +326,13 @@ def write_run_results(
     warnings: Iterable[WarningRow] = (),
     events: Iterable[EventRow] = (),
     digests: Iterable[DigestRow] = (),
+    messages: Iterable[MessageRow] = (),
     counts: Mapping[str, Any] | None = None,
 ) -> None:
     """Write all that a run found and mark it as done: everything or nothing.
 
-    Writing the same again leaves the same: warnings and digests of the same day take the place of those stored, events are
-    append-only (one that is stored for its warning, day and kind stays as it is).
+    Writing the same again leaves the same: warnings and digests of the same day take the place of those stored, events and messages are
+    append-only (an event that is stored for its warning, day and kind, a message whose key is stored, stay as they are).
 
     Raises
     ------
@@ -351,6 +353,7 @@ def write_run_results(
         read = list(digests)
         _forget(session, digest, [{"centre": row.centre, "as_of": row.as_of, "language": row.language} for row in read])
         _append_rows(session, digest, read)
+        put_messages(session, messages, now)
         _finish(session, run_id, "done", counts or {}, now)
 
 
