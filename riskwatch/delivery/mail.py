@@ -46,7 +46,6 @@ def compose(parcel: Parcel, channel: MailChannel) -> EmailMessage:
     mail["From"] = Address(_line(name), addr_spec=channel.sender)
     mail["To"] = [Address(addr_spec=address) for address in parcel.recipients]
     mail["Subject"] = _line(parcel.subject)
-    mail["Content-Language"] = "zh-CN" if parcel.language == "zh" else "en"
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Riskwatch-Key"] = parcel.key
     if parcel.kind == "alert" or parcel.grade in URGENT:
@@ -62,6 +61,8 @@ def compose(parcel: Parcel, channel: MailChannel) -> EmailMessage:
     for attachment in parcel.attachments:
         kind, subtype = MEDIA[attachment.form]
         mail.add_attachment(attachment.content, maintype=kind, subtype=subtype, filename=attachment.filename)
+    # Last: setting the content takes away all headers whose names begin with Content.
+    mail["Content-Language"] = "zh-CN" if parcel.language == "zh" else "en"
     return mail
 
 

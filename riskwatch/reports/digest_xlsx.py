@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import re
+import zipfile
 from collections.abc import Sequence
 
 from openpyxl import Workbook
@@ -22,6 +23,7 @@ __all__ = ["digest_xlsx"]
 Value = str | int | float | dt.date | None
 # Characters that XML, and so XLSX, cannot hold.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_MODIFIED = re.compile(rb"(<dcterms:modified[^>]*>)[^<]*(</dcterms:modified>)")
 _LONGEST = 32_767  # characters of a cell
 _HEADS = {
     "zh": (
@@ -57,7 +59,7 @@ def digest_xlsx(digest: Digest, language: str, warning_id: str = "") -> bytes:
     book.properties.creator = digest.header.centre_name.of(language)
     buffer = io.BytesIO()
     book.save(buffer)
-    return _undated(same_bytes(buffer.getvalue(), digest.header.date))
+    return same_bytes(_undated(buffer.getvalue(), moment), digest.header.date)
 
 
 def _card(card: WarningCard, digest: Digest, say: Speaker) -> list[Value]:
@@ -138,5 +140,13 @@ def _set(cell: Cell, value: Value) -> None:
     cell.alignment = Alignment(wrap_text=True, vertical="top")
 
 
-def _undated(content: bytes) -> bytes:
-    return content
+def _undated(content: bytes, moment: dt.datetime) -> bytes:
+    """Return the file as if it had been saved at ``moment``: openpyxl writes the clock into it."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(out, "w") as target:
+        for entry in source.infolist():
+            held = source.read(entry)
+            if entry.filename == "docProps/core.xml":
+                held = _MODIFIED.sub(rb"\g<1>" + f"{moment.isoformat()}Z".encode() + rb"\g<2>", held)
+            target.writestr(entry, held)
+    return out.getvalue()

@@ -40,7 +40,7 @@ class _Set:
 
 
 class Packer:
-    """Renders messages; may be called from several threads, which take turns (drawing is not safe in threads).
+    """Renders messages; may be called from several threads, which take turns at drawing (it is not safe in threads).
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class Packer:
 
     def __init__(self, ctx: RunContext, rules: DeliveryRules, addresses: Callable[[str], tuple[str, ...]]) -> None:
         self._ctx, self._rules, self._addresses = ctx, rules, addresses
-        self._lock = threading.RLock()
+        self._drawing, self._keeping = threading.Lock(), threading.Lock()
         self._kept: OrderedDict[Hashable, object] = OrderedDict()
 
     def pack(self, message: StoredMessage, channel: AnyChannel) -> Parcel | None:
@@ -66,10 +66,6 @@ class Packer:
         made = self._set(message)
         if made is None:
             return None
-        with self._lock:
-            return self._packed(message, channel, made)
-
-    def _packed(self, message: StoredMessage, channel: AnyChannel, made: _Set) -> Parcel:
         language, digest = message.language, made.digest
         parcel = Parcel(
             key=message.message_key,
@@ -101,7 +97,7 @@ class Packer:
         items = [find_warning(digest, message.warning_id)] if message.warning_id else list(digest.warnings)
         told = [_told(item, language) for item in items if item is not None]
         since = None if message.first_day is None else message.first_day.isoformat()
-        text = set_email(made.page, ()).text if not made.pictures else self._once(("mail", *_place(message)), lambda: set_email(made.page, made.pictures)).text
+        text = self._once(("mail", *_place(message)), lambda: set_email(made.page, made.pictures)).text
         return replace(parcel, text=text, data={"headlines": list(lines), "warnings": told, "catch_up_from": since})
 
     def _recipients(self, message: StoredMessage) -> tuple[str, ...]:
@@ -121,7 +117,7 @@ class Packer:
         )
 
     def _set(self, message: StoredMessage) -> _Set | None:
-        with self._lock:
+        with self._drawing:
             return self._once(("page", *_place(message)), lambda: self._laid_out(message))
 
     def _laid_out(self, message: StoredMessage) -> _Set | None:
@@ -151,14 +147,16 @@ class Packer:
         return None if row is None else Digest.model_validate(row.payload)
 
     def _once(self, key: Hashable, make: Callable[[], T]) -> T:
-        """Return what was made for ``key``, or make it; only the newest are kept."""
-        if key in self._kept:
-            self._kept.move_to_end(key)
-            return cast("T", self._kept[key])
+        """Return what was made for ``key``, or make it; only the newest are kept. Two threads may make the same: it is the same."""
+        with self._keeping:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return cast("T", self._kept[key])
         made = make()
-        self._kept[key] = made
-        if len(self._kept) > _KEPT:
-            self._kept.popitem(last=False)
+        with self._keeping:
+            self._kept[key] = made
+            if len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
         return made
 
 
