@@ -14,6 +14,7 @@ __all__ = [
     "CalendarError",
     "CaseworkError",
     "DefinitionError",
+    "DeliveryError",
     "DetectorError",
     "DimensionError",
     "LeaseHeldError",
@@ -126,6 +127,12 @@ class StoreError(RiskwatchError):
     """The database cannot be reached, is locked, full, or at another schema version."""
 
     exit_code = 4
+
+
+class DeliveryError(RiskwatchError):
+    """A message cannot be sent as the configuration has it: an absent secret, an address that may not be used; the rest goes on."""
+
+    exit_code = 1
 
 
 class PanelError(RiskwatchError):

@@ -39,6 +39,7 @@ CATALOGUES = {
     "texts": "riskwatch.texts.rules:TextRules",
     "outside": "riskwatch.outside.rules:OutsideRules",
     "lifecycle": "riskwatch.casework.rules:LifecycleRules",
+    "delivery": "riskwatch.delivery.rules:DeliveryRules",
 }
 """Kind of file in ``config/`` -> module and class that checks it. A new kind is one line here."""
 

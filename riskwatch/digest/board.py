@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import statistics
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
@@ -136,7 +137,9 @@ def _thin(key: tuple[str, str, str, str, str], namer: Namer, labels: Labels) -> 
     return Text(zh=scrub("，".join(part.zh for part in parts), limit=300), en=scrub(", ".join(part.en for part in parts), limit=300))
 
 
-def data_quality(quality: QualityReport, visible: pd.DataFrame, labels: Labels, namer: Namer, jurisdiction: str) -> DataQuality:
+def data_quality(
+    quality: QualityReport, visible: pd.DataFrame, labels: Labels, namer: Namer, jurisdiction: str, centre: str
+) -> DataQuality:
     """Return the state of sources, troubled ones first, and the defects of the data, as far as they concern the jurisdiction."""
     rank = {"failed": 0, "silent": 1, "late": 2, "on-time": 3, "closed": 4}
     lines = [
@@ -154,6 +157,7 @@ def data_quality(quality: QualityReport, visible: pd.DataFrame, labels: Labels, 
     ]
     refused = tuple(sorted(quality.refused.items(), key=lambda pair: (-pair[1], pair[0]))) if quality.refused else refused_counts(visible)
     thin = [key for key in quality.rolled_up if namer.relation(key[3], jurisdiction)]
+    undelivered = quality.undelivered.get(centre, ())
     return DataQuality(
         window_days=quality.window_days,
         sources=tuple(lines),
@@ -164,6 +168,8 @@ def data_quality(quality: QualityReport, visible: pd.DataFrame, labels: Labels, 
         refused=refused,
         failed_models=tuple(labels.models.get(name, bilingual(name)) for name in quality.failed_models),
         silent_reporters=_silent(quality, namer, jurisdiction),
+        undelivered=tuple(sorted(Counter(kind for kind, _ in undelivered).items())),
+        undelivered_since=min((day for _, day in undelivered), default=None),
     )
 
 

@@ -215,6 +215,8 @@ class QualityReport:
         Models that could not run at all.
     silent_reporters : mapping of str to mapping of str to (int, int)
         Stream -> region -> hospitals or laboratories at home there that are silent, and that are expected to report; no names.
+    undelivered : mapping of str to tuple of (str, date)
+        Centre -> kind of message and its day, for each that could not be delivered and waits for a person.
     """
 
     sources: tuple[SourceHealth, ...] = ()
@@ -224,6 +226,7 @@ class QualityReport:
     refused: Mapping[str, int] = field(default_factory=dict)
     failed_models: tuple[str, ...] = ()
     silent_reporters: Mapping[str, Mapping[str, tuple[int, int]]] = field(default_factory=dict)
+    undelivered: Mapping[str, tuple[tuple[str, dt.date], ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from riskwatch.digest.numbers import amount, date, pair
 from riskwatch.digest.sentences import Speaker
 from riskwatch.digest.urgency import first_first
 
-__all__ = ["lay_out"]
+__all__ = ["card_block", "headline", "lay_out"]
 
 MEASURES, MEASURES_URGENT, ACTIONS, ACTIONS_URGENT, WOULD_CHANGE = 1, 2, 2, 4, 2
 _URGENT = frozenset({"I", "II"})
@@ -80,7 +80,7 @@ def _bottom_line(digest: Digest, say: Speaker) -> list[Block]:
     blocks: list[Block] = []
     leading = [card for card in digest.warnings if card.warning_id in digest.bottom_line.leading]
     if leading:
-        told = tuple(_lead(card, digest, say) for card in leading if not card.brief)
+        told = tuple(Para(headline(card, digest, say), "strong") for card in leading if not card.brief)
         blocks.append(Bullets((*told, *_lead_briefs([card for card in leading if card.brief], digest, say))))
     elif digest.warnings:
         blocks.append(Para(t("no_leading")))
@@ -101,10 +101,11 @@ def _bottom_line(digest: Digest, say: Speaker) -> list[Block]:
     return blocks
 
 
-def _lead(card: WarningCard, digest: Digest, say: Speaker) -> Para:
+def headline(card: WarningCard, digest: Digest, say: Speaker) -> str:
+    """Return one warning in one sentence."""
     lead = card.measures[0] if card.measures else None
     where = say.where(lead, with_subject=False) if lead and lead.place and lead.place.code != card.place.code else ""
-    text = say.t(
+    return say.t(
         "leading",
         grade=say.grade(card.grade, card.domain),
         change=say.change(card.change, card.grade_before, card.grade, card.domain),
@@ -114,7 +115,6 @@ def _lead(card: WarningCard, digest: Digest, say: Speaker) -> Para:
         scope=say.scope(card),
         due=_next_due(card, digest, say),
     )
-    return Para(text, "strong")
 
 
 def _next_due(card: WarningCard, digest: Digest, say: Speaker) -> str:
@@ -151,7 +151,7 @@ def _warnings(digest: Digest, say: Speaker) -> list[Block]:
     # Pictures are numbered in the order in which they are drawn: all charts, then all maps.
     maps = [card.warning_id for card in full if card.cluster is not None]
     blocks: list[Block] = [
-        _card(
+        card_block(
             card,
             say,
             charts.index(card.warning_id) if card.chart is not None else -1,
@@ -170,7 +170,8 @@ def _warnings(digest: Digest, say: Speaker) -> list[Block]:
     return blocks
 
 
-def _card(card: WarningCard, say: Speaker, chart: int, map_: int) -> CardBlock:
+def card_block(card: WarningCard, say: Speaker, chart: int, map_: int) -> CardBlock:
+    """Return a warning in full; ``chart`` and ``map_`` are the numbers of its pictures on the page, -1 for none."""
     t = say.t
     shown = card.measures[: MEASURES_URGENT if card.grade in _URGENT else MEASURES]
     what = [say.measure(measure) + t("stop") for measure in shown]

@@ -43,6 +43,9 @@ class DataQuality(Part):
     failed_models: tuple[Text, ...]
     # Stream, hospitals or laboratories that are silent, those expected to report.
     silent_reporters: tuple[tuple[str, int, int], ...] = ()
+    # Kind of message and how many could not be delivered to this centre; the oldest of their days. Empty in digests stored before.
+    undelivered: tuple[tuple[str, int], ...] = ()
+    undelivered_since: dt.date | None = None
 
 
 class Coverage(Part):

@@ -23,11 +23,24 @@ from riskwatch import plots
 from riskwatch.digest.blocks import Page
 from riskwatch.digest.cluster_model import ClusterMap
 from riskwatch.digest.clusters import cluster_text
-from riskwatch.digest.model import Chart, Digest
+from riskwatch.digest.model import Chart, Digest, WarningCard
 from riskwatch.digest.page import lay_out
 from riskwatch.digest.sentences import Speaker
 
-__all__ = ["Email", "Image", "render_email", "render_html", "render_json", "render_markdown", "render_text"]
+__all__ = [
+    "Email",
+    "Image",
+    "card_pictures",
+    "pictures",
+    "render_email",
+    "render_html",
+    "render_json",
+    "render_markdown",
+    "render_text",
+    "set_email",
+    "set_html",
+    "set_markdown",
+]
 
 CHART_INCHES = (7.0, 0.68)
 CHART_PIXELS = (680, 66)
@@ -78,9 +91,7 @@ def render_html(digest: Digest, language: str, *, outlines: Features = ()) -> st
     RiskwatchError
         If the language is neither "zh" nor "en".
     """
-    page = lay_out(digest, language)
-    images = [f"data:image/png;base64,{base64.b64encode(content).decode('ascii')}" for content in _pictures(digest, language, outlines)]
-    return _html(page, images)
+    return set_html(lay_out(digest, language), pictures(digest, language, outlines))
 
 
 def render_email(digest: Digest, language: str, *, outlines: Features = ()) -> Email:
@@ -91,13 +102,27 @@ def render_email(digest: Digest, language: str, *, outlines: Features = ()) -> E
     RiskwatchError
         If the language is neither "zh" nor "en".
     """
-    page = lay_out(digest, language)
+    return set_email(lay_out(digest, language), pictures(digest, language, outlines))
+
+
+def set_html(page: Page, pictures: Sequence[bytes]) -> str:
+    """Return a page as one self-contained HTML file; ``pictures`` are PNG, in the order of the page's numbers."""
+    return _html(page, [f"data:image/png;base64,{base64.b64encode(content).decode('ascii')}" for content in pictures])
+
+
+def set_email(page: Page, pictures: Sequence[bytes]) -> Email:
+    """Return a page as a mail; ``pictures`` as for :func:`set_html`."""
     images = tuple(
         Image(cid=f"{hashlib.sha256(content).hexdigest()[:24]}@riskwatch", filename=f"chart-{number}.png", content=content)
-        for number, content in enumerate(_pictures(digest, language, outlines), start=1)
+        for number, content in enumerate(pictures, start=1)
     )
     html = _html(page, [f"cid:{image.cid}" for image in images])
     return Email(subject=page.subject, html=html, text=_markdown(page, escaped=False), images=images)
+
+
+def set_markdown(page: Page) -> str:
+    """Return a page as Markdown."""
+    return _markdown(page)
 
 
 def render_text(digest: Digest, language: str) -> str:
@@ -183,12 +208,16 @@ def _markdown(page: Page, *, escaped: bool = True) -> str:
     return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+\n", "\n", text)).strip() + "\n"
 
 
-def _pictures(digest: Digest, language: str, outlines: Features) -> list[bytes]:
-    """Pictures of the cards shown in full, in their order: first all charts, then all maps."""
-    full = [card for card in digest.warnings if card.in_full]
-    charts = [_draw(card.chart, language) for card in full if card.chart is not None]
+def pictures(digest: Digest, language: str, outlines: Features = ()) -> list[bytes]:
+    """Return the pictures of the cards shown in full as PNG, in their order: first all charts, then all maps."""
+    return card_pictures([card for card in digest.warnings if card.in_full], digest, language, outlines)
+
+
+def card_pictures(cards: Sequence[WarningCard], digest: Digest, language: str, outlines: Features = ()) -> list[bytes]:
+    """Return the pictures of some cards as PNG: first all charts, then all maps."""
+    charts = [_draw(card.chart, language) for card in cards if card.chart is not None]
     say = Speaker(digest, language)
-    return charts + [_map(card.cluster, say, outlines) for card in full if card.cluster is not None]
+    return charts + [_map(card.cluster, say, outlines) for card in cards if card.cluster is not None]
 
 
 def _map(cluster: ClusterMap, say: Speaker, outlines: Features) -> bytes:

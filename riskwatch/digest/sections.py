@@ -295,6 +295,9 @@ def quality(digest: Digest, say: Speaker) -> list[Block]:
     )
     if quality.failed_models:
         blocks.append(Para(t("quality.failed_models", models=t.join([say.of(name) for name in quality.failed_models])), "alert"))
+    if quality.undelivered:
+        told = [t("quality.undelivered_item", kind=t.code("message", kind), n=count) for kind, count in quality.undelivered]
+        blocks.append(Para(t("quality.undelivered", messages=t.join(told), date=date(quality.undelivered_since)), "alert"))
     return blocks
 
 

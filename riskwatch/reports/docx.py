@@ -26,7 +26,7 @@ from riskwatch.reports.docx_table import table_element
 from riskwatch.reports.model import Note, Paragraph, Picture, Report, Run, Table
 from riskwatch.reports.wording import check_language, meta, refs, section_title, trace_rows, word
 
-__all__ = ["render_docx"]
+__all__ = ["prepare", "render_docx", "same_bytes"]
 
 TEXT_WIDTH = 174.0  # mm: A4 less its margins
 LATIN, EAST_ASIAN = "Arial", "SimSun"
@@ -44,7 +44,17 @@ def render_docx(report: Report, language: str) -> bytes:
     """
     check_language(language)
     document = docx.Document()
-    _prepare(document, report, language)
+    header = report.header
+    prepare(
+        document,
+        title=header.title.of(language),
+        about=header.period,
+        author=header.project.of(language),
+        internal=word("internal", language),
+        simulated=word("simulated", language) if header.simulated else "",
+        day=header.issued,
+        language=language,
+    )
     _first_page(document, report, language)
     for section in report.sections:
         document.add_heading(section_title(section.number, section.title, language), level=1)
@@ -60,11 +70,25 @@ def render_docx(report: Report, language: str) -> bytes:
     _traces(document, report, language)
     buffer = io.BytesIO()
     document.save(buffer)
-    return _same_bytes(buffer.getvalue(), report.header.issued)
+    return same_bytes(buffer.getvalue(), report.header.issued)
 
 
-def _prepare(document: Document, report: Report, language: str) -> None:
-    """Set page, fonts, properties, header and footer."""
+def prepare(
+    document: Document, *, title: str, about: str, author: str, internal: str, simulated: str, day: dt.date, language: str
+) -> None:
+    """Set page, fonts, properties, header and footer.
+
+    Parameters
+    ----------
+    title, about : str
+        What it is, and which period or centre it is about.
+    internal : str
+        Who may read it.
+    simulated : str
+        Said at the foot of every page; "" where data are real.
+    day : date
+        Of the document.
+    """
     page = document.sections[0]
     page.orientation = WD_ORIENT.PORTRAIT
     page.page_width, page.page_height = Mm(210), Mm(297)
@@ -92,18 +116,17 @@ def _prepare(document: Document, report: Report, language: str) -> None:
     normal: Any = document.styles["Normal"]
     normal.element.get_or_add_rPr().append(language_tag)
     normal.paragraph_format.space_after = Pt(4)
-    header = report.header
-    moment = dt.datetime.combine(header.issued, dt.time())
+    moment = dt.datetime.combine(day, dt.time())
     properties = document.core_properties
-    properties.title, properties.author = f"{header.title.of(language)} {header.period}", header.project.of(language)
+    properties.title, properties.author = f"{title} {about}", author
     properties.created = properties.modified = moment
     properties.last_modified_by, properties.revision, properties.language = "", 1, "zh-CN" if language == "zh" else "en-GB"
     top = page.header.paragraphs[0]
-    _small(top.add_run(f"{header.title.of(language)} {header.period}　{word('internal', language)}"), 7.5)
+    _small(top.add_run(f"{title} {about}　{internal}"), 7.5)
     foot = page.footer.paragraphs[0]
     foot.alignment = WD_ALIGN_PARAGRAPH.CENTER
-    if header.simulated:
-        _small(foot.add_run(word("simulated", language) + "　"), 7)
+    if simulated:
+        _small(foot.add_run(simulated + "　"), 7)
     _field(foot, "PAGE")
     _small(foot.add_run(" / "), 8)
     _field(foot, "NUMPAGES")
@@ -242,7 +265,7 @@ def _traces(document: Document, report: Report, language: str) -> None:
     )
 
 
-def _same_bytes(content: bytes, day: dt.date) -> bytes:
+def same_bytes(content: bytes, day: dt.date) -> bytes:
     """Return the file with every part dated ``day``: a ZIP otherwise holds the time of writing."""
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:

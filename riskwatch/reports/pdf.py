@@ -24,7 +24,7 @@ from riskwatch.errors import RiskwatchError
 from riskwatch.reports.model import Block, Note, Paragraph, Picture, Report, Run
 from riskwatch.reports.wording import check_language, meta, refs, section_title, trace_rows, word
 
-__all__ = ["render_pdf"]
+__all__ = ["fonts", "render_pdf", "wrapped"]
 
 _LONG = re.compile(r"[\w./|:-]{18,}", re.ASCII)
 
@@ -70,9 +70,9 @@ def render_pdf(report: Report, language: str) -> bytes:
             _template(),
             sys_inputs={
                 "report": json.dumps(data, ensure_ascii=False),
-                **{_image_name(place): _wrapped(image) for place, image in enumerate(images)},
+                **{_image_name(place): wrapped(image) for place, image in enumerate(images)},
             },
-            font_paths=_fonts(),
+            font_paths=fonts(),
             ignore_system_fonts=True,
             timestamp=day,
         )
@@ -117,7 +117,7 @@ def _image_name(place: int) -> str:
     return f"picture-{place}"
 
 
-def _wrapped(png: bytes) -> str:
+def wrapped(png: bytes) -> str:
     """Return a picture as the text of an SVG that holds it: what typst is given in memory must be text."""
     width, height = struct.unpack(">II", png[16:24])
     held = base64.b64encode(png).decode("ascii")
@@ -142,6 +142,7 @@ def _template() -> bytes:
 
 
 @lru_cache(maxsize=1)
-def _fonts() -> typst.Fonts:
+def fonts() -> typst.Fonts:
+    """Return the fonts that pages are set in: those of the package, none of the system's."""
     folder = Path(str(pylopdf_fonts_zh_cn.sans_path())).parent
     return typst.Fonts(include_system_fonts=False, include_embedded_fonts=True, font_paths=[str(folder)])

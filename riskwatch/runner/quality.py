@@ -17,8 +17,10 @@ from riskwatch.runner.context import RunContext
 from riskwatch.runner.detect import SERIES, Detection
 from riskwatch.runner.dossier_rules import dossier_rules
 from riskwatch.runner.freshness import ABSENT, freshness_by_source
+from riskwatch.runner.messages import delivery_rules
 from riskwatch.runner.pull import PullReport
 from riskwatch.runner.standards import standard_catalogue
+from riskwatch.store import outbox
 
 EVER = 36_500  # natural days
 
@@ -172,4 +174,18 @@ def quality_report(ctx: RunContext, detection: Detection, pulls: list[PullReport
         refused={str(reason): int(count) for reason, count in refused.items()},
         failed_models=tuple(sorted(detection.failed)),
         silent_reporters={} if absence is None else absence.homes,
+        undelivered=_undelivered(ctx),
     )
+
+
+def _undelivered(ctx: RunContext) -> dict[str, tuple[tuple[str, dt.date], ...]]:
+    """Return the dead letters of the days before, by centre; those of long ago are no news."""
+    rules = delivery_rules(ctx.definitions)
+    if rules is None:
+        return {}
+    since = ctx.as_of - dt.timedelta(days=rules.mention_days)
+    found: dict[str, tuple[tuple[str, dt.date], ...]] = {}
+    for one in outbox.read_messages(ctx.store.database, ("dead",)):
+        if since <= one.as_of < ctx.as_of:
+            found[one.centre] = (*found.get(one.centre, ()), (one.kind, one.as_of))
+    return found

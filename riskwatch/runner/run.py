@@ -37,6 +37,7 @@ from riskwatch.runner.detect import Detection, detect
 from riskwatch.runner.digests import DIGEST_LANGUAGE, DigestInputs, build_digests, render_files
 from riskwatch.runner.dossier_rules import dossier_rules
 from riskwatch.runner.looks import with_looks
+from riskwatch.runner.messages import messages_of
 from riskwatch.runner.outside import outside_signals
 from riskwatch.runner.pull import PullReport, pull
 from riskwatch.runner.quality import ReporterState, assessment_quality, quality_report, reporter_state
@@ -65,6 +66,7 @@ class RunReport:
     anomalies: dict[str, int] = field(default_factory=dict)
     warnings: dict[str, int] = field(default_factory=dict)
     events: dict[str, int] = field(default_factory=dict)
+    messages: dict[str, int] = field(default_factory=dict)
     digests: list[Path] = field(default_factory=list)
     reports: list[Path] = field(default_factory=list)
     steps: list[str] = field(default_factory=list)
@@ -72,7 +74,7 @@ class RunReport:
 
     @property
     def exit_code(self) -> int:
-        """0 if everything went well, 1 if a source or model failed and the rest went on."""
+        """0 if everything went well, 1 if a source, a model or a delivery failed and the rest went on."""
         return 1 if self.faults or self.failed_models else 0
 
 
@@ -211,6 +213,7 @@ def run_pipeline(ctx: RunContext, pipeline: PipelineDefinition) -> RunReport:
         report.faults.extend(f"{entry.source}: {fault}" for entry in report.pulls for fault in entry.faults)
     basis = _basis(ctx, pipeline, report.pulls)
     if _stands(ctx, pipeline, basis, report):
+        _deliver(ctx, report)
         return report
     if not ctx.dry_run:
         ctx.store.start_run(report.run_id, pipeline=pipeline.name, as_of=ctx.as_of, now=ctx.now, definitions=ctx.definitions.hashes)
@@ -226,7 +229,23 @@ def run_pipeline(ctx: RunContext, pipeline: PipelineDefinition) -> RunReport:
         _write(ctx, report, decided, basis)
     if "digest" in steps:
         report.digests = render_files(ctx, decided.digests)
+    _deliver(ctx, report)
     return report
+
+
+def _deliver(ctx: RunContext, report: RunReport) -> None:
+    """Empty the outbox. What cannot be delivered is a fault, and takes nothing back: the day is decided."""
+    if "deliver" not in report.steps or ctx.dry_run:
+        return
+    from riskwatch.runner.deliver import deliver  # noqa: PLC0415 - mail and HTTP libraries load with it
+
+    try:
+        outcome = deliver(ctx)
+    except RiskwatchError as error:
+        report.faults.append(f"deliver: {error.message}")
+        return
+    report.messages = {name: count for name in ("sent", "retry", "dead", "withdrawn", "waiting") if (count := getattr(outcome, name))}
+    report.faults.extend(outcome.faults)
 
 
 def _decide(ctx: RunContext, pipeline: PipelineDefinition, report: RunReport) -> _Decided:
@@ -352,6 +371,7 @@ def _write(ctx: RunContext, report: RunReport, decided: _Decided, basis: str) ->
             DigestRow(digest.header.centre, ctx.as_of, DIGEST_LANGUAGE, digest.header.issue_no, digest.model_dump(mode="json"))
             for digest in decided.digests
         ],
+        messages=messages_of(ctx, decided.digests, decided.warnings, _all_events(decided)),
         counts={
             "basis": basis,
             "records": report.records,

@@ -6,6 +6,7 @@ from riskwatch.store.casework import CaseRow, SilenceRow
 from riskwatch.store.chain import Audit, Finding
 from riskwatch.store.ingest import IngestCounts, Judged
 from riskwatch.store.landing import Landed, Raw
+from riskwatch.store.outbox import MessageRow, StoredMessage
 from riskwatch.store.results import AssessmentRow, DetectionResult, DigestRow, EventRow, WarningRow
 from riskwatch.store.store import Store
 
@@ -20,8 +21,10 @@ __all__ = [
     "IngestCounts",
     "Judged",
     "Landed",
+    "MessageRow",
     "Raw",
     "SilenceRow",
     "Store",
+    "StoredMessage",
     "WarningRow",
 ]

@@ -18,6 +18,7 @@ from riskwatch.store.casework import CaseRow, append_automatic
 from riskwatch.store.chain import append_chained
 from riskwatch.store.columns import arrow_column, arrow_rows
 from riskwatch.store.database import Database, Session, instant
+from riskwatch.store.outbox import MessageRow, put_messages
 from riskwatch.store.payload import dumps
 from riskwatch.store.tables import assessment, detection, digest, rolled_up, run, signal, warning, warning_event
 
@@ -328,13 +329,14 @@ def write_run_results(
     events: Iterable[EventRow] = (),
     case_events: Iterable[CaseRow] = (),
     digests: Iterable[DigestRow] = (),
+    messages: Iterable[MessageRow] = (),
     counts: Mapping[str, Any] | None = None,
 ) -> None:
     """Write all that a run found and mark it as done: everything or nothing.
 
-    Writing the same again leaves the same: warnings and digests of the same day take the place of those stored, events are
-    append-only (one that is stored for its warning, day and kind stays as it is; so does an automatic event of a case, by its id).
-    All events go to the end of the hash chain.
+    Writing the same again leaves the same: warnings and digests of the same day take the place of those stored, events and messages are
+    append-only (an event that is stored for its warning, day and kind, an automatic event of a case by its id, and a message whose key is
+    stored, stay as they are). All events go to the end of the hash chain.
 
     Raises
     ------
@@ -356,6 +358,7 @@ def write_run_results(
         read = list(digests)
         _forget(session, digest, [{"centre": row.centre, "as_of": row.as_of, "language": row.language} for row in read])
         _append_rows(session, digest, read)
+        put_messages(session, messages, now)
         _finish(session, run_id, "done", counts or {}, now)
 
 

@@ -22,6 +22,7 @@ from riskwatch.store.ingest import IngestCounts, Judged
 from riskwatch.store.landing import Landed, Raw
 from riskwatch.store.lease import Clock, Lease, acquire
 from riskwatch.store.migrate import head_version, migrate, schema_version
+from riskwatch.store.outbox import MessageRow
 from riskwatch.store.results import AssessmentRow, DetectionResult, DigestRow, EventRow, WarningRow
 from riskwatch.store.sourcestate import SourceStatus
 
@@ -267,6 +268,7 @@ class Store:
         events: Iterable[EventRow] = (),
         case_events: Iterable[CaseRow] = (),
         digests: Iterable[DigestRow] = (),
+        messages: Iterable[MessageRow] = (),
         counts: Mapping[str, Any] | None = None,
     ) -> None:
         """Write all that a run found in one transaction; see :func:`riskwatch.store.results.write_run_results`."""
@@ -280,6 +282,7 @@ class Store:
             events=events,
             case_events=case_events,
             digests=digests,
+            messages=messages,
             counts=counts,
         )
 

@@ -27,9 +27,11 @@ __all__ = [
     "assessment",
     "batch",
     "case_event",
+    "delivery_attempt",
     "detection",
     "digest",
     "lease",
+    "message",
     "metadata",
     "quarantine",
     "raw_chunk",
@@ -358,4 +360,45 @@ digest = sa.Table(
     sa.Column("language", sa.Text(), primary_key=True),
     sa.Column("issue_no", sa.BigInteger(), nullable=False),
     sa.Column("payload", sa.Text(), nullable=False),
+)
+
+# The outbox: what is to be told to whom. Addresses and contents are not in it: they come from the configuration and from the digest.
+message = sa.Table(
+    "message",
+    metadata,
+    sa.Column("message_key", sa.Text(), primary_key=True),
+    sa.Column("centre", sa.Text(), nullable=False),
+    sa.Column("as_of", sa.Date(), nullable=False),
+    sa.Column("kind", sa.Text(), nullable=False),  # digest | catch-up | correction | alert
+    sa.Column("channel", sa.Text(), nullable=False),
+    sa.Column("recipients", sa.Text(), nullable=False),  # name of a group
+    sa.Column("language", sa.Text(), nullable=False),
+    sa.Column("warning_id", sa.Text(), nullable=False),  # of alerts; "" otherwise
+    sa.Column("change", sa.Text(), nullable=False),  # of alerts: new | worsened
+    sa.Column("grade", sa.Text(), nullable=False),  # gravest level that is new or worsened; "" for none
+    sa.Column("first_day", sa.Date()),  # of catch-ups: the first day that they speak for
+    sa.Column("edition", sa.BigInteger(), nullable=False),
+    sa.Column("told", sa.Text(), nullable=False),  # hash of what the reader is told
+    sa.Column("state", sa.Text(), nullable=False),  # pending | sending | sent | dead | dropped
+    sa.Column("attempts", sa.BigInteger(), nullable=False),  # failures in a row
+    sa.Column("reason", sa.Text(), nullable=False),  # code of the last outcome, or why it was dropped
+    sa.Column("claimed_by", sa.Text(), nullable=False),
+    sa.Column("created_at", sa.Text(), nullable=False),
+    sa.Column("due_at", sa.Text(), nullable=False),
+    sa.Column("lease_until_at", sa.Text()),
+    sa.Column("finished_at", sa.Text()),
+    sa.Index(None, "state", "due_at"),
+    sa.Index(None, "as_of"),
+)
+
+delivery_attempt = sa.Table(
+    "delivery_attempt",
+    metadata,
+    sa.Column("message_key", sa.Text(), primary_key=True),
+    sa.Column("attempt", sa.BigInteger(), primary_key=True, autoincrement=False),
+    sa.Column("outcome", sa.Text(), nullable=False),  # sent | retry | dead | dropped
+    sa.Column("code", sa.Text(), nullable=False),
+    sa.Column("detail", sa.Text(), nullable=False),
+    sa.Column("started_at", sa.Text(), nullable=False),
+    sa.Column("finished_at", sa.Text(), nullable=False),
 )

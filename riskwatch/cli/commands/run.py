@@ -66,6 +66,8 @@ def _print(report: RunReport) -> None:
     if "warn" in report.steps:
         out("  warnings  " + (", ".join(f"{count} {name}" for name, count in report.warnings.items()) or "none") + "\n")
         out("  changes   " + (", ".join(f"{count} {name}" for name, count in report.events.items()) or "none") + "\n")
+    if report.messages:
+        out("  messages  " + ", ".join(f"{count} {name}" for name, count in report.messages.items()) + "\n")
     for name, message in report.failed_models.items():
         out(f"  FAILED    model {name}: {message}\n")
     for fault in report.faults:

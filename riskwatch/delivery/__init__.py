@@ -1,0 +1,1 @@
+"""Delivery: which message goes to whom, when, and by which channel; mail, webhooks, robots of WeCom, DingTalk and Feishu, files."""
