@@ -32,7 +32,7 @@ def test_the_migrations_make_exactly_the_declared_tables(url):
 def test_opening_twice_is_harmless_and_the_version_is_told(url):
     for _ in range(2):
         with Store.open(url) as store:
-            assert schema_version(store.database) == head_version() == "0003"
+            assert schema_version(store.database) == head_version() == "0006"
 
 
 def test_a_newer_schema_is_refused(url):
@@ -41,7 +41,7 @@ def test_a_newer_schema_is_refused(url):
     with engine.begin() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
     engine.dispose()
-    with pytest.raises(StoreError, match='its schema version is "9999", this riskwatch knows versions up to "0003"') as caught:
+    with pytest.raises(StoreError, match='its schema version is "9999", this riskwatch knows versions up to "0006"') as caught:
         Store.open(url)
     assert "newer riskwatch" in caught.value.hint
 
@@ -102,7 +102,7 @@ def test_a_store_of_version_2_gains_the_streams_of_the_policies_and_keeps_its_ro
             )
         )
     with Store.open(url) as store:
-        assert schema_version(store.database) == "0003"
+        assert schema_version(store.database) == "0006"
         assert store.count_records("enterprise_credit", dt.date(2025, 1, 2)) == 1
         for stream in POLICY_STREAMS:
             assert store.count_records(stream.name, dt.date(2025, 1, 2)) == 0
