@@ -47,7 +47,7 @@ from riskwatch.runner.trends import trend_lists, trends_of
 from riskwatch.runner.words import words
 from riskwatch.sources import ADAPTERS
 from riskwatch.store import Store
-from riskwatch.store.lease import this_process
+from riskwatch.store.lease import Clock, this_process
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -73,6 +73,8 @@ class Project:
         Profile in force; default: ``settings.profile``.
     settings : mapping of str to str, optional
         Overrides by dotted path, as ``riskwatch --set`` takes them, for example ``{"settings.data": "shared/data"}``.
+    clock : callable, optional
+        Gives the present instant, with a zone; default: the system's clock.
 
     Raises
     ------
@@ -82,7 +84,15 @@ class Project:
         If any definition is wrong; the error lists all problems.
     """
 
-    def __init__(self, path: str | Path = ".", *, profile: str | None = None, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        path: str | Path = ".",
+        *,
+        profile: str | None = None,
+        settings: Mapping[str, str] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.clock: Clock = clock or _clock
         self.root: Path = find_project(Path(path))
         self.definitions: Definitions = load_definitions(self.root, profile=profile, overrides=settings or {}, adapters=ADAPTERS)
         self.trees: dict[str, Tree] = load_trees(self.definitions.dimensions, root=self.root, data=self.data)
@@ -103,7 +113,7 @@ class Project:
             return dt.date.fromisoformat(as_of)
         if as_of is not None:
             return as_of
-        return self.definitions.settings.as_of or _clock().astimezone(ZoneInfo(self.definitions.settings.timezone)).date()
+        return self.definitions.settings.as_of or self.clock().astimezone(ZoneInfo(self.definitions.settings.timezone)).date()
 
     @contextlib.contextmanager
     def store(self) -> Iterator[Store]:
@@ -122,7 +132,7 @@ class Project:
                 store=store,
                 holidays=HolidayCalendar.from_config(self.definitions.catalogue("holidays")),
                 as_of=self.day(as_of),
-                now=_clock(),
+                now=self.clock(),
                 out=self.var / ("dry-run" if dry_run else "digests"),
                 grading=GradingRules.model_validate(self.definitions.catalogue("grading")),
                 actions=ActionCatalogue.model_validate(self.definitions.catalogue("actions")),
@@ -169,7 +179,8 @@ class Project:
                 yield ctx
                 return
             seconds = self.definitions.settings.lease_seconds
-            with ctx.store.lease("run", holder=this_process(label), seconds=seconds, wait_seconds=wait_seconds) as lease:
+            holder = this_process(label)
+            with ctx.store.lease("run", holder=holder, seconds=seconds, wait_seconds=wait_seconds, clock=self.clock) as lease:
                 yield dataclasses.replace(ctx, heartbeat=lease.renew)
 
     def pipeline(self, name: str) -> PipelineDefinition:

@@ -40,6 +40,7 @@ CATALOGUES = {
     "outside": "riskwatch.outside.rules:OutsideRules",
     "lifecycle": "riskwatch.casework.rules:LifecycleRules",
     "delivery": "riskwatch.delivery.rules:DeliveryRules",
+    "schedule": "riskwatch.scheduling.rules:ScheduleRules",
 }
 """Kind of file in ``config/`` -> module and class that checks it. A new kind is one line here."""
 

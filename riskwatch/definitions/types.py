@@ -342,6 +342,9 @@ class PipelineDefinition(Definition):
     name: str = Field(pattern=r"^[a-z][a-z0-9-]*$", description="unique name of the pipeline")
     label: Bilingual = Field(description="as shown to readers")
     schedule: str = Field("", description="cron, five fields with day names, in the project's time zone")
+    jitter_seconds: int = Field(
+        0, ge=0, le=3600, description="a scheduled run starts up to so much later (drawn from the time, the same everywhere), in seconds"
+    )
     steps: tuple[StepDefinition, ...] = Field(
         min_length=1, description="in the order pull, detect, assess, profile, warn, digest, report, deliver; some may be left out"
     )

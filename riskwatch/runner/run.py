@@ -43,7 +43,7 @@ from riskwatch.runner.pull import PullReport, pull
 from riskwatch.runner.quality import ReporterState, assessment_quality, quality_report, reporter_state
 from riskwatch.store import AssessmentRow, DigestRow, EventRow, WarningRow
 
-__all__ = ["RunReport", "read_lifecycle", "run_pipeline"]
+__all__ = ["RunReport", "next_run_id", "read_lifecycle", "run_pipeline"]
 
 
 @dataclass
@@ -129,7 +129,7 @@ def _basis(ctx: RunContext, pipeline: PipelineDefinition, pulls: Sequence[PullRe
     return hashlib.sha256(json.dumps(basis, sort_keys=True).encode()).hexdigest()
 
 
-def _run_id(ctx: RunContext, pipeline: str) -> str:
+def next_run_id(ctx: RunContext, pipeline: str) -> str:
     """Return the id of the next run of a day: the same after a kill, another one once a run of that day is done."""
     done = sum(run["state"] == "done" for run in _runs_of(ctx, pipeline))
     return f"{pipeline}-{ctx.as_of.isoformat()}-{done + 1}"
@@ -205,7 +205,7 @@ def run_pipeline(ctx: RunContext, pipeline: PipelineDefinition) -> RunReport:
         If the day lies before one that the store has already decided (not for dry runs).
     """
     _refuse_the_past(ctx, pipeline.name)
-    report = RunReport(_run_id(ctx, pipeline.name), pipeline.name, ctx.as_of, ctx.dry_run)
+    report = RunReport(next_run_id(ctx, pipeline.name), pipeline.name, ctx.as_of, ctx.dry_run)
     steps = {step.step: step for step in pipeline.steps}
     report.steps = list(steps)
     if "pull" in steps:

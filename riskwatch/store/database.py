@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
@@ -179,6 +179,8 @@ class Database:
             )
         self.dialect: Literal["sqlite", "postgresql"] = "sqlite" if backend == "sqlite" else "postgresql"
         self.path: Path | None = None
+        # Set while a lease is held: called at the start of every writing transaction, it raises if the lease was lost meanwhile.
+        self.fence: Callable[[Session], None] | None = None
         self._idle: list[Any] = []
         self._idle_lock = threading.Lock()
         if self.dialect == "sqlite":
@@ -188,7 +190,7 @@ class Database:
             self.path = Path(name)
 
     @contextmanager
-    def session(self, doing: str, *, write: bool = False, lock: sa.Table | None = None) -> Iterator[Session]:
+    def session(self, doing: str, *, write: bool = False, lock: sa.Table | None = None, fenced: bool = True) -> Iterator[Session]:
         """Give a session in one transaction that commits at the end, or rolls back on any error.
 
         Parameters
@@ -199,11 +201,15 @@ class Database:
             Whether the transaction writes.
         lock : Table, optional
             Table that no one else may write meanwhile (PostgreSQL; SQLite has one writer anyway).
+        fenced : bool
+            Whether a writing transaction first makes sure that the lease of this process, if it works under one, is still its own.
 
         Raises
         ------
         StoreError
             If the database refuses; everything of this session is then rolled back.
+        LeaseHeldError
+            If the lease was lost; nothing is written.
         """
         with translated(self.shown, doing):
             connection = self._take()
@@ -211,7 +217,10 @@ class Database:
                 with connection.cursor() as cursor:
                     self._begin(cursor, write=write, lock=lock)
                     try:
-                        yield Session(cursor, self.dialect)
+                        opened = Session(cursor, self.dialect)
+                        if write and fenced and self.fence is not None:
+                            self.fence(opened)
+                        yield opened
                         cursor.execute("COMMIT")
                     except BaseException:
                         # The error that led here is the one to show; closing the connection rolls back as well.

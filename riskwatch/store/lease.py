@@ -16,7 +16,7 @@ from typing import Self
 import sqlalchemy as sa
 
 from riskwatch.errors import LeaseHeldError
-from riskwatch.store.database import Database, instant
+from riskwatch.store.database import Database, Session, instant
 from riskwatch.store.tables import lease
 
 __all__ = ["Clock", "Lease", "acquire", "is_dead", "this_process"]
@@ -58,11 +58,35 @@ class Lease:
     """A lease that is held; use as a context manager, so that it is released however the work ends.
 
     Call :meth:`renew` now and then during long work: a lease that was not renewed for its length is free for others.
+    Inside the ``with`` block every writing transaction of the same database is fenced: it begins by making sure that the lease is still
+    held, and whoever wants to take the lease over waits for its end. So a process that slept past the end of its lease writes nothing.
     """
 
     def __init__(self, database: Database, name: str, holder: str, seconds: float, clock: Clock) -> None:
         self.name, self.holder = name, holder
         self._database, self._seconds, self._clock = database, seconds, clock
+        self._outer: Callable[[Session], None] | None = None
+
+    def check(self, session: Session) -> None:
+        """Make sure, inside a writing transaction, that the lease is held and stays so until its end.
+
+        SQLite has one writer, so nobody can take the lease meanwhile; in PostgreSQL the row is locked against being taken away, not
+        against being renewed.
+
+        Raises
+        ------
+        LeaseHeldError
+            If it is lost.
+        """
+        row = sa.select(lease.c.holder).where(lease.c.name == self.name).with_for_update(read=True, key_share=True)
+        self._refuse_unless_mine(session.scalar(row))
+
+    def _refuse_unless_mine(self, found: str | None) -> None:
+        if found != self.holder:
+            raise LeaseHeldError(
+                f'The lease "{self.name}" of {self.holder} expired and is now held by {found or "nobody"}.',
+                hint="raise lease_seconds in config/riskwatch.yaml if runs take longer, then run again",
+            )
 
     def renew(self) -> None:
         """Hold on for another full length.
@@ -75,25 +99,22 @@ class Lease:
         now = self._clock()
         mine = sa.and_(lease.c.name == self.name, lease.c.holder == self.holder)
         values = {"renewed_at": instant(now), "expires_at": instant(now + dt.timedelta(seconds=self._seconds))}
-        with self._database.session(f'renew the lease "{self.name}"', write=True, lock=lease) as session:
-            found = session.scalar(sa.select(lease.c.holder).where(lease.c.name == self.name))
-            if found != self.holder:
-                raise LeaseHeldError(
-                    f'The lease "{self.name}" of {self.holder} expired and is now held by {found or "nobody"}.',
-                    hint="raise lease_seconds in config/riskwatch.yaml if runs take longer, then run again",
-                )
+        with self._database.session(f'renew the lease "{self.name}"', write=True, lock=lease, fenced=False) as session:
+            self._refuse_unless_mine(session.scalar(sa.select(lease.c.holder).where(lease.c.name == self.name)))
             session.execute(lease.update().where(mine).values(values))
 
     def release(self) -> None:
         """Let go; nothing happens if it was taken over already."""
         mine = sa.and_(lease.c.name == self.name, lease.c.holder == self.holder)
-        with self._database.session(f'release the lease "{self.name}"', write=True, lock=lease) as session:
+        with self._database.session(f'release the lease "{self.name}"', write=True, lock=lease, fenced=False) as session:
             session.execute(lease.delete().where(mine))
 
     def __enter__(self) -> Self:
+        self._outer, self._database.fence = self._database.fence, self.check
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._database.fence = self._outer
         self.release()
 
 
@@ -138,7 +159,7 @@ def acquire(database: Database, name: str, *, seconds: float, wait_seconds: floa
 
 def _try(database: Database, name: str, holder: str, seconds: float, now: dt.datetime) -> tuple[str, str, str] | None:
     """Take the lease if it is free or expired and return None; else return who holds it."""
-    with database.session(f'acquire the lease "{name}"', write=True, lock=lease) as session:
+    with database.session(f'acquire the lease "{name}"', write=True, lock=lease, fenced=False) as session:
         row = session.first(sa.select(lease.c.holder, lease.c.acquired_at, lease.c.expires_at).where(lease.c.name == name))
         # A killed run must not keep the next one waiting: a holder that is seen to be dead here holds nothing.
         if row is not None and row["expires_at"] > instant(now) and not is_dead(row["holder"]):

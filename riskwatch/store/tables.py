@@ -33,10 +33,13 @@ __all__ = [
     "lease",
     "message",
     "metadata",
+    "occurrence",
     "quarantine",
     "raw_chunk",
     "rolled_up",
     "run",
+    "schedule",
+    "scheduler",
     "signal",
     "silence",
     "source_state",
@@ -203,6 +206,49 @@ lease = sa.Table(
     sa.Column("acquired_at", sa.Text(), nullable=False),
     sa.Column("renewed_at", sa.Text(), nullable=False),
     sa.Column("expires_at", sa.Text(), nullable=False),
+)
+
+# One row per time at which a pipeline was to run: who claims it does it, nobody does it twice.
+occurrence = sa.Table(
+    "occurrence",
+    metadata,
+    sa.Column("pipeline", sa.Text(), primary_key=True),
+    sa.Column("scheduled_for", sa.Text(), primary_key=True),  # an instant
+    sa.Column("as_of", sa.Date(), nullable=False),
+    sa.Column("state", sa.Text(), nullable=False),  # due | running | done | failed | caught-up | skipped
+    sa.Column("covers", sa.BigInteger(), nullable=False),  # times of the same day, or skipped ones, that this row stands for
+    sa.Column("quiet", sa.Boolean(), nullable=False),
+    sa.Column("catch_up_from", sa.Date()),
+    sa.Column("run_id", sa.Text()),
+    sa.Column("holder", sa.Text()),
+    sa.Column("attempts", sa.BigInteger(), nullable=False),  # how often it was started
+    sa.Column("failures", sa.BigInteger(), nullable=False),  # how often it came to an end with an error
+    sa.Column("message", sa.Text(), nullable=False),
+    sa.Column("retry_at", sa.Text()),
+    sa.Column("claimed_at", sa.Text()),
+    sa.Column("finished_at", sa.Text()),
+    sa.Index(None, "state"),
+)
+
+# What is known of a pipeline's schedule beside its definition: since when its times count, and whether it is paused.
+schedule = sa.Table(
+    "schedule",
+    metadata,
+    sa.Column("pipeline", sa.Text(), primary_key=True),
+    sa.Column("counted_from_at", sa.Text(), nullable=False),
+    sa.Column("paused_at", sa.Text()),
+    sa.Column("paused_by", sa.Text()),
+)
+
+# One row per scheduler process that lives.
+scheduler = sa.Table(
+    "scheduler",
+    metadata,
+    sa.Column("holder", sa.Text(), primary_key=True),
+    sa.Column("version", sa.Text(), nullable=False),
+    sa.Column("started_at", sa.Text(), nullable=False),
+    sa.Column("beat_at", sa.Text(), nullable=False),
+    sa.Column("stopping", sa.Boolean(), nullable=False),
 )
 
 run = sa.Table(

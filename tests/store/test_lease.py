@@ -11,7 +11,9 @@ import threading
 import pytest
 
 from riskwatch.errors import LeaseHeldError
+from riskwatch.store import Store
 from riskwatch.store.lease import is_dead, this_process
+from riskwatch.store.tables import source_state
 
 
 class Clock:
@@ -101,3 +103,68 @@ def test_a_holder_elsewhere_is_never_taken_for_dead():
     assert not is_dead("daily on elsewhere (process 999999999) [00000000]")
     assert not is_dead("4711@elsewhere (since 2026-01-01T00:00:00Z)")
     assert not is_dead(this_process())
+
+
+# --- the fence -------------------------------------------------------------------------------------------------------
+
+
+def test_who_lost_the_lease_writes_nothing_and_who_holds_it_writes(store):
+    clock = Clock()
+    old = store.lease("run", seconds=60, clock=clock, holder="1@asleep")
+    with old:
+        store.set_cursor("spot", "before")
+        clock.now += dt.timedelta(seconds=61)
+        store.set_cursor("spot", "ended but taken by nobody")
+        new = store.lease("run", seconds=60, clock=clock, holder="2@awake")
+        for write in (
+            lambda: store.set_cursor("spot", "late"),
+            lambda: store.start_run("daily-1", pipeline="daily", as_of=clock.now.date(), now=clock.now, definitions={}),
+            lambda: store.write_run_results("daily-1", now=clock.now),
+        ):
+            with pytest.raises(LeaseHeldError, match="of 1@asleep expired and is now held by 2@awake"):
+                write()
+        assert store.source_status("spot").cursor == "ended but taken by nobody"
+        assert store.read_runs() == []
+        new.release()
+        with pytest.raises(LeaseHeldError, match="now held by nobody"):
+            store.set_cursor("spot", "late")
+    store.set_cursor("spot", "no lease, no fence")
+    assert store.source_status("spot").cursor == "no lease, no fence"
+
+
+def test_a_lease_within_a_lease_gives_the_outer_fence_back(store):
+    clock = Clock()
+    with store.lease("run", seconds=60, clock=clock, holder="1@here") as outer:
+        with store.lease("deliver", seconds=60, clock=clock, holder="1@here"):
+            store.set_cursor("spot", "inner")
+        outer.release()
+        with pytest.raises(LeaseHeldError, match='The lease "run"'):
+            store.set_cursor("spot", "outer lost")
+
+
+def test_a_takeover_waits_for_a_write_that_found_the_lease_held(store, url):
+    """Between the check and the commit nobody can take the lease; renewing it in another thread goes on."""
+    clock = Clock()
+    with store.lease("run", seconds=60, clock=clock, holder="1@slow") as held:
+        clock.now += dt.timedelta(seconds=61)
+        order = []
+
+        def take_over() -> None:
+            with Store.open(url) as other:
+                other.lease("run", seconds=60, clock=clock, holder="2@eager")
+                order.append("taken over")
+
+        thread = threading.Thread(target=take_over)
+        with store.database.session("write for long", write=True) as session:
+            session.execute(source_state.insert().values(source="spot", cursor="slow", consecutive_failures=0))
+            if store.database.dialect == "postgresql":
+                held.renew()
+                clock.now += dt.timedelta(seconds=61)
+            thread.start()
+            thread.join(0.5)
+            order.append("written")
+        thread.join(20)
+        assert order == ["written", "taken over"]
+        assert store.source_status("spot").cursor == "slow"
+        with pytest.raises(LeaseHeldError):
+            store.set_cursor("spot", "late")

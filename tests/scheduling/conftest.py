@@ -1,0 +1,80 @@
+"""A project that is as small as one can be: no models, one folder of spot checks, one pipeline that pulls and digests."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+from pathlib import Path
+
+import pytest
+
+from riskwatch.api import Project
+from riskwatch.project import init_project
+from tests.store.conftest import postgres_database, sqlite_template, url  # noqa: F401 - fixtures
+
+PIPELINE = """
+name: tiny
+label: {zh: 小, en: tiny}
+schedule: "0 6 * * *"
+steps:
+  - step: pull
+    sources: [provincial-spot-checks]
+  - step: detect
+  - step: assess
+  - step: warn
+  - step: digest
+"""
+CENTRES = """
+centres:
+  - name: changchun
+    label: {zh: 长春, en: Changchun}
+    region: "220100"
+"""
+
+
+class Clock:
+    """The clock of a test: it stands still until it is moved."""
+
+    def __init__(self, text: str) -> None:
+        self.now = dt.datetime.fromisoformat(text)
+
+    def __call__(self) -> dt.datetime:
+        return self.now
+
+    def set(self, text: str) -> None:
+        self.now = dt.datetime.fromisoformat(text)
+
+
+@pytest.fixture(scope="session")
+def tiny_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = init_project(tmp_path_factory.mktemp("tiny") / "project")
+    for path in (*folder.glob("models/*.yaml"), *folder.glob("pipelines/*.yaml"), *folder.glob("config/sources/*.yaml")):
+        if path.name != "demo.yaml":
+            path.unlink()
+    shutil.rmtree(folder / "config" / "geo")
+    for name in ("outside", "ladders", "report", "standards", "texts", "indicators", "trends", "catalogue", "dossiers"):
+        (folder / "config" / f"{name}.yaml").unlink()
+    (folder / "pipelines" / "tiny.yaml").write_text(PIPELINE, encoding="utf-8")
+    settings = (folder / "config" / "riskwatch.yaml").read_text(encoding="utf-8").replace("as_of: 2025-12-31", "as_of: null")
+    (folder / "config" / "riskwatch.yaml").write_text(settings, encoding="utf-8")
+    (folder / "config" / "centres.yaml").write_text(CENTRES, encoding="utf-8")
+    (folder / "data" / "demo" / "spot_checks").mkdir(parents=True)
+    return folder
+
+
+@pytest.fixture
+def tiny(tiny_template: Path, tmp_path: Path) -> Path:
+    """Return a private copy of the smallest project."""
+    folder = tmp_path / "tiny"
+    shutil.copytree(tiny_template, folder)
+    return folder
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock("2026-03-01T00:00:00+08:00")
+
+
+@pytest.fixture
+def project(tiny: Path, clock: Clock) -> Project:
+    return Project(tiny, clock=clock)
