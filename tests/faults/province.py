@@ -12,9 +12,9 @@ from ruamel.yaml import YAML
 from riskwatch import datasets
 from riskwatch.project import init_project
 
-__all__ = ["FIRST_DAY", "KEPT", "NEXT_DAY", "keep", "make_province"]
+__all__ = ["FIRST_DAY", "KEPT", "NEXT_DAY", "deliver", "keep", "make_province"]
 
-FIRST_DAY = dt.date(2025, 11, 30)
+FIRST_DAY = dt.date(2025, 11, 15)
 NEXT_DAY = dt.date(2025, 12, 31)
 
 # What stays of the template, by the key of its file: enough for records, quarantine, signals, warnings and digests to be written.
@@ -40,11 +40,8 @@ def keep(project: Path, kept: Mapping[str, Sequence[str]]) -> None:
             path.unlink()
 
 
-def make_province(folder: Path, *, seed: int = 1, scale: float = 0.03, kept: Mapping[str, Sequence[str]] = KEPT) -> Path:
-    """Make a project in ``folder`` and return the folder of the files that arrive only after :data:`FIRST_DAY`.
-
-    The files of the last month lie in ``late/`` until :func:`deliver` drops them.
-    """
+def make_province(folder: Path, *, seed: int = 1, scale: float = 0.03, kept: Mapping[str, Sequence[str]] = KEPT) -> None:
+    """Make a project in ``folder``; files that arrive after :data:`FIRST_DAY` lie in ``late/`` until :func:`deliver` drops them."""
     init_project(folder)
     keep(folder, kept)
     datasets.simulate_province(seed=seed, scale=scale, start=dt.date(2024, 7, 1), malformed=12).write(folder / "data")
@@ -52,11 +49,13 @@ def make_province(folder: Path, *, seed: int = 1, scale: float = 0.03, kept: Map
     for other in demo.iterdir():
         if other.name not in FOLDERS:
             shutil.rmtree(other)
+    # Every file is two transactions: those of a year and a half would make most of a run, and most kills, one of reading files.
+    for path in [*demo.glob("injuries/2024*"), *demo.glob("injuries/2025-0[1-7]*"), *demo.glob("spot_checks/2024*")]:
+        path.unlink()
     late = folder / "late"
     for path in [*demo.glob("injuries/2025-12*"), *demo.glob("spot_checks/2025Q4*")]:
         (late / path.parent.name).mkdir(parents=True, exist_ok=True)
         path.rename(late / path.parent.name / path.name)
-    return late
 
 
 def deliver(folder: Path) -> None:

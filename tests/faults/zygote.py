@@ -1,8 +1,9 @@
 """A warm process without threads and open databases: it forks children that run a pipeline, and kills them.
 
 Run as ``python -m tests.faults.zygote``; one JSON request per line on standard input, one JSON answer per line on standard output.
-Request ``{"folder", "day", "database", "after"?: seconds, "point"?: {"name", "number", "side"}}``; answer ``{"status", "seconds", "counts"}``:
-the exit status of the child as Python's ``subprocess`` has it, how long it lived, and how often it passed each named point (empty if killed).
+Request ``{"folder", "day", "database", "after"?: seconds, "point"?: {"name", "number", "side"}}``; answer ``{"status", "seconds",
+"counts"}``: the exit status of the child as Python's ``subprocess`` has it, how long it lived, and how often it passed each named point
+(empty if killed).
 
 The hooks live here and not in the product: the child wraps the cursor of the database driver and ``Path.replace`` before it runs.
 """
@@ -113,21 +114,29 @@ def _serve(request: Mapping[str, Any]) -> dict[str, Any]:
     return answer | {"status": os.waitstatus_to_exitcode(status), "seconds": time.monotonic() - begun}
 
 
+def _threads() -> list[str]:
+    """Return the names of the threads beside this one; the allocator's own, which knows how to fork, is not counted."""
+    names = ((thread / "comm").read_text(encoding="ascii").strip() for thread in Path("/proc/self/task").iterdir())
+    return [name for name in names if name != "jemalloc_bg_thd"][1:]
+
+
 def main() -> None:
     """Answer requests until standard input ends."""
-    import riskwatch.api  # noqa: F401 - warm before the first fork
+    import riskwatch.api  # warm before the first fork
 
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     for line in sys.stdin:
         request = json.loads(line)
         if "warm" in request:
+            begun = time.monotonic()
             for name in request["warm"]:
                 # What a run has loaded by its end is loaded here, once, by name: nothing is opened and no thread starts.
                 try:
                     importlib.import_module(name)
-                except Exception:  # noqa: BLE001, S112, PERF203 - a module of one run only (__mp_main__, say) need not be warm
+                except Exception:  # noqa: BLE001, S112 - a module of one run only (__mp_main__, say) need not be warm
                     continue
-            answer: dict[str, Any] = {"threads": len(os.listdir("/proc/self/task"))}
+            riskwatch.api.Project(request["folder"])  # fills the caches of the definitions
+            answer: dict[str, Any] = {"threads": _threads(), "seconds": time.monotonic() - begun}
         else:
             answer = _serve(request)
         sys.stdout.write(json.dumps(answer) + "\n")

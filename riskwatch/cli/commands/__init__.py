@@ -5,6 +5,7 @@ from __future__ import annotations
 from riskwatch.cli.commands import (
     actions,
     anomalies,
+    backup,
     coverage,
     enterprises,
     indicators,
@@ -22,6 +23,7 @@ from riskwatch.cli.commands import (
 __all__ = [
     "actions",
     "anomalies",
+    "backup",
     "coverage",
     "enterprises",
     "indicators",
