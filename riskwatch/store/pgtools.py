@@ -28,7 +28,7 @@ def tool(name: str) -> str:
     given = os.environ.get("PG_BINDIR")
     # Debian's wrappers on PATH pick the version of a local cluster, which may be older than the server.
     versions = sorted(_DEBIAN.glob(f"*/bin/{name}"), key=lambda path: _number(path.parts[-3]), reverse=True)
-    for place in ([Path(given) / name] if given else []) + versions:
+    for place in [Path(given) / name] if given else versions:
         if os.access(place, os.X_OK):
             return str(place)
     found = None if given else shutil.which(name)
