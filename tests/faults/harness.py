@@ -207,22 +207,21 @@ class Harness:
                 connection.execute(f'DROP DATABASE "{place.database}" WITH (FORCE)')
 
 
-def draw_kills(harness: Harness, number: int, seed: int) -> Iterator[tuple[str, list[Kill]]]:
-    """Draw cases until there are ``number`` kills: two in three at a random instant, one in three at a named point.
+def draw_kills(harness: Harness, seed: int) -> Iterator[tuple[str, list[Kill]]]:
+    """Draw cases without end: of the kills, two in three come at a random instant, one in three at a named point.
 
-    Some runs die once before they end, some up to eight times in a row: what the one before had done stays done.
+    Some runs are killed once before they end, some up to eight times in a row. What the one before had done stays done, so that a later
+    one may end before its kill comes.
     """
     draw = random.Random(seed)  # noqa: S311 - not a secret
-    drawn = 0
-    while drawn < number:
+    while True:
         scenario = draw.choice(["first", "next", "next", "next"])
         counts = harness.scenarios[scenario].counts
         kills = []
-        for _ in range(min(draw.choice([1, 2, 4, 6, 8]), number - drawn)):
+        for _ in range(draw.choice([1, 2, 4, 6, 8])):
             if draw.random() < 2 / 3:
                 kills.append(Kill(share=draw.random()))
             else:
                 name = draw.choice(sorted(counts))
                 kills.append(Kill(name=name, number=draw.randint(1, counts[name]), side=draw.choice(["before", "after"])))
-        drawn += len(kills)
         yield scenario, kills

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import pytest
@@ -73,8 +74,8 @@ def test_the_harness_sees_what_a_kill_could_do(harness: Harness) -> None:
         assert said in lines
 
 
-def test_the_same_seed_draws_the_same_kills_and_as_many_as_were_asked_for(harness: Harness) -> None:
-    drawn = [list(draw_kills(harness, 50, seed)) for seed in (1, 1, 2)]
+def test_the_same_seed_draws_the_same_kills_of_every_sort(harness: Harness) -> None:
+    drawn = [list(itertools.islice(draw_kills(harness, seed), 20)) for seed in (1, 1, 2)]
     assert drawn[0] == drawn[1] != drawn[2]
-    assert sum(len(kills) for _, kills in drawn[0]) == 50
+    assert {scenario for scenario, _ in drawn[0]} == {"first", "next"}
     assert {kill.name for _, kills in drawn[0] for kill in kills} == {"", "commit", "replace"}

@@ -232,7 +232,7 @@ def test_a_failed_backup_leaves_the_one_before(sqlite_filled, tmp_path, monkeypa
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("riskwatch.store.archive.os.fsync", full)
-    with pytest.raises(StoreError, match="Cannot write the backup in .*: the disk or the database is full"):
+    with pytest.raises(StoreError, match=r"Cannot write the backup in .*: the disk or the database is full"):
         backup(sqlite_filled, target, now=NOW)
     assert target.read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one.riskwatch-backup", "var"]
