@@ -89,6 +89,5 @@ def main() -> None:
         sys.exit(130)
     except Exception:  # noqa: BLE001 - the interpreter would end with 1, which says that the rest went on
         traceback.print_exc()
-        sys.stderr.write("riskwatch: an error that nobody foresaw; what was committed is kept. Please report the lines above
-")
+        sys.stderr.write("riskwatch: an error that nobody foresaw; what was committed is kept. Please report the lines above\n")
         sys.exit(RiskwatchError.exit_code)
