@@ -31,6 +31,13 @@ test: setup ## set up; lint, types, layers, then all tests
 coverage: setup ## tests with a coverage report
 	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term-missing:skip-covered
 
+KILLS ?= 200
+SEED ?= 1
+.PHONY: soak
+soak: setup ## kill runs and start them again, KILLS times on SQLite and half as often on PostgreSQL (an hour or so; SEED=1)
+	$(BIN)/python -m tests.faults.soak --kills $(KILLS) --seed $(SEED)
+	@scripts/soak-postgres.sh $(BIN)/python --kills $$(($(KILLS) / 2)) --seed $(SEED)
+
 .PHONY: wheel-smoke
 wheel-smoke: setup ## build the wheel, install it in an empty environment, run the demonstration there
 	@scripts/wheel-smoke.sh

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -86,3 +87,7 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.stderr.write("riskwatch: stopped by the keyboard; run the same command again to go on\n")
         sys.exit(130)
+    except Exception:  # noqa: BLE001 - the interpreter would end with 1, which says that the rest went on
+        traceback.print_exc()
+        sys.stderr.write("riskwatch: an error that nobody foresaw; what was committed is kept. Please report the lines above\n")
+        sys.exit(RiskwatchError.exit_code)

@@ -71,5 +71,5 @@ class RunContext:
 def open_store(definitions: Definitions) -> Iterator[Store]:
     """Open the project's store, made and migrated if need be."""
     definitions.var.mkdir(parents=True, exist_ok=True)
-    with Store.open(definitions.database_url()) as store:
+    with Store.open(definitions.database_url(), zone=definitions.settings.timezone) as store:
         yield store

@@ -20,7 +20,7 @@ from riskwatch.calendar import period_bounds
 from riskwatch.definitions.types import ModelDefinition
 from riskwatch.detectors import detector, memory_of
 from riskwatch.detectors.signals import Signals
-from riskwatch.errors import RiskwatchError
+from riskwatch.errors import LeaseHeldError, StoreError
 from riskwatch.panel import BuiltPanel
 from riskwatch.records.streams import STREAMS
 from riskwatch.runner.borders import borders_hash, borders_of
@@ -212,7 +212,10 @@ def detect(ctx: RunContext, names: Sequence[str] = ()) -> Detection:
             ctx.heartbeat()
             try:
                 detection.runs.append(_detect_one(ctx, model, fresh))
-            except (RiskwatchError, ArithmeticError, ValueError, np.linalg.LinAlgError) as error:
+            except (StoreError, LeaseHeldError):
+                # Not the model's fault, and not to be written down as such: the run ends here and can be started again.
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with one model, the others are judged
                 detection.failed[model.name] = f"{type(error).__name__}: {error}"
                 ctx.reporter.say(f"detect {model.name}: failed: {error}")
             task.advance()

@@ -24,7 +24,7 @@ from riskwatch.digest import (
     render_markdown,
     summarise_recent,
 )
-from riskwatch.errors import ProjectError
+from riskwatch.errors import ProjectError, RiskwatchError
 from riskwatch.lifecycle import EarlyWarning, WarningEvent
 from riskwatch.runner.clusters import alarmed_clusters, county_outlines
 from riskwatch.runner.context import RunContext
@@ -149,13 +149,19 @@ def render_forms(digest: Digest, centre: Centre, outlines: Sequence[Mapping[str,
 def render_files(ctx: RunContext, digests: Sequence[Digest]) -> list[Path]:
     """Write all forms of all digests under ``out/<day>/``; each file appears whole or not at all."""
     folder = ctx.out / ctx.as_of.isoformat()
-    folder.mkdir(parents=True, exist_ok=True)
     paths: list[Path] = []
     outlines = _outlines(ctx, digests)
-    with ctx.reporter.task("render", total=len(digests)) as task:
-        for digest in digests:
-            paths += _render_one(folder, digest, ctx.definitions.centres[digest.header.centre], outlines)
-            task.advance()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with ctx.reporter.task("render", total=len(digests)) as task:
+            for digest in digests:
+                paths += _render_one(folder, digest, ctx.definitions.centres[digest.header.centre], outlines)
+                task.advance()
+    except OSError as error:
+        raise RiskwatchError(
+            f"Cannot write the digests of {ctx.as_of} under {folder}: {error.strerror or error}.",
+            hint="free space or mend the folder's rights, then run again: what was decided is stored, only the files are written then",
+        ) from error
     return paths
 
 

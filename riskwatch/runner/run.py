@@ -25,7 +25,7 @@ from riskwatch.casework.view import Handling
 from riskwatch.coverage.rules import CatalogueFile
 from riskwatch.definitions.types import PipelineDefinition
 from riskwatch.digest import Digest, QualityReport
-from riskwatch.errors import AsOfError, RiskwatchError
+from riskwatch.errors import AsOfError, RiskwatchError, StoreError
 from riskwatch.lifecycle import EarlyWarning, WarningEvent, advance
 from riskwatch.records.streams import STREAMS
 from riskwatch.runner.actions import emergency_rules
@@ -136,7 +136,9 @@ def next_run_id(ctx: RunContext, pipeline: str) -> str:
 
 
 def _runs_of(ctx: RunContext, pipeline: str) -> list[dict[str, object]]:
-    return [run for run in ctx.store.read_runs(limit=1000) if run["pipeline"] == pipeline and run["as_of"] == ctx.as_of]
+    """Return the runs of a pipeline and day, last first: by their number, for the clock may have been set back between them."""
+    mine = [run for run in ctx.store.read_runs(limit=1000) if run["pipeline"] == pipeline and run["as_of"] == ctx.as_of]
+    return sorted(mine, key=lambda run: int(str(run["run_id"]).rpartition("-")[2]), reverse=True)
 
 
 def _assess(ctx: RunContext, signals: pd.DataFrame, quality: QualityReport, absence: ReporterState) -> list[Assessment]:
@@ -287,6 +289,8 @@ def _supported(ctx: RunContext, assessments: Sequence[Assessment], report: RunRe
     """Put anomalies beside the concerns that they support; without them the run goes on, for they grade nothing."""
     try:
         support = supporting(anomaly_frame(ctx, "product-region"), assessments, trees=ctx.trees)
+    except StoreError:
+        raise
     except RiskwatchError as error:
         report.faults.append(f"profile: {error}")
         return assessments

@@ -18,7 +18,7 @@ from riskwatch.errors import StoreError
 from riskwatch.store.database import Database
 from riskwatch.store.faults import translated
 
-__all__ = ["head_version", "migrate", "schema_version"]
+__all__ = ["head_version", "known_versions", "migrate", "schema_version"]
 
 # Two threads that open a new database: the second waits and finds nothing to do.
 _ONE_AT_A_TIME = threading.Lock()
@@ -35,6 +35,11 @@ def _config() -> Config:
 def head_version() -> str:
     """Return the schema version that this code writes."""
     return ScriptDirectory.from_config(_config()).get_current_head() or ""
+
+
+def known_versions() -> list[str]:
+    """Return the schema versions that this code can bring to its own, newest first."""
+    return [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()]
 
 
 def schema_version(database: Database) -> str | None:
@@ -70,7 +75,7 @@ def migrate(database: Database) -> str:
         head, found = head_version(), schema_version(database)
         if found == head:
             return head
-        if found is not None and found not in {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}:
+        if found is not None and found not in known_versions():
             raise StoreError(
                 f'Cannot open {database.shown}: its schema version is "{found}", this riskwatch knows versions up to "{head}".',
                 hint="install the newer riskwatch that wrote it; an older one must not touch it",

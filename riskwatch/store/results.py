@@ -445,11 +445,15 @@ def read_assessments(database: Database, run_id: str | None = None, as_of: dt.da
     with database.session("read assessments") as session:
         if run_id is None:
             assessing = sa.select(run.c.pipeline).where(run.c.run_id.in_(sa.select(assessment.c.run_id)))
-            done = sa.select(run.c.run_id).where(run.c.state == "done", run.c.pipeline.in_(assessing))
-            newest = done.order_by(run.c.as_of.desc(), run.c.finished_at.desc()).limit(1)
+            done = sa.select(run.c.run_id, run.c.pipeline, run.c.as_of).where(run.c.state == "done", run.c.pipeline.in_(assessing))
             if as_of is not None:
-                newest = newest.where(run.c.as_of == as_of)
-            run_id = session.scalar(newest)
+                done = done.where(run.c.as_of == as_of)
+            newest = session.first(done.order_by(run.c.as_of.desc(), run.c.finished_at.desc()).limit(1))
+            if newest is not None:
+                # Of the runs of one pipeline and day the last is the one with the highest number: the clock may have been set back.
+                same = done.where(run.c.as_of == newest["as_of"], run.c.pipeline == newest["pipeline"])
+                last = session.first(same.order_by(sa.func.length(run.c.run_id).desc(), run.c.run_id.desc()).limit(1))
+                run_id = None if last is None else last["run_id"]
         columns = [column for column in assessment.columns if column.name != "run_id"]
         rows = session.rows(sa.select(*columns).where(assessment.c.run_id == run_id).order_by(assessment.c.assessment_id))
     return [AssessmentRow(**_decoded(row, "payload")) for row in rows]
