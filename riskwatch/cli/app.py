@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,7 @@ import typer
 
 from riskwatch import __version__
 from riskwatch.errors import RiskwatchError
+from riskwatch.redaction import redacted
 
 __all__ = ["Globals", "app", "main"]
 
@@ -79,10 +81,13 @@ def main() -> None:
     try:
         app()
     except RiskwatchError as error:
-        sys.stderr.write(f"riskwatch: {error}\n")
+        sys.stderr.write(f"riskwatch: {redacted(str(error))}\n")
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.exit(0)
     except KeyboardInterrupt:
         sys.stderr.write("riskwatch: stopped by the keyboard; run the same command again to go on\n")
         sys.exit(130)
+    except Exception:  # noqa: BLE001 - the last handler: whatever else went wrong is told without secrets
+        sys.stderr.write(redacted(traceback.format_exc()) + "riskwatch: this is a fault of riskwatch; please report the lines above\n")
+        sys.exit(RiskwatchError.exit_code)
