@@ -31,6 +31,10 @@ test: setup ## set up; lint, types, layers, then all tests
 coverage: setup ## tests with a coverage report
 	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term-missing:skip-covered
 
+.PHONY: audit
+audit: setup ## look up the pinned packages' known vulnerabilities (needs a network; says so where there is none)
+	@scripts/audit.sh
+
 .PHONY: wheel-smoke
 wheel-smoke: setup ## build the wheel, install it in an empty environment, run the demonstration there
 	@scripts/wheel-smoke.sh
