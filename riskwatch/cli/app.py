@@ -12,6 +12,7 @@ import typer
 
 from riskwatch import __version__
 from riskwatch.errors import RiskwatchError
+from riskwatch.redaction import redacted
 
 __all__ = ["Globals", "app", "main"]
 
@@ -80,14 +81,15 @@ def main() -> None:
     try:
         app()
     except RiskwatchError as error:
-        sys.stderr.write(f"riskwatch: {error}\n")
+        sys.stderr.write(f"riskwatch: {redacted(str(error))}\n")
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.exit(0)
     except KeyboardInterrupt:
         sys.stderr.write("riskwatch: stopped by the keyboard; run the same command again to go on\n")
         sys.exit(130)
-    except Exception:  # noqa: BLE001 - the interpreter would end with 1, which says that the rest went on
-        traceback.print_exc()
-        sys.stderr.write("riskwatch: an error that nobody foresaw; what was committed is kept. Please report the lines above\n")
+    except Exception:  # noqa: BLE001 - the interpreter would end with 1, which says that the rest went on; and tell secrets
+        told = "riskwatch: an error that nobody foresaw; what was committed is kept. Please report the lines above
+"
+        sys.stderr.write(redacted(traceback.format_exc()) + told)
         sys.exit(RiskwatchError.exit_code)

@@ -10,15 +10,21 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
+from unicodedata import category
 
 import pandas as pd
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
+from riskwatch.redaction import redacted, without_secrets
 from riskwatch.runner.progress import Reporter
 
-__all__ = ["console", "errors", "plain_rows", "print_json", "print_table", "reporter"]
+__all__ = ["cell_text", "console", "errors", "plain_rows", "print_json", "print_table", "reporter"]
+
+# Control, format (bidirectional overrides among them), surrogate, line and paragraph separators.
+_STEERING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 console = Console(soft_wrap=True)
 errors = Console(stderr=True, soft_wrap=True)
@@ -38,7 +44,7 @@ def _plain(value: object) -> object:
 
 def print_json(value: object) -> None:
     """Print ``value`` as JSON on standard output, Chinese unescaped."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=_plain) + "\n")
+    sys.stdout.write(without_secrets(json.dumps(value, ensure_ascii=False, indent=2, default=_plain)) + "\n")
 
 
 def plain_rows(frame: pd.DataFrame) -> list[dict[str, object]]:
@@ -50,19 +56,28 @@ def plain_rows(frame: pd.DataFrame) -> list[dict[str, object]]:
     return [{str(key): value for key, value in row.items()} for row in rows]
 
 
+def cell_text(cell: object) -> str:
+    """Return a cell on one line, without secrets and without characters that steer a terminal or reverse the order of letters.
+
+    Names and narratives come from files that others wrote: a colour code in one must not repaint the screen, nor a tab make a column.
+    """
+    text = "" if cell is None else without_secrets(str(cell))
+    return "".join(" " if category(char) in _STEERING else char for char in text)
+
+
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> None:
     """Print rows as a table on a terminal, tab-separated otherwise."""
     if not console.is_terminal:
         if title:
             sys.stdout.write(f"# {title}\n")
         for row in (columns, *rows):
-            sys.stdout.write("\t".join("" if cell is None else str(cell) for cell in row) + "\n")
+            sys.stdout.write("\t".join(map(cell_text, row)) + "\n")
         return
     table = Table(title=title or None, title_justify="left", header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
+        table.add_row(*(Text(cell_text(cell)) for cell in row))
     console.print(table)
 
 
@@ -82,7 +97,12 @@ class _Terminal(Reporter):
             self._progress.update(number, total=task.completed or 1, completed=task.completed or 1)
 
     def say(self, message: str) -> None:
-        self._progress.console.print(message, highlight=False)
+        # As a text: a message may hold brackets, which rich would read as markup.
+        self._progress.console.print(Text(_lines(message)), highlight=False)
+
+
+def _lines(message: str) -> str:
+    return "\n".join(map(cell_text, redacted(message).split("\n")))
 
 
 class _TerminalTask:
@@ -98,7 +118,7 @@ class _Lines(Reporter):
     """One plain line for each finished task: for logs and cron mail."""
 
     def say(self, message: str) -> None:
-        sys.stderr.write(message + "\n")
+        sys.stderr.write(_lines(message) + "\n")
 
 
 @contextlib.contextmanager

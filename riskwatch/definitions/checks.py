@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from riskwatch.definitions.cron import cron_complaints
 from riskwatch.definitions.entries import Collector, Draft, Entry
 from riskwatch.definitions.rooms import Detectors, TreeFacts
+from riskwatch.definitions.secrets import form_complaint, is_reference
 from riskwatch.definitions.strict_yaml import YamlPath
 from riskwatch.definitions.suggest import unknown
 from riskwatch.definitions.types import Centre, ModelDefinition, PipelineDefinition, ProjectSettings, SourceDefinition
@@ -43,9 +44,10 @@ class World:
 
 def check_settings(draft: Draft, settings: ProjectSettings, collector: Collector) -> None:
     """Check the database URL, the time zone and the placeholders."""
-    if settings.database.startswith("env:"):
-        if not re.fullmatch(r"env:[A-Za-z_][A-Za-z0-9_]*", settings.database):
-            collector.add(draft, ("database",), f'database must be env:NAME with the name of a variable, got "{settings.database}"')
+    if is_reference(settings.database):
+        complaint = form_complaint(settings.database)
+        if complaint:
+            collector.add(draft, ("database",), f'database: {complaint}, got "{settings.database}"')
     elif _URL_PASSWORD.match(settings.database):
         collector.add(draft, ("database",), "database must not hold a password: write env:NAME and set that variable to the URL")
     elif "://" not in settings.database:

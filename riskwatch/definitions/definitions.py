@@ -11,6 +11,8 @@ from typing import Any
 from riskwatch.definitions.entries import Draft
 from riskwatch.definitions.layers import Origin, origin_of
 from riskwatch.definitions.rooms import resolve
+from riskwatch.definitions.secrets import is_reference
+from riskwatch.definitions.secrets import resolve as resolve_secret
 from riskwatch.definitions.strict_yaml import Key, YamlPath
 from riskwatch.definitions.suggest import did_you_mean
 from riskwatch.definitions.types import (
@@ -103,20 +105,27 @@ class Definitions:
             raise ProjectError(f"path {template!r}: unknown placeholder {error}", hint="known: {data}, {var}") from None
 
     def database_url(self) -> str:
-        """Return the SQLAlchemy URL, placeholders and ``env:NAME`` resolved. It may hold a password: never log it.
+        """Return the SQLAlchemy URL, placeholders, ``env:NAME`` and ``file:PATH`` resolved. It may hold a password: never log it.
 
         Raises
         ------
         ProjectError
-            If the environment variable is not set.
+            If the environment variable is not set, or the file cannot be used.
         """
         text = self.settings.database
-        if text.startswith("env:"):
-            name = text.removeprefix("env:")
-            if not self.environ.get(name):
-                raise ProjectError(f"settings.database is env:{name}, and the environment variable {name} is not set")
-            return self.environ[name]
+        if is_reference(text):
+            return self.secret(text, "settings.database")
         return text.replace("{var}", self.var.resolve().as_posix()).replace("{data}", self.data.resolve().as_posix())
+
+    def secret(self, reference: str, what: str) -> str:
+        """Return the secret that ``env:NAME`` or ``file:PATH`` names; ``what`` says in messages where it stands.
+
+        Raises
+        ------
+        ProjectError
+            If it cannot be had; see :func:`riskwatch.definitions.secrets.resolve`.
+        """
+        return resolve_secret(reference, root=self.root, environ=self.environ, what=what)
 
     def where(self, path: str) -> Origin:
         """Say where the value at a dotted path comes from (``models.injury-counts.parameters.alpha``).

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
@@ -15,6 +15,7 @@ from riskwatch.definitions.layers import Layer, merge, speaker
 from riskwatch.definitions.strict_yaml import Document, YamlPath
 from riskwatch.definitions.validation import Finding, dotted, validate
 from riskwatch.errors import Problem
+from riskwatch.redaction import redacted
 
 __all__ = ["Collector", "Draft", "Entry", "digest"]
 
@@ -103,7 +104,8 @@ class Collector:
         if place in self._unreadable or kept in self._seen:
             return
         self._seen.add(kept)
-        self.problems.append(problem)
+        # What was found in place of a reference may be the secret itself.
+        self.problems.append(replace(problem, message=redacted(problem.message)))
 
 
 def sentence(finding: Finding) -> str:

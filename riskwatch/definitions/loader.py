@@ -26,6 +26,7 @@ from riskwatch.definitions.files import (
 )
 from riskwatch.definitions.layers import Layer
 from riskwatch.definitions.rooms import CATALOGUES, built_trees, catalogue_type, detectors, tree_facts
+from riskwatch.definitions.secret_checks import check_secrets
 from riskwatch.definitions.settings import Overrides, ProjectFile, read_overrides, read_project_file, settings_draft
 from riskwatch.definitions.source_checks import check_source
 from riskwatch.definitions.strict_yaml import YamlPath
@@ -163,6 +164,8 @@ def _load(
         _check_world(name, settings, content, root=root, adapters=adapters, collector=collector)
     for pipeline in content.pipelines.values():
         check_pipeline(pipeline, content.source_names, content.model_names, collector)
+    for read in files.documents.values():
+        check_secrets(read, collector)
     if content.settings is None or collector.problems:
         return None, collector.problems
     return _definitions(content.settings, content, files, project, environ), []

@@ -7,13 +7,14 @@ from collections.abc import Collection, Mapping
 
 from riskwatch.definitions.checks import World
 from riskwatch.definitions.entries import Collector, Draft, Entry
+from riskwatch.definitions.secrets import form_complaint, is_reference
 from riskwatch.definitions.suggest import unknown
 from riskwatch.definitions.types import FolderReader, HttpReader, SourceDefinition, SqlReader
 from riskwatch.records.streams import STREAMS, Field, Stream
 
 __all__ = ["check_source"]
 
-_SECRET_HEADER = re.compile(r"authorization|cookie|token|secret|api[-_]?key|password", re.IGNORECASE)
+_SECRET_NAME = re.compile(r"authorization|cookie|token|secret|api[-_]?key|passw|signature|\bkey\b", re.IGNORECASE)
 _SECRET_IN_URL = re.compile(r"://[^/@\s]+@|[?&](?:[^=&]*(?:token|key|secret|password)[^=&]*)=", re.IGNORECASE)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
@@ -74,20 +75,25 @@ def _check_reader(draft: Draft, source: SourceDefinition, collector: Collector) 
         if len(reader.delimiter) != 1:
             collector.add(draft, ("reader", "delimiter"), f'reader.delimiter must be one character, got "{reader.delimiter}"')
     elif isinstance(reader, SqlReader):
-        _check_variable(draft, "url_env", reader.url_env, collector)
+        _check_reference(draft, "url", reader.url_env, reader.url, collector)
+        if reader.url_env is None and reader.url is None:
+            collector.add(draft, ("reader",), "reader.url is required: env:NAME or file:PATH of the database's URL")
         if ":cursor" not in reader.query:
             collector.add(draft, ("reader", "query"), "reader.query must use the bind parameter :cursor, or every pull reads everything")
     elif isinstance(reader, HttpReader):
         if not re.match(r"https?://", reader.url):
             collector.add(draft, ("reader", "url"), f'reader.url must begin with http:// or https://, got "{reader.url}"')
         if _SECRET_IN_URL.search(reader.url):
-            collector.add(draft, ("reader", "url"), "reader.url seems to hold a secret: use token_env")
-        for header in reader.headers:
-            if _SECRET_HEADER.search(header):
-                message = f"reader.headers: {header} looks like a secret, which must not stand in a file: use token_env"
-                collector.add(draft, ("reader", "headers", header), message, of_key=True)
-        if reader.token_env is not None:
-            _check_variable(draft, "token_env", reader.token_env, collector)
+            collector.add(draft, ("reader", "url"), "reader.url seems to hold a secret: use token, or parameters, with env:NAME")
+        for key in ("headers", "parameters"):
+            for name, value in getattr(reader, key).items():
+                if is_reference(value):
+                    if complaint := form_complaint(value):
+                        collector.add(draft, ("reader", key, name), f"reader.{key}: {name}: {complaint}")
+                elif _SECRET_NAME.search(name):
+                    message = f"reader.{key}: {name} looks like a secret, which must not stand in a file: write env:NAME or file:PATH"
+                    collector.add(draft, ("reader", key, name), message, of_key=True)
+        _check_reference(draft, "token", reader.token_env, reader.token, collector)
         if reader.paging.style == "cursor" and not reader.paging.next_path:
             collector.add(draft, ("reader", "paging"), "reader.paging.next_path is required with style cursor")
         if (reader.since_parameter is None) != (reader.cursor is None):
@@ -95,9 +101,14 @@ def _check_reader(draft: Draft, source: SourceDefinition, collector: Collector) 
             collector.add(draft, ("reader", given), "reader: since_parameter and cursor must be given together", of_key=True)
 
 
-def _check_variable(draft: Draft, key: str, name: str, collector: Collector) -> None:
-    if not _VARIABLE.match(name):
-        collector.add(draft, ("reader", key), f"reader.{key} must be the name of an environment variable, not its content")
+def _check_reference(draft: Draft, key: str, variable: str | None, reference: str | None, collector: Collector) -> None:
+    """Check the two ways of saying where a secret is: ``<key>_env: NAME`` and ``<key>: env:NAME`` or ``file:PATH``."""
+    if variable is not None and not _VARIABLE.match(variable):
+        collector.add(draft, ("reader", f"{key}_env"), f"reader.{key}_env must be the name of an environment variable, not its content")
+    if reference is not None and (complaint := form_complaint(reference)):
+        collector.add(draft, ("reader", key), f"reader.{key} {complaint}")
+    if variable is not None and reference is not None:
+        collector.add(draft, ("reader", key), f"reader: {key} and {key}_env say the same; keep one")
 
 
 def _check_items(draft: Draft, source: SourceDefinition, stream: Stream, collector: Collector) -> None:

@@ -64,7 +64,7 @@ class ProjectSettings(Definition):
     name: Bilingual = Field(description="name of the project, shown on every page")
     database: str = Field(
         "sqlite:///{var}/riskwatch.db",
-        description="SQLAlchemy URL, where {var} is settings.var and the profile; or env:NAME to read it from the environment",
+        description="SQLAlchemy URL, where {var} is settings.var and the profile; or where it is: env:NAME or file:PATH",
     )
     profile: str = Field("demo", description="which sources, trees, centres and models are in force")
     data: str = Field("data", description="folder that {data} in source paths stands for")
@@ -113,7 +113,8 @@ class SqlReader(Definition):
     """A query on any SQLAlchemy URL, incremental by a cursor column."""
 
     kind: Literal["sql"]
-    url_env: str = Field(description="environment variable that holds the URL; never the URL itself")
+    url_env: str | None = Field(None, description="environment variable that holds the URL; the same as url: env:NAME")
+    url: str | None = Field(None, description="where the URL is: env:NAME or file:PATH; never the URL itself; null: url_env is given")
     query: str = Field(description="SELECT with :cursor as bind parameter, ordered by the cursor column")
     cursor: str = Field(description="column whose largest value is the next cursor")
     start: str = Field("", description="cursor of the first pull")
@@ -141,8 +142,14 @@ class HttpReader(Definition):
     paging: Paging = Field(Paging(), description="how pages follow one another")
     since_parameter: str | None = Field(None, description="query parameter that takes the stored cursor")
     cursor: str | None = Field(None, description="row field whose largest value is the next cursor")
-    token_env: str | None = Field(None, description="environment variable that holds a bearer token")
-    headers: dict[str, str] = Field(default_factory=dict, description="further request headers, without secrets")
+    token_env: str | None = Field(None, description="environment variable that holds a bearer token; the same as token: env:NAME")
+    token: str | None = Field(None, description="where the bearer token is: env:NAME or file:PATH; never the token itself")
+    headers: dict[str, str] = Field(
+        default_factory=dict, description="further request headers; a value that is a secret is written env:NAME or file:PATH"
+    )
+    parameters: dict[str, str] = Field(
+        default_factory=dict, description="further query parameters; a value that is a secret is written env:NAME or file:PATH"
+    )
     timeout_seconds: float = Field(30.0, gt=0, description="longest wait for an answer, in seconds")
     retries: int = Field(4, ge=0, description="how often a failed request is made again")
     backoff_seconds: float = Field(1.0, ge=0, description="wait before the first retry, doubled each time, in seconds")

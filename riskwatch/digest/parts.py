@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+
+from riskwatch.digest.privacy import guarded_parts
 
 __all__ = ["GradeLabel", "GradeName", "Part", "Place", "Text"]
 
@@ -12,9 +14,14 @@ GradeName = Literal["I", "II", "III", "IV", "WATCH", "NONE"]
 
 
 class Part(BaseModel):
-    """Base of every part of a digest: frozen, nothing unknown."""
+    """Base of every part of a digest: frozen, nothing unknown, and no text with an identifier in it (:func:`privacy.guarded`)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _guard(cls, value: Any, info: ValidationInfo) -> Any:
+        return guarded_parts(value, info.field_name or "")
 
 
 class Text(Part):

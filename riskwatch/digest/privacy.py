@@ -13,10 +13,25 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from riskwatch.assessment.types import Assessment
+from riskwatch.texts.scrub import scrub_identities
 
-__all__ = ["AGE_BANDS", "MASK", "MIN_CELL", "KnownFigures", "age_bands", "clean", "integer_fact", "item_counts", "known_figures", "scrub"]
+__all__ = [
+    "AGE_BANDS",
+    "MASK",
+    "MIN_CELL",
+    "KnownFigures",
+    "age_bands",
+    "clean",
+    "guarded",
+    "guarded_parts",
+    "integer_fact",
+    "item_counts",
+    "known_figures",
+    "scrub",
+]
 
 AGE_BANDS = ("0-4", "5-9", "10-14", "15-24", "25-44", "45-64", "65+")
 MIN_CELL = 5
@@ -57,6 +72,44 @@ def scrub(text: str, *, limit: int = 300) -> str:
     for pattern in _IDENTIFIERS:
         text = pattern.sub(MASK, text)
     return clean(text, limit=limit)
+
+
+@lru_cache(maxsize=65_536)
+def guarded(text: str) -> str:
+    """Return ``text`` with every identifier masked: numbers, addresses, plates, and names, firms, schools and hospitals where words tell.
+
+    The boundary: every text of a digest or report passes it when the document is made or read back (:class:`riskwatch.digest.parts.Part`),
+    whichever way the text came. It changes nothing in texts without identifiers, and nothing the second time.
+    """
+    for pattern in _IDENTIFIERS:
+        text = pattern.sub(MASK, text)
+    return scrub_identities(text)
+
+
+# Names of our own for our own things: hashes and paths, in which digits may stand as they like.
+_OUR_NAMES = frozenset({"warning_id", "warning_ids", "leading", "id", "trace", "definitions", "colour", "room", "path", "png"})
+
+
+def guarded_parts(value: Any, field: str = "") -> Any:
+    """Return a value with every text in it guarded: texts, and lists, tuples and mappings of them at any depth; all else as it is.
+
+    Parameters
+    ----------
+    value : object
+        A field of a document, or JSON.
+    field : str
+        Its name: names of riskwatch's own things are left alone.
+    """
+    if field in _OUR_NAMES:
+        return value
+    if isinstance(value, str):
+        return guarded(value)
+    if isinstance(value, (tuple, list)):
+        kept = [guarded_parts(item, field) for item in value]
+        return value if all(new is old for new, old in zip(kept, value, strict=True)) else type(value)(kept)
+    if isinstance(value, Mapping):
+        return {guarded(key) if isinstance(key, str) else key: guarded_parts(item, str(key)) for key, item in value.items()}
+    return value
 
 
 @dataclass(frozen=True, slots=True)

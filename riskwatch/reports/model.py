@@ -9,9 +9,11 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, ValidationInfo, field_validator
+
+from riskwatch.digest.privacy import guarded_parts
 
 __all__ = [
     "Block",
@@ -37,7 +39,14 @@ Png = Annotated[bytes, PlainSerializer(lambda content: f"sha256:{hashlib.sha256(
 
 
 class _Frozen(BaseModel):
+    """Base of every part of a report: frozen, nothing unknown, and no text with an identifier in it."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _guard(cls, value: Any, info: ValidationInfo) -> Any:
+        return guarded_parts(value, info.field_name or "")
 
 
 class Text(_Frozen):

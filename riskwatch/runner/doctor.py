@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from riskwatch.definitions import Definitions
+from riskwatch.definitions.secrets import is_reference, resolve
 from riskwatch.definitions.types import HttpReader, SqlReader
 from riskwatch.dimensions import Tree
 from riskwatch.errors import DefinitionError, RiskwatchError
@@ -81,10 +82,22 @@ def _font() -> Finding:
 
 def _environment(definitions: Definitions) -> Iterator[Finding]:
     for name, source in definitions.sources.items():
-        reader = source.reader
-        variable = reader.url_env if isinstance(reader, SqlReader) else reader.token_env if isinstance(reader, HttpReader) else None
-        if variable and variable not in os.environ:
-            yield Finding("wrong", f"source {name}", f"environment variable {variable} is not set", f"export {variable}=…")
+        for where, reference in _references(source.reader):
+            try:
+                resolve(reference, root=definitions.root, environ=os.environ, what=where)
+            except RiskwatchError as error:
+                yield Finding("wrong", f"source {name}", error.message, error.hint)
+
+
+def _references(reader: object) -> Iterator[tuple[str, str]]:
+    """Yield every secret that a reader names, with where it is named."""
+    if isinstance(reader, SqlReader):
+        yield "reader.url", reader.url or f"env:{reader.url_env}"
+    elif isinstance(reader, HttpReader):
+        if reader.token or reader.token_env:
+            yield "reader.token", reader.token or f"env:{reader.token_env}"
+        for key in ("headers", "parameters"):
+            yield from ((f"reader.{key}.{name}", value) for name, value in getattr(reader, key).items() if is_reference(value))
 
 
 def _store(definitions: Definitions, store: Store, today: dt.date) -> Iterator[Finding]:

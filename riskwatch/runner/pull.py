@@ -20,6 +20,7 @@ import pyarrow as pa
 from riskwatch.definitions.types import SourceDefinition
 from riskwatch.errors import RecordError, SourceError
 from riskwatch.records import STREAMS, Parsed, Stream, parse
+from riskwatch.redaction import redacted
 from riskwatch.runner.context import RunContext
 from riskwatch.sources import RawBatch, SourceFault, SourceState, open_source
 from riskwatch.store import IngestCounts
@@ -252,6 +253,7 @@ def pull_source(ctx: RunContext, source: SourceDefinition) -> PullReport:
         report.failed = True
         report.faults.append(str(error))
     report.files = len(files)
+    report.faults = [redacted(fault) for fault in report.faults]
     if not ctx.dry_run:
         ctx.store.note_pull(source.name, at=ctx.now, error="; ".join(report.faults)[:2000] or None)
     return report

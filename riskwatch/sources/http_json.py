@@ -2,24 +2,30 @@
 
 What is refused, so that neither a compromised nor a careless server can lead the reader astray: other schemes than http and
 https, redirects and links to another host, answers larger than ``max_bytes``, pages that repeat, more than ``max_pages`` pages.
-A token is read from the environment, sent as bearer token to the configured host only, and struck out of every message.
+Secrets (token, headers, parameters) are read from the environment or a file, sent to the configured host only, and struck out of every
+message. A whole answer must come within ten timeouts, headers included.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
 
+from riskwatch.definitions.secrets import is_reference, value_of
 from riskwatch.definitions.types import HttpReader
 from riskwatch.errors import SourceError
+from riskwatch.redaction import RedactingFilter, redacted
 from riskwatch.sources.batches import Progress, RawBatch, SourceFault, SourceState
+from riskwatch.sources.deadline import Deadline, hold_to
 from riskwatch.sources.json_rows import flatten, parse_json, table_of_objects, walk
 from riskwatch.sources.tools import HttpTools
 
@@ -30,6 +36,8 @@ _MAX_REDIRECTS = 5
 _MAX_WAIT_SECONDS = 300.0
 # A server may drip bytes forever without one read timing out: the whole answer must come within so many timeouts.
 _DEADLINE_TIMEOUTS = 10
+# httpx logs every address that it asks for, with its parameters.
+logging.getLogger("httpx").addFilter(RedactingFilter())
 _SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key"})
 
 
@@ -48,38 +56,38 @@ class _NotFoundError(SourceError):
 class _Client:
     """Requests with rate limit, retries and limits, for one reader."""
 
-    def __init__(self, reader: HttpReader, source: str, tools: HttpTools) -> None:
+    def __init__(self, reader: HttpReader, source: str, tools: HttpTools, root: Path) -> None:
         self.reader = reader
         self.source = source
         self.tools = tools
-        self.secrets: list[str] = []
         self.ready_at = float("-inf")
-        headers = {"Accept": "application/json", "User-Agent": "riskwatch", **reader.headers}
-        for name in reader.headers:
-            if name.lower() in _SECRET_HEADERS:
-                raise self.error(f'header "{name}" must not stand in a definition', "name the token's environment variable in token_env")
-        if reader.token_env is not None:
-            token = tools.environ.get(reader.token_env, "")
-            if not token:
-                raise self.error(f'environment variable "{reader.token_env}" is not set', "it holds the bearer token of this source")
-            if not token.isascii() or not token.isprintable():
-                raise self.error(
-                    f'environment variable "{reader.token_env}" holds characters that no token has', "look for a line end in it"
-                )
-            self.secrets.append(token)
-            headers["Authorization"] = f"Bearer {token}"
+        headers = {"Accept": "application/json", "User-Agent": "riskwatch"}
+        for name, value in reader.headers.items():
+            if name.lower() in _SECRET_HEADERS and not is_reference(value):
+                raise self.error(f'header "{name}" must not stand in a definition', "write env:NAME or file:PATH in place of its value")
+            headers[name] = self._header(value, f"header {name}", root)
+        reference = reader.token if reader.token is not None else f"env:{reader.token_env}" if reader.token_env is not None else None
+        if reference is not None:
+            headers["Authorization"] = f"Bearer {self._header(reference, 'token', root)}"
+        self.parameters = {name: self._value(value, f"parameter {name}", root) for name, value in reader.parameters.items()}
         self.base = self.checked(reader.url)
         if self.base.userinfo:
             raise self.error("url must not hold a user name or password", "use token_env")
+        self.deadline = Deadline(tools.monotonic)
         self.client = httpx.Client(headers=headers, timeout=httpx.Timeout(reader.timeout_seconds), follow_redirects=False)
+        hold_to(self.client, self.deadline)
+
+    def _value(self, text: str, what: str, root: Path) -> str:
+        return value_of(text, root=root, environ=self.tools.environ, what=f'source "{self.source}": {what}', kind=SourceError)
+
+    def _header(self, text: str, what: str, root: Path) -> str:
+        value = self._value(text, what, root)
+        if not value.isascii() or not value.isprintable():
+            raise self.error(f"{what} ({text}) holds characters that no header has", "look for a line end in it")
+        return value
 
     def error(self, message: str, hint: str = "", kind: type[SourceError] = SourceError) -> SourceError:
-        return kind(f'source "{self.source}": {self.redact(message)}', hint=hint)
-
-    def redact(self, text: str) -> str:
-        for secret in self.secrets:
-            text = text.replace(secret, "***")
-        return text
+        return kind(f'source "{self.source}": {redacted(message)}', hint=hint)
 
     def checked(self, url: str) -> httpx.URL:
         """Parse an address and refuse what is not plain http or https."""
@@ -144,7 +152,7 @@ class _Client:
         self.tools.sleep(max(min(wait, _MAX_WAIT_SECONDS), asked or 0.0))
 
     def _once(self, url: httpx.URL, page: str) -> tuple[int, bytes, httpx.URL, str | None, float | None]:
-        begun = self.tools.monotonic()
+        self.deadline.within(_DEADLINE_TIMEOUTS * self.reader.timeout_seconds)
         for _ in range(_MAX_REDIRECTS + 1):
             with self.client.stream("GET", url) as response:
                 if response.has_redirect_location:
@@ -157,8 +165,6 @@ class _Client:
                         raise self.error(
                             f"{page}: the answer is larger than max_bytes = {self.reader.max_bytes:,}", "ask for smaller pages"
                         )
-                    if self.tools.monotonic() - begun > _DEADLINE_TIMEOUTS * self.reader.timeout_seconds:
-                        raise httpx.ReadTimeout("the answer did not end in time")
                 wait = self._retry_after(response.headers.get("retry-after"))
                 return response.status_code, bytes(body), url, response.links.get("next", {}).get("url"), wait
         raise self.error(f"{page}: more than {_MAX_REDIRECTS} redirects", "check url")
@@ -253,7 +259,13 @@ def _following(
 
 
 def read_http(
-    reader: HttpReader, *, source: str, state: SourceState, progress: Progress | None = None, tools: HttpTools | None = None
+    reader: HttpReader,
+    *,
+    source: str,
+    state: SourceState,
+    progress: Progress | None = None,
+    tools: HttpTools | None = None,
+    root: Path = Path(),
 ) -> Iterator[RawBatch | SourceFault]:
     """Read all pages of an HTTP JSON source.
 
@@ -272,6 +284,8 @@ def read_http(
         Called with the source's name and the pages done.
     tools : HttpTools, optional
         Sleep, clocks, randomness and environment.
+    root : Path
+        The project's folder, for ``file:PATH``.
 
     Yields
     ------
@@ -283,7 +297,7 @@ def read_http(
     SourceError
         If the server cannot be reached, refuses, or answers what is not a list of objects; pages before it have been handed on.
     """
-    client = _Client(reader, source, tools if tools is not None else HttpTools())
+    client = _Client(reader, source, tools if tools is not None else HttpTools(), root)
     with client.client:
         yield from _pages(client, reader, source, state, progress)
 
@@ -312,7 +326,8 @@ def _pages(
             yield from _stopped(held, SourceFault(source, name, stop, "raise max_pages in paging, or ask for larger pages", "incomplete"))
             return
         try:
-            answer = client.page(url.copy_merge_params(sent) if sent else url, name)
+            asked = {**client.parameters, **sent}
+            answer = client.page(url.copy_merge_params(asked) if asked else url, name)
         except _NotFoundError:
             # Some servers answer 404 past the end. That is the end only where the page before was not full.
             if number == 1 or paging.style not in {"page", "offset"} or first_count >= paging.size:

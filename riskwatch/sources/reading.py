@@ -79,11 +79,11 @@ def open_source(
     if isinstance(reader, SqlReader):
         from riskwatch.sources.sql import read_sql  # noqa: PLC0415
 
-        chunks: Iterator[RawBatch | SourceFault] = read_sql(reader, source=definition.name, state=start, progress=progress)
+        chunks: Iterator[RawBatch | SourceFault] = read_sql(reader, source=definition.name, state=start, progress=progress, root=root)
     elif isinstance(reader, HttpReader):
         from riskwatch.sources.http_json import read_http  # noqa: PLC0415
 
-        chunks = read_http(reader, source=definition.name, state=start, progress=progress, tools=tools)
+        chunks = read_http(reader, source=definition.name, state=start, progress=progress, tools=tools, root=root)
     for chunk in chunks:
         if isinstance(chunk, SourceFault):
             yield chunk

@@ -9,14 +9,17 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
+from riskwatch.definitions.secrets import resolve
 from riskwatch.definitions.types import SqlReader
 from riskwatch.errors import SourceError
+from riskwatch.redaction import redacted
 from riskwatch.sources.batches import MAX_BATCH_ROWS, Progress, RawBatch, SourceFault, SourceState
 from riskwatch.sources.delimited import check_headers
 from riskwatch.sources.text import canonical, table_of_rows
@@ -75,12 +78,8 @@ def decode_cursor(text: str) -> object:
     return int(text) if _WHOLE_NUMBER.fullmatch(text) else text
 
 
-def _engine(reader: SqlReader, source: str, environ: Mapping[str, str]) -> tuple[sa.Engine, sa.URL]:
-    text = environ.get(reader.url_env, "")
-    if not text:
-        raise SourceError(
-            f'source "{source}": environment variable "{reader.url_env}" is not set', hint="it holds the SQLAlchemy URL of the database"
-        )
+def _engine(reader: SqlReader, source: str, root: Path, environ: Mapping[str, str]) -> tuple[sa.Engine, sa.URL]:
+    text = resolve(_reference(reader), root=root, environ=environ, what=f'source "{source}": url', kind=SourceError)
     try:
         url = sa.make_url(text)
         return sa.create_engine(url), url
@@ -88,12 +87,17 @@ def _engine(reader: SqlReader, source: str, environ: Mapping[str, str]) -> tuple
         # The value itself is not quoted: it may hold a password even where it is not a URL.
         reason = type(error).__name__
         raise SourceError(
-            f'source "{source}": environment variable "{reader.url_env}" holds no usable SQLAlchemy URL ({reason})',
+            f'source "{source}": {_reference(reader)} holds no usable SQLAlchemy URL ({reason})',
             hint="as in postgresql+psycopg://user:password@host/database; is the driver installed?",
         ) from None
 
 
+def _reference(reader: SqlReader) -> str:
+    return reader.url if reader.url is not None else f"env:{reader.url_env}"
+
+
 def _redacted(message: str, url: sa.URL) -> str:
+    """Take out the secrets of a URL, however short: what a driver says about it is searched for them, and nothing else is."""
     secrets = [str(url.password)] if url.password else []
     secrets += [
         value for key, values in url.query.items() if "pass" in key.lower() for value in ([values] if isinstance(values, str) else values)
@@ -102,7 +106,7 @@ def _redacted(message: str, url: sa.URL) -> str:
         {form for value in secrets for form in (value, quote(value, safe=""), quote_plus(value)) if form}, key=len, reverse=True
     ):
         message = message.replace(secret, "***")
-    return message
+    return redacted(message)
 
 
 def _check_query(reader: SqlReader, source: str) -> None:
@@ -123,6 +127,7 @@ def read_sql(
     state: SourceState,
     progress: Progress | None = None,
     environ: Mapping[str, str] | None = None,
+    root: Path = Path(),
 ) -> Iterator[RawBatch | SourceFault]:
     """Run the query from the stored cursor on and yield its rows in chunks.
 
@@ -142,6 +147,8 @@ def read_sql(
         Called with the source's name and the rows done.
     environ : mapping, optional
         Environment; default the process's.
+    root : Path
+        The project's folder, for ``file:PATH``.
 
     Yields
     ------
@@ -155,7 +162,7 @@ def read_sql(
         the cursor, the cursor is null, or rows do not come in its order. Passwords never appear.
     """
     _check_query(reader, source)
-    engine, url = _engine(reader, source, environ if environ is not None else os.environ)
+    engine, url = _engine(reader, source, root, environ if environ is not None else os.environ)
     shown = url.render_as_string(hide_password=True)
     start = decode_cursor(state.cursor if state.cursor is not None else reader.start)
     try:
@@ -178,7 +185,7 @@ def read_sql(
     except SQLAlchemyError as error:
         reason = _redacted(str(getattr(error, "orig", None) or error).strip().splitlines()[0], url)
         raise SourceError(
-            f'source "{source}": {_redacted(shown, url)}: {reason}', hint=f"is the database up? the URL is in {reader.url_env}"
+            f'source "{source}": {_redacted(shown, url)}: {reason}', hint=f"is the database up? the URL is in {_reference(reader)}"
         ) from None
     finally:
         engine.dispose()

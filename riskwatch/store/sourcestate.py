@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from riskwatch.redaction import redacted
 from riskwatch.store.database import Database, instant
 from riskwatch.store.tables import source_state
 
@@ -39,7 +40,7 @@ def set_cursor(database: Database, source: str, cursor: str) -> None:
 
 def note_pull(database: Database, source: str, *, at: dt.datetime, error: str | None = None) -> None:
     """Store that a pull ended, well (``error`` None) or not; failures in a row are counted."""
-    values: dict[str, object] = {"last_pull_at": instant(at), "last_error": error}
+    values: dict[str, object] = {"last_pull_at": instant(at), "last_error": redacted(error) if error else error}
     if error is None:
         values |= {"last_success_at": instant(at), "consecutive_failures": 0}
     else:

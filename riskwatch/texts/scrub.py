@@ -14,7 +14,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 
-__all__ = ["COMMON_SURNAMES", "MASK", "looks_like_name", "scrub", "scrub_all"]
+__all__ = ["COMMON_SURNAMES", "MASK", "looks_like_name", "scrub", "scrub_all", "scrub_identities"]
 
 MASK = "***"
 
@@ -44,7 +44,7 @@ _AFTER = "在于因使被骑乘玩驾用坐从到去和与同跟为将把由即�
 _GIVEN = f"(?:(?![{_AFTER}{_THING}])[{_HAN}]|(?![{_AFTER}])[{_HAN}](?![{_AFTER}{_THING}])[{_HAN}])"
 _ROLES = (
     "患者|伤者|病人|家长|母亲|父亲|父母|妈妈|爸爸|爷爷|奶奶|外公|外婆|姥姥|姥爷|患儿|儿子|女儿|孙子|孙女|外孙|外孙女|哥哥|姐姐|弟弟|妹妹|丈夫|妻子|家属|孩子|小孩|男孩|"
-    "女孩|男童|女童|男子|女子|男婴|女婴|邻居|同学|同事|工友|朋友|学生|幼儿|老师|教师|店主|店员|老板|医生|司机|驾驶员|骑手|工人|员工|村民|居民|业主|顾客|客户|用户|乘客|"
+    "女孩|男童|女童|男子|女子|男婴|女婴|邻居|同学|同事|工友|朋友|学生|幼儿|老师|教师|店主|店员|老板|医生|司机|驾驶员|骑手|工人|员工|村民|居民|业主(?!管)|顾客|客户|用户|乘客|"
     "路人|老人|投诉人|举报人|消费者|当事人|本人|经手人|负责人|联系人|监护人|报告人|陪护人|护工|保姆"
 )
 
@@ -66,6 +66,7 @@ _CODES = _compiled(
     r"\b(?:licen[cs]e )?(?:plate|tag|reg(?:istration)?)(?: (?:no\.?|number|#))? ?:? ?(?=[A-Z0-9-]*\d)[A-Z0-9-]{4,9}\b",
     r"(?:出生日期|出生年月|生日|\bDOB\b|\bborn(?: on)?\b|date of birth)\s*[:：为是]?\s*\d[\d年月日/. -]{3,11}",
     r"(?:病案号|住院号|门诊号|病历号|卡号|身份证号?|护照号?|编号|MRN|ID|SSN|PASSPORT|CARD|CASE)(?:\s*(?:no\.?|number|#))?\s*[:：#是为]\s*[A-Z0-9-]{3,20}",
+    # A long code of letters and digits; numbers of models and batches look the same, and our own codes too.
     r"(?<![A-Za-z0-9-])(?=(?:[A-Z-]*\d){3})(?=[\d-]*[A-Z])[A-Z0-9-]{8,24}(?![A-Za-z0-9])",
 )
 _CHINESE = _compiled(
@@ -79,7 +80,7 @@ _CHINESE = _compiled(
     # Addresses below the county.
     rf"{_NAME}{{2,6}}(?:路|街|巷|弄|大道|胡同|大街|东路|西路|南路|北路)\s*\d+\s*(?:号|弄|巷|幢|栋|室|-)?(?:\s*[\dA-Z]+\s*(?:号|单元|栋|幢|座|楼|层|室))*",
     rf"{_NAME}{{2,6}}(?:路|街|巷|弄|大道|胡同|大街)[一二三四五六七八九十百〇零]+号",
-    rf"(?:{_NAME}{{2,6}}(?:街道|乡|镇|村|屯|社区|小区|新村|花园|家园|公寓|苑|大厦|胡同))+(?:\s*\d+\s*(?:号|组|单元|栋|幢|楼|层|室|门))*",
+    rf"(?:{_NAME}{{2,6}}(?:街道|乡(?!建)|镇|村|屯|社区|小区|新村|花园|家园|公寓|苑|大厦|胡同))+(?:\s*\d+\s*(?:号|组|单元|栋|幢|楼|层|室|门))*",
     r"\d+\s*(?:栋|幢|号楼|单元)\s*(?:\d+\s*(?:单元|楼|层|室|门|号))*",
     # Persons.
     rf"(?:姓名|名字|{_ROLES})\s*[:：]\s*[{_HAN}]{{2,4}}",
@@ -89,14 +90,14 @@ _CHINESE = _compiled(
     rf"(?<![{_HAN}]){_ANYBODY}[{_HAN}]{{1,2}}?(?=\s*[，,、（(]?\s*(?:男|女|\d{{1,3}}\s*(?:周?岁|个月)))",
     rf"(?:名叫|叫做|名为|姓名为|姓名是){_ANYBODY}[{_HAN}]{{1,2}}?(?=[，,。；;、（( ]|$|[{_AFTER}])",
     # At the start of a text or sentence, before what somebody did.
-    rf"(?:^|(?<=[。；;\n]))\s*{_PERSON}{_GIVEN}(?=[，,、]|[{_AFTER}])",
+    rf"(?:^|(?<=[。；;\n]))\s*(?!许可){_PERSON}{_GIVEN}(?=[，,、]|[{_AFTER}])",
     rf"(?<=[由与和同跟]){_PERSON}{_GIVEN}(?=送|陪|带|报|一起|一同|同行|相撞|共同|[，,。])",
     rf"{_PERSON}(?:某某|某|[xX×＊○〇]{{1,2}})",
     rf"{_PERSON}[{_HAN}]{{0,2}}(?:先生|女士|小姐|太太|同学|老师|医生|大夫|护士|主任|经理|师傅|大爷|大妈|阿姨|奶奶|爷爷)",
 )
 _TITLES = _compiled(
     r"\b(?:mr|mrs|ms|miss|dr|prof|officer|nurse|doctor|professor)\b\.?\s+[a-z][a-z'-]+(?:\s+[A-Z][a-z'-]+)?",
-    r"\b(?:named|name is|name:|called|pt name)\s+[a-z][a-z'-]+",
+    r"\b(?:named(?! reviewers?\b)|name is|name:|called|pt name)\s+[a-z][a-z'-]+",
 )
 
 # Words before "school" or "hospital" that are no part of a name.
@@ -122,10 +123,61 @@ _LETTER = re.compile("[a-z]", re.IGNORECASE)
 _ANY_DIGIT = re.compile(r"\d")
 _ANY_HAN = re.compile(f"[{_HAN}]")
 _NAMES_A_PLACE = re.compile(
-    "school|academy|university|college|kindergarten|daycare|hospital|clinic|medical|infirmary|inc|llc|ltd|corp|co|gmbh|plc|company|st|ave|rd|"
-    "road|blvd|boulevard|drive|lane|ln|court|ct|way|place|pl|highway|hwy",
+    r"\b(?:school|academy|university|college|kindergarten|preschool|daycare|hospital|clinic|medical|infirmary|inc|llc|ltd|corp|co|gmbh|plc|"
+    r"company|corporation|st|street|ave|avenue|rd|road|blvd|boulevard|drive|lane|ln|court|ct|way|place|pl|highway|hwy)\b",
     re.IGNORECASE,
 )
+# Of each Chinese pattern, the words without one of which it finds nothing: they are looked for first, as that is fast. (): always tried.
+_FIRMS = ("公司", "集团")
+_SHOPS = (
+    "商行",
+    "经营部",
+    "门市部",
+    "批发部",
+    "合作社",
+    "个体户",
+    "专卖店",
+    "旗舰店",
+    "便利店",
+    "超市",
+    "商场",
+    "商店",
+    "百货",
+    "药店",
+    "药房",
+    "饭店",
+    "厂",
+)
+_CLINICS = ("医院", "卫生", "诊所", "门诊部", "保健院")
+_SCHOOLS = ("小学", "中学", "高中", "初中", "幼儿园", "大学", "学院", "学校", "职专", "技校", "附小", "附中", "中")
+_STREETS = ("路", "街", "巷", "弄", "大道", "胡同")
+_HOMES = ("街道", "乡", "镇", "村", "屯", "社区", "小区", "花园", "家园", "公寓", "苑", "大厦", "胡同")
+_SOMEBODY = ("某", "x", "X", "×", "*", "＊", "○", "〇")
+_POLITE = (
+    "先生",
+    "女士",
+    "小姐",
+    "太太",
+    "同学",
+    "老师",
+    "医生",
+    "大夫",
+    "护士",
+    "主任",
+    "经理",
+    "师傅",
+    "大爷",
+    "大妈",
+    "阿姨",
+    "奶奶",
+    "爷爷",
+)
+_ROLE_WORDS = ("姓名", "名字", *_ROLES.replace("(?!管)", "").split("|"))
+_NEEDED: tuple[tuple[str, ...], ...] = (
+    (), _FIRMS, _SHOPS, _CLINICS, ("第",), _SCHOOLS, _STREETS, _STREETS, _HOMES, ("栋", "幢", "号楼", "单元"),
+    _ROLE_WORDS, _SOMEBODY, _ROLE_WORDS, ("男", "女", "岁", "个月"), ("名叫", "叫做", "名为", "姓名"), (),
+    ("由", "与", "和", "同", "跟"), _SOMEBODY, _POLITE,
+)  # fmt: skip
 _NAMES_A_PERSON = re.compile(r"\b(?:mr|mrs|ms|miss|dr|prof|officer|nurse|doctor|name|called)", re.IGNORECASE)
 _MASKS = re.compile(r"\*{3}(?:\s*\*{3})+")
 
@@ -167,6 +219,32 @@ def scrub(text: str, *, given_names: frozenset[str] = frozenset()) -> str:
             return text
 
 
+def scrub_identities(text: str) -> str:
+    """Return ``text`` with what is certainly about somebody masked, and all else as it was.
+
+    For sentences that a page is made of, in which codes, dates, figures and full-width marks must stand: :func:`scrub` without its rules
+    for long numbers and codes. Letters and digits of other forms (full-width, say) are read as the plain ones; where nothing is found, the
+    text comes back unchanged.
+    """
+    plain = "".join(map(_plain, text)) if not text.isascii() else text
+    found = plain
+    for pattern in _patterns_for(plain):
+        if pattern is not _DIGITS and pattern is not _CODES[-1]:
+            found = pattern.sub(MASK, found)
+    return text if found == plain else _MASKS.sub(MASK, found)
+
+
+@functools.lru_cache(maxsize=16_384)
+def _plain(char: str) -> str:
+    kind = unicodedata.category(char)
+    if kind == "Cf":
+        return ""
+    if kind in {"Nd", "Lu", "Ll"} or char == "＠":
+        form = unicodedata.normalize("NFKC", char)
+        return form if form.isascii() and len(form) == 1 else char
+    return char
+
+
 def _patterns_for(text: str) -> Iterator[re.Pattern[str]]:
     """Yield the patterns that can be found in a text at all, in the order in which they are tried."""
     han, latin, digit = _ANY_HAN.search(text), _LETTER.search(text), _ANY_DIGIT.search(text)
@@ -175,7 +253,9 @@ def _patterns_for(text: str) -> Iterator[re.Pattern[str]]:
     if digit or (han and latin):
         yield from _CODES
     if han:
-        yield from _CHINESE
+        for pattern, needed in zip(_CHINESE, _NEEDED, strict=True):
+            if not needed or any(word in text for word in needed):
+                yield pattern
     if latin and _NAMES_A_PERSON.search(text):
         yield from _TITLES
     if latin and _NAMES_A_PLACE.search(text):

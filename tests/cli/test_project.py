@@ -153,7 +153,10 @@ sources:
     answer = cli("doctor", project=last_quarter)
     assert answer.code == 1
     found = {row["what"]: row for row in answer.rows}
-    assert found["source inspections-db"]["found"] == "environment variable INSPECTIONS_URL is not set"
+    assert (
+        found["source inspections-db"]["found"]
+        == 'reader.url is env:INSPECTIONS_URL, and the environment variable "INSPECTIONS_URL" is not set'
+    )
     assert found["database"][""] == "wrong"
     assert "not a sound SQLite database" in found["database"]["found"]
     assert "backup" in found["database"]["what to do"]

@@ -139,7 +139,7 @@ def test_the_database_url_may_come_from_the_environment(project):
     write(project, "config/riskwatch.yaml", "name: {zh: 测, en: t}\ndatabase: env:TEST_DATABASE_URL\nprofiles: {real: {}}\n")
     found = load_definitions(project, environ={"TEST_DATABASE_URL": "postgresql://u:p@h/d"})
     assert found.database_url() == "postgresql://u:p@h/d"
-    with pytest.raises(ProjectError, match="environment variable TEST_DATABASE_URL is not set"):
+    with pytest.raises(ProjectError, match='environment variable "TEST_DATABASE_URL" is not set'):
         load_definitions(project, environ={}).database_url()
 
 
