@@ -89,7 +89,6 @@ def main() -> None:
         sys.stderr.write("riskwatch: stopped by the keyboard; run the same command again to go on\n")
         sys.exit(130)
     except Exception:  # noqa: BLE001 - the interpreter would end with 1, which says that the rest went on; and tell secrets
-        told = "riskwatch: an error that nobody foresaw; what was committed is kept. Please report the lines above
-"
+        told = "riskwatch: an error that nobody foresaw; what was committed is kept. Please report the lines above\n"
         sys.stderr.write(redacted(traceback.format_exc()) + told)
         sys.exit(RiskwatchError.exit_code)
