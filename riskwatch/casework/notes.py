@@ -42,7 +42,9 @@ def clean_note(text: str, *, given_names: frozenset[str] = frozenset()) -> str:
     Patterns cannot know every name. Rules of the office, not this function, keep names out of notes; see docs/casework.md.
     """
     if len(text) > NOTE_LIMIT:
-        raise CaseworkError(f"a note has at most {NOTE_LIMIT} characters, got {len(text)}", hint="put the rest in the case file of the office")
+        raise CaseworkError(
+            f"a note has at most {NOTE_LIMIT} characters, got {len(text)}", hint="put the rest in the case file of the office"
+        )
     if not text.strip():
         return ""
     for pattern in _CALLED:

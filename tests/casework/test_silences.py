@@ -66,7 +66,12 @@ def test_the_longest_silence_is_granted_and_can_be_ended_once() -> None:
     last = DAY + dt.timedelta(days=90)
     silence, event = add(Matcher(region="220102"), until=last, actor="changchun-head")
     assert (event.kind, event.case_id, event.seq) == ("silence-add", silence.silence_id, 1)
-    assert [silence.in_force(day) for day in (DAY - dt.timedelta(days=1), DAY, last, last + dt.timedelta(days=1))] == [False, True, True, False]
+    assert [silence.in_force(day) for day in (DAY - dt.timedelta(days=1), DAY, last, last + dt.timedelta(days=1))] == [
+        False,
+        True,
+        True,
+        False,
+    ]
     day = DAY + dt.timedelta(days=4)
     ended, event = end_silence(silence, actor="changchun-head", as_of=day, happened_at=AT, note="", office=OFFICE)
     assert (event.seq, ended.in_force(day), ended.in_force(day - dt.timedelta(days=1))) == (2, False, True)
@@ -96,7 +101,9 @@ def test_what_a_silence_hid_is_listed_with_its_days() -> None:
     assert hidden_by(events)["s1"] == (Hidden("w1", DAY, DAY + 5 * day, "worsened"), Hidden("w2", DAY + 2 * day))
 
 
-def close(case: str, reason: str, grade: str = "III", models: tuple[str, ...] = ("m1",), *, seq: int = 1, kind: str = "close", **more: object):
+def close(
+    case: str, reason: str, grade: str = "III", models: tuple[str, ...] = ("m1",), *, seq: int = 1, kind: str = "close", **more: object
+):
     details = {"reason": reason, "machine": grade, "models": list(models), "effective": True, **more}
     return CaseEvent(f"{case}-{seq}", case, seq, DAY, kind, "jilin-head", AT, details)
 
