@@ -60,13 +60,7 @@ def worked():
 
 LINES = {
     "zh": ("处置（省局）", "承办吉林省研判岗", "签收至 01-07", "本阶段期限 01-06", "上移 1 次", "复核 1/2"),
-    "en": ("Handling (provincial bureau)", "with Jilin Province, analyst post", "acknowledged to 01-07", "stage due 01-06"),
-        "Handling (provincial bureau)",
-        "with Jilin Province, analyst post",
-        "acknowledged to 01-07",
-        "stage due 01-06",
-        "escalated 1 time",
-    ),
+    "en": ("Handling (provincial bureau)", "with Jilin Province, analyst post", "acknowledged to 01-07", "stage due 01-06", "reviewed 1/2"),
 }
 
 
