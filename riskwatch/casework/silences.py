@@ -124,7 +124,7 @@ def add_silence(
     until : datetime.date
         Last day; no further than ``silences.maximum_days`` from ``as_of``.
     reason : str
-        In words, cleaned (:func:`riskwatch.casework.verbs.clean_note`).
+        In words, cleaned (:func:`riskwatch.casework.notes.clean_note`).
     actor : str
     as_of : datetime.date
     happened_at : str

@@ -9,16 +9,15 @@ from typing import Any
 
 from riskwatch.assessment.types import Grade
 from riskwatch.casework.case import Case, CaseEvent, Signing
+from riskwatch.casework.notes import clean_note
 from riskwatch.casework.office import Office, models_of
 from riskwatch.casework.rules import VERBS, Transition
 from riskwatch.errors import CaseworkError
 from riskwatch.lifecycle import EarlyWarning
 from riskwatch.lifecycle.types import short_sha
-from riskwatch.texts.scrub import scrub
 
-__all__ = ["NOTE_LIMIT", "Request", "clean_note", "perform"]
+__all__ = ["Request", "perform"]
 
-NOTE_LIMIT = 2000
 _LEVELS = ("I", "II", "III", "IV")
 
 
@@ -57,21 +56,6 @@ class Request:
     to: str = ""
     result: str = ""
     reason: str = ""
-
-
-def clean_note(text: str, *, given_names: frozenset[str] = frozenset()) -> str:
-    """Return a note without what identifies a person, an enterprise or an address, as it may be stored.
-
-    Raises
-    ------
-    CaseworkError
-        If it is longer than :data:`NOTE_LIMIT` characters.
-    """
-    if len(text) > NOTE_LIMIT:
-        raise CaseworkError(
-            f"a note has at most {NOTE_LIMIT} characters, got {len(text)}", hint="put the rest in the case file of the office"
-        )
-    return scrub(text, given_names=given_names) if text.strip() else ""
 
 
 def perform(

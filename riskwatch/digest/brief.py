@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from riskwatch.digest.blocks import BriefBlock
 from riskwatch.digest.card_model import WarningCard
 from riskwatch.digest.card_notes import emergency_sentence, related_sentence, spread_sentence
@@ -12,7 +14,7 @@ from riskwatch.digest.urgency import first_first, within_a_day
 __all__ = ["brief_card"]
 
 
-def brief_card(card: WarningCard, say: Speaker) -> BriefBlock:
+def brief_card(card: WarningCard, say: Speaker, today: dt.date) -> BriefBlock:
     """Return level, what, where, why, and the first measure with its term; of level I also who was hurt and all that is due within a day.
 
     What it leaves out of level II is the second series, the sources in words, what would change the level, the later measures and the
@@ -33,7 +35,7 @@ def brief_card(card: WarningCard, say: Speaker) -> BriefBlock:
     if card.held is not None:
         parts.append(("", t("card.held", text=say.of(card.held))))
     parts.append(("card.actions", _measures(card, say)))
-    if handled := handling_sentence(card, say, brief=True):
+    if handled := handling_sentence(card, say, today, brief=True):
         parts.append(("handling", handled))
     return BriefBlock(
         badge=say.badge(card.grade, card.domain),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 
 from riskwatch.casework.view import Handling
@@ -17,6 +18,7 @@ from riskwatch.rulebase import Text as RuleText
 __all__ = ["aside_line", "change_text", "handling_line", "handling_sentence", "set_aside"]
 
 _URGENT = frozenset({"I", "II"})
+NEAR_DAYS = 180
 
 
 def _text(text: RuleText | None) -> dict[str, str] | None:
@@ -61,25 +63,30 @@ def set_aside(items: Sequence[Seen], handled: Mapping[str, Handling]) -> tuple[l
     return listed, SetAside(closed=closed, silenced=len(until), silenced_until=max(until, default=None))
 
 
-def handling_sentence(card: WarningCard, say: Speaker, *, brief: bool = False) -> str:
-    """Return the line of a card; of a brief one stage, owner and term only."""
+def _short(day: dt.date, today: dt.date) -> str:
+    """Return month and day, with the year where the month alone could be misread: a line on every card must stay one line."""
+    return f"{day:%m-%d}" if abs((day - today).days) <= NEAR_DAYS else date(day)
+
+
+def handling_sentence(card: WarningCard, say: Speaker, today: dt.date, *, brief: bool = False) -> str:
+    """Return the line of a card; in brief without the number of signatures and escalations. Empty without casework."""
     line, t = card.handling, say.t
     if line is None:
         return ""
     parts = [t("handling.stage", stage=say.of(line.stage), owner=say.of(line.owner))]
-    if line.assignee is not None and not brief:
+    if line.assignee is not None:
         parts.append(t("handling.assignee", who=say.of(line.assignee)))
-    if line.acknowledged_until is not None and not (brief and line.acknowledged_by is None):
-        parts.append(t("handling.until", date=date(line.acknowledged_until)))
+    if line.acknowledged_until is not None:
+        parts.append(t("handling.until", date=_short(line.acknowledged_until, today)))
     if line.due_on is not None:
-        parts.append(t("handling.overdue" if line.overdue else "handling.due", date=date(line.due_on)))
-    if line.escalations:
+        parts.append(t("handling.overdue" if line.overdue else "handling.due", date=_short(line.due_on, today)))
+    if line.escalations and not brief:
         parts.append(t("handling.escalated", n=line.escalations))
     if line.by_people and line.proposed != card.grade:
         parts.append(t("handling.people", people=say.grade(card.grade, card.domain), machine=say.grade(line.proposed, card.domain)))
     if not line.confirmed and card.grade in _URGENT and not brief:
         parts.append(t("handling.signatures", signed=str(line.signed), needed=str(line.needed)))
-    return say.opening(t("sep").join(parts) + t("stop"))
+    return say.opening(t("handling.sep").join(parts) + t("stop"))
 
 
 def change_text(item: WarningCard | CompactRow, say: Speaker) -> str:

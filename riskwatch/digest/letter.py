@@ -109,7 +109,7 @@ def alert_letter(digest: Digest, language: str, warning_id: str, *, outlines: Fe
     if isinstance(found, WarningCard):
         drawn = card_pictures([found], digest, language, outlines)
         chart = 0 if found.chart is not None else -1
-        blocks.append(card_block(found, say, chart, chart + 1 if found.cluster is not None else -1))
+        blocks.append(card_block(found, say, chart, chart + 1 if found.cluster is not None else -1, digest.header.date))
     blocks.append(Para(t("alert.more"), "muted"))
     simulated = t("mail.simulated") if digest.header.simulated else ""
     return (

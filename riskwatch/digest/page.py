@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 
 from riskwatch.digest import sections
@@ -156,10 +157,11 @@ def _warnings(digest: Digest, say: Speaker) -> list[Block]:
             say,
             charts.index(card.warning_id) if card.chart is not None else -1,
             len(charts) + maps.index(card.warning_id) if card.cluster is not None else -1,
+            digest.header.date,
         )
         for card in full
     ]
-    blocks += [brief_card(card, say) for card in digest.warnings if card.brief]
+    blocks += [brief_card(card, say, digest.header.date) for card in digest.warnings if card.brief]
     if any(card.brief for card in digest.warnings):
         blocks.append(Para(say.t("brief.more"), "muted"))
     if not full:
@@ -170,8 +172,8 @@ def _warnings(digest: Digest, say: Speaker) -> list[Block]:
     return blocks
 
 
-def card_block(card: WarningCard, say: Speaker, chart: int, map_: int) -> CardBlock:
-    """Return a warning in full; ``chart`` and ``map_`` are the numbers of its pictures on the page, -1 for none."""
+def card_block(card: WarningCard, say: Speaker, chart: int, map_: int, today: dt.date) -> CardBlock:
+    """Return a warning in full as read on ``today``; ``chart`` and ``map_`` are the numbers of its pictures on the page, -1 for none."""
     t = say.t
     shown = card.measures[: MEASURES_URGENT if card.grade in _URGENT else MEASURES]
     what = [say.measure(measure) + t("stop") for measure in shown]
@@ -204,7 +206,7 @@ def card_block(card: WarningCard, say: Speaker, chart: int, map_: int) -> CardBl
             (*_sure(card, say), *(tuple(say.of(text) for text in card.would_change[:WOULD_CHANGE]) or (t("would_change.unknown"),))),
         ),
         (t("card.actions"), (*actions, _legal(laws, say)) if actions else (t("action.none"),)),
-        *(((t("handling"), (handled,)),) if (handled := handling_sentence(card, say)) else ()),
+        *(((t("handling"), (handled,)),) if (handled := handling_sentence(card, say, today)) else ()),
     )
     return CardBlock(
         badge=say.badge(card.grade, card.domain),

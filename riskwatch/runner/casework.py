@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 from riskwatch.assessment.protocols import TreePaths, tree_of
 from riskwatch.casework.case import Case, CaseEvent, fold_all
+from riskwatch.casework.notes import clean_note
 from riskwatch.casework.office import Office, opened_on
 from riskwatch.casework.reactions import Reactions, react
 from riskwatch.casework.rules import LifecycleRules
 from riskwatch.casework.silences import Matcher, Silence, add_silence, end_silence
-from riskwatch.casework.verbs import Request, clean_note, perform
+from riskwatch.casework.verbs import Request, perform
 from riskwatch.casework.view import Handling, handling
 from riskwatch.errors import CaseworkError, ProjectError
 from riskwatch.lifecycle import EarlyWarning, WarningEvent

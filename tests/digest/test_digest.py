@@ -38,6 +38,7 @@ def test_sections_follow_the_brief(ordinary):
         "catalogue",
         "dossier",
         "case_warnings",
+        "set_aside",
     ]
 
 
