@@ -158,6 +158,9 @@ class MailSender:
 
 
 def _short(error: Exception) -> str:
+    if isinstance(error.__context__, TimeoutError):
+        # What the library makes of a silent server is a disconnected one.
+        return "timeout"
     if isinstance(error, ConnectionRefusedError):
         return "refused"
     if isinstance(error, smtplib.SMTPServerDisconnected | ConnectionError):

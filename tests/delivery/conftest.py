@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import datetime as dt
 import email
 import email.policy
@@ -25,6 +26,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope, Session
 from aiosmtpd.smtp import SMTP as Server
+from ruamel.yaml import YAML
 
 from riskwatch.api import Project
 from riskwatch.delivery.message import Attachment, Parcel, Picture
@@ -33,7 +35,7 @@ from riskwatch.digest import Digest
 from riskwatch.project import init_project
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.messages import messages_of
-from riskwatch.store import DigestRow
+from riskwatch.store import DigestRow, StoredMessage, outbox
 from tests.digest.conftest import AS_OF, CHANGCHUN, make
 
 NOW = dt.datetime(2025, 12, 31, 0, 30, tzinfo=dt.UTC)  # 08:30 in Shanghai
@@ -74,7 +76,7 @@ class Mailbox:
 
     def authenticate(self, server: Server, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
         self.logins.append(data.login.decode())
-        return AuthResult(success=data.password == b"planted-password")
+        return AuthResult(success=data.password == b"planted-password", handled=False)
 
     def ids(self) -> list[str]:
         return [mail["Message-ID"] for mail in self.mails]
@@ -216,31 +218,44 @@ def references(tmp_path: Path) -> References:
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def template(tmp_path_factory: pytest.TempPathFactory) -> Project:
     folder = tmp_path_factory.mktemp("delivery") / "project"
     init_project(folder)
-    return folder
+    return Project(folder)
+
+
+@pytest.fixture(scope="session")
+def empty_store(template: Project) -> Path:
+    with template.store():
+        pass
+    return template.var / "riskwatch.db"
 
 
 class World:
-    """A project that has decided a day, without any data: digests are made, messages follow from them."""
+    """A project that has decided a day, without any data: digests are made, messages follow from them.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    The definitions are loaded once for all tests; each has its own ``config/delivery.yaml`` and recipients.
+    """
+
+    def __init__(self, template: Project, folder: Path) -> None:
+        self.folder, self.project = folder, copy.copy(template)
+        self.project.root = folder
+        self.project.definitions = replace(template.definitions, root=folder)
 
     def configure(self, text: str) -> None:
-        (self.folder / "config" / "delivery.yaml").write_text('version: "2025-12-31"\n' + text, encoding="utf-8")
+        content = YAML(typ="safe").load('version: "2025-12-31"\n' + text)
+        catalogues = {**self.project.definitions.catalogues, "delivery": content}
+        self.project.definitions = replace(self.project.definitions, catalogues=catalogues)
 
     def recipients(self, *addresses: str) -> None:
         """Give the centre of Changchun recipients."""
-        path = self.folder / "config" / "centres.yaml"
-        text = path.read_text(encoding="utf-8")
-        mark = '    region: "220100"\n'
-        path.write_text(text.replace(mark, f"{mark}    recipients: {json.dumps(addresses)}\n"), encoding="utf-8")
+        centres = dict(self.project.definitions.centres)
+        centres["changchun"] = centres["changchun"].model_copy(update={"recipients": addresses})
+        self.project.definitions = replace(self.project.definitions, centres=centres)
 
     @contextlib.contextmanager
     def context(self, **changes: Any) -> Iterator[RunContext]:
-        with Project(self.folder).context(as_of=AS_OF) as ctx:
+        with self.project.context(as_of=AS_OF) as ctx:
             yield replace(ctx, **{"now": NOW, **changes})
 
     def decide(self, digests: Sequence[Digest], run: int = 1, warnings: Sequence[Any] = (), events: Sequence[Any] = (), **changes: Any) -> None:
@@ -257,12 +272,17 @@ class World:
                 messages=messages_of(ctx, digests, warnings, events),
             )
 
+    def messages(self) -> dict[str, StoredMessage]:
+        with self.project.store() as store:
+            return {one.message_key: one for one in outbox.read_messages(store.database)}
+
 
 @pytest.fixture
-def world(template: Path, tmp_path: Path) -> World:
-    folder = tmp_path / "project"
-    shutil.copytree(template, folder)
-    return World(folder)
+def world(template: Project, empty_store: Path, tmp_path: Path) -> World:
+    made = World(template, tmp_path / "project")
+    made.project.var.mkdir(parents=True)
+    shutil.copy(empty_store, made.project.var / "riskwatch.db")
+    return made
 
 
 @pytest.fixture(scope="session")
