@@ -1,4 +1,4 @@
-"""Servers on loopback that do what servers do: take mail, refuse it, stall, hang up; answer HTTP in all ways. A small project to send from."""
+"""Servers on loopback that take mail, refuse it, stall, hang up; that answer HTTP in all ways. A small project to send from."""
 
 from __future__ import annotations
 
@@ -24,8 +24,7 @@ from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import AuthResult, Envelope, Session
-from aiosmtpd.smtp import SMTP as Server
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 from ruamel.yaml import YAML
 
 from riskwatch.api import Project
@@ -55,13 +54,13 @@ class Mailbox:
     refuse: dict[str, str] = field(default_factory=dict)
     logins: list[str] = field(default_factory=list)
 
-    async def handle_RCPT(self, server: Server, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:  # noqa: N802
+    async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:  # noqa: N802
         if address in self.refuse:
             return self.refuse[address]
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, server: Server, session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if answer == "stall":
             await asyncio.sleep(1.0)
@@ -74,7 +73,7 @@ class Mailbox:
             return "250 nobody hears this"
         return answer
 
-    def authenticate(self, server: Server, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
+    def authenticate(self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
         self.logins.append(data.login.decode())
         return AuthResult(success=data.password == b"planted-password", handled=False)
 
@@ -141,7 +140,7 @@ def hook() -> Iterator[Hook]:
     free = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # noqa: N802
+        def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             found.requests.append((self.path, dict(self.headers.items()), body))
             answer = found.answers.pop(0) if len(found.answers) > 1 else found.answers[0]
@@ -258,7 +257,9 @@ class World:
         with self.project.context(as_of=AS_OF) as ctx:
             yield replace(ctx, **{"now": NOW, **changes})
 
-    def decide(self, digests: Sequence[Digest], run: int = 1, warnings: Sequence[Any] = (), events: Sequence[Any] = (), **changes: Any) -> None:
+    def decide(
+        self, digests: Sequence[Digest], run: int = 1, warnings: Sequence[Any] = (), events: Sequence[Any] = (), **changes: Any
+    ) -> None:
         """Write digests and what tells of them, as a run does."""
         with self.context(**changes) as ctx:
             name = f"daily-{ctx.as_of}-{run}"
@@ -267,7 +268,8 @@ class World:
                 name,
                 now=ctx.now,
                 digests=[
-                    DigestRow(one.header.centre, one.header.date, "zh+en", one.header.issue_no, one.model_dump(mode="json")) for one in digests
+                    DigestRow(one.header.centre, one.header.date, "zh+en", one.header.issue_no, one.model_dump(mode="json"))
+                    for one in digests
                 ],
                 messages=messages_of(ctx, digests, warnings, events),
             )

@@ -35,9 +35,10 @@ def test_killed_while_writing_nothing_is_seen(tmp_path: Path, monkeypatch: pytes
             raise KeyboardInterrupt
         path.write_bytes(content)
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(filedrop, "_write", killed)
-        FileSender(tmp_path).send(parcel(attachments=FILES))
+        with pytest.raises(KeyboardInterrupt):
+            FileSender(tmp_path).send(parcel(attachments=FILES))
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
     assert FileSender(tmp_path).send(parcel(attachments=FILES)).code == "written"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -82,16 +83,18 @@ def test_nobody_listens(closed_port: int) -> None:
     assert (outcome.state, outcome.code) == ("retry", "refused")
 
 
-@pytest.mark.parametrize("url", ["http://example.org/planted", "ftp://127.0.0.1/planted", "file:///planted", "planted", "http://127.0.0.1.evil.example/planted"])
+@pytest.mark.parametrize(
+    "url", ["http://example.org/planted", "ftp://127.0.0.1/planted", "file:///planted", "planted", "http://127.0.0.1.evil.example/planted"]
+)
 def test_only_https_or_this_machine(url: str) -> None:
-    with pytest.raises(DeliveryError, match="must be https|is no URL") as caught:
+    with pytest.raises(DeliveryError, match=r"must be https|is no URL") as caught:
         Poster(url, timeout=1)
     assert "planted" not in str(caught.value)
 
 
 def robot(hook: Hook, kind: Any, secret: str | None = None) -> RobotSender:
     channel = RobotChannel.model_validate({"name": "chat", "kind": kind, "url": "env:X"})
-    references = References({"X": hook.url}, __import__("pathlib").Path())
+    references = References({"X": hook.url}, Path())
     references.read("env:X")
     return RobotSender(
         kind, Poster(hook.url, timeout=TIMEOUT), secret=secret, busy=channel.busy_codes, scrub=references.scrub, clock=lambda: CLOCK

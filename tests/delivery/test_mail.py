@@ -181,7 +181,9 @@ def test_starttls_and_login(certificate, references: References) -> None:
 
 
 def test_a_server_without_tls_gets_neither_password_nor_mail(mailbox: Mailbox, references: References) -> None:
-    sender = MailSender(channel(mailbox.port, security="starttls", username="env:PLANTED_USER", password="env:PLANTED_PASSWORD"), references)
+    sender = MailSender(
+        channel(mailbox.port, security="starttls", username="env:PLANTED_USER", password="env:PLANTED_PASSWORD"), references
+    )
     outcome = sender.send(parcel())
     sender.close()
     assert (outcome.state, outcome.code) == ("retry", "unsupported")

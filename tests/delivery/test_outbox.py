@@ -15,8 +15,8 @@ from riskwatch.digest import Digest
 from riskwatch.errors import StoreError
 from riskwatch.runner import deliver as delivering
 from riskwatch.runner.deliver import deliver
-from riskwatch.runner.quality import quality_report
 from riskwatch.runner.detect import Detection
+from riskwatch.runner.quality import quality_report
 from riskwatch.store import outbox
 from tests.delivery.conftest import DESK, NOW, Hook, Mailbox, World
 from tests.digest.conftest import AS_OF
@@ -117,7 +117,9 @@ def test_alerts_at_once_one_for_each_urgent_warning(world: World, ordinary: Dige
         assert first.kind == "alert", "alerts go first"
         assert deliver(replace(ctx, now=NOW + dt.timedelta(seconds=2))).sent == 2
         folder = ctx.definitions.var / "outbox" / "2025-12-31"
-    page = (folder / keys[0].replace("alert/2025-12-31/", "alert_").replace("/", "_") / "changchun-2025-12-31-alert-en.md").read_text("utf-8")
+    page = (folder / keys[0].replace("alert/2025-12-31/", "alert_").replace("/", "_") / "changchun-2025-12-31-alert-en.md").read_text(
+        "utf-8"
+    )
     assert page.startswith("# Product quality risk alert")
     assert "electric blankets" in page
     assert "The digest of the day holds the rest." in page
@@ -188,7 +190,11 @@ def test_failures_wait_longer_each_time_and_end_as_a_dead_letter_that_the_next_d
     assert report.faults == [f"deliver: 1 not delivered ({KEY}: 451, given up); riskwatch outbox list"]
     with world.context(as_of=AS_OF + dt.timedelta(days=1)) as ctx:
         attempts = outbox.attempts_of(ctx.store.database, KEY)
-        assert [(row["attempt"], row["outcome"], row["code"]) for row in attempts] == [(1, "retry", "451"), (2, "retry", "451"), (3, "dead", "451")]
+        assert [(row["attempt"], row["outcome"], row["code"]) for row in attempts] == [
+            (1, "retry", "451"),
+            (2, "retry", "451"),
+            (3, "dead", "451"),
+        ]
         assert DESK not in repr(attempts)
         assert quality_report(ctx, Detection(), []).undelivered == {"changchun": (("digest", AS_OF),)}
         assert quality_report(replace(ctx, as_of=AS_OF + dt.timedelta(days=8)), Detection(), []).undelivered == {}
@@ -214,7 +220,7 @@ def test_retry_after_is_honoured(world: World, ordinary: Digest, hook: Hook, mon
     monkeypatch.setenv("HOOK_SECRET", "planted-secret")
     world.configure(
         """
-channels: [{name: hook, kind: webhook, url: env:HOOK_URL, secret: env:HOOK_SECRET, timeout_seconds: 5, retry: {first_seconds: 1, jitter: 0}}]
+channels: [{name: hook, kind: webhook, url: env:HOOK_URL, secret: env:HOOK_SECRET, retry: {first_seconds: 1, jitter: 0}}]
 routes: [{name: all, channel: hook, centres: [changchun], languages: [en], kinds: [digest]}]
 """
     )

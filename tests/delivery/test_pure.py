@@ -134,7 +134,14 @@ def test_a_receiver_that_asks_for_more_time_gets_it_up_to_a_day(asked: float | N
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [(None, None), ("120", 120.0), ("Wed, 31 Dec 2025 00:31:30 GMT", 90.0), ("Wed, 31 Dec 2025 00:00:00 GMT", 0.0), ("soon", None), ("-5", None)],
+    [
+        (None, None),
+        ("120", 120.0),
+        ("Wed, 31 Dec 2025 00:31:30 GMT", 90.0),
+        ("Wed, 31 Dec 2025 00:00:00 GMT", 0.0),
+        ("soon", None),
+        ("-5", None),
+    ],
 )
 def test_retry_after_as_number_and_as_date(text: str | None, seconds: float | None) -> None:
     assert retry_after(text, NOW) == seconds
@@ -297,7 +304,9 @@ def test_pace_lets_no_more_through_than_asked() -> None:
 
 def test_references_are_read_and_kept_out_of_texts(tmp_path) -> None:
     (tmp_path / "secret").write_text("planted-in-a-file\n", encoding="utf-8")
-    references = References({"URL": " https://host/send?key=planted ", "EMPTY": " ", "DESKS": "a@x.example; b@x.example,\na@x.example"}, tmp_path)
+    references = References(
+        {"URL": " https://host/send?key=planted ", "EMPTY": " ", "DESKS": "a@x.example; b@x.example,\na@x.example"}, tmp_path
+    )
     assert references.read("env:URL") == "https://host/send?key=planted"
     assert references.read("file:secret") == "planted-in-a-file"
     assert references.addresses("env:DESKS") == ("a@x.example", "b@x.example")

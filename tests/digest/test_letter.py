@@ -15,8 +15,12 @@ from tests.digest.conftest import AS_OF
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_news_is_what_the_reader_reads_not_the_state_of_sources(ordinary, language):
     first = told(ordinary, language)
-    backlog = ordinary.model_copy(update={"quality": ordinary.quality.model_copy(update={"quarantine_open": 99, "undelivered": (("digest", 1),)})})
-    unseen = ordinary.model_copy(update={"warnings": (ordinary.warnings[0].model_copy(update={"units_in_use": None}), *ordinary.warnings[1:])})
+    backlog = ordinary.model_copy(
+        update={"quality": ordinary.quality.model_copy(update={"quarantine_open": 99, "undelivered": (("digest", 1),)})}
+    )
+    unseen = ordinary.model_copy(
+        update={"warnings": (ordinary.warnings[0].model_copy(update={"units_in_use": None}), *ordinary.warnings[1:])}
+    )
     assert told(backlog, language) == first
     assert told(unseen, language) != first
     assert told(ordinary, "zh") != told(ordinary, "en")
@@ -32,7 +36,13 @@ def test_a_catch_up_tells_of_each_day_first(ordinary, language):
     days = [AS_OF - dt.timedelta(days=back) for back in (2, 1)]
     missed = [ordinary.model_copy(update={"header": ordinary.header.model_copy(update={"date": day})}) for day in days]
     quiet = missed[1].model_copy(
-        update={"bottom_line": missed[1].bottom_line.model_copy(update={"counts": tuple(one.model_copy(update={"new": 0, "raised": 0, "recovered": 0}) for one in missed[1].bottom_line.counts)})}
+        update={
+            "bottom_line": missed[1].bottom_line.model_copy(
+                update={
+                    "counts": tuple(one.model_copy(update={"new": 0, "raised": 0, "recovered": 0}) for one in missed[1].bottom_line.counts)
+                }
+            )
+        }
     )
     page, _ = digest_letter(ordinary, language, missed=[missed[0], quiet])
     first = page.sections[0]

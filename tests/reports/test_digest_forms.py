@@ -61,7 +61,9 @@ def test_a_docx_holds_the_words_and_comes_out_the_same(digest):
     assert made == digest_docx(page, pictures, AS_OF)
     document = docx.Document(io.BytesIO(made))
     text = "\n".join(paragraph.text for paragraph in document.paragraphs)
-    assert [paragraph.text for paragraph in document.paragraphs if paragraph.style.name == "Heading 1"] == [section.heading for section in page.sections]
+    assert [paragraph.text for paragraph in document.paragraphs if paragraph.style.name == "Heading 1"] == [
+        section.heading for section in page.sections
+    ]
     for card in digest.warnings[:2]:
         assert card.subject.zh in text
     assert len(document.inline_shapes) == len(pictures) > 0

@@ -17,10 +17,9 @@ LATER = NOW + dt.timedelta(seconds=61)
 
 
 def row(key: str, **fields: object) -> MessageRow:
-    given = {
-        "message_key": key, "centre": "changchun", "as_of": DAY, "kind": key.split("/")[0], "channel": "mail", "recipients": "centre", "language": "zh",
-        "warning_id": "", "change": "", "grade": "II", "first_day": None, "edition": 1, "told": "one", "due": NOW,
-    }  # fmt: skip
+    kind = key.partition("/")[0]
+    given = {"message_key": key, "centre": "changchun", "as_of": DAY, "kind": kind, "channel": "mail", "recipients": "centre"}
+    given |= {"language": "zh", "warning_id": "", "change": "", "grade": "II", "first_day": None, "edition": 1, "told": "one", "due": NOW}
     return MessageRow(**{**given, **fields})  # type: ignore[arg-type]
 
 
@@ -36,7 +35,15 @@ def claim(store: Store, holder: str = "me", now: dt.datetime = NOW, seconds: flo
 
 def mark(store: Store, key: str, outcome: str, holder: str = "me", **more: object) -> None:
     outbox.mark(
-        store.database, key, holder=holder, outcome=outcome, code="x", detail="", started=NOW, finished=NOW, **more  # type: ignore[arg-type]
+        store.database,
+        key,
+        holder=holder,
+        outcome=outcome,
+        code="x",
+        detail="",
+        started=NOW,
+        finished=NOW,
+        **more,  # type: ignore[arg-type]
     )
 
 
@@ -56,7 +63,14 @@ def test_messages_are_written_with_the_results_or_not_at_all(store: Store) -> No
 
 
 def test_one_claims_and_what_is_due_longest_and_most_urgent_comes_first(store: Store) -> None:
-    write(store, row("digest/1"), row("digest/2", due=LATER), row("digest/0", due=NOW - dt.timedelta(hours=1)), row("alert/9"), row("digest/x", channel="other"))
+    write(
+        store,
+        row("digest/1"),
+        row("digest/2", due=LATER),
+        row("digest/0", due=NOW - dt.timedelta(hours=1)),
+        row("alert/9"),
+        row("digest/x", channel="other"),
+    )
     assert outbox.due_channels(store.database, NOW) == {"mail": 3, "other": 1}
     assert [claim(store, f"holder {n}") for n in range(5)] == ["alert/9", "digest/0", "digest/1", None, None]
     assert outbox.next_due(store.database) == "2025-12-31T01:00:00.000000Z"
@@ -100,7 +114,9 @@ def test_failures_are_counted_and_begin_anew_when_put_back(store: Store) -> None
     assert len(outbox.attempts_of(store.database, "digest/1")) == 3
 
 
-@pytest.mark.parametrize(("tried", "keys"), [("no", ["digest/1"]), ("claimed", ["correction/1", "digest/1"]), ("failed", ["correction/1", "digest/1"])])
+@pytest.mark.parametrize(
+    ("tried", "keys"), [("no", ["digest/1"]), ("claimed", ["correction/1", "digest/1"]), ("failed", ["correction/1", "digest/1"])]
+)
 def test_a_correction_of_what_nobody_tried_to_send_changes_it_in_place(store: Store, tried: str, keys: list[str]) -> None:
     write(store, row("digest/1"))
     if tried != "no":

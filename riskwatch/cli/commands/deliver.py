@@ -51,9 +51,8 @@ def deliver(
     else:
         for failure in report.failures:
             sys.stdout.write(f"  FAULT     {failure}\n")
-        sys.stdout.write(
-            f"{report.sent} sent, {report.retry} to be tried again, {report.dead} given up, {report.withdrawn} withdrawn; {report.waiting} waiting\n"
-        )
+        counts = f"{report.sent} sent, {report.retry} to be tried again, {report.dead} given up, {report.withdrawn} withdrawn"
+        sys.stdout.write(f"{counts}; {report.waiting} waiting\n")
     raise typer.Exit(1 if report.failures else 0)
 
 
@@ -90,9 +89,7 @@ def list_messages(
 
 
 @group.command()
-def show(
-    context: typer.Context, key: Annotated[str, typer.Argument(help="Key of a message.")], as_json: Json = False
-) -> None:
+def show(context: typer.Context, key: Annotated[str, typer.Argument(help="Key of a message.")], as_json: Json = False) -> None:
     """Show one message and every attempt to deliver it.
 
     Example: riskwatch outbox show digest/2025-12-31/changchun/mail/centre/zh
