@@ -2,8 +2,8 @@
 
     python benchmarks/bench_delivery.py PROJECT [--centres 60] [--attachments pdf]
 
-PROJECT is a project that has run (``riskwatch init``, the simulated province, ``riskwatch run daily``). Its digests are dealt out to as many
-centres as asked, each with figures of its own in its charts: no picture is drawn for two. The server is a process of its
+PROJECT is a project that has run (``riskwatch init``, the simulated province, ``riskwatch run daily``). Its digests are dealt out to many
+centres, each with figures of its own in its charts: no picture is drawn for two. The server is a process of its
 own, speaks STARTTLS-less SMTP as a relay within a machine does, reads every mail to its end and counts.
 """
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from riskwatch.api import Project
+from riskwatch.cli.commands import deliver as commands
 from riskwatch.digest import Digest
 from riskwatch.store import DigestRow
 from tests.cli.conftest import Cli
@@ -47,6 +48,8 @@ def decided(tmp_path: Path) -> Path:
 def test_from_pending_to_dead_to_dropped(decided: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in PLANTED.items():
         monkeypatch.setenv(name, value)
+    # Its definitions are read once for all commands.
+    monkeypatch.setattr(commands, "open_project", lambda context, project=Project(decided): project)
     said = []
 
     def run(*arguments: str, code: int = 0) -> str:
