@@ -149,8 +149,8 @@ class MailSender:
         said = self._said(min(refused.values())[1])
         if any(code < 500 for code in codes):
             return Outcome("retry", code, f"{len(refused)} of {total} recipients refused: {said}")
-        state = "dead" if len(refused) == total else "sent"
-        return Outcome(state, f"{code} partly" if state == "sent" else code, f"{len(refused)} of {total} recipients refused: {said}")
+        told = f"{len(refused)} of {total} recipients refused: {said}"
+        return Outcome("dead", code, told) if len(refused) == total else Outcome("sent", f"{code} partly", told)
 
     def _said(self, answer: bytes | str) -> str:
         text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
@@ -158,6 +158,9 @@ class MailSender:
 
 
 def _short(error: Exception) -> str:
+    if isinstance(error.__context__, TimeoutError):
+        # What the library makes of a silent server is a disconnected one.
+        return "timeout"
     if isinstance(error, ConnectionRefusedError):
         return "refused"
     if isinstance(error, smtplib.SMTPServerDisconnected | ConnectionError):

@@ -3,8 +3,8 @@
 They answer 200 to nearly everything: what happened is the code within. None of them knows a key, so a message whose answer was lost is
 sent again: at least once. What a robot may say is short, so the most urgent lines are said and the others counted.
 
-Limits and signatures follow the vendors' pages as of 2026-11 (WeCom: markdown of 4,096 bytes; DingTalk: 20,000 bytes; Feishu: 20,000 bytes of
-body); they were tested against servers of our own only.
+Limits and signatures follow the vendors' pages as of 2026-11 (WeCom: Markdown of 4,096 bytes; DingTalk, Feishu: a body of 20,000 bytes);
+they were tested against servers of our own only.
 """
 
 from __future__ import annotations

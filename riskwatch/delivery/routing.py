@@ -1,4 +1,4 @@
-"""Which letter goes where, and when at the earliest. Pure: the same letters and routes give the same messages, in whatever order they come."""
+"""Which letter goes where, and when at the earliest. The same letters and routes give the same messages, in whatever order they come."""
 
 from __future__ import annotations
 

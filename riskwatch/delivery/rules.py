@@ -42,12 +42,14 @@ _ADDRESS = re.compile(r"[^\s@,;<>]+@[^\s@,;<>]+")
 
 
 class RetryRules(Rule):
-    """How long to wait after the n-th failure: first_seconds * factor^(n-1), at most most_seconds, and a share more by the message's key."""
+    """How long to wait after the n-th failure: first_seconds * factor^(n-1), at most most_seconds, and a share more."""
 
     first_seconds: float = Field(60.0, gt=0, description="wait after the first failure, in seconds")
     factor: float = Field(2.0, ge=1, description="how many times longer each wait is than the one before")
     most_seconds: float = Field(3600.0, gt=0, description="longest wait, in seconds")
-    jitter: float = Field(0.2, ge=0, le=1, description="largest share by which waits are lengthened, so that messages do not come back all at once")
+    jitter: float = Field(
+        0.2, ge=0, le=1, description="largest share by which waits are lengthened, so that messages do not come back all at once"
+    )
     attempts: int = Field(8, ge=1, le=100, description="so many failures make a dead letter")
 
     @model_validator(mode="after")
@@ -127,7 +129,9 @@ class FileChannel(_Channel):
     """A folder that another system, or a person, reads."""
 
     kind: Literal["file"] = Field(description="files in a folder")
-    folder: str = Field(min_length=1, description="where; {var} stands for the folder of the profile, relative paths begin at the project's folder")
+    folder: str = Field(
+        min_length=1, description="where; {var} stands for the folder of the profile, relative paths begin at the project's folder"
+    )
     forms: tuple[Form, ...] = Field(("html", "json"), min_length=1, description="forms that are written")
 
 
@@ -186,8 +190,12 @@ class DeliveryRules(Rule):
     """How what was decided reaches its readers."""
 
     version: str = Field(description="date of this edition, quoted")
-    alert_grades: tuple[Level, ...] = Field(("I", "II"), description="levels that are told at once when new or worsened, where a route takes alerts")
-    lease_seconds: float = Field(300.0, ge=1, description="a sender that has not finished a message for so long is taken for dead, in seconds")
+    alert_grades: tuple[Level, ...] = Field(
+        ("I", "II"), description="levels that are told at once when new or worsened, where a route takes alerts"
+    )
+    lease_seconds: float = Field(
+        300.0, ge=1, description="a sender that has not finished a message for so long is taken for dead, in seconds"
+    )
     mention_days: int = Field(7, ge=0, description="the digest mentions dead letters of so many past days, natural days")
     channels: tuple[Channel, ...] = Field((), description="ways to send")
     groups: tuple[Group, ...] = Field((), description="groups of desks beside 'centre'")
@@ -201,7 +209,9 @@ class DeliveryRules(Rule):
             raise ValueError(f'group "{CENTRE}" is the centre\'s own: choose another name')
         for number, route in enumerate(self.routes):
             if route.channel not in self.channel_names:
-                raise ValueError(f'routes[{number}].channel: no channel "{route.channel}"; known: {", ".join(sorted(self.channel_names)) or "none"}')
+                raise ValueError(
+                    f'routes[{number}].channel: no channel "{route.channel}"; known: {", ".join(sorted(self.channel_names)) or "none"}'
+                )
             known = {CENTRE, *(group.name for group in self.groups)}
             if route.recipients not in known:
                 raise ValueError(f'routes[{number}].recipients: no group "{route.recipients}"; known: {", ".join(sorted(known))}')

@@ -1,8 +1,8 @@
 """Webhooks: JSON, signed over the instant and the body, with the message's key as idempotency key.
 
 A receiver that takes a key once only is told at most once even if riskwatch is killed between sending and marking; any other at least once.
-To check: HMAC-SHA256 with the shared secret over ``<timestamp>.<body>`` must equal what stands after ``sha256=`` in ``X-Riskwatch-Signature``,
-and the timestamp (seconds since 1970, ``X-Riskwatch-Timestamp``) must be recent.
+To check: HMAC-SHA256 with the shared secret over ``<timestamp>.<body>`` must equal what stands after ``sha256=`` in
+``X-Riskwatch-Signature``, and the timestamp (seconds since 1970, ``X-Riskwatch-Timestamp``) must be recent.
 """
 
 from __future__ import annotations

@@ -138,7 +138,7 @@ def _thin(key: tuple[str, str, str, str, str], namer: Namer, labels: Labels) -> 
 
 
 def data_quality(
-    quality: QualityReport, visible: pd.DataFrame, labels: Labels, namer: Namer, jurisdiction: str, centre: str
+    quality: QualityReport, visible: pd.DataFrame, labels: Labels, namer: Namer, jurisdiction: str, *, centre: str
 ) -> DataQuality:
     """Return the state of sources, troubled ones first, and the defects of the data, as far as they concern the jurisdiction."""
     rank = {"failed": 0, "silent": 1, "late": 2, "on-time": 3, "closed": 4}

@@ -217,7 +217,7 @@ def build_digest(
         cases=cases(everything, recent, namer, as_of),
         external=recent.external,
         words=new_words(visible, namer, fdr=fdr if fdr is not None else 0.05),
-        quality=data_quality(quality, visible, labels, namer, jurisdiction, centre.name),
+        quality=data_quality(quality, visible, labels, namer, jurisdiction, centre=centre.name),
         coverage=coverage(visible, records=recent.records or windowed, heard=heard, expected_sources=expected, fdr=fdr),
         catalogue=catalogue_coverage(catalogue, namer, jurisdiction),
         calibration=calibration(day, namer, jurisdiction),

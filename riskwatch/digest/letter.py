@@ -38,7 +38,8 @@ def headlines(digest: Digest, language: str, warning_id: str = "") -> tuple[str,
 
 def find_warning(digest: Digest, warning_id: str) -> WarningCard | CompactRow | None:
     """Return the card, or the row, of a warning."""
-    return next((item for item in (*digest.warnings, *digest.others) if item.warning_id == warning_id), None)
+    items: tuple[WarningCard | CompactRow, ...] = (*digest.warnings, *digest.others)
+    return next((item for item in items if item.warning_id == warning_id), None)
 
 
 def _headline(item: WarningCard | CompactRow, digest: Digest, say: Speaker) -> str:

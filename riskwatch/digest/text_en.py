@@ -464,9 +464,14 @@ TEXT: dict[str, str] = {
     "alert.gone": "{n:more line|more lines}: see the digest.",
     "alert.row": "{grade}, {change} – {subject} ({place}): {figures}.",
     "preface.correction": "Correction",
-    "preface.correction_text": "This digest takes the place of the one sent before for the same day: what it says of warnings, terms or figures has changed.",
+    "preface.correction_text": (
+        "This digest takes the place of the one sent before for the same day: what it says of warnings, terms or figures has changed."
+    ),
     "preface.catch_up": "Catch-up",
-    "preface.catch_up_text": "No digest was sent from {first} to {before}. Each of those days was computed as of its day; this is what changed, and the digest of {last} follows.",
+    "preface.catch_up_text": (
+        "No digest was sent from {first} to {before}. Each of those days was computed as of its day; this is what changed, "
+        "and the digest of {last} follows."
+    ),
     "preface.day": "{date}: {counts}.",
     "preface.day_quiet": "{date}: nothing new.",
     "preface.day_count": "{grade}: {new} new, {raised} worsened, {recovered} recovered",

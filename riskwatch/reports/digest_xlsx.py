@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Sequence
 
 from openpyxl import Workbook
-from openpyxl.cell import Cell
+from openpyxl.cell import Cell, MergedCell
 from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
@@ -47,7 +47,8 @@ def digest_xlsx(digest: Digest, language: str, warning_id: str = "") -> bytes:
     cards = [card for card in digest.warnings if not warning_id or card.warning_id == warning_id]
     rows = [row for row in digest.others if not warning_id or row.warning_id == warning_id]
     book = Workbook()
-    first, second = book.active, book.create_sheet()
+    book.remove(book.worksheets[0])
+    first, second = book.create_sheet(), book.create_sheet()
     sheets: list[tuple[Worksheet, list[list[Value]]]] = [
         (first, [_card(card, digest, say) for card in cards] + [_row(row, say) for row in rows]),
         (second, [line for card in cards for line in _measures(card, say)]),
@@ -109,7 +110,9 @@ def _measures(card: WarningCard, say: Speaker) -> list[list[Value]]:
             action.deadline,
             say.t.code("unit", action.unit),
             action.due_on,
-            "；".join(say.basis(law) for law in action.legal_basis) if say.language == "zh" else "; ".join(map(say.basis, action.legal_basis)),
+            "；".join(say.basis(law) for law in action.legal_basis)
+            if say.language == "zh"
+            else "; ".join(map(say.basis, action.legal_basis)),
         ]
         for action in card.actions
     ]
@@ -128,7 +131,7 @@ def _fill(sheet: Worksheet, name: str, heads: Sequence[str], lines: Sequence[Seq
     sheet.auto_filter.ref = f"A1:{get_column_letter(len(heads))}{len(lines) + 1}"
 
 
-def _set(cell: Cell, value: Value) -> None:
+def _set(cell: Cell | MergedCell, value: Value) -> None:
     if not isinstance(value, str):
         cell.value = value
         if isinstance(value, dt.date):

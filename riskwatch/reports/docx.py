@@ -73,9 +73,7 @@ def render_docx(report: Report, language: str) -> bytes:
     return same_bytes(buffer.getvalue(), report.header.issued)
 
 
-def prepare(
-    document: Document, *, title: str, about: str, author: str, internal: str, simulated: str, day: dt.date, language: str
-) -> None:
+def prepare(document: Document, *, title: str, about: str, author: str, internal: str, simulated: str, day: dt.date, language: str) -> None:
     """Set page, fonts, properties, header and footer.
 
     Parameters

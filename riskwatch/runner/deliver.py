@@ -274,6 +274,7 @@ class _Run:
         moments = [
             due_time(moment, message.grade, one.quiet_hours, self._ctx.zone)
             for one in self._rules.routes_in(self._ctx.definitions.profile)
-            if (one.channel, one.recipients) == (message.channel, message.recipients) and (one.centres is None or message.centre in one.centres)
+            if (one.channel, one.recipients) == (message.channel, message.recipients)
+            and (one.centres is None or message.centre in one.centres)
         ]
         return min(moments, default=moment)

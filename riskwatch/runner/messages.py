@@ -49,13 +49,11 @@ def messages_of(
         return []
     products = TreePaths(tree_of(ctx.trees, "product"))
     subjects = {warning.warning_id: warning.subject for warning in warnings}
-    paths = {
-        name: tuple(products.path(subject.code)) if subject.kind == "product" else () for name, subject in subjects.items()
-    }
+    paths = {name: tuple(products.path(subject.code)) if subject.kind == "product" else () for name, subject in subjects.items()}
     risen = _risen(ctx, events)
     letters: list[Letter] = []
     for digest in digests:
-        letters += _letters(ctx, digest, rules, routes, paths, risen)
+        letters += _letters(ctx, digest, rules, routes=routes, paths=paths, risen=risen)
     deaf = without_recipients(ctx.definitions, rules)
     messages = [
         message
@@ -92,6 +90,7 @@ def _letters(
     ctx: RunContext,
     digest: Digest,
     rules: DeliveryRules,
+    *,
     routes: Sequence[Route],
     paths: Mapping[str, tuple[str, ...]],
     risen: Mapping[str, str],

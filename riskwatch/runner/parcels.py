@@ -162,7 +162,15 @@ class Packer:
 
 def _place(message: StoredMessage) -> tuple[str, ...]:
     """Return what two messages with the same content have in common."""
-    return (message.centre, message.as_of.isoformat(), message.kind, message.warning_id, message.language, str(message.first_day), message.told)
+    return (
+        message.centre,
+        message.as_of.isoformat(),
+        message.kind,
+        message.warning_id,
+        message.language,
+        str(message.first_day),
+        message.told,
+    )
 
 
 def _form(form: str, message: StoredMessage, made: _Set) -> bytes:

@@ -1,4 +1,4 @@
-"""The outbox: messages written with the decisions they tell of, claimed one at a time by whoever sends, and marked with what became of them.
+"""The outbox: messages written with the decisions they tell of, claimed one at a time by senders, and marked with what became of them.
 
 A message is ``pending`` until a sender claims it (``sending``, for the length of a lease), then ``sent``, ``pending`` again with a later
 due time, or ``dead``; a person may put a dead one back, or drop it. Claiming and marking are short transactions of their own, so a sender
@@ -119,7 +119,7 @@ def put_messages(session: Session, rows: Iterable[MessageRow], now: dt.datetime)
                 continue
         fresh.append(
             {
-                **{name: getattr(row, name) for name in message.c.keys() if hasattr(row, name)},
+                **{name: getattr(row, name) for name in (column.name for column in message.columns) if hasattr(row, name)},
                 "state": "pending",
                 "attempts": 0,
                 "reason": "",
@@ -204,7 +204,7 @@ def mark(
     Parameters
     ----------
     holder : str
-        Who claimed it. One whose claim lapsed meanwhile still notes its attempt, but changes the state only if it was the one that succeeded.
+        Who claimed it. One whose claim lapsed meanwhile still notes its attempt, but changes the state only if it succeeded.
     outcome : {"sent", "retry", "dead", "dropped"}
         ``"dropped"``: what it told of was withdrawn.
     due : datetime, optional
@@ -287,7 +287,12 @@ def requeue(database: Database, keys: Sequence[str], *, now: dt.datetime) -> Non
     StoreError
         If one is not there, was sent, or is being sent; then none is changed.
     """
-    _change(database, keys, {"state": "pending", "attempts": 0, "due_at": instant(now), "finished_at": sa.null()}, ("pending", "dead", "dropped"))
+    _change(
+        database,
+        keys,
+        {"state": "pending", "attempts": 0, "due_at": instant(now), "finished_at": sa.null()},
+        ("pending", "dead", "dropped"),
+    )
 
 
 def drop(database: Database, keys: Sequence[str], *, reason: str, now: dt.datetime) -> None:

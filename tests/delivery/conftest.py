@@ -1,9 +1,10 @@
-"""Servers on loopback that do what servers do: take mail, refuse it, stall, hang up; answer HTTP in all ways. A small project to send from."""
+"""Servers on loopback that take mail, refuse it, stall, hang up; that answer HTTP in all ways. A small project to send from."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import datetime as dt
 import email
 import email.policy
@@ -23,8 +24,8 @@ from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import AuthResult, Envelope, Session
-from aiosmtpd.smtp import SMTP as Server
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
+from ruamel.yaml import YAML
 
 from riskwatch.api import Project
 from riskwatch.delivery.message import Attachment, Parcel, Picture
@@ -33,7 +34,7 @@ from riskwatch.digest import Digest
 from riskwatch.project import init_project
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.messages import messages_of
-from riskwatch.store import DigestRow
+from riskwatch.store import DigestRow, StoredMessage, outbox
 from tests.digest.conftest import AS_OF, CHANGCHUN, make
 
 NOW = dt.datetime(2025, 12, 31, 0, 30, tzinfo=dt.UTC)  # 08:30 in Shanghai
@@ -53,13 +54,13 @@ class Mailbox:
     refuse: dict[str, str] = field(default_factory=dict)
     logins: list[str] = field(default_factory=list)
 
-    async def handle_RCPT(self, server: Server, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:  # noqa: N802
+    async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:  # noqa: N802
         if address in self.refuse:
             return self.refuse[address]
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, server: Server, session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if answer == "stall":
             await asyncio.sleep(1.0)
@@ -72,9 +73,9 @@ class Mailbox:
             return "250 nobody hears this"
         return answer
 
-    def authenticate(self, server: Server, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
+    def authenticate(self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
         self.logins.append(data.login.decode())
-        return AuthResult(success=data.password == b"planted-password")
+        return AuthResult(success=data.password == b"planted-password", handled=False)
 
     def ids(self) -> list[str]:
         return [mail["Message-ID"] for mail in self.mails]
@@ -139,7 +140,7 @@ def hook() -> Iterator[Hook]:
     free = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # noqa: N802
+        def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             found.requests.append((self.path, dict(self.headers.items()), body))
             answer = found.answers.pop(0) if len(found.answers) > 1 else found.answers[0]
@@ -216,34 +217,49 @@ def references(tmp_path: Path) -> References:
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def template(tmp_path_factory: pytest.TempPathFactory) -> Project:
     folder = tmp_path_factory.mktemp("delivery") / "project"
     init_project(folder)
-    return folder
+    return Project(folder)
+
+
+@pytest.fixture(scope="session")
+def empty_store(template: Project) -> Path:
+    with template.store():
+        pass
+    return template.var / "riskwatch.db"
 
 
 class World:
-    """A project that has decided a day, without any data: digests are made, messages follow from them."""
+    """A project that has decided a day, without any data: digests are made, messages follow from them.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    The definitions are loaded once for all tests; each has its own ``config/delivery.yaml`` and recipients.
+    """
+
+    def __init__(self, template: Project, folder: Path) -> None:
+        self.folder, self.project = folder, copy.copy(template)
+        self.project.root = folder
+        self.project.definitions = replace(template.definitions, root=folder)
 
     def configure(self, text: str) -> None:
-        (self.folder / "config" / "delivery.yaml").write_text('version: "2025-12-31"\n' + text, encoding="utf-8")
+        content = YAML(typ="safe").load('version: "2025-12-31"\n' + text)
+        catalogues = {**self.project.definitions.catalogues, "delivery": content}
+        self.project.definitions = replace(self.project.definitions, catalogues=catalogues)
 
     def recipients(self, *addresses: str) -> None:
         """Give the centre of Changchun recipients."""
-        path = self.folder / "config" / "centres.yaml"
-        text = path.read_text(encoding="utf-8")
-        mark = '    region: "220100"\n'
-        path.write_text(text.replace(mark, f"{mark}    recipients: {json.dumps(addresses)}\n"), encoding="utf-8")
+        centres = dict(self.project.definitions.centres)
+        centres["changchun"] = centres["changchun"].model_copy(update={"recipients": addresses})
+        self.project.definitions = replace(self.project.definitions, centres=centres)
 
     @contextlib.contextmanager
     def context(self, **changes: Any) -> Iterator[RunContext]:
-        with Project(self.folder).context(as_of=AS_OF) as ctx:
+        with self.project.context(as_of=AS_OF) as ctx:
             yield replace(ctx, **{"now": NOW, **changes})
 
-    def decide(self, digests: Sequence[Digest], run: int = 1, warnings: Sequence[Any] = (), events: Sequence[Any] = (), **changes: Any) -> None:
+    def decide(
+        self, digests: Sequence[Digest], run: int = 1, warnings: Sequence[Any] = (), events: Sequence[Any] = (), **changes: Any
+    ) -> None:
         """Write digests and what tells of them, as a run does."""
         with self.context(**changes) as ctx:
             name = f"daily-{ctx.as_of}-{run}"
@@ -252,17 +268,23 @@ class World:
                 name,
                 now=ctx.now,
                 digests=[
-                    DigestRow(one.header.centre, one.header.date, "zh+en", one.header.issue_no, one.model_dump(mode="json")) for one in digests
+                    DigestRow(one.header.centre, one.header.date, "zh+en", one.header.issue_no, one.model_dump(mode="json"))
+                    for one in digests
                 ],
                 messages=messages_of(ctx, digests, warnings, events),
             )
 
+    def messages(self) -> dict[str, StoredMessage]:
+        with self.project.store() as store:
+            return {one.message_key: one for one in outbox.read_messages(store.database)}
+
 
 @pytest.fixture
-def world(template: Path, tmp_path: Path) -> World:
-    folder = tmp_path / "project"
-    shutil.copytree(template, folder)
-    return World(folder)
+def world(template: Project, empty_store: Path, tmp_path: Path) -> World:
+    made = World(template, tmp_path / "project")
+    made.project.var.mkdir(parents=True)
+    shutil.copy(empty_store, made.project.var / "riskwatch.db")
+    return made
 
 
 @pytest.fixture(scope="session")

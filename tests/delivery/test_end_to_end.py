@@ -8,7 +8,7 @@ from riskwatch.store import outbox
 from tests.delivery.conftest import DESK, Mailbox, World
 
 ONE_ROUTE = """
-channels: [{{name: mail, kind: smtp, host: 127.0.0.1, port: {port}, security: none, sender: riskwatch@example.org, timeout_seconds: 0.3,
+channels: [{{name: mail, kind: smtp, host: 127.0.0.1, port: {port}, security: none, sender: riskwatch@example.org, timeout_seconds: 10,
   attachments: [pdf, xlsx], retry: {{first_seconds: 0.01, most_seconds: 0.02, attempts: 3}}}}]
 routes: [{{name: digests, channel: mail, centres: [changchun], kinds: [digest]}}]
 """
