@@ -227,8 +227,9 @@ class Service:
         found = outcome.occurrence
         tell = log.error if outcome.state in _ERROR_STATES else log.warning if outcome.state == "skipped" or outcome.exit_code else log.info
         tell(
-            "run ended", pipeline=found.pipeline, as_of=str(found.as_of), scheduled_for=found.scheduled_for.isoformat(), state=outcome.state,
-            seconds=round(outcome.seconds, 3), message=outcome.message, unchanged=outcome.report is not None and outcome.report.unchanged,
+            "run ended", pipeline=found.pipeline, as_of=str(found.as_of), scheduled_for=found.scheduled_for.isoformat(),
+            state=outcome.state, seconds=round(outcome.seconds, 3), message=outcome.message,
+            unchanged=outcome.report is not None and outcome.report.unchanged,
         )  # fmt: skip
         structlog.contextvars.unbind_contextvars("run_id", "pipeline", "as_of")
         self._metrics.ended(outcome)

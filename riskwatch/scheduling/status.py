@@ -17,7 +17,7 @@ from riskwatch.store import Store
 from riskwatch.store.figures import lease_holder, open_warnings, outbox_states, run_states
 from riskwatch.store.lease import is_dead
 from riskwatch.store.occurrences import read_occurrences
-from riskwatch.store.schedules import read_schedule, read_schedulers
+from riskwatch.store.schedules import SchedulerRow, read_schedule, read_schedulers
 
 __all__ = ["PipelineState", "SchedulerState", "SourceState", "Status", "coming", "status_of"]
 
@@ -93,9 +93,7 @@ class Status:
 def status_of(project: Project, store: Store, now: dt.datetime) -> Status:
     """Return how the project stands; nothing is written."""
     rules = schedule_rules(project.definitions)
-    schedulers = tuple(
-        _scheduler(row.holder, row.beat_at, row.stopping, row.version, now, rules) for row in read_schedulers(store.database)
-    )
+    schedulers = tuple(_scheduler(row, now, rules) for row in read_schedulers(store.database))
     pipelines = tuple(_pipeline(project, store, name, now) for name in project.definitions.pipelines)
     watched = any(read_schedule(store.database, name) is not None for name in scheduled(project))
     outbox = outbox_states(store.database)
@@ -124,11 +122,11 @@ def coming(project: Project, pipeline: str, after: dt.datetime, number: int) -> 
     return [(slot + delay(pipeline, slot, table.jitter_seconds)).astimezone(table.zone) for slot in slots]
 
 
-def _scheduler(holder: str, beat_at: dt.datetime, stopping: bool, version: str, now: dt.datetime, rules: ScheduleRules) -> SchedulerState:  # noqa: FBT001 - private
-    silent = (now - beat_at).total_seconds()
+def _scheduler(row: SchedulerRow, now: dt.datetime, rules: ScheduleRules) -> SchedulerState:
+    silent = (now - row.beat_at).total_seconds()
     # A clock that was set back shows a sign of life from the future: that is one.
-    alive = silent <= _SILENT_BEATS * rules.heartbeat_seconds and not is_dead(holder)
-    return SchedulerState(holder, alive, round(silent, 1), stopping, version)
+    alive = silent <= _SILENT_BEATS * rules.heartbeat_seconds and not is_dead(row.holder)
+    return SchedulerState(row.holder, alive, round(silent, 1), row.stopping, row.version)
 
 
 def _pipeline(project: Project, store: Store, name: str, now: dt.datetime) -> PipelineState:

@@ -119,7 +119,7 @@ def claim(
             "claimed_at": instant(now),
             "finished_at": None,
         }
-        _put(session, wanted, row is None, values)
+        _put(session, wanted, values, new=row is None)
         for each in covered:
             text = f"covered by the time {instant(wanted.scheduled_for)} of the same day"
             closed = {"state": "caught-up", "message": text, "retry_at": None, "finished_at": instant(now)}
@@ -157,7 +157,7 @@ def settle(
             "retry_at": None if retry_at is None else instant(retry_at),
             "finished_at": instant(now),
         }
-        _put(session, wanted, row is None, values)
+        _put(session, wanted, values, new=row is None)
         if state == "done":
             # What lies before the last time that was done plays no part in any plan: kept for a while for people to look at.
             old = sa.and_(occurrence.c.pipeline == wanted.pipeline, occurrence.c.scheduled_for < instant(now - _KEEP))
@@ -173,7 +173,7 @@ def put_back(database: Database, claimed: Occurrence) -> None:
         session.execute(occurrence.update().where(_mine(claimed.pipeline, claimed.scheduled_for)).values(values))
 
 
-def _put(session: Session, wanted: Occurrence, new: bool, values: dict[str, Any]) -> None:  # noqa: FBT001 - private, read at its two calls
+def _put(session: Session, wanted: Occurrence, values: dict[str, Any], *, new: bool) -> None:
     if new:
         blank = {
             "pipeline": wanted.pipeline,

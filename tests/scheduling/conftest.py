@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import datetime as dt
 import shutil
 from pathlib import Path
@@ -75,6 +77,16 @@ def clock() -> Clock:
     return Clock("2026-03-01T00:00:00+08:00")
 
 
+@pytest.fixture(scope="session")
+def loaded(tiny_template: Path) -> Project:
+    return Project(tiny_template)
+
+
 @pytest.fixture
-def project(tiny: Path, clock: Clock) -> Project:
-    return Project(tiny, clock=clock)
+def project(loaded: Project, tmp_path: Path, clock: Clock) -> Project:
+    """Return the smallest project with a store and a clock of the test's own; its definitions are read once for all tests."""
+    own = copy.copy(loaded)
+    settings = loaded.definitions.settings.model_copy(update={"var": str(tmp_path / "var")})
+    own.definitions = dataclasses.replace(loaded.definitions, settings=settings)
+    own.clock = clock
+    return own

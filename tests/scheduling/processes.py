@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = """
@@ -28,8 +28,9 @@ main()
 class Process:
     """``riskwatch ARGUMENTS`` in a process of its own; its log (standard error, JSON lines) is read as it comes."""
 
-    def __init__(self, project: Path, *arguments: str, moment: str | None = None, before: str = "") -> None:
-        command = [sys.executable, "-c", CODE.format(moment=moment, before=before), "--project", str(project), *arguments]
+    def __init__(self, project: Path, *arguments: str, moment: str | None = None, before: str = "", database: str = "") -> None:
+        overrides = ["--set", f"settings.database={database}"] if database else []
+        command = [sys.executable, "-c", CODE.format(moment=moment, before=before), "--project", str(project), *overrides, *arguments]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, encoding="utf-8"
@@ -67,7 +68,7 @@ class Process:
         self._reader.join(5)
         return code
 
-    def __enter__(self) -> Process:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
