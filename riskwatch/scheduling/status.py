@@ -8,6 +8,7 @@ from itertools import islice
 from zoneinfo import ZoneInfo
 
 from riskwatch.api import Project
+from riskwatch.runner.doctor import Finding
 from riskwatch.runner.freshness import ABSENT, freshness_by_source
 from riskwatch.runner.quality import source_state
 from riskwatch.scheduling.cron import delay, upcoming
@@ -19,7 +20,7 @@ from riskwatch.store.lease import is_dead
 from riskwatch.store.occurrences import read_occurrences
 from riskwatch.store.schedules import SchedulerRow, read_schedule, read_schedulers
 
-__all__ = ["PipelineState", "SchedulerState", "SourceState", "Status", "coming", "status_of"]
+__all__ = ["PipelineState", "SchedulerState", "SourceState", "Status", "coming", "schedule_findings", "status_of"]
 
 GRADES = ("I", "II", "III", "IV")
 _SILENT_BEATS = 4
@@ -111,6 +112,33 @@ def status_of(project: Project, store: Store, now: dt.datetime) -> Status:
         outbox=outbox,
         problems=tuple(problems),
     )
+
+
+def schedule_findings(project: Project) -> list[Finding]:
+    """Return what ``riskwatch doctor`` says of schedulers and times."""
+    with project.store() as store:
+        status = status_of(project, store, project.clock())
+    findings = []
+    for entry in status.schedulers:
+        mark, found = ("ok", "lives") if entry.alive else ("wrong", "is dead or stopped")
+        remedy = "" if entry.alive else "systemctl restart riskwatch-scheduler; journalctl -u riskwatch-scheduler"
+        findings.append(Finding(mark, "scheduler", f"{entry.holder} {found}, last heard {entry.silent_seconds:.0f} s ago", remedy))
+    if not findings:
+        findings.append(Finding("note", "scheduler", "none", "riskwatch serve --scheduler (deploy/riskwatch-scheduler.service)"))
+    for pipeline in status.pipelines:
+        name = f"schedule {pipeline.pipeline}"
+        if pipeline.failed:
+            found = f"given up at {', '.join(pipeline.failed)}: {pipeline.message}"
+            findings.append(Finding("wrong", name, found, f"mend it, then riskwatch schedule run-now {pipeline.pipeline}"))
+        elif pipeline.paused:
+            findings.append(Finding("note", name, "paused", f"riskwatch schedule resume {pipeline.pipeline}"))
+        elif pipeline.run_state == "interrupted":
+            found = f"run {pipeline.run_id} was interrupted"
+            findings.append(Finding("note", name, found, f"riskwatch schedule run-now {pipeline.pipeline}"))
+        elif pipeline.next is not None:
+            waits = f"; {len(pipeline.open)} waiting" if pipeline.open else ""
+            findings.append(Finding("ok", name, f"next {pipeline.next}{waits}"))
+    return findings
 
 
 def coming(project: Project, pipeline: str, after: dt.datetime, number: int) -> list[dt.datetime]:

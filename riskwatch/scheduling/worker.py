@@ -19,7 +19,7 @@ from riskwatch.scheduling.rules import schedule_rules
 from riskwatch.scheduling.stopping import Stop, StopRequested
 from riskwatch.store import Store
 from riskwatch.store.lease import this_process
-from riskwatch.store.occurrences import Occurrence, claim, put_back, read_occurrences, settle
+from riskwatch.store.occurrences import Occurrence, State, claim, put_back, read_occurrences, settle
 from riskwatch.store.schedules import read_schedule, register
 
 __all__ = ["Outcome", "Worker", "plan_of", "run_now", "scheduled", "timetable"]
@@ -214,7 +214,7 @@ class Worker:
             return Outcome(claimed, "stopped", message="asked to stop: given back")
         except Exception as error:  # noqa: BLE001 - whatever a run dies of, the scheduler lives on, counts it and tries again
             return self._failed(project, ctx, task, claimed, error)
-        state = "caught-up" if claimed.quiet else "done"
+        state: State = "caught-up" if claimed.quiet else "done"
         told = [f"model {name} failed" for name in report.failed_models] + list(report.faults)
         settle(database, claimed, state=state, now=project.clock(), message="; ".join(told), run_id=report.run_id)
         return Outcome(claimed, state, report=report, message="; ".join(told))

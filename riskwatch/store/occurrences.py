@@ -54,7 +54,8 @@ _INSTANTS = ("scheduled_for", "retry_at", "claimed_at", "finished_at")
 
 
 def _typed(row: dict[str, Any]) -> Occurrence:
-    return Occurrence(**{name: moment(value) if name in _INSTANTS and value is not None else value for name, value in row.items()})
+    values: dict[str, Any] = {name: moment(value) if name in _INSTANTS and value is not None else value for name, value in row.items()}
+    return Occurrence(**values)
 
 
 def _mine(pipeline: str, scheduled_for: dt.datetime) -> sa.ColumnElement[bool]:

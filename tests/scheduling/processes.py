@@ -47,7 +47,7 @@ class Process:
     def log(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.lines if line.startswith("{")]
 
-    def wait_for(self, event: str, seconds: float = 60.0, **fields: object) -> dict[str, Any]:
+    def wait_for(self, event: str, seconds: float = 180.0, **fields: object) -> dict[str, Any]:
         """Return the first log line of an event; fail with all lines if the process ends or the time is over."""
         end = time.monotonic() + seconds
         while True:
@@ -61,7 +61,7 @@ class Process:
             assert time.monotonic() < end, f"no {event!r}:\n{''.join(self.lines)}"
             time.sleep(0.05)
 
-    def end(self, signal: int, seconds: float = 60.0) -> int:
+    def end(self, signal: int, seconds: float = 180.0) -> int:
         """Send a signal and return the exit code."""
         self.process.send_signal(signal)
         code = self.process.wait(seconds)

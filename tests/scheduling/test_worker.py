@@ -3,49 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field
 
 import pytest
 
 from riskwatch.api import Project
 from riskwatch.errors import LeaseHeldError, RiskwatchError, StoreError
 from riskwatch.runner.digests import DIGEST_LANGUAGE
-from riskwatch.runner.run import RunReport
 from riskwatch.scheduling import worker as working
 from riskwatch.scheduling.stopping import Stop
 from riskwatch.scheduling.worker import Worker, run_now
 from riskwatch.store import Store
 from riskwatch.store.occurrences import Occurrence, claim, read_occurrences, recent_occurrences, settle
 from riskwatch.store.schedules import pause, register, resume
-
-
-@dataclass
-class Runs:
-    """Stands in for run_pipeline: keeps what it was called with, and fails where it is told to."""
-
-    calls: list[tuple[str, bool, str | None]] = field(default_factory=list)
-    errors: list[BaseException | None] = field(default_factory=list)
-    inside: object = None
-
-    def __call__(self, ctx, pipeline) -> RunReport:
-        self.calls.append((str(ctx.as_of), ctx.quiet, ctx.catch_up_from and str(ctx.catch_up_from)))
-        if self.inside is not None:
-            self.inside(ctx)
-        ctx.heartbeat()
-        error = self.errors.pop(0) if self.errors else None
-        if error is not None:
-            raise error
-        run_id = f"{pipeline.name}-{ctx.as_of}-made-up-{len(self.calls)}"
-        ctx.store.start_run(run_id, pipeline=pipeline.name, as_of=ctx.as_of, now=ctx.now, definitions={})
-        ctx.store.write_run_results(run_id, now=ctx.now)
-        return RunReport(run_id, pipeline.name, ctx.as_of)
-
-
-@pytest.fixture
-def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
-    made = Runs()
-    monkeypatch.setattr(working, "run_pipeline", made)
-    return made
 
 
 @pytest.fixture
