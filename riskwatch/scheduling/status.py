@@ -24,8 +24,6 @@ __all__ = ["PipelineState", "SchedulerState", "SourceState", "Status", "coming",
 
 GRADES = ("I", "II", "III", "IV")
 _SILENT_BEATS = 4
-# A time that has waited for longer than this is late: a run of the largest demonstration takes a fraction of it.
-_LATE = dt.timedelta(hours=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +164,8 @@ def _pipeline(project: Project, store: Store, name: str, now: dt.datetime) -> Pi
     waiting = [task.occurrence for task in plan_of(project, store, name, now).tasks]
     held = [row for row in stored if row.state in {"due", "running"} and all(row.scheduled_for != each.scheduled_for for each in waiting)]
     open_times = [*held, *waiting]
-    late = any(now - row.scheduled_for > _LATE for row in open_times)
+    patience = dt.timedelta(hours=schedule_rules(project.definitions).late_hours)
+    late = any(now - row.scheduled_for > patience for row in open_times)
     newest = runs[0] if runs else {}
     run_state = newest.get("state")
     if run_state == "running" and _nobody_works(store):

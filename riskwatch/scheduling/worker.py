@@ -216,7 +216,9 @@ class Worker:
             return self._failed(project, ctx, task, claimed, error)
         state: State = "caught-up" if claimed.quiet else "done"
         told = [f"model {name} failed" for name in report.failed_models] + list(report.faults)
-        settle(database, claimed, state=state, now=project.clock(), message="; ".join(told), run_id=report.run_id)
+        # Rows before the last time that spoke are for people to look at; the plan needs none of them.
+        keep = None if claimed.quiet else dt.timedelta(days=rules.keep_days)
+        settle(database, claimed, state=state, now=project.clock(), message="; ".join(told), run_id=report.run_id, keep=keep)
         return Outcome(claimed, state, report=report, message="; ".join(told))
 
     def _failed(self, project: Project, ctx: RunContext, task: Task, claimed: Occurrence, error: Exception) -> Outcome:

@@ -49,7 +49,6 @@ def moment(text: str) -> dt.datetime:
     return dt.datetime.fromisoformat(text)
 
 
-_KEEP = dt.timedelta(days=400)
 _INSTANTS = ("scheduled_for", "retry_at", "claimed_at", "finished_at")
 
 
@@ -138,8 +137,11 @@ def settle(
     run_id: str | None = None,
     failed: bool = False,
     retry_at: dt.datetime | None = None,
+    keep: dt.timedelta | None = None,
 ) -> None:
     """Write how a time ended; one that is unknown is added. ``due`` with ``retry_at`` is one that is to be tried again.
+
+    With ``keep``, times of the pipeline that are older, and older than this one, are taken away: they play no part in any plan.
 
     Raises
     ------
@@ -159,9 +161,8 @@ def settle(
             "finished_at": instant(now),
         }
         _put(session, wanted, values, new=row is None)
-        if state == "done":
-            # What lies before the last time that was done plays no part in any plan: kept for a while for people to look at.
-            old = sa.and_(occurrence.c.pipeline == wanted.pipeline, occurrence.c.scheduled_for < instant(now - _KEEP))
+        if keep is not None:
+            old = sa.and_(occurrence.c.pipeline == wanted.pipeline, occurrence.c.scheduled_for < instant(now - keep))
             session.execute(occurrence.delete().where(old, occurrence.c.scheduled_for < instant(wanted.scheduled_for)))
 
 

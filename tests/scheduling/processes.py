@@ -24,6 +24,17 @@ if moment:
 main()
 """
 
+# The run stops half way, before its last transaction, until it is told to go on.
+HOLD = """
+from riskwatch.runner import run as running
+real = running._decide
+def decide(*arguments):
+    print('{"event": "half way"}', file=sys.stderr, flush=True)
+    sys.stdin.readline()
+    return real(*arguments)
+running._decide = decide
+"""
+
 
 class Process:
     """``riskwatch ARGUMENTS`` in a process of its own; its log (standard error, JSON lines) is read as it comes."""

@@ -15,18 +15,7 @@ from riskwatch.store.database import Database
 from riskwatch.store.occurrences import recent_occurrences
 from riskwatch.store.schedules import register
 from riskwatch.store.tables import lease
-from tests.scheduling.processes import Process
-
-# The run stops half way, before its last transaction, until it is told to go on.
-HOLD = """
-from riskwatch.runner import run as running
-real = running._decide
-def decide(*arguments):
-    print('{"event": "half way"}', file=sys.stderr, flush=True)
-    sys.stdin.readline()
-    return real(*arguments)
-running._decide = decide
-"""
+from tests.scheduling.processes import HOLD, Process
 
 
 @pytest.fixture

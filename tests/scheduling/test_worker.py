@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 
 import pytest
 
@@ -14,7 +15,7 @@ from riskwatch.scheduling.stopping import Stop
 from riskwatch.scheduling.worker import Worker, run_now
 from riskwatch.store import Store
 from riskwatch.store.occurrences import Occurrence, claim, read_occurrences, recent_occurrences, settle
-from riskwatch.store.schedules import pause, register, resume
+from riskwatch.store.schedules import beat, pause, read_schedulers, register, resume
 
 
 @pytest.fixture
@@ -289,3 +290,34 @@ def test_of_two_that_claim_one_time_the_second_finds_it_settled(url):
                     write()
         [found] = read_occurrences(store.database, "daily")
         assert (found.state, found.run_id, found.attempts) == ("done", "daily-1", 2)
+
+
+def test_old_times_are_swept_and_the_plan_needs_none_of_them(project, worker, runs, clock):
+    clock.set("2026-03-01T06:00:00+08:00")
+    worker.work()
+    clock.set("2027-04-10T06:00:00+08:00")  # 405 days later
+    worker.work()
+    found = states(project)
+    assert len(found) == 33
+    assert found[0][1] == "skipped"
+    assert found[-1] == (10, "done")
+    clock.set("2027-04-11T06:00:00+08:00")
+    assert [outcome.state for outcome in worker.work()] == ["done"]
+
+
+def test_a_sign_of_life_waits_for_a_long_write_and_is_not_lost(project, clock):
+    """SQLite has one writer: a run that stores much holds up the heartbeat for a while, and nothing fails."""
+    written = threading.Event()
+    with project.store() as store, project.store() as other:
+
+        def beats() -> None:
+            beat(other.database, "1@here", started_at=clock(), now=clock(), keep=dt.timedelta(hours=1))
+            written.set()
+
+        with store.database.session("write for long", write=True):
+            thread = threading.Thread(target=beats)
+            thread.start()
+            assert not written.wait(0.5)
+        thread.join(20)
+        assert written.is_set()
+        assert [row.holder for row in read_schedulers(store.database)] == ["1@here"]
