@@ -1,4 +1,4 @@
-"""What is wrong with an installation, and how to mend it: definitions, database, disk, font, sources, runs, environment."""
+"""What is wrong with an installation, and how to mend it: definitions, database, disk, font, sources, runs, clock, mail, environment."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import datetime as dt
 import importlib.util
 import os
 import shutil
+import smtplib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from riskwatch.definitions import Definitions
 from riskwatch.definitions.secrets import is_reference, resolve
@@ -19,10 +22,16 @@ from riskwatch.runner.context import open_store
 from riskwatch.runner.freshness import ABSENT, freshness_by_source
 from riskwatch.runner.quality import source_state
 from riskwatch.store import Store
+from riskwatch.store.figures import run_states
+from riskwatch.store.migrate import head_version, schema_version
+from riskwatch.store.occurrences import moment
 
 __all__ = ["Finding", "broken_definitions", "examine"]
 
 _LEAST_FREE = 1_000_000_000  # bytes
+_MAIL_SECONDS = 5.0
+# Clocks of two machines that share a database may differ by so much without harm.
+_CLOCK_SLACK = dt.timedelta(minutes=2)
 
 
 @dataclass(frozen=True)
@@ -35,8 +44,19 @@ class Finding:
     remedy: str = ""
 
 
-def examine(definitions: Definitions, trees: Mapping[str, Tree], *, today: dt.date) -> list[Finding]:
-    """Look at everything that a run needs; nothing is changed but that an absent database is made."""
+def examine(definitions: Definitions, trees: Mapping[str, Tree], *, today: dt.date, now: dt.datetime | None = None) -> list[Finding]:
+    """Look at everything that a run needs; nothing is changed but that an absent database is made, and an older one brought up to date.
+
+    Parameters
+    ----------
+    definitions : Definitions
+    trees : mapping of str to Tree
+    today : date
+        The project's day.
+    now : datetime, optional
+        The clock's reading, with a zone; default: the system's.
+    """
+    now = now or dt.datetime.now(dt.UTC)
     findings = [
         Finding("ok", "definitions", f"{len(definitions.models)} models, {len(definitions.sources)} sources, profile {definitions.profile}")
     ]
@@ -44,9 +64,12 @@ def examine(definitions: Definitions, trees: Mapping[str, Tree], *, today: dt.da
     findings.append(_disk(definitions.var))
     findings.append(_font())
     findings += list(_environment(definitions))
+    findings += list(_mail(definitions.catalogue("delivery")))
     try:
         with open_store(definitions) as store:
-            findings.append(Finding("ok", "database", store.describe()))
+            findings.append(Finding("ok", "database", f"{store.describe()}{_size(store)}"))
+            findings.append(_schema(store))
+            findings += list(_clock(definitions, store, today, now))
             findings += list(_store(definitions, store, today))
     except RiskwatchError as error:
         findings.append(Finding("wrong", "database", error.message, error.hint))
@@ -98,6 +121,60 @@ def _references(reader: object) -> Iterator[tuple[str, str]]:
             yield "reader.token", reader.token or f"env:{reader.token_env}"
         for key in ("headers", "parameters"):
             yield from ((f"reader.{key}.{name}", value) for name, value in getattr(reader, key).items() if is_reference(value))
+
+
+def _size(store: Store) -> str:
+    path = store.database.path
+    return "" if path is None or not path.is_file() else f", {path.stat().st_size / 1e6:,.0f} MB"
+
+
+def _schema(store: Store) -> Finding:
+    found, head = schema_version(store.database), head_version()
+    if found == head:
+        return Finding("ok", "migrations", f"schema {found}, the newest")
+    remedy = "install one riskwatch everywhere that uses this database"
+    return Finding("wrong", "migrations", f"schema {found}, this riskwatch writes {head}", remedy)
+
+
+def _clock(definitions: Definitions, store: Store, today: dt.date, now: dt.datetime) -> Iterator[Finding]:
+    """Hold the clock against what the store has seen of time: one that was set back makes new records older than old ones."""
+    zone = definitions.settings.timezone
+    local = now.astimezone(ZoneInfo(zone)).isoformat(timespec="seconds")
+    behind = "set the clock (timedatectl set-ntp true); until then nothing new is known to be newer than what is stored"
+    seen = [run["started_at"] for name in definitions.pipelines for run in run_states(store.database, name)]
+    seen += [store.source_status(name).last_pull_at for name in definitions.sources]
+    newest = max((moment(text) for text in seen if text is not None), default=None)
+    if newest is not None and newest > now + _CLOCK_SLACK:
+        yield Finding("wrong", "clock", f"{local} lies before {newest.isoformat(timespec='seconds')}, which the store has seen", behind)
+    else:
+        pinned = f"; the day is pinned to {today}" if definitions.settings.as_of is not None else ""
+        yield Finding("ok", "clock", f"{local} in {zone}{pinned}")
+    for name in definitions.pipelines:
+        decided = store.newest_run_day(name)
+        if decided is not None and decided > today:
+            found = f"{decided} is decided already, and today is {today}: no run can be made before then"
+            yield Finding("wrong", f"pipeline {name}", found, "set the clock; or restore a backup from before the run of that day")
+
+
+def _mail(delivery: Mapping[Any, Any]) -> Iterator[Finding]:
+    """Greet each mail server that ``config/delivery.yaml`` names; no mail is sent and no password used."""
+    for channel in delivery.get("channels") or ():
+        if channel.get("kind") != "smtp":
+            continue
+        name, host, port = f"mail {channel.get('name')}", str(channel.get("host")), int(channel.get("port") or 0)
+        kind = smtplib.SMTP_SSL if channel.get("security") == "tls" else smtplib.SMTP
+        try:
+            with kind(host, port, timeout=_MAIL_SECONDS) as server:
+                code, _ = server.ehlo()
+        except (OSError, smtplib.SMTPException) as error:
+            yield Finding(
+                "wrong",
+                name,
+                f"{host}:{port} does not answer: {error}",
+                "check host, port and security in config/delivery.yaml",
+            )
+        else:
+            yield Finding("ok", name, f"{host}:{port} answers ({code})")
 
 
 def _store(definitions: Definitions, store: Store, today: dt.date) -> Iterator[Finding]:

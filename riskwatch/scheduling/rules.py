@@ -35,6 +35,8 @@ class ScheduleRules(Rule):
     stop_grace_seconds: float = Field(
         60, ge=0, le=86_400, description="after SIGTERM a run may go on for so long, then it is given back at its next step, in seconds"
     )
+    late_hours: float = Field(2, gt=0, le=168, description="a time that waits or runs for longer is a problem in `status`, in hours")
+    keep_days: int = Field(400, ge=31, le=36_600, description="how long settled times are kept for people to look at, in days")
     metrics_seconds: float = Field(60, ge=1, le=3600, description="how often figures of the store are read anew for Prometheus, in seconds")
     retry: RetryRules = Field(RetryRules(), description="runs that fail")
 

@@ -39,9 +39,11 @@ from riskwatch.store.lease import this_process
 from riskwatch.store.occurrences import Occurrence
 from riskwatch.store.schedules import beat, sign_off
 
-__all__ = ["JOB_TABLE", "Service", "job_store_url"]
+__all__ = ["JOB_DEFAULTS", "JOB_TABLE", "Service", "job_store_url"]
 
 JOB_TABLE = "scheduler_job"
+# Which runs a wake-up means is worked out from the store: one is as good as ten, and one that comes late is none too late.
+JOB_DEFAULTS = {"coalesce": True, "misfire_grace_time": None, "max_instances": 1}
 _SILENT_BEATS = 40
 _ERROR_STATES = {"failed", "retry", "lost"}
 
@@ -107,8 +109,7 @@ class Service:
         made = BackgroundScheduler(
             jobstores={"default": SQLAlchemyJobStore(url=job_store_url(project), tablename=JOB_TABLE), "memory": MemoryJobStore()},
             executors={"default": ThreadPoolExecutor(1), "beat": ThreadPoolExecutor(1)},
-            # Which runs a wake-up means is worked out from the store: one is as good as ten.
-            job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
+            job_defaults=JOB_DEFAULTS,
             timezone=ZoneInfo(project.definitions.settings.timezone),
         )
         made.start(paused=True)
@@ -129,7 +130,16 @@ class Service:
             trigger = SlotTrigger(name, definition.schedule, zone, definition.jitter_seconds)
             job = stored.pop(name, None)
             if job is None or job.trigger != trigger:
-                made.add_job(jobs.fire, trigger, args=(name,), id=name, jobstore="default", replace_existing=True)
+                made.add_job(
+                    jobs.fire,
+                    trigger,
+                    args=(name,),
+                    id=name,
+                    jobstore="default",
+                    replace_existing=True,
+                    coalesce=True,
+                    misfire_grace_time=None,
+                )
         for name in stored:
             made.remove_job(name, jobstore="default")
 
@@ -227,8 +237,9 @@ class Service:
         found = outcome.occurrence
         tell = log.error if outcome.state in _ERROR_STATES else log.warning if outcome.state == "skipped" or outcome.exit_code else log.info
         tell(
-            "run ended", pipeline=found.pipeline, as_of=str(found.as_of), scheduled_for=found.scheduled_for.isoformat(), state=outcome.state,
-            seconds=round(outcome.seconds, 3), message=outcome.message, unchanged=outcome.report is not None and outcome.report.unchanged,
+            "run ended", pipeline=found.pipeline, as_of=str(found.as_of), scheduled_for=found.scheduled_for.isoformat(),
+            state=outcome.state, seconds=round(outcome.seconds, 3), message=outcome.message,
+            unchanged=outcome.report is not None and outcome.report.unchanged,
         )  # fmt: skip
         structlog.contextvars.unbind_contextvars("run_id", "pipeline", "as_of")
         self._metrics.ended(outcome)

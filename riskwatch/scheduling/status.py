@@ -8,6 +8,7 @@ from itertools import islice
 from zoneinfo import ZoneInfo
 
 from riskwatch.api import Project
+from riskwatch.runner.doctor import Finding
 from riskwatch.runner.freshness import ABSENT, freshness_by_source
 from riskwatch.runner.quality import source_state
 from riskwatch.scheduling.cron import delay, upcoming
@@ -17,14 +18,12 @@ from riskwatch.store import Store
 from riskwatch.store.figures import lease_holder, open_warnings, outbox_states, run_states
 from riskwatch.store.lease import is_dead
 from riskwatch.store.occurrences import read_occurrences
-from riskwatch.store.schedules import read_schedule, read_schedulers
+from riskwatch.store.schedules import SchedulerRow, read_schedule, read_schedulers
 
-__all__ = ["PipelineState", "SchedulerState", "SourceState", "Status", "coming", "status_of"]
+__all__ = ["PipelineState", "SchedulerState", "SourceState", "Status", "coming", "schedule_findings", "status_of"]
 
 GRADES = ("I", "II", "III", "IV")
 _SILENT_BEATS = 4
-# A time that has waited for longer than this is late: a run of the largest demonstration takes a fraction of it.
-_LATE = dt.timedelta(hours=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +92,7 @@ class Status:
 def status_of(project: Project, store: Store, now: dt.datetime) -> Status:
     """Return how the project stands; nothing is written."""
     rules = schedule_rules(project.definitions)
-    schedulers = tuple(
-        _scheduler(row.holder, row.beat_at, row.stopping, row.version, now, rules) for row in read_schedulers(store.database)
-    )
+    schedulers = tuple(_scheduler(row, now, rules) for row in read_schedulers(store.database))
     pipelines = tuple(_pipeline(project, store, name, now) for name in project.definitions.pipelines)
     watched = any(read_schedule(store.database, name) is not None for name in scheduled(project))
     outbox = outbox_states(store.database)
@@ -115,6 +112,33 @@ def status_of(project: Project, store: Store, now: dt.datetime) -> Status:
     )
 
 
+def schedule_findings(project: Project) -> list[Finding]:
+    """Return what ``riskwatch doctor`` says of schedulers and times."""
+    with project.store() as store:
+        status = status_of(project, store, project.clock())
+    findings = []
+    for entry in status.schedulers:
+        mark, found = ("ok", "lives") if entry.alive else ("wrong", "is dead or stopped")
+        remedy = "" if entry.alive else "systemctl restart riskwatch-scheduler; journalctl -u riskwatch-scheduler"
+        findings.append(Finding(mark, "scheduler", f"{entry.holder} {found}, last heard {entry.silent_seconds:.0f} s ago", remedy))
+    if not findings:
+        findings.append(Finding("note", "scheduler", "none", "riskwatch serve --scheduler (deploy/riskwatch-scheduler.service)"))
+    for pipeline in status.pipelines:
+        name = f"schedule {pipeline.pipeline}"
+        if pipeline.failed:
+            found = f"given up at {', '.join(pipeline.failed)}: {pipeline.message}"
+            findings.append(Finding("wrong", name, found, f"mend it, then riskwatch schedule run-now {pipeline.pipeline}"))
+        elif pipeline.paused:
+            findings.append(Finding("note", name, "paused", f"riskwatch schedule resume {pipeline.pipeline}"))
+        elif pipeline.run_state == "interrupted":
+            found = f"run {pipeline.run_id} was interrupted"
+            findings.append(Finding("note", name, found, f"riskwatch schedule run-now {pipeline.pipeline}"))
+        elif pipeline.next is not None:
+            waits = f"; {len(pipeline.open)} waiting" if pipeline.open else ""
+            findings.append(Finding("ok", name, f"next {pipeline.next}{waits}"))
+    return findings
+
+
 def coming(project: Project, pipeline: str, after: dt.datetime, number: int) -> list[dt.datetime]:
     """Return the next times of a pipeline in the project's zone, put off by their jitter."""
     table = timetable(project, pipeline)
@@ -124,11 +148,11 @@ def coming(project: Project, pipeline: str, after: dt.datetime, number: int) -> 
     return [(slot + delay(pipeline, slot, table.jitter_seconds)).astimezone(table.zone) for slot in slots]
 
 
-def _scheduler(holder: str, beat_at: dt.datetime, stopping: bool, version: str, now: dt.datetime, rules: ScheduleRules) -> SchedulerState:  # noqa: FBT001 - private
-    silent = (now - beat_at).total_seconds()
+def _scheduler(row: SchedulerRow, now: dt.datetime, rules: ScheduleRules) -> SchedulerState:
+    silent = (now - row.beat_at).total_seconds()
     # A clock that was set back shows a sign of life from the future: that is one.
-    alive = silent <= _SILENT_BEATS * rules.heartbeat_seconds and not is_dead(holder)
-    return SchedulerState(holder, alive, round(silent, 1), stopping, version)
+    alive = silent <= _SILENT_BEATS * rules.heartbeat_seconds and not is_dead(row.holder)
+    return SchedulerState(row.holder, alive, round(silent, 1), row.stopping, row.version)
 
 
 def _pipeline(project: Project, store: Store, name: str, now: dt.datetime) -> PipelineState:
@@ -140,7 +164,8 @@ def _pipeline(project: Project, store: Store, name: str, now: dt.datetime) -> Pi
     waiting = [task.occurrence for task in plan_of(project, store, name, now).tasks]
     held = [row for row in stored if row.state in {"due", "running"} and all(row.scheduled_for != each.scheduled_for for each in waiting)]
     open_times = [*held, *waiting]
-    late = any(now - row.scheduled_for > _LATE for row in open_times)
+    patience = dt.timedelta(hours=schedule_rules(project.definitions).late_hours)
+    late = any(now - row.scheduled_for > patience for row in open_times)
     newest = runs[0] if runs else {}
     run_state = newest.get("state")
     if run_state == "running" and _nobody_works(store):

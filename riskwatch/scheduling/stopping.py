@@ -8,8 +8,11 @@ import time
 __all__ = ["Stop", "StopRequested"]
 
 
-class StopRequested(BaseException):  # noqa: N818 - a request and no error: nothing that catches errors may hold it up
-    """The run is to end at once; what it has written stays, and the next start goes on from there."""
+class StopRequested(BaseException):
+    """The run is to end at once; what it has written stays, and the next start goes on from there.
+
+    A request and no error: nothing that catches errors may hold it up.
+    """
 
 
 class Stop:

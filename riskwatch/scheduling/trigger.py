@@ -37,7 +37,7 @@ class SlotTrigger(BaseTrigger):  # type: ignore[misc] # APScheduler 3 has no typ
         return dict(vars(self))
 
     def __setstate__(self, state: dict[str, object]) -> None:
-        vars(self).update(state)
+        self.__dict__.update(state)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SlotTrigger) and vars(self) == vars(other)

@@ -15,11 +15,11 @@ from riskwatch.runner.context import RunContext
 from riskwatch.runner.progress import Reporter
 from riskwatch.runner.run import RunReport, next_run_id, run_pipeline
 from riskwatch.scheduling.plan import Plan, Task, Timetable, backoff, make_plan
-from riskwatch.scheduling.rules import ScheduleRules, schedule_rules
+from riskwatch.scheduling.rules import schedule_rules
 from riskwatch.scheduling.stopping import Stop, StopRequested
 from riskwatch.store import Store
 from riskwatch.store.lease import this_process
-from riskwatch.store.occurrences import Occurrence, claim, put_back, read_occurrences, settle
+from riskwatch.store.occurrences import Occurrence, State, claim, put_back, read_occurrences, settle
 from riskwatch.store.schedules import read_schedule, register
 
 __all__ = ["Outcome", "Worker", "plan_of", "run_now", "scheduled", "timetable"]
@@ -213,19 +213,20 @@ class Worker:
             put_back(database, claimed)
             return Outcome(claimed, "stopped", message="asked to stop: given back")
         except Exception as error:  # noqa: BLE001 - whatever a run dies of, the scheduler lives on, counts it and tries again
-            return self._failed(project, ctx, task, claimed, error, rules)
-        state = "caught-up" if claimed.quiet else "done"
+            return self._failed(project, ctx, task, claimed, error)
+        state: State = "caught-up" if claimed.quiet else "done"
         told = [f"model {name} failed" for name in report.failed_models] + list(report.faults)
-        settle(database, claimed, state=state, now=project.clock(), message="; ".join(told), run_id=report.run_id)
+        # Rows before the last time that spoke are for people to look at; the plan needs none of them.
+        keep = None if claimed.quiet else dt.timedelta(days=rules.keep_days)
+        settle(database, claimed, state=state, now=project.clock(), message="; ".join(told), run_id=report.run_id, keep=keep)
         return Outcome(claimed, state, report=report, message="; ".join(told))
 
-    def _failed(
-        self, project: Project, ctx: RunContext, task: Task, claimed: Occurrence, error: Exception, rules: ScheduleRules
-    ) -> Outcome:
+    def _failed(self, project: Project, ctx: RunContext, task: Task, claimed: Occurrence, error: Exception) -> Outcome:
+        retry = schedule_rules(ctx.definitions).retry
         failures, now = claimed.failures + 1, project.clock()
         text = f"{type(error).__name__}: {error}"
-        over = task.final or failures >= rules.retry.attempts
-        retry_at = None if over else now + backoff(rules.retry, failures)
+        over = task.final or failures >= retry.attempts
+        retry_at = None if over else now + backoff(retry, failures)
         settle(ctx.store.database, claimed, state="failed" if over else "due", now=now, message=text, failed=True, retry_at=retry_at)
         return Outcome(claimed, "failed" if over else "retry", message=text, error=error)
 

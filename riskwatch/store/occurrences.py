@@ -49,12 +49,12 @@ def moment(text: str) -> dt.datetime:
     return dt.datetime.fromisoformat(text)
 
 
-_KEEP = dt.timedelta(days=400)
 _INSTANTS = ("scheduled_for", "retry_at", "claimed_at", "finished_at")
 
 
 def _typed(row: dict[str, Any]) -> Occurrence:
-    return Occurrence(**{name: moment(value) if name in _INSTANTS and value is not None else value for name, value in row.items()})
+    values: dict[str, Any] = {name: moment(value) if name in _INSTANTS and value is not None else value for name, value in row.items()}
+    return Occurrence(**values)
 
 
 def _mine(pipeline: str, scheduled_for: dt.datetime) -> sa.ColumnElement[bool]:
@@ -119,7 +119,7 @@ def claim(
             "claimed_at": instant(now),
             "finished_at": None,
         }
-        _put(session, wanted, row is None, values)
+        _put(session, wanted, values, new=row is None)
         for each in covered:
             text = f"covered by the time {instant(wanted.scheduled_for)} of the same day"
             closed = {"state": "caught-up", "message": text, "retry_at": None, "finished_at": instant(now)}
@@ -137,8 +137,11 @@ def settle(
     run_id: str | None = None,
     failed: bool = False,
     retry_at: dt.datetime | None = None,
+    keep: dt.timedelta | None = None,
 ) -> None:
     """Write how a time ended; one that is unknown is added. ``due`` with ``retry_at`` is one that is to be tried again.
+
+    With ``keep``, times of the pipeline that are older, and older than this one, are taken away: they play no part in any plan.
 
     Raises
     ------
@@ -157,10 +160,9 @@ def settle(
             "retry_at": None if retry_at is None else instant(retry_at),
             "finished_at": instant(now),
         }
-        _put(session, wanted, row is None, values)
-        if state == "done":
-            # What lies before the last time that was done plays no part in any plan: kept for a while for people to look at.
-            old = sa.and_(occurrence.c.pipeline == wanted.pipeline, occurrence.c.scheduled_for < instant(now - _KEEP))
+        _put(session, wanted, values, new=row is None)
+        if keep is not None:
+            old = sa.and_(occurrence.c.pipeline == wanted.pipeline, occurrence.c.scheduled_for < instant(now - keep))
             session.execute(occurrence.delete().where(old, occurrence.c.scheduled_for < instant(wanted.scheduled_for)))
 
 
@@ -173,7 +175,7 @@ def put_back(database: Database, claimed: Occurrence) -> None:
         session.execute(occurrence.update().where(_mine(claimed.pipeline, claimed.scheduled_for)).values(values))
 
 
-def _put(session: Session, wanted: Occurrence, new: bool, values: dict[str, Any]) -> None:  # noqa: FBT001 - private, read at its two calls
+def _put(session: Session, wanted: Occurrence, values: dict[str, Any], *, new: bool) -> None:
     if new:
         blank = {
             "pipeline": wanted.pipeline,

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import datetime as dt
 import shutil
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from riskwatch.api import Project
 from riskwatch.project import init_project
+from riskwatch.runner.run import RunReport
+from riskwatch.scheduling import worker as working
+from tests.cli.conftest import cli  # noqa: F401 - fixture
 from tests.store.conftest import postgres_database, sqlite_template, url  # noqa: F401 - fixtures
 
 PIPELINE = """
@@ -75,6 +81,45 @@ def clock() -> Clock:
     return Clock("2026-03-01T00:00:00+08:00")
 
 
+@pytest.fixture(scope="session")
+def loaded(tiny_template: Path) -> Project:
+    return Project(tiny_template)
+
+
 @pytest.fixture
-def project(tiny: Path, clock: Clock) -> Project:
-    return Project(tiny, clock=clock)
+def project(loaded: Project, tmp_path: Path, clock: Clock) -> Project:
+    """Return the smallest project with a store and a clock of the test's own; its definitions are read once for all tests."""
+    own = copy.copy(loaded)
+    settings = loaded.definitions.settings.model_copy(update={"var": str(tmp_path / "var")})
+    own.definitions = dataclasses.replace(loaded.definitions, settings=settings)
+    own.clock = clock
+    return own
+
+
+@dataclass
+class Runs:
+    """Stands in for run_pipeline: keeps what it was called with, and fails where it is told to."""
+
+    calls: list[tuple[str, bool, str | None]] = field(default_factory=list)
+    errors: list[BaseException | None] = field(default_factory=list)
+    inside: object = None
+
+    def __call__(self, ctx, pipeline) -> RunReport:
+        self.calls.append((str(ctx.as_of), ctx.quiet, ctx.catch_up_from and str(ctx.catch_up_from)))
+        if self.inside is not None:
+            self.inside(ctx)
+        ctx.heartbeat()
+        error = self.errors.pop(0) if self.errors else None
+        if error is not None:
+            raise error
+        run_id = f"{pipeline.name}-{ctx.as_of}-made-up-{len(self.calls)}"
+        ctx.store.start_run(run_id, pipeline=pipeline.name, as_of=ctx.as_of, now=ctx.now, definitions={})
+        ctx.store.write_run_results(run_id, now=ctx.now)
+        return RunReport(run_id, pipeline.name, ctx.as_of)
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
+    made = Runs()
+    monkeypatch.setattr(working, "run_pipeline", made)
+    return made

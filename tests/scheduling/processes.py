@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = """
@@ -24,12 +24,24 @@ if moment:
 main()
 """
 
+# The run stops half way, before its last transaction, until it is told to go on.
+HOLD = """
+from riskwatch.runner import run as running
+real = running._decide
+def decide(*arguments):
+    print('{"event": "half way"}', file=sys.stderr, flush=True)
+    sys.stdin.readline()
+    return real(*arguments)
+running._decide = decide
+"""
+
 
 class Process:
     """``riskwatch ARGUMENTS`` in a process of its own; its log (standard error, JSON lines) is read as it comes."""
 
-    def __init__(self, project: Path, *arguments: str, moment: str | None = None, before: str = "") -> None:
-        command = [sys.executable, "-c", CODE.format(moment=moment, before=before), "--project", str(project), *arguments]
+    def __init__(self, project: Path, *arguments: str, moment: str | None = None, before: str = "", database: str = "") -> None:
+        overrides = ["--set", f"settings.database={database}"] if database else []
+        command = [sys.executable, "-c", CODE.format(moment=moment, before=before), "--project", str(project), *overrides, *arguments]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, encoding="utf-8"
@@ -46,7 +58,7 @@ class Process:
     def log(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.lines if line.startswith("{")]
 
-    def wait_for(self, event: str, seconds: float = 60.0, **fields: object) -> dict[str, Any]:
+    def wait_for(self, event: str, seconds: float = 180.0, **fields: object) -> dict[str, Any]:
         """Return the first log line of an event; fail with all lines if the process ends or the time is over."""
         end = time.monotonic() + seconds
         while True:
@@ -60,14 +72,14 @@ class Process:
             assert time.monotonic() < end, f"no {event!r}:\n{''.join(self.lines)}"
             time.sleep(0.05)
 
-    def end(self, signal: int, seconds: float = 60.0) -> int:
+    def end(self, signal: int, seconds: float = 180.0) -> int:
         """Send a signal and return the exit code."""
         self.process.send_signal(signal)
         code = self.process.wait(seconds)
         self._reader.join(5)
         return code
 
-    def __enter__(self) -> Process:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

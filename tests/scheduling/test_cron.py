@@ -125,10 +125,14 @@ def test_a_wrong_line_is_told():
         parse_cron("0 6 * * 1")
 
 
+def stored_and_read(trigger: SlotTrigger) -> SlotTrigger:
+    return pickle.loads(pickle.dumps(trigger))  # noqa: S301 - as APScheduler's table keeps it
+
+
 @settings(max_examples=60, deadline=None)
 @given(LINES, st.sampled_from(ZONES), INSTANTS, st.sampled_from([0, 1, 90, 3600]))
 def test_the_trigger_fires_for_each_time_once_after_its_delay(line, name, after, jitter):
-    zone, trigger = ZoneInfo(name), pickle.loads(pickle.dumps(SlotTrigger("daily", line, name, jitter)))
+    zone, trigger = ZoneInfo(name), stored_and_read(SlotTrigger("daily", line, name, jitter))
     fired, previous = [], None
     for _ in range(4):
         previous = trigger.get_next_fire_time(previous, after)

@@ -120,15 +120,18 @@ def explain(
 
 @app.command()
 def doctor(context: typer.Context, as_json: Json = False) -> None:
-    """Look at definitions, database, disk, fonts, sources and runs, and say how to mend what is wrong.
+    """Look at definitions, database, disk, fonts, sources, runs, schedule, clock and mail, and say how to mend what is wrong.
 
     Ends with 1 if anything is wrong. Example: riskwatch doctor
     """
     from riskwatch.runner.doctor import broken_definitions, examine  # noqa: PLC0415
+    from riskwatch.scheduling.status import schedule_findings  # noqa: PLC0415
 
     try:
         project = open_project(context)
-        findings = examine(project.definitions, project.trees, today=project.day())
+        findings = examine(project.definitions, project.trees, today=project.day(), now=project.clock())
+        if not any(found.mark == "wrong" and found.what == "database" for found in findings):
+            findings += schedule_findings(project)
     except DefinitionError as error:
         findings = broken_definitions(error)
     if as_json:

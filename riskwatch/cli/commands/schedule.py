@@ -33,7 +33,7 @@ def serve(
 ) -> None:
     """Serve until SIGTERM: run pipelines at their times, catch up with missed days, try failed runs again.
 
-    A run in hand may end within stop_grace_seconds (config/schedule.yaml); after that it is given back and the next start goes on from there.
+    A run in hand may end within stop_grace_seconds (config/schedule.yaml); after that it is given back, and the next start goes on there.
 
     Example: riskwatch serve --scheduler --metrics-port 9464
     """
