@@ -38,6 +38,7 @@ CATALOGUES = {
     "dossiers": "riskwatch.dossiers.rules:DossierRules",
     "texts": "riskwatch.texts.rules:TextRules",
     "outside": "riskwatch.outside.rules:OutsideRules",
+    "retention": "riskwatch.store.retention_rules:RetentionRules",
 }
 """Kind of file in ``config/`` -> module and class that checks it. A new kind is one line here."""
 

@@ -331,7 +331,7 @@ class ModelDefinition(Definition):
 class StepDefinition(Definition):
     """One step of a pipeline."""
 
-    step: Literal["pull", "detect", "assess", "profile", "warn", "digest", "report"] = Field(description="what is done")
+    step: Literal["pull", "detect", "assess", "profile", "warn", "digest", "report", "retain"] = Field(description="what is done")
     sources: tuple[str, ...] = Field((), description="for pull: only these; empty: all in the profile")
     models: tuple[str, ...] = Field((), description="for detect: only these; empty: all in the profile")
 
@@ -343,7 +343,7 @@ class PipelineDefinition(Definition):
     label: Bilingual = Field(description="as shown to readers")
     schedule: str = Field("", description="cron, five fields with day names, in the project's time zone")
     steps: tuple[StepDefinition, ...] = Field(
-        min_length=1, description="in the order pull, detect, assess, profile, warn, digest, report; some may be left out"
+        min_length=1, description="in the order pull, detect, assess, profile, warn, digest, report, retain; some may be left out"
     )
 
 

@@ -65,6 +65,7 @@ class RunReport:
     reports: list[Path] = field(default_factory=list)
     steps: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    deleted: dict[str, int] = field(default_factory=dict)
 
     @property
     def exit_code(self) -> int:
@@ -205,6 +206,7 @@ def run_pipeline(ctx: RunContext, pipeline: PipelineDefinition) -> RunReport:
         report.faults.extend(f"{entry.source}: {fault}" for entry in report.pulls for fault in entry.faults)
     basis = _basis(ctx, pipeline, report.pulls)
     if _stands(ctx, pipeline, basis, report):
+        _retain(ctx, report)
         return report
     if not ctx.dry_run:
         ctx.store.start_run(report.run_id, pipeline=pipeline.name, as_of=ctx.as_of, now=ctx.now, definitions=ctx.definitions.hashes)
@@ -220,7 +222,17 @@ def run_pipeline(ctx: RunContext, pipeline: PipelineDefinition) -> RunReport:
         _write(ctx, report, decided, basis)
     if "digest" in steps:
         report.digests = render_files(ctx, decided.digests)
+    _retain(ctx, report)
     return report
+
+
+def _retain(ctx: RunContext, report: RunReport) -> None:
+    """Take the step ``retain``, the last of all: what it deletes, no step before it of this day or a later one reads."""
+    if "retain" in report.steps and not ctx.dry_run:
+        from riskwatch.runner.retention import retain  # noqa: PLC0415 - most pipelines have no such step
+
+        ctx.heartbeat()
+        report.deleted = retain(ctx).rows
 
 
 def _decide(ctx: RunContext, pipeline: PipelineDefinition, report: RunReport) -> _Decided:
