@@ -147,7 +147,7 @@ def free_space(database: Database) -> int | None:
     database.close()
     before = database.path.stat().st_size
     with translated(database.shown, "free space"), closing(sqlite3.connect(database.path, timeout=database.busy_seconds)) as connection:
-        connection.execute("PRAGMA incremental_vacuum").fetchall()
-        connection.commit()
+        # Each step of the statement frees one page; only a script is stepped to its end.
+        connection.executescript("PRAGMA incremental_vacuum")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     return before - database.path.stat().st_size
