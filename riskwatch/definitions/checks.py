@@ -20,7 +20,7 @@ from riskwatch.records.streams import STREAMS, Field, Stream
 
 __all__ = ["World", "check_centre", "check_model", "check_pipeline", "check_settings", "check_standards"]
 
-STEPS = ("pull", "detect", "assess", "profile", "warn", "digest", "report", "deliver")
+STEPS = ("pull", "detect", "assess", "profile", "warn", "digest", "report", "deliver", "retain")
 _NEEDS = {"assess": "detect", "profile": "assess", "warn": "assess"}
 DIMENSIONS = ("product", "industry", "region")
 NUMBERS = ("int", "float")

@@ -41,6 +41,7 @@ CATALOGUES = {
     "lifecycle": "riskwatch.casework.rules:LifecycleRules",
     "delivery": "riskwatch.delivery.rules:DeliveryRules",
     "schedule": "riskwatch.scheduling.rules:ScheduleRules",
+    "retention": "riskwatch.store.retention_rules:RetentionRules",
 }
 """Kind of file in ``config/`` -> module and class that checks it. A new kind is one line here."""
 

@@ -338,7 +338,7 @@ class ModelDefinition(Definition):
 class StepDefinition(Definition):
     """One step of a pipeline."""
 
-    step: Literal["pull", "detect", "assess", "profile", "warn", "digest", "report", "deliver"] = Field(description="what is done")
+    step: Literal["pull", "detect", "assess", "profile", "warn", "digest", "report", "deliver", "retain"] = Field(description="what is done")
     sources: tuple[str, ...] = Field((), description="for pull: only these; empty: all in the profile")
     models: tuple[str, ...] = Field((), description="for detect: only these; empty: all in the profile")
 
@@ -353,7 +353,7 @@ class PipelineDefinition(Definition):
         0, ge=0, le=3600, description="a scheduled run starts up to so much later (drawn from the time, the same everywhere), in seconds"
     )
     steps: tuple[StepDefinition, ...] = Field(
-        min_length=1, description="in the order pull, detect, assess, profile, warn, digest, report, deliver; some may be left out"
+        min_length=1, description="in the order pull, detect, assess, profile, warn, digest, report, deliver, retain; some may be left out"
     )
 
 

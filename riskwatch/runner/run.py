@@ -71,6 +71,7 @@ class RunReport:
     reports: list[Path] = field(default_factory=list)
     steps: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    deleted: dict[str, int] = field(default_factory=dict)
 
     @property
     def exit_code(self) -> int:
@@ -216,6 +217,7 @@ def run_pipeline(ctx: RunContext, pipeline: PipelineDefinition) -> RunReport:
     basis = _basis(ctx, pipeline, report.pulls)
     if _stands(ctx, pipeline, basis, report):
         _deliver(ctx, report)
+        _retain(ctx, report)
         return report
     if not ctx.dry_run:
         ctx.store.start_run(report.run_id, pipeline=pipeline.name, as_of=ctx.as_of, now=ctx.now, definitions=ctx.definitions.hashes)
@@ -232,6 +234,7 @@ def run_pipeline(ctx: RunContext, pipeline: PipelineDefinition) -> RunReport:
     if "digest" in steps:
         report.digests = render_files(ctx, decided.digests)
     _deliver(ctx, report)
+    _retain(ctx, report)
     return report
 
 
@@ -248,6 +251,15 @@ def _deliver(ctx: RunContext, report: RunReport) -> None:
         return
     report.messages = {name: count for name in ("sent", "retry", "dead", "withdrawn", "waiting") if (count := getattr(outcome, name))}
     report.faults.extend(outcome.faults)
+
+
+def _retain(ctx: RunContext, report: RunReport) -> None:
+    """Take the step ``retain``, the last of all: what it deletes, no step before it of this day or a later one reads."""
+    if "retain" in report.steps and not ctx.dry_run:
+        from riskwatch.runner.retention import retain  # noqa: PLC0415 - most pipelines have no such step
+
+        ctx.heartbeat()
+        report.deleted = retain(ctx).rows
 
 
 def _decide(ctx: RunContext, pipeline: PipelineDefinition, report: RunReport) -> _Decided:

@@ -97,6 +97,8 @@ def _prepare_file(database: Database) -> None:
     with closing(sqlite3.connect(database.path, timeout=database.busy_seconds)) as connection:
         if new:
             connection.execute("PRAGMA page_size=16384")
+            # Deleting gives pages back to the disk when asked to; it cannot be chosen later.
+            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
         connection.execute("PRAGMA journal_mode=WAL")
 
 

@@ -10,6 +10,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -22,35 +24,57 @@ from tests.faults.province import FIRST_DAY, NEXT_DAY, deliver, make_province
 from tests.faults.state import State, differences, state_of
 from tests.faults.zygote import BLAS
 
-__all__ = ["Harness", "Kill", "Outcome", "draw_kills"]
+__all__ = ["Harness", "Outcome", "Trouble", "draw_kills"]
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
-class Kill:
-    """When a run dies: after a share of its usual length, or just before or after the n-th ``commit`` or ``replace``."""
+class Trouble:
+    """What befalls a run. One of:
+
+    * it is killed after a ``share`` of its usual length;
+    * it is killed just before or after (``side``) the n-th time that it passes a named point: ``begin`` and ``commit`` of transactions
+      (commits of those that write), ``replace`` of a rendered file;
+    * no file may grow beyond ``largest_file`` bytes;
+    * after a ``share`` of its usual length the server ends its connections while it writes (``severed``).
+    """
 
     share: float | None = None
     name: str = ""
     number: int = 0
     side: str = ""
+    largest_file: int = 0
+    severed: bool = False
 
     def __str__(self) -> str:
-        return f"at {self.share:.3f} of its length" if self.share is not None else f"{self.side} {self.name} {self.number}"
+        if self.largest_file:
+            return f"no file above {self.largest_file:,} bytes"
+        what = "severed" if self.severed else "killed"
+        return f"{what} at {self.share:.3f} of its length" if self.share is not None else f"{what} {self.side} {self.name} {self.number}"
 
 
 @dataclass
 class Outcome:
-    """One case: how often its run died before it ended, and where its end differs from that of the run that nobody killed."""
+    """One case: how each run ended (the last undisturbed), and where its end differs from that of the run that nobody disturbed."""
 
     scenario: str
-    kills: Sequence[Kill]
-    died: int = 0
+    troubles: Sequence[Trouble]
+    answers: list[dict[str, Any]] = field(default_factory=list)
     differs: list[str] = field(default_factory=list)
 
+    @property
+    def statuses(self) -> list[int]:
+        """Exit status of every run."""
+        return [answer["status"] for answer in self.answers]
+
+    @property
+    def died(self) -> int:
+        """How many runs were killed."""
+        return self.statuses.count(-signal.SIGKILL)
+
     def __str__(self) -> str:
-        return f"{self.scenario}, killed {', '.join(map(str, self.kills))} ({self.died} died)"
+        return f"{self.scenario}: {'; '.join(map(str, self.troubles))} ({self.died} died)"
 
 
 @dataclass(frozen=True)
@@ -139,26 +163,49 @@ class Harness:
                 for (name,) in connection.execute(query, [self._prefix]).fetchall():
                     connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
-    def case(self, scenario: str, kills: Sequence[Kill]) -> Outcome:
-        """Run a scenario, killed once for each of ``kills`` in turn, then to its end; compare."""
+    def case(self, scenario: str, troubles: Sequence[Trouble]) -> Outcome:
+        """Run a scenario under each of the troubles in turn, then undisturbed to its end; compare."""
         known = self.scenarios[scenario]
         place = self._copy(known.start)
-        outcome = Outcome(scenario, kills)
-        for kill in kills:
-            if kill.share is not None:
-                told = self._run(place, known.day, after=kill.share * known.seconds)
-            else:
-                told = self._run(place, known.day, point={"name": kill.name, "number": kill.number, "side": kill.side})
-            if told["status"] not in {0, -signal.SIGKILL}:
-                outcome.differs.append(f"a run killed {kill} ended with status {told['status']}")
-            outcome.died += told["status"] == -signal.SIGKILL
-        told = self._run(place, known.day)
-        if told["status"] != 0:
-            outcome.differs.append(f"the run after the kills ended with status {told['status']}")
+        outcome = Outcome(scenario, troubles)
+        for trouble in troubles:
+            answer = self._disturbed(place, known, trouble)
+            outcome.answers.append(answer)
+            if answer["status"] not in {0, 4, -signal.SIGKILL}:
+                outcome.differs.append(f"a run ({trouble}) ended with status {answer['status']}")
+        outcome.answers.append(self._run(place, known.day))
+        if outcome.statuses[-1] != 0:
+            outcome.differs.append(f"the undisturbed run ended with status {outcome.statuses[-1]}")
         outcome.differs += differences(known.expected, self._state(place))
         if not outcome.differs:
             self._drop(place)
         return outcome
+
+    def _disturbed(self, place: Place, known: Scenario, trouble: Trouble) -> dict[str, Any]:
+        if trouble.largest_file:
+            return self._run(place, known.day, largest_file=trouble.largest_file)
+        if trouble.severed:
+            timer = threading.Timer((trouble.share or 0.0) * known.seconds, self._sever, [place.database])
+            timer.start()
+            try:
+                return self._run(place, known.day)
+            finally:
+                timer.cancel()
+                timer.join()
+        if trouble.share is not None:
+            return self._run(place, known.day, after=trouble.share * known.seconds)
+        return self._run(place, known.day, point={"name": trouble.name, "number": trouble.number, "side": trouble.side})
+
+    def _sever(self, database: str) -> None:
+        """Wait until the database has a writing transaction open, and end all its connections."""
+        query = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND backend_xid IS NOT NULL"
+        with psycopg.connect(self.server, autocommit=True) as connection:
+            deadline = time.monotonic() + 5.0
+            while time.monotonic() < deadline:
+                found = connection.execute(query, [database]).fetchone()
+                if found is not None and found[0]:
+                    break
+            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database])
 
     def _prepare(self, name: str, start: Place, day: dt.date) -> Place:
         """Run a scenario without a kill and remember how it ends; return where."""
@@ -207,7 +254,7 @@ class Harness:
                 connection.execute(f'DROP DATABASE "{place.database}" WITH (FORCE)')
 
 
-def draw_kills(harness: Harness, seed: int) -> Iterator[tuple[str, list[Kill]]]:
+def draw_kills(harness: Harness, seed: int) -> Iterator[tuple[str, list[Trouble]]]:
     """Draw cases without end: of the kills, two in three come at a random instant, one in three at a named point.
 
     Some runs are killed once before they end, some up to eight times in a row. What the one before had done stays done, so that a later
@@ -220,8 +267,8 @@ def draw_kills(harness: Harness, seed: int) -> Iterator[tuple[str, list[Kill]]]:
         kills = []
         for _ in range(draw.choice([1, 2, 4, 6, 8])):
             if draw.random() < 2 / 3:
-                kills.append(Kill(share=draw.random()))
+                kills.append(Trouble(share=draw.random()))
             else:
                 name = draw.choice(sorted(counts))
-                kills.append(Kill(name=name, number=draw.randint(1, counts[name]), side=draw.choice(["before", "after"])))
+                kills.append(Trouble(name=name, number=draw.randint(1, counts[name]), side=draw.choice(["before", "after"])))
         yield scenario, kills

@@ -53,7 +53,7 @@ def make_province(folder: Path, *, seed: int = 1, scale: float = 0.03, kept: Map
     for path in [*demo.glob("injuries/2024*"), *demo.glob("injuries/2025-0[1-7]*"), *demo.glob("spot_checks/2024*")]:
         path.unlink()
     late = folder / "late"
-    for path in [*demo.glob("injuries/2025-12*"), *demo.glob("spot_checks/2025Q4*")]:
+    for path in demo.glob("injuries/2025-12*"):
         (late / path.parent.name).mkdir(parents=True, exist_ok=True)
         path.rename(late / path.parent.name / path.name)
 

@@ -32,9 +32,9 @@ def main() -> int:
         for name, scenario in harness.scenarios.items():
             rows = sum(len(rows) for rows in scenario.expected.values())
             say(f"{name}: {scenario.seconds:.1f} s, {scenario.counts}, {rows} rows and files compared\n")
-        for number, (name, kills) in enumerate(draw_kills(harness, options.seed), start=1):
-            outcome = harness.case(name, kills)
-            figures.update(cases=1, drawn=len(kills), died=outcome.died, differ=bool(outcome.differs))
+        for number, (name, troubles) in enumerate(draw_kills(harness, options.seed), start=1):
+            outcome = harness.case(name, troubles)
+            figures.update(cases=1, drawn=len(troubles), died=outcome.died, differ=bool(outcome.differs))
             say(f"{number:4d}  {figures['died']:4d}/{options.kills}  {time.monotonic() - begun:6.0f} s  {outcome}\n")
             for line in outcome.differs:
                 say(f"      {line}\n")

@@ -1,9 +1,9 @@
 """A warm process without threads and open databases: it forks children that run a pipeline, and kills them.
 
 Run as ``python -m tests.faults.zygote``; one JSON request per line on standard input, one JSON answer per line on standard output.
-Request ``{"folder", "day", "database", "after"?: seconds, "point"?: {"name", "number", "side"}}``; answer ``{"status", "seconds",
-"counts"}``: the exit status of the child as Python's ``subprocess`` has it, how long it lived, and how often it passed each named point
-(empty if killed).
+Request ``{"folder", "day", "database", "after"?: seconds, "point"?: {"name", "number", "side"}, "largest_file"?: bytes}``; answer
+``{"status", "seconds", "counts"}``: the exit status of the child as Python's ``subprocess`` has it, how long it lived, and how often it
+passed each named point (empty if killed).
 
 The hooks live here and not in the product: the child wraps the cursor of the database driver and ``Path.replace`` before it runs.
 """
@@ -14,6 +14,7 @@ import collections
 import importlib
 import json
 import os
+import resource
 import signal
 import sys
 import time
@@ -53,9 +54,11 @@ class Points:
         points = self
 
         def counted_execute(cursor: Any, sql: Any, *args: Any, **kwargs: Any) -> Any:
-            if sql == points.write_begin:
-                writing.add(id(cursor))
-            elif sql == "COMMIT" and id(cursor) in writing:
+            if isinstance(sql, str) and sql.startswith("BEGIN"):
+                if sql == points.write_begin:
+                    writing.add(id(cursor))
+                return points.around("begin", lambda: execute(cursor, sql, *args, **kwargs))
+            if sql == "COMMIT" and id(cursor) in writing:
                 writing.discard(id(cursor))
                 return points.around("commit", lambda: execute(cursor, sql, *args, **kwargs))
             return execute(cursor, sql, *args, **kwargs)
@@ -69,6 +72,7 @@ class Points:
 
 def _child(request: Mapping[str, Any], out: int) -> int:
     from riskwatch.api import Project
+    from riskwatch.errors import RiskwatchError
 
     settings = {}
     # SQLite reads with BEGIN and writes with BEGIN IMMEDIATE; PostgreSQL writes with BEGIN and reads with more words.
@@ -77,7 +81,14 @@ def _child(request: Mapping[str, Any], out: int) -> int:
         os.environ["FAULTS_DATABASE"] = request["database"]
         settings["settings.database"] = "env:FAULTS_DATABASE"
     points.install()
-    code = Project(request["folder"], settings=settings).run("daily", as_of=request["day"]).exit_code
+    if request.get("largest_file"):
+        # A file that may not grow is what a quota or a full disk looks like to a process; Python ignores the signal and gets the error.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (request["largest_file"], request["largest_file"]))
+    try:
+        code = Project(request["folder"], settings=settings).run("daily", as_of=request["day"]).exit_code
+    except RiskwatchError as error:
+        os.write(out, json.dumps({"counts": {}, "modules": [], "said": str(error)}).encode())
+        return error.exit_code
     told = {"counts": dict(points.passed), "modules": sorted(sys.modules) if request.get("tell_modules") else []}
     os.write(out, json.dumps(told).encode())
     return code

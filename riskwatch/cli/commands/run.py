@@ -77,6 +77,8 @@ def _print(report: RunReport) -> None:
         out(f"  digests   {len(report.digests)} files in {folder}\n")
         first = next((path for path in report.digests if path.suffix == ".html"), report.digests[0])
         out(f"  read      {first}\n")
+    if report.deleted:
+        out("  deleted   " + ", ".join(f"{count:,} of {name}" for name, count in report.deleted.items()) + "\n")
     for folder in dict.fromkeys(path.parent for path in report.reports):
         out(f"  reports   {sum(path.parent == folder for path in report.reports)} files in {folder}\n")
 
