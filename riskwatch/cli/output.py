@@ -18,10 +18,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
+from riskwatch.digest.privacy import guarded, guarded_parts
 from riskwatch.redaction import redacted, without_secrets
 from riskwatch.runner.progress import Reporter
 
-__all__ = ["cell_text", "console", "errors", "plain_rows", "print_json", "print_table", "reporter"]
+__all__ = ["cell_text", "console", "errors", "plain_rows", "print_json", "print_table", "print_text", "reporter"]
 
 # Control, format (bidirectional overrides among them), surrogate, line and paragraph separators.
 _STEERING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -42,9 +43,21 @@ def _plain(value: object) -> object:
     raise TypeError(f"cannot print {type(value).__name__} as JSON")
 
 
-def print_json(value: object) -> None:
-    """Print ``value`` as JSON on standard output, Chinese unescaped."""
-    sys.stdout.write(without_secrets(json.dumps(value, ensure_ascii=False, indent=2, default=_plain)) + "\n")
+def print_json(value: object, *, internal: bool = False) -> None:
+    """Print ``value`` as JSON on standard output, Chinese unescaped.
+
+    Texts are guarded as those of a digest are, unless ``internal``: what a command shows of enterprises, raw rows or the installation
+    itself is for those who work there, and not to be passed on (docs/security.md lists the commands).
+    """
+    text = json.dumps(value, ensure_ascii=False, indent=2, default=_plain)
+    if not internal:
+        text = json.dumps(guarded_parts(json.loads(text)), ensure_ascii=False, indent=2)
+    sys.stdout.write(without_secrets(text) + "\n")
+
+
+def print_text(text: str) -> None:
+    """Print lines for readers, guarded as those of a digest are."""
+    sys.stdout.write("".join(cell_text(guarded(line)) + "\n" for line in text.removesuffix("\n").split("\n")))
 
 
 def plain_rows(frame: pd.DataFrame) -> list[dict[str, object]]:
@@ -65,8 +78,10 @@ def cell_text(cell: object) -> str:
     return "".join(" " if category(char) in _STEERING else char for char in text)
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> None:
-    """Print rows as a table on a terminal, tab-separated otherwise."""
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "", internal: bool = False) -> None:
+    """Print rows as a table on a terminal, tab-separated otherwise; guarded as :func:`print_json` says, unless ``internal``."""
+    if not internal:
+        rows = [[guarded(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
     if not console.is_terminal:
         if title:
             sys.stdout.write(f"# {title}\n")

@@ -87,7 +87,7 @@ def guarded(text: str) -> str:
 
 
 # Names of our own for our own things: hashes and paths, in which digits may stand as they like.
-_OUR_NAMES = frozenset({"warning_id", "warning_ids", "leading", "id", "trace", "definitions", "colour", "room", "path", "png"})
+_OUR_NAMES = frozenset({"warning_id", "warning_ids", "leading", "id", "trace", "definitions", "colour", "room", "path", "files", "png"})
 
 
 def guarded_parts(value: Any, field: str = "") -> Any:

@@ -113,6 +113,9 @@ def read_folder(
     for path in files:
         name = path.name if path == folder else path.relative_to(folder).as_posix()
         try:
+            if path != folder and not path.resolve().is_relative_to(folder.resolve()):
+                yield SourceFault(source, name, "is a link that leads out of the folder", "put the file itself there")
+                continue
             before = path.stat()
             age = clock() - before.st_mtime
             if age < reader.settle_seconds:

@@ -17,6 +17,7 @@ from riskwatch.sources.batches import MAX_BATCH_ROWS, Segment
 from riskwatch.sources.delimited import check_headers
 from riskwatch.sources.text import canonical_table, table_of_rows
 from riskwatch.sources.unpack import check_zip_size
+from riskwatch.sources.workbook_size import check_workbook
 
 __all__ = ["read_parquet", "read_spreadsheet"]
 
@@ -75,6 +76,7 @@ def read_spreadsheet(path: Path, *, sheet: str | None, header_row: int, max_byte
     """
     if zipfile.is_zipfile(path):
         check_zip_size(path, max_bytes)
+        check_workbook(path, max_bytes)
     with _workbook_errors(), path.open("rb") as stream:
         # By content, not by name: an .xls is often an .xlsx, and an unpacked file has no name.
         workbook = python_calamine.CalamineWorkbook.from_filelike(stream)

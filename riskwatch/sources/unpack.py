@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import shutil
+import stat
 import tempfile
 import zipfile
 import zlib
@@ -25,6 +26,10 @@ _CHUNK = 1 << 20
 _ARCHIVES = (".zip", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".tar", ".zst")
 # Bit 11 of a zip entry's flags: the name is UTF-8. Without it the name is in whatever code page the packer used.
 _UTF8_NAME = 0x800
+_MAX_ENTRIES = 10_000
+# Tables pack to a tenth, repetitive ones to a fiftieth; only what was made to burst goes beyond, and only that much matters.
+_MAX_RATIO = 250
+_RATIO_FROM = 50_000_000
 _ENCRYPTED = 0x1
 
 
@@ -113,7 +118,7 @@ def unpack(path: Path, *, name: str, content_key: str, max_bytes: int, seen: fro
             target = Path(folder) / "content"
             try:
                 with gzip.open(path, "rb") as stream:
-                    _copy(stream, target, max_bytes, "the unpacked file")
+                    _copy(stream, target, max_bytes, "the unpacked file", packed=size)
             except EOFError as error:
                 raise SourceError(
                     "the gzip file is truncated: it ends before its end mark; nothing of it was read",
@@ -157,6 +162,11 @@ def _zip_members(
         raise SourceError(f"is not a sound zip archive: {error}; nothing of it was read", hint="deliver the file again") from error
     with archive:
         entries = sorted(archive.infolist(), key=lambda entry: entry.filename)
+        if len(entries) > _MAX_ENTRIES:
+            raise SourceError(
+                f"the archive holds {len(entries):,} entries, more than {_MAX_ENTRIES:,}; nothing of it was read",
+                hint="pack fewer files together",
+            )
         files = [entry for entry in entries if not entry.is_dir() and not _is_litter(entry.filename)]
         if not files:
             raise SourceError("the zip archive holds no files", hint="ask the sender to deliver it again")
@@ -179,7 +189,7 @@ def _zip_members(
                 with tempfile.TemporaryDirectory(prefix="riskwatch-") as folder:
                     target = Path(folder) / "content"
                     with archive.open(entry) as stream:
-                        left -= _copy(stream, target, left, "the unpacked archive")
+                        left -= _copy(stream, target, left, "the unpacked archive", packed=entry.compress_size)
                     yield Leaf(target, label, key)
             except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
                 yield label, SourceError(f"the archive's member is damaged: {error}; nothing of it was read", hint="deliver the file again")
@@ -191,6 +201,9 @@ def _check_member(entry: zipfile.ZipInfo, member: str) -> None:
     parts = PurePosixPath(member.replace("\\", "/")).parts
     if member.startswith(("/", "\\")) or ".." in parts or (len(member) > 1 and member[1] == ":"):
         raise SourceError(f'the archive names a member outside itself: "{member}"', hint="such archives are refused: ask who made it")
+    kind = entry.external_attr >> 16
+    if kind and not (stat.S_ISREG(kind) or stat.S_IFMT(kind) == 0):
+        raise SourceError("the archive's member is a link or a device, no file", hint="such archives are refused: ask who made it")
     if is_archive(member):
         raise SourceError("archives inside archives are not read", hint="pack the files directly")
     if entry.flag_bits & _ENCRYPTED:
@@ -215,8 +228,8 @@ def _is_litter(name: str) -> bool:
     return path.name.startswith((".", "~$")) or "__MACOSX" in path.parts or path.name in {"Thumbs.db", "desktop.ini"}
 
 
-def _copy(stream: _Readable, target: Path, limit: int, what: str) -> int:
-    """Copy to `target`, at most `limit` bytes; return how many."""
+def _copy(stream: _Readable, target: Path, limit: int, what: str, *, packed: int) -> int:
+    """Copy to `target`, at most `limit` bytes and not beyond all proportion to the `packed` bytes; return how many."""
     total = 0
     with target.open("wb") as out:
         while piece := stream.read(_CHUNK):
@@ -225,6 +238,11 @@ def _copy(stream: _Readable, target: Path, limit: int, what: str) -> int:
                 raise SourceError(
                     f"{what} is larger than max_bytes = {limit:,}; nothing of it was read",
                     hint="raise max_bytes in the source's reader if it is genuine",
+                )
+            if total > _RATIO_FROM and total > _MAX_RATIO * packed:
+                raise SourceError(
+                    f"{what} is more than {_MAX_RATIO} times as large as it was packed ({packed:,} bytes); nothing of it was read",
+                    hint="such files are refused: deliver it unpacked if it is genuine",
                 )
             try:
                 out.write(piece)

@@ -9,7 +9,7 @@ import typer
 
 from riskwatch.cli.app import app
 from riskwatch.cli.commands.common import AsOf, Json, day, open_project
-from riskwatch.cli.output import print_json, print_table
+from riskwatch.cli.output import print_json, print_table, print_text
 
 group = typer.Typer(
     no_args_is_help=True,
@@ -82,7 +82,7 @@ def explain(
     if as_json:
         print_json(story.data)
     else:
-        sys.stdout.write(story.text(language))
+        print_text(story.text(language))
 
 
 @group.command()

@@ -53,7 +53,8 @@ def anomalies_command(
         columns = ["product", "product_zh", "product_en", "region", "region_zh", "region_en"]
     if as_json:
         print_json(
-            {"kind": kind.value, "absent": {name: {"zh": zh, "en": en} for name, (zh, en) in absent.items()}, "rows": plain_rows(frame)}
+            {"kind": kind.value, "absent": {name: {"zh": zh, "en": en} for name, (zh, en) in absent.items()}, "rows": plain_rows(frame)},
+            internal=codes,
         )
         return
     for name, (_, why) in absent.items():
@@ -65,4 +66,4 @@ def anomalies_command(
     columns += ["score", "q_value", "anomaly", "worse", "drivers_zh", "drivers_en"]
     shown = shown.assign(score=shown["score"].map("{:.2f}".format), q_value=shown["q_value"].map("{:.3f}".format))
     title = f"{int(frame['anomaly'].sum())} anomalies among {len(frame):,} rows"
-    print_table(columns, shown[columns].to_numpy().tolist(), title=title)
+    print_table(columns, shown[columns].to_numpy().tolist(), title=title, internal=codes)

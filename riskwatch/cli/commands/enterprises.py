@@ -58,13 +58,13 @@ def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): _cell(value) for name, value in row.items()} for row in frame.to_dict("records")]
 
 
-def _print(frame: pd.DataFrame, *, as_json: bool, empty: str) -> None:
+def _print(frame: pd.DataFrame, *, as_json: bool, empty: str, internal: bool = True) -> None:
     if as_json:
-        print_json(_rows(frame))
+        print_json(_rows(frame), internal=internal)
     elif frame.empty:
         sys.stdout.write(empty + "\n")
     else:
-        print_table(list(frame.columns), [list(row.values()) for row in _rows(frame)])
+        print_table(list(frame.columns), [list(row.values()) for row in _rows(frame)], internal=internal)
 
 
 @group.command("list")
@@ -151,7 +151,7 @@ def show(
 
     story = enterprise_story(open_project(context).enterprises(as_of=day(as_of)), code)
     if as_json:
-        print_json({name: _rows(frame) for name, frame in story.items()})
+        print_json({name: _rows(frame) for name, frame in story.items()}, internal=True)
         return
     for name, frame in story.items():
         sys.stdout.write(f"{name}\n")
@@ -161,7 +161,7 @@ def show(
             for field, value in _rows(frame)[0].items():
                 sys.stdout.write(f"  {field}: {'' if value is None else value}\n")
         else:
-            print_table(list(frame.columns), [list(row.values()) for row in _rows(frame)])
+            print_table(list(frame.columns), [list(row.values()) for row in _rows(frame)], internal=True)
 
 
 @app.command("items")
@@ -199,4 +199,4 @@ def list_items(
         else:
             chosen = tuple(selection or ())
             frame = items(ctx, by=tuple(by or ()), days=days, selections=chosen, within=(product, region), new=new)
-    _print(frame.head(top), as_json=as_json, empty="no standard changed" if effect else "no item failed")
+    _print(frame.head(top), as_json=as_json, empty="no standard changed" if effect else "no item failed", internal=False)

@@ -12,7 +12,7 @@ import typer
 
 from riskwatch.cli.app import app
 from riskwatch.cli.commands.common import AsOf, Json, day, open_project
-from riskwatch.cli.output import print_json, print_table
+from riskwatch.cli.output import print_json, print_table, print_text
 from riskwatch.digest.numbers import chance
 
 
@@ -58,7 +58,7 @@ def indicators(
         if as_json:
             print_json(story)
         else:
-            sys.stdout.write("\n".join(_story(story)) + "\n")
+            print_text("\n".join(_story(story)))
         return
     if targets:
         frame = project.targets(region=chosen, domain=None if domain is None else domain.value, as_of=day(as_of))

@@ -84,7 +84,9 @@ def check(context: typer.Context, as_json: Json = False) -> None:
     if as_json:
         fields = ("file", "line", "column", "message")
         listed = [(problem, "problem") for problem in problems] + [(problem, "warning") for problem in warnings]
-        print_json([{**{name: getattr(problem, name) for name in fields}, "severity": severity} for problem, severity in listed])
+        print_json(
+            [{**{name: getattr(problem, name) for name in fields}, "severity": severity} for problem, severity in listed], internal=True
+        )
     else:
         sys.stdout.write("".join(f"{problem}\n" for problem in problems))
         sys.stderr.write("".join(f"{warning} (warning)\n" for warning in warnings))
@@ -113,7 +115,7 @@ def explain(
     project = open_project(context)
     found = explain_path(project.definitions, path)
     if as_json:
-        print_json(found)
+        print_json(found, internal=True)
     else:
         sys.stdout.write(f"{found}\n")
 
@@ -135,7 +137,7 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
     except DefinitionError as error:
         findings = broken_definitions(error)
     if as_json:
-        print_json(findings)
+        print_json(findings, internal=True)
     else:
-        print_table(("", "what", "found", "what to do"), [(f.mark, f.what, f.found, f.remedy) for f in findings])
+        print_table(("", "what", "found", "what to do"), [(f.mark, f.what, f.found, f.remedy) for f in findings], internal=True)
     raise typer.Exit(1 if any(f.mark == "wrong" for f in findings) else 0)

@@ -46,10 +46,10 @@ def list_rows(
     with project.store() as store:
         frame = store.list_quarantine(source)
     if as_json:
-        print_json(frame.head(limit).astype(object).where(frame.head(limit).notna(), None).to_dict("records"))
+        print_json(frame.head(limit).astype(object).where(frame.head(limit).notna(), None).to_dict("records"), internal=True)
         return
     columns = ["id", "source", "file", "row_no", "field", "rule", "value"]
-    print_table(columns, frame[columns].head(limit).to_numpy().tolist())
+    print_table(columns, frame[columns].head(limit).to_numpy().tolist(), internal=True)
     sys.stdout.write(f"{len(frame)} open" + (f", {limit} shown\n" if len(frame) > limit else "\n"))
 
 
@@ -66,7 +66,7 @@ def retry(context: typer.Context, source: Source = None, as_json: Json = False) 
     with reporter(quiet=options.quiet) as progress, project.leased(label="quarantine retry", reporter=progress) as ctx:
         counts = retry_quarantine(ctx, source)
     if as_json:
-        print_json(counts)
+        print_json(counts, internal=True)
     else:
         print_table(("source", "tried", "resolved", "still open"), [(name, *figures.values()) for name, figures in counts.items()])
 

@@ -10,7 +10,7 @@ import typer
 
 from riskwatch.cli.app import Globals, app
 from riskwatch.cli.commands.common import AsOf, Json, day, open_project
-from riskwatch.cli.output import print_json, reporter
+from riskwatch.cli.output import print_json, print_text, reporter
 
 LANGUAGES = ("zh", "en")
 FORMATS = ("html", "pdf", "docx", "json")
@@ -68,7 +68,7 @@ def report(
             if as_json:
                 print_json(find_trace(made, explain).model_dump(mode="json"))
             else:
-                sys.stdout.write(explain_trace(made, explain, language=languages[0] if language else "en"))
+                print_text(explain_trace(made, explain, language=languages[0] if language else "en"))
             return
         made = make_report(ctx, wanted, region, languages=languages)
         paths = write_report(ctx, made, languages=languages, formats=formats, folder=out)

@@ -103,7 +103,7 @@ def pull(
     with reporter(quiet=options.quiet) as progress, project.leased(dry_run=dry_run, label="pull", reporter=progress) as ctx:
         reports = pull_sources(ctx, sources or ())
     if as_json:
-        print_json([asdict(entry) for entry in reports])
+        print_json([asdict(entry) for entry in reports], internal=True)
     else:
         columns = ("source", "files", "rows", "new", "changed", "same", "stale", "duplicate", "items", "quarantine", "waiting", "faults")
         print_table(
@@ -153,7 +153,7 @@ def run(
             if not as_json:
                 _print(report)
     if as_json:
-        print_json([_as_json(report) for report in reports] if since else _as_json(reports[-1]))
+        print_json([_as_json(report) for report in reports] if since else _as_json(reports[-1]), internal=True)
     raise typer.Exit(max(report.exit_code for report in reports))
 
 

@@ -12,7 +12,7 @@ import typer
 
 from riskwatch.cli.app import app
 from riskwatch.cli.commands.common import AsOf, Json, day, open_project
-from riskwatch.cli.output import print_table
+from riskwatch.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +57,7 @@ def trends(
     shown = {name: frame if every else frame[frame["reason"] == "worse"] for name, frame in lists.items()}
     if as_json:
         rows = [{"model": name, **row} for name, frame in shown.items() for row in _records(frame)]
-        sys.stdout.write(json.dumps(rows, ensure_ascii=False, indent=2) + "\n")
+        print_json(rows)
         return
     for name, frame in shown.items():
         counts = lists[name]["reason"].value_counts()
