@@ -18,7 +18,7 @@ from riskwatch.definitions.validation import dotted
 from riskwatch.errors import DetectorError
 from riskwatch.records.streams import STREAMS, Field, Stream
 
-__all__ = ["World", "check_centre", "check_model", "check_pipeline", "check_settings", "check_standards"]
+__all__ = ["World", "check_centre", "check_delivery", "check_model", "check_pipeline", "check_settings", "check_standards"]
 
 STEPS = ("pull", "detect", "assess", "profile", "warn", "digest", "report", "deliver", "retain")
 _NEEDS = {"assess": "detect", "profile": "assess", "warn": "assess"}
@@ -330,3 +330,28 @@ def check_standards(draft: Draft, world: World, collector: Collector) -> None:
             if code not in facts.codes:
                 message = f'standards[{number}].products[{place}]: "{code}" is not in the product tree of profile {world.profile}'
                 collector.add(draft, ("standards", number, "products", place), message)
+
+
+def check_delivery(draft: Draft, centres: Collection[str], world: World, collector: Collector) -> None:
+    """Check that the centres and products of routes (``config/delivery.yaml``) exist: a slip would keep a message from its readers."""
+    facts = world.trees.get("product")
+    routes = draft.data.get("routes") or []
+    for number, entry in enumerate(routes if isinstance(routes, list) else []):
+        route = entry if isinstance(entry, dict) else {}
+        for place, name in enumerate(_listed(route, "centres")):
+            if name not in centres:
+                path = ("routes", number, "centres", place)
+                collector.add(draft, path, f"routes[{number}].centres[{place}]: {unknown('centre', str(name), centres)}")
+        profiles = _listed(route, "profiles")
+        if facts is None or not facts.complete or (profiles and world.profile not in profiles):
+            continue
+        for place, code in enumerate(_listed(route, "products")):
+            if code not in facts.codes:
+                message = f'routes[{number}].products[{place}]: "{code}" is not in the product tree of profile {world.profile}'
+                collector.add(draft, ("routes", number, "products", place), message)
+
+
+def _listed(entry: Mapping[str, object], name: str) -> list[object]:
+    """Return a list of an entry that is not validated yet; empty where it is none."""
+    found = entry.get(name)
+    return found if isinstance(found, list) else []

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from riskwatch.definitions.calendar_checks import check_holidays
-from riskwatch.definitions.checks import World, check_centre, check_model, check_pipeline, check_settings, check_standards
+from riskwatch.definitions.checks import World, check_centre, check_delivery, check_model, check_pipeline, check_settings, check_standards
 from riskwatch.definitions.definitions import Definitions
 from riskwatch.definitions.entries import Collector, Draft, Entry, digest
 from riskwatch.definitions.files import (
@@ -242,6 +242,8 @@ def _check_world(
             check_centre(centre, world, collector)
     if standards := content.plain.get("standards"):
         check_standards(standards, world, collector)
+    if delivery := content.plain.get("delivery"):
+        check_delivery(delivery, [centre.value.name for centre in content.centres.values()], world, collector)
 
 
 def _check_profiles(content: _Content, known: Collection[str], collector: Collector) -> None:

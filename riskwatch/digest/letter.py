@@ -27,12 +27,12 @@ def told(digest: Digest, language: str) -> str:
     return hashlib.sha256(json.dumps(news, ensure_ascii=False).encode()).hexdigest()[:16]
 
 
-def headlines(digest: Digest, language: str, warning_id: str = "") -> tuple[str, ...]:
-    """Return one sentence for each new or worsened warning, the most urgent first; or for one warning only."""
+def headlines(digest: Digest, language: str, warning_id: str = "", change: str = "") -> tuple[str, ...]:
+    """Return one sentence for each new or worsened warning, the most urgent first; or for one warning only, and how it changed."""
     say = Speaker(digest, language)
     if warning_id:
         found = find_warning(digest, warning_id)
-        return () if found is None else (_headline(found, digest, say),)
+        return () if found is None else (_headline(found, digest, say, change),)
     return tuple(headline(card, digest, say) for card in digest.warnings)
 
 
@@ -42,13 +42,13 @@ def find_warning(digest: Digest, warning_id: str) -> WarningCard | CompactRow | 
     return next((item for item in items if item.warning_id == warning_id), None)
 
 
-def _headline(item: WarningCard | CompactRow, digest: Digest, say: Speaker) -> str:
+def _headline(item: WarningCard | CompactRow, digest: Digest, say: Speaker, change: str) -> str:
     if isinstance(item, WarningCard):
         return headline(item, digest, say)
     return say.t(
         "alert.row",
         grade=say.grade(item.grade, item.domain),
-        change=say.change(item.change, item.grade_before, item.grade, item.domain),
+        change=say.change(change or item.change),
         subject=say.of(item.subject),
         place=say.place(item.place),
         figures=say.row_figures(item),
@@ -98,13 +98,18 @@ def _day(digest: Digest, say: Speaker) -> str:
     return t("preface.day", date=day, counts=t("preface.sep").join([*counts, *named]))
 
 
-def alert_letter(digest: Digest, language: str, warning_id: str, *, outlines: Features = ()) -> tuple[Page, list[bytes]] | None:
-    """Return the page that tells of one warning at once, and its pictures; None if the digest does not hold it (any more)."""
+def alert_letter(
+    digest: Digest, language: str, warning_id: str, *, change: str = "", outlines: Features = ()
+) -> tuple[Page, list[bytes]] | None:
+    """Return the page that tells of one warning at once, and its pictures; None if the digest does not hold it (any more).
+
+    ``change`` is what happened, for a warning that rose on a day before: the digest of the day has it among the unchanged.
+    """
     found = find_warning(digest, warning_id)
     if found is None:
         return None
     page, say = lay_out(digest, language), Speaker(digest, language)
-    t, line = say.t, _headline(found, digest, say)
+    t, line = say.t, _headline(found, digest, say, change)
     blocks: list[Block] = [Para(line, "strong")]
     drawn: list[bytes] = []
     if isinstance(found, WarningCard):

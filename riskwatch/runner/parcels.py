@@ -91,7 +91,7 @@ class Packer:
             )
         if isinstance(channel, FileChannel):
             return replace(parcel, attachments=self._attachments(message, channel, made))
-        lines = headlines(digest, language, message.warning_id) or (Wording(language)("warnings.none"),)
+        lines = headlines(digest, language, message.warning_id, message.change) or (Wording(language)("warnings.none"),)
         if isinstance(channel, RobotChannel):
             return replace(parcel, lines=lines, more=Wording(language)("alert.gone", n=0).replace("0", "{n}", 1))
         items = [find_warning(digest, message.warning_id)] if message.warning_id else list(digest.warnings)
@@ -126,7 +126,7 @@ class Packer:
             return None
         outlines = county_outlines(self._ctx) if any(card.cluster is not None for card in digest.warnings) else ()
         if message.kind == "alert":
-            letter = alert_letter(digest, message.language, message.warning_id, outlines=outlines)
+            letter = alert_letter(digest, message.language, message.warning_id, change=message.change, outlines=outlines)
             if letter is None:
                 return None
         else:

@@ -49,7 +49,8 @@ def test_from_pending_to_dead_to_dropped(decided: Path, cli: Cli, monkeypatch: p
     for name, value in PLANTED.items():
         monkeypatch.setenv(name, value)
     # Its definitions are read once for all commands.
-    monkeypatch.setattr(commands, "open_project", lambda context, project=Project(decided): project)
+    project = Project(decided)
+    monkeypatch.setattr(commands, "open_project", lambda context: project)
     said = []
 
     def run(*arguments: str, code: int = 0) -> str:

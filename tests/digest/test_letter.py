@@ -48,7 +48,7 @@ def test_a_catch_up_tells_of_each_day_first(ordinary, language):
     first = page.sections[0]
     lines = [item.text for item in first.blocks[1].items]
     assert lines[0].startswith("2025-12-29")
-    assert ("电热毯" if language == "zh" else "Electric blankets") in lines[0]
+    assert ("电热毯" if language == "zh" else "electric blankets") in lines[0]
     assert lines[1] == ("2025-12-30：无新变动。" if language == "zh" else "2025-12-30: nothing new.")
     assert page.subject.startswith("【补报 2025-12-29 至 2025-12-31】" if language == "zh" else "[Catch-up 2025-12-29 to 2025-12-31]")
 
@@ -68,12 +68,14 @@ def test_an_alert_holds_its_warning_and_no_other(ordinary, language):
     row = ordinary.others[0]
     text = set_markdown(alert_letter(ordinary, language, row.warning_id)[0])
     assert row.place.name.of(language) in text
+    rose = set_markdown(alert_letter(ordinary, language, row.warning_id, change="new")[0])
+    assert ("新增——" if language == "zh" else ", new –") in rose.replace("\\", "")
 
 
 def test_headlines_are_in_the_order_of_the_digest(ordinary):
     lines = headlines(ordinary, "zh")
     assert len(lines) == len(ordinary.warnings)
-    assert lines[0].startswith("二级（橙色）新增——")
+    assert lines[0].startswith("二级（橙色）加重（原三级（黄色））——电热毯")
     assert headlines(ordinary, "zh", ordinary.warnings[1].warning_id) == (lines[1],)
 
 
