@@ -118,7 +118,8 @@ def schedule_findings(project: Project) -> list[Finding]:
         status = status_of(project, store, project.clock())
     findings = []
     for entry in status.schedulers:
-        mark, found = ("ok", "lives") if entry.alive else ("wrong", "is dead or stopped")
+        # Where another one lives its work goes on.
+        mark, found = ("ok", "lives") if entry.alive else ("note" if status.scheduler_alive else "wrong", "is dead or stopped")
         remedy = "" if entry.alive else "systemctl restart riskwatch-scheduler; journalctl -u riskwatch-scheduler"
         findings.append(Finding(mark, "scheduler", f"{entry.holder} {found}, last heard {entry.silent_seconds:.0f} s ago", remedy))
     if not findings:

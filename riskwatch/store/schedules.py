@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from riskwatch import __version__
 from riskwatch.store.database import Database, instant
+from riskwatch.store.lease import is_dead
 from riskwatch.store.occurrences import moment
 from riskwatch.store.tables import schedule, scheduler
 
@@ -79,10 +80,11 @@ def _update(database: Database, pipeline: str, values: dict[str, str | None]) ->
 
 
 def beat(database: Database, holder: str, *, started_at: dt.datetime, now: dt.datetime, keep: dt.timedelta, stopping: bool = False) -> None:
-    """Say that a scheduler lives; rows of others that have been silent for longer than ``keep`` are taken away."""
+    """Say that a scheduler lives; rows of others are taken away that were silent for longer than ``keep`` or died here."""
     with database.session("note that the scheduler lives", write=True, lock=scheduler) as session:
         silent = scheduler.c.beat_at < instant(now - keep)
-        session.execute(scheduler.delete().where(sa.or_(scheduler.c.holder == holder, silent)))
+        dead = [row["holder"] for row in session.rows(sa.select(scheduler.c.holder)) if is_dead(row["holder"])]
+        session.execute(scheduler.delete().where(sa.or_(scheduler.c.holder.in_([holder, *dead]), silent)))
         values = {
             "holder": holder,
             "version": __version__,
