@@ -18,7 +18,7 @@ __all__ = ["Globals", "app", "main"]
 
 EPILOG = """
 Exit codes: 0 well; 1 a source, a model or a delivery failed and the rest went on (the digest says which); 2 a wrong definition, option or
-day; 3 another run holds the lease; 4 the database cannot be used; 5 anything else.
+day; 3 another run holds the lease; 4 the database or a backup cannot be used; 5 anything else.
 """
 
 app = typer.Typer(

@@ -110,7 +110,6 @@ def test_records_go_with_their_items_and_a_late_one_stays(store: Store, load: Lo
         "row_no": [1],
         "item": ["铅"],
         "verdict": ["fail"],
-        "verdict": ["fail"],
     }
     load(parsed(records, pd.DataFrame(item)))
     load(spot_checks(["A3"], 1, "2024-05-01", event_date=["2020-01-11"]))  # happened long ago, learnt last month

@@ -129,7 +129,7 @@ def run(
     wait: Annotated[float, typer.Option(help="Seconds to wait for another run to end.")] = 0.0,
     as_json: Json = False,
 ) -> None:
-    """Run a pipeline: pull, detect, assess, warn, digest, report.
+    """Run a pipeline: pull, detect, assess, warn, digest, report, retain.
 
     Example: riskwatch run daily (as of today, or of the pinned day of a demonstration).
 
