@@ -49,6 +49,10 @@ _ROLES = (
 )
 
 
+# What stands before "hospital" and tells a kind of hospital, not which.
+_KINDS = "".join(f"(?<!{kind})" for kind in ("直报", "哨点", "监测", "定点", "级", "甲", "乙"))
+
+
 def _compiled(*patterns: str) -> tuple[re.Pattern[str], ...]:
     return tuple(re.compile(pattern, re.IGNORECASE) for pattern in patterns)
 
@@ -74,7 +78,7 @@ _CHINESE = _compiled(
     # Organisations come before persons: firms are often called after one.
     rf"(?:{_NAME}|[A-Za-z0-9（）()]){{2,24}}?(?:股份有限公司|有限责任公司|有限公司|集团公司|集团|分公司|公司)",
     rf"{_NAME}{{2,10}}(?:商行|经营部|门市部|批发部|合作社|个体户|专卖店|旗舰店|便利店|超市|商场|商店|百货|药店|药房|饭店|工厂|加工厂|厂)(?!家)",
-    rf"{_NAME}{{2,12}}(?:人民医院|中心医院|医院|卫生院|卫生所|卫生室|诊所|门诊部|卫生服务中心|妇幼保健院|保健院)",
+    rf"{_NAME}{{2,12}}(?:人民医院|中心医院|{_KINDS}医院|卫生院|卫生所|卫生室|诊所|门诊部|卫生服务中心|妇幼保健院|保健院)",
     rf"{_NAME}{{1,12}}第[一二三四五六七八九十\d]+(?:小学|中学|幼儿园|高中|初中|实验小学|医院)",
     rf"{_NAME}{{2,12}}(?:实验小学|小学|中学|高中|初中|幼儿园|大学|学院|学校|职专|技校|附小|附中|[一二三四五六七八九十]中)(?!生)",
     # Addresses below the county.
