@@ -57,6 +57,10 @@ def _compiled(*patterns: str) -> tuple[re.Pattern[str], ...]:
     return tuple(re.compile(pattern, re.IGNORECASE) for pattern in patterns)
 
 
+# Where a name that a role introduced ends: at a mark, a figure, a mask, a word that goes on after a name, or what comes next in a card.
+_NAME_ENDS = rf"(?=[，,。；;、（(：: *\d]|$|[{_AFTER}]|电话|手机|座机|身份证|微信|号码|联系|地址|住|家)"
+
+
 # In each group the longest and most certain first. A group is tried only on texts that hold what all of it needs.
 _ADDRESSES = _compiled(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", r"(?:https?://|www\.)\S+")
 _CODES = _compiled(
@@ -89,10 +93,10 @@ _CHINESE = _compiled(
     # Persons.
     rf"(?:姓名|名字|{_ROLES})\s*[:：]\s*[{_HAN}]{{2,4}}",
     rf"(?:{_ROLES}){_ANYBODY}(?:某某|某|[xX×*＊○〇]{{1,2}})",
-    rf"(?:{_ROLES}){_ANYBODY}[{_HAN}]{{1,2}}?(?=[，,。；;、（( ]|$|[{_AFTER}])",
+    rf"(?:{_ROLES}){_ANYBODY}[{_HAN}]{{1,2}}?{_NAME_ENDS}",
     # With sex or age behind it, or after "called", a name needs no title.
     rf"(?<![{_HAN}]){_ANYBODY}[{_HAN}]{{1,2}}?(?=\s*[，,、（(]?\s*(?:男|女|\d{{1,3}}\s*(?:周?岁|个月)))",
-    rf"(?:名叫|叫做|名为|姓名为|姓名是){_ANYBODY}[{_HAN}]{{1,2}}?(?=[，,。；;、（( ]|$|[{_AFTER}])",
+    rf"(?:名叫|叫做|名为|姓名为|姓名是){_ANYBODY}[{_HAN}]{{1,2}}?{_NAME_ENDS}",
     # At the start of a text or sentence, before what somebody did.
     rf"(?:^|(?<=[。；;\n]))\s*(?!许可){_PERSON}{_GIVEN}(?=[，,、]|[{_AFTER}])",
     rf"(?<=[由与和同跟]){_PERSON}{_GIVEN}(?=送|陪|带|报|一起|一同|同行|相撞|共同|[，,。])",
