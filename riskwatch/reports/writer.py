@@ -35,7 +35,7 @@ from riskwatch.reports.model import (
 )
 from riskwatch.reports.numbers import Kind, interval, number_in, printed, unit_of
 
-__all__ = ["Figure", "Numbers", "Words", "Writer", "both"]
+__all__ = ["Figure", "Numbers", "Words", "Writer", "both", "with_a_second"]
 
 
 def both(zh: str, en: str) -> Text:
@@ -75,6 +75,19 @@ class Numbers:
 
 
 Field = Figure | Text | str
+
+
+def with_a_second(texts: Sequence[str], values: Sequence[float | None], small: int) -> list[str]:
+    """Hide a second cell of a column of persons where only one is hidden, or the total would give it away.
+
+    The smallest of the shown cells above zero becomes "≥5" (``small``); nothing changes where none, or two and more, are hidden.
+    """
+    shown = list(texts)
+    hidden = [place for place, text in enumerate(texts) if text.startswith("<")]
+    others = [(value, place) for place, value in enumerate(values) if value is not None and math.isfinite(value) and value >= small]
+    if len(hidden) == 1 and others:
+        shown[min(others)[1]] = f"≥{small}"
+    return shown
 
 
 @dataclass
@@ -275,7 +288,9 @@ class Writer:
                 told: list[float | None] = [None] * len(texts)
             else:
                 texts = [printed(value, column.kind, small=small, unit=unit) for value, unit in zip(column.values, units, strict=True)]
-                told = [None if text.startswith("<") else _finite(value) for text, value in zip(texts, column.values, strict=True)]
+                if column.kind == "persons":
+                    texts = with_a_second(texts, column.values, small)
+                told = [None if text.startswith(("<", "≥")) else _finite(value) for text, value in zip(texts, column.values, strict=True)]
                 values = dict(zip(keys, told, strict=True))
             what = both(f"{title.zh}：{column.head.zh}", f"{title.en}: {column.head.en}")
             identity = self._enter(

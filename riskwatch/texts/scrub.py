@@ -49,8 +49,16 @@ _ROLES = (
 )
 
 
+# What stands before "hospital" and tells a kind of hospital, not which.
+_KINDS = "".join(f"(?<!{kind})" for kind in ("直报", "哨点", "监测", "定点", "级", "甲", "乙"))
+
+
 def _compiled(*patterns: str) -> tuple[re.Pattern[str], ...]:
     return tuple(re.compile(pattern, re.IGNORECASE) for pattern in patterns)
+
+
+# Where a name that a role introduced ends: at a mark, a figure, a mask, a word that goes on after a name, or what comes next in a card.
+_NAME_ENDS = rf"(?=[，,。；;、（(：: *\d]|$|[{_AFTER}]|电话|手机|座机|身份证|微信|号码|联系|地址|住|家)"
 
 
 # In each group the longest and most certain first. A group is tried only on texts that hold what all of it needs.
@@ -74,7 +82,7 @@ _CHINESE = _compiled(
     # Organisations come before persons: firms are often called after one.
     rf"(?:{_NAME}|[A-Za-z0-9（）()]){{2,24}}?(?:股份有限公司|有限责任公司|有限公司|集团公司|集团|分公司|公司)",
     rf"{_NAME}{{2,10}}(?:商行|经营部|门市部|批发部|合作社|个体户|专卖店|旗舰店|便利店|超市|商场|商店|百货|药店|药房|饭店|工厂|加工厂|厂)(?!家)",
-    rf"{_NAME}{{2,12}}(?:人民医院|中心医院|医院|卫生院|卫生所|卫生室|诊所|门诊部|卫生服务中心|妇幼保健院|保健院)",
+    rf"{_NAME}{{2,12}}(?:人民医院|中心医院|{_KINDS}医院|卫生院|卫生所|卫生室|诊所|门诊部|卫生服务中心|妇幼保健院|保健院)",
     rf"{_NAME}{{1,12}}第[一二三四五六七八九十\d]+(?:小学|中学|幼儿园|高中|初中|实验小学|医院)",
     rf"{_NAME}{{2,12}}(?:实验小学|小学|中学|高中|初中|幼儿园|大学|学院|学校|职专|技校|附小|附中|[一二三四五六七八九十]中)(?!生)",
     # Addresses below the county.
@@ -85,10 +93,10 @@ _CHINESE = _compiled(
     # Persons.
     rf"(?:姓名|名字|{_ROLES})\s*[:：]\s*[{_HAN}]{{2,4}}",
     rf"(?:{_ROLES}){_ANYBODY}(?:某某|某|[xX×*＊○〇]{{1,2}})",
-    rf"(?:{_ROLES}){_ANYBODY}[{_HAN}]{{1,2}}?(?=[，,。；;、（( ]|$|[{_AFTER}])",
+    rf"(?:{_ROLES}){_ANYBODY}[{_HAN}]{{1,2}}?{_NAME_ENDS}",
     # With sex or age behind it, or after "called", a name needs no title.
     rf"(?<![{_HAN}]){_ANYBODY}[{_HAN}]{{1,2}}?(?=\s*[，,、（(]?\s*(?:男|女|\d{{1,3}}\s*(?:周?岁|个月)))",
-    rf"(?:名叫|叫做|名为|姓名为|姓名是){_ANYBODY}[{_HAN}]{{1,2}}?(?=[，,。；;、（( ]|$|[{_AFTER}])",
+    rf"(?:名叫|叫做|名为|姓名为|姓名是){_ANYBODY}[{_HAN}]{{1,2}}?{_NAME_ENDS}",
     # At the start of a text or sentence, before what somebody did.
     rf"(?:^|(?<=[。；;\n]))\s*(?!许可){_PERSON}{_GIVEN}(?=[，,、]|[{_AFTER}])",
     rf"(?<=[由与和同跟]){_PERSON}{_GIVEN}(?=送|陪|带|报|一起|一同|同行|相撞|共同|[，,。])",

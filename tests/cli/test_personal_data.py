@@ -136,19 +136,18 @@ def outputs(folder: Path, cli: Cli) -> Iterator[tuple[str, str]]:
     for path in sorted((folder / "var").rglob("*")):
         if path.suffix in {".html", ".md", ".json", ".txt", ".csv"}:
             yield path.name, readable(path)
-    listed = cli("warnings", "list", "--json", project=folder)
-    known = [entry["warning_id"] for entry in listed.json]
-    assert known
     for path in map(Path, cli("report", "--period", "2025-11", "--out", folder / "var" / "out", project=folder).out.split()):
         yield path.name, readable(path)
-    commands = [("warnings", "show", one) for one in known] + [("actions", "explain", one) for one in known]
-    commands += [("warnings", "list"), ("actions", "cases"), ("pairs",), ("words",), ("items",), ("items", "--by", "product"), ("rates",)]
-    commands += [("trends", "--all"), ("indicators",), ("coverage",), ("anomalies",), ("advise", "--samples", "50"), ("run", "daily")]
+    known = [entry["warning_id"] for entry in cli("warnings", "list", "--json", project=folder).json]
+    assert known
+    commands = [("warnings", "show", known[0]), ("actions", "explain", known[0])]
+    commands += [(*command, one, "--json") for one in known[:3] for command in (("warnings", "show"), ("actions", "explain"))]
+    commands += [("actions", "cases", "--json"), ("pairs",), ("pairs", "--json"), ("words", "--json"), ("items", "--by", "product")]
+    commands += [("items", "--json"), ("trends", "--all", "--json"), ("indicators", "--json")]
     for command in commands:
-        for more in ((), ("--json",)):
-            answer = cli(*command, *more, project=folder)
-            assert answer.code in {0, 1}, (command, answer.err)
-            yield " ".join((*command, *more)), answer.out + answer.err
+        answer = cli(*command, project=folder)
+        assert answer.code == 0, (command, answer.err)
+        yield " ".join(command), answer.out + answer.err
 
 
 @pytest.mark.slow

@@ -14,7 +14,9 @@ from riskwatch.reports.build import build_report
 from riskwatch.reports.explain import explain_trace, find_trace
 from riskwatch.reports.inputs import COLUMNS, Input, Missing, ReportInputs
 from riskwatch.reports.model import Note, Paragraph, Picture, Report, Table, Text, render_json
+from riskwatch.reports.numbers import printed
 from riskwatch.reports.rules import SECTIONS
+from riskwatch.reports.writer import with_a_second
 from tests.reports.conftest import frames, make_inputs, origin, rules
 
 INPUTS = tuple(COLUMNS)
@@ -195,7 +197,7 @@ def test_small_numbers_of_persons_are_kept_back(report):
     data = render_json(report)
     for row in small:
         for cell in row[1:3]:
-            assert (cell.value is None) == (cell.text.zh == "<5")
+            assert (cell.value is None) == (cell.text.zh in {"<5", "≥5"})
     trace = next(trace for trace in report.traces if trace.id == injuries.columns[1].trace)
     assert None in trace.values.values()
     assert '"persons": 3' not in data
@@ -262,3 +264,16 @@ def test_report_is_frozen(report):
     with pytest.raises(Exception, match="frozen"):
         report.header.version = "x"
     assert isinstance(report, Report)
+
+
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        ([9, 3, 7, 0, None], ["9", "<5", "≥5", "0", "–"]),
+        ([9, 3, 2, 7], ["9", "<5", "<5", "7"]),
+        ([9, 7, 0], ["9", "7", "0"]),
+        ([3, 0], ["<5", "0"]),
+    ],
+)
+def test_a_small_cell_is_not_given_away_by_the_total(values, texts):
+    assert with_a_second([printed(value, "persons") for value in values], values, 5) == texts

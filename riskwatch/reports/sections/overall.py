@@ -314,8 +314,9 @@ def _injuries(writer: Writer) -> None:
         frame["code"].tolist(),
         source,
         note=writer.line(
-            "少于 {few} 人的格不印出数字；两期合计少于 {cases} 人，或变异系数超过 {cv}，不计算比值。",
-            "Counts below {few} are not printed; no ratio on fewer than {cases} persons in both periods together, or with a"
+            "少于 {few} 人的格不印出数字，只有一格时另取一格写作“≥{few}”；两期合计少于 {cases} 人，或变异系数超过 {cv}，不计算比值。",
+            "Counts below {few} are not printed; where only one is hidden, a second is given as ≥{few}."
+            " No ratio on fewer than {cases} persons in both periods together, or with a"
             " coefficient of variation above {cv}.",
             few=str(rules.persons),
             cases=str(rules.estimate_min_cases),
