@@ -41,7 +41,7 @@ class Handling:
     confirmed : bool
         Enough have signed.
     closed : bool
-        ``closed_as`` says why.
+        ``closed_as`` says why, ``verdict`` what that says of the warning: "true", "false" or "none"; "" while open.
     hidden_until : datetime.date or None
         End of the silence that hides it; None where none does.
     """
@@ -63,6 +63,7 @@ class Handling:
     confirmed: bool
     closed: bool
     closed_as: Text | None
+    verdict: str
     hidden_until: dt.date | None
 
 
@@ -71,6 +72,7 @@ def handling(case: Case, warning: EarlyWarning, silences: Iterable[Silence], off
     rules, counted = office.rules, office.due(case, warning)
     confirmed = office.confirmed(case, warning)
     asked = case.signing.by if case.signing is not None and case.signing.what == "level" else ()
+    reason = rules.closures.get(case.closed_as)
     hiding = next((one for one in silences if one.silence_id == case.hidden_by), None)
 
     def post(name: str) -> Text | None:
@@ -95,6 +97,7 @@ def handling(case: Case, warning: EarlyWarning, silences: Iterable[Silence], off
         signed=len(case.signers) if confirmed else len(asked),
         confirmed=confirmed,
         closed=case.closed,
-        closed_as=rules.closures[case.closed_as].label if case.closed_as in rules.closures else None,
+        closed_as=reason.label if reason is not None else None,
+        verdict=reason.counts if reason is not None else "",
         hidden_until=None if hiding is None else hiding.ends_on,
     )

@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
 import pandas as pd
 
 from riskwatch.assessment.types import Action, Scope
+from riskwatch.casework.view import Handling
 from riskwatch.digest.cards import bilingual, domain_of, grade_name
 from riskwatch.digest.focus import refused_counts
 from riskwatch.digest.inputs import Labels, QualityReport, Recent
@@ -189,16 +190,15 @@ def _silent(quality: QualityReport, namer: Namer, jurisdiction: str) -> tuple[tu
     return tuple(found)
 
 
-def calibration(day: Day, namer: Namer, jurisdiction: str) -> Calibration:
-    """Return what became of all warnings of the jurisdiction, and how long the newest took from the end of their period."""
+def calibration(day: Day, namer: Namer, jurisdiction: str, handled: Mapping[str, Handling] | None = None) -> Calibration:
+    """Return what became of all warnings of the jurisdiction, and how long the newest took from the end of their period.
+
+    Confirmed and refuted are those that people closed with a reason that says so.
+    """
     own = {item.warning_id: item for item in day.warnings if namer.relation(item.subject.region, jurisdiction)}
-    outcomes = {
-        kind: len(
-            {event.warning_id for event in day.events if str(event.kind) == kind and event.warning_id in own and event.as_of <= day.as_of}
-        )
-        for kind in ("confirmed", "refuted")
-    }
+    closed = {name: known.verdict for name, known in (handled or {}).items() if known.closed and name in own}
     recovered = sum(str(item.state) == "recovered" for item in own.values())
+    gone = {name for name, item in own.items() if str(item.state) in {"recovered", "absorbed"}}
     assigned = assign(day, namer)
     delays = []
     for item in own.values():
@@ -207,10 +207,10 @@ def calibration(day: Day, namer: Namer, jurisdiction: str) -> Calibration:
             delays.append((day.as_of - max(evidence.period_end for evidence in assessment.evidence)).days)
     return Calibration(
         issued=len(own),
-        confirmed=outcomes["confirmed"],
-        refuted=outcomes["refuted"],
+        confirmed=sum(verdict == "true" for verdict in closed.values()),
+        refuted=sum(verdict == "false" for verdict in closed.values()),
         recovered=recovered,
-        open=len(own) - recovered - sum(str(item.state) == "absorbed" for item in own.values()),
+        open=len(own) - len(gone | set(closed)),
         days_to_warning=float(statistics.median(delays)) if delays else None,
         days_to_warning_n=len(delays),
     )

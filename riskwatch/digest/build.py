@@ -220,7 +220,7 @@ def build_digest(
         quality=data_quality(quality, visible, labels, namer, jurisdiction, centre=centre.name),
         coverage=coverage(visible, records=recent.records or windowed, heard=heard, expected_sources=expected, fdr=fdr),
         catalogue=catalogue_coverage(catalogue, namer, jurisdiction),
-        calibration=calibration(day, namer, jurisdiction),
+        calibration=calibration(day, namer, jurisdiction, handled),
         sign_off=SignOff(
             contact=None if centre.contact is None else bilingual({"zh": centre.contact.zh, "en": centre.contact.en}),
             reviewers=max((labels.reviewers.get(item.grade, 1) for item in cards), default=1),

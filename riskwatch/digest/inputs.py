@@ -126,7 +126,7 @@ class EventLike(Protocol):
 
     @property
     def kind(self) -> str:
-        """What happened: a state, or "confirmed", "refuted"."""
+        """What happened: a state."""
 
     @property
     def reason(self) -> Mapping[str, str]:

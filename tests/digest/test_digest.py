@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from riskwatch.assessment.types import Grade, Subject
+from riskwatch.assessment.types import Subject
 from riskwatch.digest import Digest, GradeLabel, QualityReport, Recent, Text, render_html, render_json, render_markdown
 from riskwatch.errors import RiskwatchError
 
@@ -235,10 +235,8 @@ def test_a_centre_is_told_of_the_silence_that_concerns_it(build):
 
 def test_calibration_is_honest(ordinary, build, day):
     assert "尚无人工结案" in render_markdown(ordinary, "zh")
-    closed = SimpleNamespace(
-        warning_id="W2025-0040", as_of=dt.date(2025, 8, 1), kind="confirmed", reason={}, grade_before=Grade.IV, grade_after=Grade.IV
-    )
-    assert "证实占已结案 100.0%（n=1）" in render_markdown(build(events=[*day.events, closed]), "zh")
+    closed = {"W2025-0040": SimpleNamespace(closed=True, verdict="true", hidden_until=None)}
+    assert "证实占已结案 100.0%（n=1）" in render_markdown(build(handled=closed), "zh")
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,7 @@ def handled(warning, **changes):
         "confirmed": False,
         "closed": False,
         "closed_as": None,
+        "verdict": "",
         "hidden_until": None,
     }
     return Handling(**{**given, **changes})
@@ -103,10 +104,13 @@ def test_closed_and_silenced_ones_are_counted_and_not_listed():
     gone, hidden = listed[0], listed[-1]
     by_id = {one.warning_id: one for one in warnings}
     known = all_of(warnings)
-    known[gone] = handled(by_id[gone], closed=True, closed_as=Text(zh="误报", en="false alarm"))
+    known[gone] = handled(by_id[gone], closed=True, closed_as=Text(zh="误报", en="false alarm"), verdict="false")
     known[hidden] = handled(by_id[hidden], hidden_until=LATER)
     made = make(PROVINCE, handled=known)
     assert (made.set_aside.closed, made.set_aside.silenced, made.set_aside.silenced_until) == (1, 1, LATER)
+    assert (made.calibration.confirmed, made.calibration.refuted) == (0, 1)
+    assert made.calibration.open == base.calibration.open - 1
+    assert "0 confirmed, 1 refuted" in plain(render_markdown(made, "en"))
     for language, line in (
         ("zh", "未列出：已销号 1 条；静默 1 条（最迟至 2026-01-20）；一旦加重即重新列出。"),
         ("en", "Not listed: 1 closed; 1 silenced (until 2026-01-20 at the latest); one that worsens is back."),
