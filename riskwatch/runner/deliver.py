@@ -136,7 +136,7 @@ def deliver(ctx: RunContext, *, limit: int | None = None, dry_run: bool = False,
             break
         ctx.heartbeat()
         # A message of a channel that is gone stays due: it must not be asked for without end.
-        time.sleep(min(max(pause, 0.05), _BEAT_SECONDS))
+        time.sleep(min(max(pause, 0.25), _BEAT_SECONDS))
     report.waiting = outbox.count_messages(ctx.store.database)["pending"]
     for (channel, _, centre), name in sorted(without_recipients(ctx.definitions, rules).items()):
         report.failures.append(f"route {name}: centre {centre} has no recipients for channel {channel}")

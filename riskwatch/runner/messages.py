@@ -55,12 +55,39 @@ def messages_of(
     for digest in digests:
         letters += _letters(ctx, digest, rules, routes=routes, paths=paths, risen=risen)
     deaf = without_recipients(ctx.definitions, rules)
-    messages = [
-        message
-        for message in route(letters, routes, now=ctx.now, zone=ctx.zone)
-        if (message.channel, message.recipients, message.centre) not in deaf
+    before = outbox.tellings(ctx.store.database, ctx.as_of)
+    addressed = [
+        *route(letters, routes, now=ctx.now, zone=ctx.zone),
+        *route(letters, _told_before(before, routes), now=ctx.now, zone=ctx.zone),
     ]
-    return [_row(message) for message in corrected(messages, outbox.tellings(ctx.store.database, ctx.as_of))]
+    messages = [one for one in _once(addressed) if (one.channel, one.recipients, one.centre) not in deaf]
+    return [_row(message) for message in corrected(messages, before)]
+
+
+def _told_before(before: Iterable[StoredMessage], routes: Sequence[Route]) -> list[Route]:
+    """Return a route to each reader who was told of the day: when what a route asks for is withdrawn, its readers must hear of it."""
+    live = {(one.channel, one.recipients) for one in routes if "digest" in one.kinds}
+    return [
+        Route.model_validate(
+            {
+                "name": "again",
+                "channel": stored.channel,
+                "recipients": stored.recipients,
+                "centres": (stored.centre,),
+                "languages": (stored.language,),
+            }
+        )
+        for stored in before
+        if (stored.channel, stored.recipients) in live
+    ]
+
+
+def _once(messages: Iterable[Message]) -> list[Message]:
+    """Return messages by key, the first of each: it has the quiet hours of the configured route."""
+    found: dict[str, Message] = {}
+    for message in messages:
+        found.setdefault(message.key, message)
+    return [found[key] for key in sorted(found)]
 
 
 def without_recipients(definitions: Definitions, rules: DeliveryRules) -> dict[tuple[str, str, str], str]:

@@ -28,6 +28,7 @@ KINDS = {
     "config/report.yaml": "report",
     "config/rates.yaml": "rates",
     "config/schedule.yaml": "schedule",
+    "config/delivery.yaml": "delivery",
     **{path.relative_to(ROOT).as_posix(): "source" for path in (ROOT / "config/sources").glob("*.yaml")},
     **{path.relative_to(ROOT).as_posix(): "model" for path in (ROOT / "models").glob("*.yaml")},
     **{path.relative_to(ROOT).as_posix(): "pipeline" for path in (ROOT / "pipelines").glob("*.yaml")},

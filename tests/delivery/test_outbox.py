@@ -86,6 +86,17 @@ def test_a_correction_only_where_the_reader_was_told_something_else(
     assert "correction/2025-12-31/changchun/mail/centre/zh/3" in world.messages()
 
 
+def test_who_was_told_hears_that_it_was_withdrawn(world: World, ordinary: Digest, mailbox: Mailbox) -> None:
+    mail_world(world, mailbox.port, ", grades: [II]").decide([ordinary])
+    with world.context() as ctx:
+        assert deliver(ctx).sent == 1
+    calm = ordinary.model_copy(update={"warnings": tuple(card for card in ordinary.warnings if card.grade != "II")})
+    world.decide([calm], run=2)
+    assert [key.split("/")[0] for key in sorted(world.messages())] == ["correction", "digest"]
+    world.decide([calm], run=3, as_of=AS_OF + dt.timedelta(days=1))
+    assert len(world.messages()) == 2, "the next day has nothing that the route asks for"
+
+
 def test_what_nobody_was_told_yet_is_corrected_in_place(world: World, ordinary: Digest) -> None:
     mail_world(world, 1).decide([ordinary])
     before = world.messages()[KEY].told
