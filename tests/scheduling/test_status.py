@@ -96,7 +96,9 @@ def test_the_commands_say_it_and_end_with_the_right_code(tiny, cli):
         assert [row["time"] for row in cli("schedule", "next", "-n", "3", project=tiny).rows] == [
             "2026-03-08T06:00:00+08:00", "2026-03-09T06:00:00+08:00", "2026-03-10T06:00:00+08:00",
         ]  # fmt: skip
-        assert cli("status", project=tiny).code == 0
+        first = cli("status", project=tiny)
+        assert first.code == 0
+        assert "sources are silent, which is not an all clear" in first.out
         assert cli("status", "--scheduler", project=tiny).code == 1
         ran = cli("schedule", "run-now", "tiny", "--json", project=tiny)
         assert (ran.code, ran.json[0]["state"], ran.json[0]["as_of"]) == (0, "done", "2026-03-08")

@@ -100,7 +100,9 @@ def status(
             sys.stdout.write(
                 "outbox  " + (", ".join(f"{count} {state}" for state, count in sorted(found.outbox.items())) or "empty") + "\n"
             )
-        sys.stdout.write("".join(f"PROBLEM  {problem}\n" for problem in found.problems) or "all well\n")
+        silent = sum(source.state == "silent" for source in found.sources)
+        well = f"nothing fails; {silent} sources are silent, which is not an all clear (riskwatch doctor)\n" if silent else "all well\n"
+        sys.stdout.write("".join(f"PROBLEM  {problem}\n" for problem in found.problems) or well)
     raise typer.Exit(int(not found.scheduler_alive) if scheduler else int(bool(found.problems)))
 
 
