@@ -71,7 +71,8 @@ def _period_over(path: Path) -> dt.date:
     return dt.date(year + last_month // 12, last_month % 12 + 1, 1)
 
 
-def _deliver(folder: Path, day: dt.date) -> None:
+def deliver_until(folder: Path, day: dt.date) -> None:
+    """Drop the files whose period is over on the sources' folders."""
     for path in sorted((folder / "late").rglob("*.*")):
         # A file of a whole year grows through its year; here it comes at once, and the as-of day hides what is not known yet.
         whole_year = path.name.split(".")[0].isdigit()
@@ -98,7 +99,7 @@ def months(folder: Path, days: int) -> Iterator[dict[str, float | str]]:
         day = FIRST + dt.timedelta(days=number)
         morning = dt.datetime.combine(day, dt.time(6), zone)
         riskwatch.api._clock = lambda morning=morning: morning.astimezone(dt.UTC)  # noqa: SLF001 - the year passes in minutes
-        _deliver(folder, day)
+        deliver_until(folder, day)
         begun = time.monotonic()
         report = project.run("daily", as_of=day)
         seconds.append(time.monotonic() - begun)

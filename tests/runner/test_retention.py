@@ -10,19 +10,14 @@ from typing import Any
 import pytest
 
 import riskwatch.api
-from benchmarks.soak_year import SHORTEST
+from benchmarks.soak_year import KEPT, SHORTEST, deliver_until, make
 from riskwatch.api import Project
 from riskwatch.errors import ProjectError
 from riskwatch.runner.retention import least_record_days, retain
 from tests.faults.province import make_province
 from tests.faults.state import state_of
 
-KEPT = {
-    "sources": ("provincial-spot-checks", "hospital-injury-cards"),
-    "models": ("spot-check-failures",),
-    "centres": ("changchun",),
-}
-DAYS = (dt.date(2025, 8, 15), dt.date(2025, 11, 15), dt.date(2026, 1, 10))
+DAYS = (dt.date(2025, 6, 30), dt.date(2025, 11, 15), dt.date(2026, 1, 10))
 AFTER = (dt.date(2026, 1, 11), dt.date(2026, 1, 31))
 
 
@@ -36,6 +31,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def run(folder: Path, day: dt.date, clock: Any) -> Any:
     clock(day)
+    deliver_until(folder, day)
     return Project(folder).run("daily", as_of=day)
 
 
@@ -46,8 +42,7 @@ def state(folder: Path) -> Any:
 @pytest.mark.slow
 def test_applying_it_never_changes_what_the_next_runs_decide(tmp_path: Path, clock: Any) -> None:
     kept, swept = tmp_path / "kept", tmp_path / "swept"
-    make_province(kept, kept=KEPT)
-    (kept / "config" / "retention.yaml").write_text(SHORTEST, encoding="utf-8")
+    make(kept, scale=0.03, retain=False)
     for day in DAYS:
         run(kept, day, clock)
     shutil.copytree(kept, swept)
@@ -86,8 +81,7 @@ def test_applying_it_never_changes_what_the_next_runs_decide(tmp_path: Path, clo
 
     pipeline.write_text(plain.rstrip() + step, encoding="utf-8")
     last = run(swept, AFTER[-1] + dt.timedelta(days=200), clock)
-    assert last.deleted
-    assert "digest" in last.deleted or "assessment" in last.deleted or "detection" in last.deleted
+    assert last.deleted["raw_chunk"] > 0
 
 
 def test_records_that_a_model_needs_are_not_given_up(tmp_path: Path) -> None:
