@@ -338,7 +338,9 @@ class ModelDefinition(Definition):
 class StepDefinition(Definition):
     """One step of a pipeline."""
 
-    step: Literal["pull", "detect", "assess", "profile", "warn", "digest", "report", "deliver", "retain"] = Field(description="what is done")
+    step: Literal["pull", "detect", "assess", "profile", "warn", "digest", "report", "deliver", "retain"] = Field(
+        description="what is done"
+    )
     sources: tuple[str, ...] = Field((), description="for pull: only these; empty: all in the profile")
     models: tuple[str, ...] = Field((), description="for detect: only these; empty: all in the profile")
 

@@ -42,7 +42,7 @@ class Planted:
 
 
 def identifiers(number: int) -> dict[str, str]:
-    """Return one of each kind, and the words that they stand in."""
+    """Return one of each kind, and the words that they stand in; none could be part of a hexadecimal number in a document."""
     name = f"张{FIRST[number // 10 % 10]}{SECOND[number % 10]}"
     tail = f"{number:04d}"
     return {
@@ -54,13 +54,13 @@ def identifiers(number: int) -> dict[str, str]:
         f"座机0431-8892{tail}": f"8892{tail}",
         f"身份证22010219780312{tail}": f"22010219780312{tail}",
         f"信用代码91220101MA0Y3{tail}X": f"91220101MA0Y3{tail}X",
-        f"车牌吉A·C{tail}": f"C{tail}",
+        f"车牌吉A·K{tail}": f"K{tail}",
         f"邮箱zhang{tail}@example.com": f"zhang{tail}",
         f"微信wx_{tail}77": f"wx_{tail}77",
         f"银行卡622202123456789{tail}": f"622202123456789{tail}",
         f"住{name[1:]}路{tail}号3栋": f"{name[1:]}路{tail}号",
         f"生日1987年3月{number % 28 + 1}日": f"1987年3月{number % 28 + 1}日",
-        f"病案号：B{tail}": f"B{tail}",
+        f"病案号：N{tail}": f"N{tail}",
         f"在{name[1:]}实验小学": f"{name[1:]}实验",
         f"送{name[1:]}骨科医院": f"{name[1:]}骨科医院",
         f"购自{name[1:]}电器有限公司": f"{name[1:]}电器",
@@ -112,7 +112,7 @@ def plant(project: Path) -> Planted:
 def world(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Planted]:
     folder = tmp_path_factory.mktemp("planted") / "demo"
     init_project(folder)
-    province = datasets.simulate_province(seed=1, start=dt.date(2023, 1, 1), scale=0.12)
+    province = datasets.simulate_province(seed=1, start=dt.date(2024, 1, 1), scale=0.1)
     province.write(folder / "data", formats="plain")
     planted = plant(folder)
     report = Project(folder).run("daily")
@@ -155,7 +155,7 @@ def test_no_identifier_leaves_the_house(world: tuple[Path, Planted], cli: Cli) -
     folder, planted = world
     assert len(planted.texts) > 50
     assert len(planted.codes) > 100
-    assert len(planted.times) > 5
+    assert len(planted.times) >= 3
     leaks = {where: found for where, text in outputs(folder, cli) if (found := planted.found_in(text))}
     assert leaks == {}
 
@@ -165,6 +165,6 @@ def test_what_is_internal_shows_what_it_is_for(world: tuple[Path, Planted], cli:
     """The test above would pass if nothing were stored: the commands for those who work on the rows still show them."""
     folder, planted = world
     assert planted.found_in(cli("quarantine", "list", "--json", project=folder).out)
-    assert set(cli("enterprises", "list", project=folder).out.split()) & planted.codes
+    assert set(re.findall(r"[A-Za-z0-9]{8,}", cli("enterprises", "list", project=folder).out)) & planted.codes
     records = Project(folder).records("injury")
     assert any(planted.found_in(text) for text in records["narrative"].head(50))
