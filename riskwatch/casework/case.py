@@ -180,7 +180,10 @@ class Case:
             counted = replace(counted, known=self.known | {event.event_id})
             if self.closed != (event.kind == "reopened"):
                 return counted
-        moved = _moved(counted, str(event.details.get("stage", "")) or self.stage, event.as_of)
+        stage = str(event.details.get("stage", ""))
+        # An automatic event that moves nothing may have been written behind an act that did.
+        stays = not stage or (event.automatic and stage == event.details.get("stage_before"))
+        moved = counted if stays else _moved(counted, stage, event.as_of)
         if event.details.get("note"):
             moved = replace(moved, notes=moved.notes + 1)
         change = _CHANGES.get(event.kind)
@@ -188,7 +191,9 @@ class Case:
 
 
 def _moved(case: Case, stage: str, day: dt.date) -> Case:
-    return case if stage == case.stage else replace(case, stage=stage, since=day, clock_from=day)
+    # A run of a missed day may come after what a person did later: no term then begins before the one that runs.
+    since = max(day, case.since)
+    return case if stage == case.stage else replace(case, stage=stage, since=since, clock_from=max(since, case.clock_from))
 
 
 def _day(event: CaseEvent, name: str) -> dt.date | None:
@@ -274,7 +279,7 @@ def _expired(case: Case, _event: CaseEvent) -> Case:
 
 
 def _escalated(case: Case, event: CaseEvent) -> Case:
-    return replace(case, owner=str(event.details["owner"]), escalations=case.escalations + 1, clock_from=event.as_of)
+    return replace(case, owner=str(event.details["owner"]), escalations=case.escalations + 1, clock_from=max(event.as_of, case.clock_from))
 
 
 def _silenced(case: Case, event: CaseEvent) -> Case:

@@ -218,3 +218,11 @@ def test_an_automatic_event_that_no_longer_fits_changes_nothing() -> None:
     closed = do(started(warning), warning, "close", "changchun-head", reason="no-action")
     late = closed.after(dataclasses.replace(event, seq=closed.events + 1))
     assert (late.owner, late.stage, late.events) == ("", "close", closed.events + 1)
+
+
+def test_a_missed_day_that_is_caught_up_after_a_later_act_moves_no_term_back() -> None:
+    warning = warned(grade=Grade.IV, region="220102")
+    late = react([warning], [], {}, [], OFFICE, as_of=days(4)).events[0]
+    case = do(started(warning), warning, "ack", "changchun-duty", day=days(6))
+    after = case.after(dataclasses.replace(late, seq=case.events + 1))
+    assert (after.stage, after.clock_from, after.since, after.owner) == ("verify", days(6), days(6), "prefecture")
