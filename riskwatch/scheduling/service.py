@@ -28,6 +28,7 @@ from riskwatch.errors import RiskwatchError, StoreError
 from riskwatch.scheduling import jobs
 from riskwatch.scheduling.logs import LogReporter, log
 from riskwatch.scheduling.metrics import Metrics
+from riskwatch.scheduling.post import send_due
 from riskwatch.scheduling.projects import Place, Projects
 from riskwatch.scheduling.rules import schedule_rules
 from riskwatch.scheduling.stopping import Stop
@@ -178,9 +179,18 @@ class Service:
             return  # the one that works looks again before it ends
         try:
             self._guarded("look for what is due", lambda: self._worker.work(pipelines))
+            if not self.stop.asked:
+                self._guarded("send what is due", self._send)
             self._measure()
         finally:
             self._working.release()
+
+    def _send(self) -> None:
+        report = send_due(self._project)
+        if report is not None:
+            tell = log.warning if report.faults else log.info
+            tell("messages", sent=report.sent, retry=report.retry, dead=report.dead, waiting=report.waiting, faults=report.faults)
+            self._measured = None
 
     def _beat(self, store: Store) -> None:
         rules = schedule_rules(self._project.definitions)
