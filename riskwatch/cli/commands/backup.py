@@ -35,7 +35,9 @@ def backup(
 ) -> None:
     """Write the whole store to one file, with a manifest; a run may be at work meanwhile.
 
-    The file holds personal data: only its owner may read it. Example: riskwatch backup backups/
+    The file holds personal data: only its owner may read it.
+
+    Example: riskwatch backup backups/
     """
     from riskwatch.store.backup import backup as write_backup  # noqa: PLC0415
 
