@@ -38,6 +38,12 @@ def keep(project: Path, kept: Mapping[str, Sequence[str]]) -> None:
             yaml.dump(content, path)
         else:
             path.unlink()
+    # What the demonstration sends to one centre goes to the first that is left.
+    delivery = project / "config" / "delivery.yaml"
+    content = yaml.load(delivery.read_text(encoding="utf-8"))
+    for route in content["routes"]:
+        route["centres"] = [kept["centres"][0]]
+    yaml.dump(content, delivery)
 
 
 def make_province(folder: Path, *, seed: int = 1, scale: float = 0.03, kept: Mapping[str, Sequence[str]] = KEPT) -> None:
