@@ -84,6 +84,7 @@ def desk_project(folder: Path) -> Project:
     made = init_project(folder)
     (made / "pipelines" / "desk.yaml").write_text(PIPELINE, encoding="utf-8")
     (made / "config" / "centres.yaml").write_text(CENTRES, encoding="utf-8")
+    (made / "config" / "delivery.yaml").unlink()
     project = Project(made)
     put(project, "r0", WARNINGS, tuple(map(opened, WARNINGS)))
     return project

@@ -81,7 +81,7 @@ def cell_text(cell: object) -> str:
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "", internal: bool = False) -> None:
     """Print rows as a table on a terminal, tab-separated otherwise; guarded as :func:`print_json` says, unless ``internal``."""
     if not internal:
-        rows = [[guarded(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
+        rows = [[guarded_parts(cell, column) for column, cell in zip(columns, row, strict=True)] for row in rows]
     if not console.is_terminal:
         if title:
             sys.stdout.write(f"# {title}\n")

@@ -87,7 +87,13 @@ def guarded(text: str) -> str:
 
 
 # Names of our own for our own things: hashes and paths, in which digits may stand as they like.
-_OUR_NAMES = frozenset({"warning_id", "warning_ids", "leading", "id", "trace", "definitions", "colour", "room", "path", "files", "png"})
+_OUR_NAMES = frozenset(
+    {
+        *("warning_id", "warning_ids", "case_id", "silence_id", "event_id", "fingerprint", "matches", "leading", "id", "run_id"),
+        *("covered_by", "previous", "takes_over", "merged_into", "hidden_by", "head", "hash", "previous_hash"),
+        *("message_key", "trace", "definitions", "colour", "room", "path", "files", "png"),
+    }
+)
 
 
 def guarded_parts(value: Any, field: str = "") -> Any:

@@ -58,7 +58,7 @@ def tiny_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if path.name != "demo.yaml":
             path.unlink()
     shutil.rmtree(folder / "config" / "geo")
-    for name in ("outside", "ladders", "report", "standards", "texts", "indicators", "trends", "catalogue", "dossiers"):
+    for name in ("delivery", "outside", "ladders", "report", "standards", "texts", "indicators", "trends", "catalogue", "dossiers"):
         (folder / "config" / f"{name}.yaml").unlink()
     (folder / "pipelines" / "tiny.yaml").write_text(PIPELINE, encoding="utf-8")
     settings = (folder / "config" / "riskwatch.yaml").read_text(encoding="utf-8").replace("as_of: 2025-12-31", "as_of: null")
