@@ -57,7 +57,7 @@ bench-detection: setup ## detection quality of all methods on 42 scenarios of ou
 .PHONY: pins
 pins: ## renew constraints.txt (needs uv)
 	@{ echo "# Pinned versions of everything that riskwatch and its tests rest on; 'make pins' renews them."; \
-	  uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --extra test setup.cfg; } > constraints.txt
+	  uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --extra test setup.cfg; } > constraints.txt.new && mv constraints.txt.new constraints.txt
 
 .PHONY: format
 format: setup ## format and fix what can be fixed
