@@ -7,13 +7,13 @@ import logging
 import logging.handlers
 import sys
 import time
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import structlog
 
-from riskwatch.definitions.layers import hide_password
+from riskwatch.redaction import redact_event
 from riskwatch.runner.progress import Reporter, Task
 
 __all__ = ["LogReporter", "configure_logs", "log"]
@@ -36,7 +36,6 @@ def configure_logs(*, file: Path | None = None, human: bool | None = None) -> No
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
-        _without_passwords,
     ]
     for_people = sys.stderr.isatty() and file is None if human is None else human
     renderer: Any = structlog.dev.ConsoleRenderer(colors=False) if for_people else structlog.processors.JSONRenderer(ensure_ascii=False)
@@ -46,7 +45,7 @@ def configure_logs(*, file: Path | None = None, human: bool | None = None) -> No
         handler = logging.handlers.WatchedFileHandler(file, encoding="utf-8")
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer]
+            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, redact_event, renderer]
         )
     )
     root = logging.getLogger()
@@ -62,14 +61,6 @@ def configure_logs(*, file: Path | None = None, human: bool | None = None) -> No
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-
-
-def _without_passwords(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Hide passwords in addresses, wherever a message carries one."""
-    for key, value in event.items():
-        if isinstance(value, str):
-            event[key] = hide_password(value)
-    return event
 
 
 class LogReporter(Reporter):
