@@ -199,13 +199,8 @@ def uninterrupted(small: Path, tmp_path_factory: pytest.TempPathFactory) -> tupl
     return state_of(folder), texts_of(folder)
 
 
-@pytest.mark.parametrize(
-    ("method", "call"),
-    [
-        ("land", 1), ("ingest", 1), ("land", 9), ("ingest", 9), ("ingest", 30), ("note_pull", 1), ("note_pull", 3), ("start_run", 1),
-        ("read_items", 1), ("write_run_results", 1),
-    ],
-)  # fmt: skip
+# A few points with all models of the demonstration; tests/faults kills runs of a small province at every commit.
+@pytest.mark.parametrize(("method", "call"), [("ingest", 9), ("write_run_results", 1)])
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_killed_and_started_again_ends_the_same(
     method: str,
