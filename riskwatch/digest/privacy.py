@@ -37,17 +37,18 @@ AGE_BANDS = ("0-4", "5-9", "10-14", "15-24", "25-44", "45-64", "65+")
 MIN_CELL = 5
 MASK = "***"
 
-# Identifiers as they are written in China: identity card, social credit code, mobile and fixed phones, mail, bank card, plates.
+# Identifiers as they are written in China: identity card, social credit code, mobile and fixed phones, mail, bank card, plates. The
+# decimals of a figure are none.
 _IDENTIFIERS = tuple(
     re.compile(pattern)
     for pattern in (
         r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+",
-        r"(?<![0-9A-Za-z])\d{17}[0-9Xx](?![0-9A-Za-z])",
-        r"(?<![0-9A-Za-z])\d{6}(?:18|19|20)\d{2}[01]\d[0-3]\d\d{3}[0-9Xx]",
-        r"(?<![0-9A-Za-z])[1-9AN][0-9]\d{6}[0-9A-HJ-NPQRTUWXY]{10}(?![0-9A-Za-z])",
-        r"(?<!\d)(?:\+?86[- ]?)?1[3-9]\d[- ]?\d{4}[- ]?\d{4}(?!\d)",
+        r"(?<![0-9A-Za-z])(?<!\d\.)\d{17}[0-9Xx](?![0-9A-Za-z])",
+        r"(?<![0-9A-Za-z])(?<!\d\.)\d{6}(?:18|19|20)\d{2}[01]\d[0-3]\d\d{3}[0-9Xx]",
+        r"(?<![0-9A-Za-z])(?<!\d\.)[1-9AN][0-9]\d{6}[0-9A-HJ-NPQRTUWXY]{10}(?![0-9A-Za-z])",
+        r"(?<!\d)(?<!\d\.)(?:\+?86[- ]?)?1[3-9]\d[- ]?\d{4}[- ]?\d{4}(?!\d)",
         r"(?<!\d)0\d{2,3}[- ]\d{7,8}(?!\d)",
-        r"(?<!\d)\d{16,19}(?!\d)",
+        r"(?<!\d)(?<!\d\.)\d{16,19}(?!\d)",
         r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼][A-Z][·• ]?[A-Z0-9]{5,6}(?![A-Za-z0-9])",
     )
 )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from riskwatch.assessment.types import Step
 from riskwatch.digest import QualityReport, SourceHealth, render_email, render_html, render_json, render_markdown
-from riskwatch.digest.privacy import MASK, MIN_CELL, age_bands, integer_fact, item_counts, scrub
+from riskwatch.digest.privacy import MASK, MIN_CELL, age_bands, guarded, integer_fact, item_counts, scrub
 
 IDENTITY = "220102197803124416"
 CREDIT = "91220101MA0Y3G5K2T"
@@ -118,3 +118,9 @@ def test_items_need_a_name_and_a_count():
         ("a", 1),
     )
     assert item_counts("标志") == ()
+
+
+@pytest.mark.parametrize("figure", ["0.07377049180327869", "0.013812345678", "12.012345678901234567", "0.5555555555555556"])
+def test_the_decimals_of_a_figure_are_no_identifier(figure: str) -> None:
+    assert guarded(f"share {figure} of samples") == f"share {figure} of samples"
+    assert guarded(f"card {figure.replace('.', '9').rjust(16, '6')[:16]}") == "card ***"
