@@ -9,6 +9,8 @@ from riskwatch.errors import DimensionError
 
 __all__ = ["Namer"]
 
+EVERYWHERE = Text(zh="全部地区", en="all regions")
+
 
 class Namer:
     """Names of codes in both languages. A code that a tree does not know is shown as the code itself, never dropped."""
@@ -32,7 +34,7 @@ class Namer:
     def subject(self, kind: str, code: str) -> Text:
         """Name of the subject of a concern; ``kind`` is product, industry or region."""
         tree = {"product": self._trees.product, "industry": self._trees.industry, "region": self._trees.region}.get(kind)
-        return _name(tree, code)
+        return EVERYWHERE if kind == "region" and not code else _name(tree, code)
 
     def relation(self, code: str, jurisdiction: str) -> str:
         """Return "inside", "wider" or "" for how ``code`` lies to a jurisdiction ("" is everything)."""
@@ -63,7 +65,7 @@ class Namer:
         relation = self.relation(code, jurisdiction)
         if not relation:
             return None
-        name = self.region(code) if code else Text(zh="全部地区", en="all regions")
+        name = self.region(code) if code else EVERYWHERE
         return Place(code=code, name=name, relation="inside" if relation == "inside" else "wider", level=self._level(code))
 
     def _is_within(self, code: str, ancestor: str) -> bool:

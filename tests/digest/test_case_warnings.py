@@ -4,7 +4,8 @@ import datetime as dt
 from types import SimpleNamespace
 
 from riskwatch.assessment.types import Action, Assessment, Grade, Scope, Subject
-from riskwatch.digest import Text, render_markdown
+from riskwatch.digest import Text, Trees, render_markdown
+from riskwatch.digest.names import Namer
 from riskwatch.lifecycle import EarlyWarning, WarningEvent
 
 AS_OF = dt.date(2025, 12, 31)
@@ -123,3 +124,8 @@ def test_a_card_says_whose_place_it_takes_on_the_day_by_its_reason_and_later_by_
     card, text = card_of(EARLIER)
     assert card.taken.since == EARLIER
     assert "Takes the place of electric blankets (Changchun), known since 2025-12-20; their deadlines stand." in text
+
+
+def test_a_concern_of_all_regions_has_a_name() -> None:
+    name = Namer(Trees()).subject("region", "")
+    assert (name.zh, name.en) == ("全部地区", "all regions")
