@@ -78,10 +78,12 @@ def main() -> None:
         time.sleep(0.05)
     with tempfile.TemporaryDirectory() as folder:
         project = Project(options.project)
-        day = project.day()
         with project.store() as store:
-            rows = [store.read_digest(name, day, language="zh+en") for name in project.definitions.centres]
+            rows = [store.read_digest(name, language="zh+en") for name in project.definitions.centres]
         found = [Digest.model_validate(row.payload) for row in rows if row is not None]
+        if not found:
+            parser.error(f"{options.project} holds no digest: run 'riskwatch run daily' there first")
+        day = max(row.as_of for row in rows if row is not None)
         names = [f"centre-{number}" for number in range(options.centres)]
         digests = [own_figures(found[number % len(found)], name, number) for number, name in enumerate(names)]
         made = next(iter(project.definitions.centres.values()))
