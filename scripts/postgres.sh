@@ -4,6 +4,7 @@
 #   scripts/postgres.sh install        install the server if this machine has none (Debian/Ubuntu, as root or with sudo)
 #   scripts/postgres.sh start [DIR]    make a cluster in DIR (default .postgres), start it on a free loopback port, print its URL
 #   scripts/postgres.sh url [DIR]      print the URL of a started server
+#   scripts/postgres.sh restart [DIR]  let it fall, as a power cut would, and start it again at the same URL
 #   scripts/postgres.sh stop [DIR]     stop it
 #
 # Put the URL in RISKWATCH_TEST_POSTGRES to have the tests use a server of your own. Only for tests: it trusts every local
@@ -100,9 +101,15 @@ stop() {
     if running; then as_owner "$bin/pg_ctl" -D "$dir/data" -m fast -w stop >/dev/null; fi
 }
 
+restart() {
+    prepare
+    as_owner "$bin/pg_ctl" -D "$dir/data" -l "$dir/data/server.log" -m immediate -w -t 60 restart >"$dir/start.log" 2>&1 || { cat "$dir/start.log" >&2; exit 1; }
+}
+
 case $command in
 install) install_server ;;
 start) start ;;
+restart) restart ;;
 stop) stop ;;
 url)
     prepare
@@ -110,7 +117,7 @@ url)
     url
     ;;
 *)
-    sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,11s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac

@@ -13,14 +13,14 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 import psycopg
 
-from tests.faults.province import FIRST_DAY, NEXT_DAY, deliver, make_province
+from tests.faults.province import FIRST_DAY, KEPT, NEXT_DAY, deliver, handle, make_province
 from tests.faults.state import State, differences, state_of
 from tests.faults.zygote import BLAS
 
@@ -37,7 +37,8 @@ class Trouble:
     * it is killed just before or after (``side``) the n-th time that it passes a named point: ``begin`` and ``commit`` of transactions
       (commits of those that write), ``replace`` of a rendered file;
     * no file may grow beyond ``largest_file`` bytes;
-    * after a ``share`` of its usual length the server ends its connections while it writes (``severed``).
+    * after a ``share`` of its usual length the server ends its connections while it writes (``severed``);
+    * at that moment the whole server falls and is started again (``restarted``): its log is replayed.
     """
 
     share: float | None = None
@@ -46,11 +47,12 @@ class Trouble:
     side: str = ""
     largest_file: int = 0
     severed: bool = False
+    restarted: bool = False
 
     def __str__(self) -> str:
         if self.largest_file:
             return f"no file above {self.largest_file:,} bytes"
-        what = "severed" if self.severed else "killed"
+        what = "severed" if self.severed else "server restarted" if self.restarted else "killed"
         return f"{what} at {self.share:.3f} of its length" if self.share is not None else f"{what} {self.side} {self.name} {self.number}"
 
 
@@ -121,7 +123,7 @@ class Scenario:
 
 
 class Harness:
-    """Two scenarios on one database: ``first`` (an empty project) and ``next`` (a month later, with files that arrived since).
+    """Two scenarios on one database: ``first`` (an empty project) and ``next`` (a month later: files arrived, people dealt with cases).
 
     Parameters
     ----------
@@ -129,19 +131,33 @@ class Harness:
         Where projects are made; private to the harness.
     server : str
         URL of a PostgreSQL server; "" tests SQLite.
+    restart : callable, optional
+        Lets the server fall and starts it again.
+    whole : bool
+        All sources, models and centres of the demonstration, not the few that make a run short.
     """
 
-    def __init__(self, folder: Path, server: str = "", *, seed: int = 1, scale: float = 0.03) -> None:
-        self.folder, self.server = folder, server
+    def __init__(
+        self,
+        folder: Path,
+        server: str = "",
+        *,
+        seed: int = 1,
+        scale: float = 0.03,
+        restart: Callable[[], object] | None = None,
+        whole: bool = False,
+    ) -> None:
+        self.folder, self.server, self.restart = folder, server, restart
         self._prefix = f"faults_{os.getpid()}_{uuid.uuid4().hex[:6]}_"
         self._made = 0
         folder.mkdir(parents=True, exist_ok=True)
         made = Place(folder / "made", self._new_database())
-        make_province(made.folder, seed=seed, scale=scale)
+        make_province(made.folder, seed=seed, scale=scale, kept=None if whole else KEPT)
         self.zygote = Zygote()
         try:
             self.scenarios: dict[str, Scenario] = {}
             begun = self._copy(self._prepare("first", made, FIRST_DAY))
+            handle(begun.folder, self._url(begun, server_only=True))
             deliver(begun.folder)
             self._prepare("next", begun, NEXT_DAY)
         except BaseException:
@@ -184,8 +200,8 @@ class Harness:
     def _disturbed(self, place: Place, known: Scenario, trouble: Trouble) -> dict[str, Any]:
         if trouble.largest_file:
             return self._run(place, known.day, largest_file=trouble.largest_file)
-        if trouble.severed:
-            timer = threading.Timer((trouble.share or 0.0) * known.seconds, self._sever, [place.database])
+        if trouble.severed or trouble.restarted:
+            timer = threading.Timer((trouble.share or 0.0) * known.seconds, self._sever, [place.database, trouble.restarted])
             timer.start()
             try:
                 return self._run(place, known.day)
@@ -196,8 +212,8 @@ class Harness:
             return self._run(place, known.day, after=trouble.share * known.seconds)
         return self._run(place, known.day, point={"name": trouble.name, "number": trouble.number, "side": trouble.side})
 
-    def _sever(self, database: str) -> None:
-        """Wait until the database has a writing transaction open, and end all its connections."""
+    def _sever(self, database: str, restarted: bool) -> None:
+        """Wait until the database has a writing transaction open, and end all its connections, or the server."""
         query = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND backend_xid IS NOT NULL"
         with psycopg.connect(self.server, autocommit=True) as connection:
             deadline = time.monotonic() + 5.0
@@ -205,7 +221,11 @@ class Harness:
                 found = connection.execute(query, [database]).fetchone()
                 if found is not None and found[0]:
                     break
-            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database])
+            if not restarted:
+                connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database])
+        if restarted:
+            assert self.restart is not None
+            self.restart()
 
     def _prepare(self, name: str, start: Place, day: dt.date) -> Place:
         """Run a scenario without a kill and remember how it ends; return where."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,12 +11,17 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from riskwatch import datasets
+from riskwatch.api import Project
+from riskwatch.casework.silences import Matcher
+from riskwatch.casework.verbs import Request
 from riskwatch.project import init_project
+from riskwatch.runner import casework
 
-__all__ = ["FIRST_DAY", "KEPT", "NEXT_DAY", "deliver", "keep", "make_province"]
+__all__ = ["FIRST_DAY", "KEPT", "NEXT_DAY", "deliver", "handle", "keep", "make_province"]
 
 FIRST_DAY = dt.date(2025, 11, 15)
 NEXT_DAY = dt.date(2025, 12, 31)
+HANDLED_AT = dt.datetime(2025, 11, 15, 2, tzinfo=dt.UTC)
 
 # What stays of the template, by the key of its file: enough for records, quarantine, signals, warnings and digests to be written.
 KEPT: Mapping[str, Sequence[str]] = {
@@ -46,17 +52,22 @@ def keep(project: Path, kept: Mapping[str, Sequence[str]]) -> None:
     yaml.dump(content, delivery)
 
 
-def make_province(folder: Path, *, seed: int = 1, scale: float = 0.03, kept: Mapping[str, Sequence[str]] = KEPT) -> None:
-    """Make a project in ``folder``; files that arrive after :data:`FIRST_DAY` lie in ``late/`` until :func:`deliver` drops them."""
+def make_province(folder: Path, *, seed: int = 1, scale: float = 0.03, kept: Mapping[str, Sequence[str]] | None = KEPT) -> None:
+    """Make a project in ``folder``; files that arrive after :data:`FIRST_DAY` lie in ``late/`` until :func:`deliver` drops them.
+
+    With ``kept=None`` it is the demonstration as it is, all sources, models and centres: a run takes minutes.
+    """
     init_project(folder)
-    keep(folder, kept)
+    if kept is not None:
+        keep(folder, kept)
     datasets.simulate_province(seed=seed, scale=scale, start=dt.date(2024, 7, 1), malformed=12).write(folder / "data")
     demo = folder / "data" / "demo"
     for other in demo.iterdir():
-        if other.name not in FOLDERS:
+        if kept is not None and other.name not in FOLDERS:
             shutil.rmtree(other)
     # Every file is two transactions: those of a year and a half would make most of a run, and most kills, one of reading files.
-    for path in [*demo.glob("injuries/2024*"), *demo.glob("injuries/2025-0[1-7]*"), *demo.glob("spot_checks/2024*")]:
+    old = [*demo.glob("injuries/2024*"), *demo.glob("injuries/2025-0[1-7]*"), *demo.glob("spot_checks/2024*")]
+    for path in old if kept is not None else ():
         path.unlink()
     late = folder / "late"
     for path in demo.glob("injuries/2025-12*"):
@@ -68,3 +79,25 @@ def deliver(folder: Path) -> None:
     """Drop the late files on the sources' folders."""
     for path in sorted((folder / "late").rglob("*.*")):
         shutil.copy(path, folder / "data" / "demo" / path.parent.name / path.name)
+
+
+def handle(folder: Path, database: str = "") -> None:
+    """Let desks deal with what the first run found: all acknowledged, one commented on, its goods silenced; their terms run out."""
+    os.environ["FAULTS_DATABASE"] = database
+    project = Project(folder, settings={"settings.database": "env:FAULTS_DATABASE"} if database else {}, clock=lambda: HANDLED_AT)
+    with project.context(as_of=FIRST_DAY) as ctx:
+
+        def act(verb: str, actor: str, *names: str, **more: str) -> None:
+            casework.act_on(ctx, casework.Selection(ids=names), Request(verb, actor, FIRST_DAY, "", **more))
+
+        register = casework.read_register(ctx)
+        levels = {
+            name: register.cases[name].standing(warning.grade).name for name, warning in sorted(register.warnings.items()) if warning.live
+        }
+        act("ack", "jilin-duty", *levels)
+        quiet = [name for name, level in levels.items() if level in {"III", "IV"}]
+        act("comment", "jilin-analyst", quiet[0], note="samples drawn again")
+        product = register.warnings[quiet[-1]].subject.code
+        casework.add(
+            ctx, Matcher(product=product, region="220000"), until=dt.date(2026, 1, 31), reason="campaign under way", actor="jilin-head"
+        )

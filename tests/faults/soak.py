@@ -22,13 +22,14 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="same seed, same kills")
     parser.add_argument("--postgres", default="", metavar="URL", help="a PostgreSQL server; default: SQLite")
     parser.add_argument("--scale", type=float, default=0.03, help="size of the simulated province")
+    parser.add_argument("--whole", action="store_true", help="all sources, models and centres; with --scale 1 the demonstration")
     parser.add_argument("--folder", type=Path, help="where to work; default: a temporary folder that is removed unless a case fails")
     options = parser.parse_args()
     begun = time.monotonic()
     folder = options.folder or Path(tempfile.mkdtemp(prefix="riskwatch-soak-"))
     say = sys.stdout.write
     figures: collections.Counter[str] = collections.Counter()
-    with Harness(folder, options.postgres, scale=options.scale) as harness:
+    with Harness(folder, options.postgres, scale=options.scale, whole=options.whole) as harness:
         for name, scenario in harness.scenarios.items():
             rows = sum(len(rows) for rows in scenario.expected.values())
             say(f"{name}: {scenario.seconds:.1f} s, {scenario.counts}, {rows} rows and files compared\n")

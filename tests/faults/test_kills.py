@@ -31,6 +31,12 @@ def test_the_runs_that_are_killed_do_something_worth_losing(harness: Harness) ->
         assert scenario.counts["replace"] == 10
     first, later = (harness.scenarios[name].expected for name in ("first", "next"))
     assert {row["kind"] for row in later["warning_event"].values()} > {row["kind"] for row in first["warning_event"].values()}
+    # People dealt with cases in between, and the later run finds their terms over.
+    told = {name: {row["kind"] for row in scenario.expected["case_event"].values()} for name, scenario in harness.scenarios.items()}
+    assert not told["first"]
+    assert told["next"] >= {"ack", "comment", "silence-add", "ack-expired"}
+    assert later["silence"]
+    assert {row["state"] for row in later["message"].values()} == {"sent"}
 
 
 @pytest.mark.slow
