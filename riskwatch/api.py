@@ -405,11 +405,14 @@ class Project:
             return words(ctx, [self.model(model)] if model else [self.model(name) for name in term_models(ctx)], with_themes=themes)
 
     def warnings(self, *, as_of: Day = None, open_only: bool = True) -> pd.DataFrame:
-        """Return the early warnings as they stood at the end of a day (default: the newest), most urgent first."""
+        """Return the early warnings as they stood at the end of a day (default: the newest), most urgent first.
+
+        ``open_only``: those that speak for themselves; else also those that have recovered, or that another speaks for (``covered_by``).
+        """
         day = None if as_of is None else self.day(as_of)
         with self.store() as store:
             stored = [EarlyWarning.from_payload(row.payload) for row in store.read_warnings(as_of=day)]
-        kept = [warning for warning in stored if not open_only or (warning.state != "recovered" and warning.grade >= Grade.IV)]
+        kept = [warning for warning in stored if not open_only or (warning.live and warning.grade >= Grade.IV)]
         kept.sort(key=lambda warning: (-warning.grade, warning.subject, warning.warning_id))
         return pd.DataFrame([self._warning_row(warning) for warning in kept], columns=WARNING_COLUMNS)
 

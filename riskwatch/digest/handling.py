@@ -15,7 +15,7 @@ from riskwatch.digest.seen import Seen
 from riskwatch.digest.sentences import Speaker
 from riskwatch.rulebase import Text as RuleText
 
-__all__ = ["aside_line", "change_text", "handling_line", "handling_sentence", "set_aside"]
+__all__ = ["aside_line", "change_text", "due_and_stage", "handling_line", "handling_sentence", "set_aside"]
 
 _URGENT = frozenset({"I", "II"})
 NEAR_DAYS = 180
@@ -87,6 +87,15 @@ def handling_sentence(card: WarningCard, say: Speaker, today: dt.date, *, brief:
     if not line.confirmed and card.grade in _URGENT and not brief:
         parts.append(t("handling.signatures", signed=str(line.signed), needed=str(line.needed)))
     return say.opening(t("handling.sep").join(parts) + t("stop"))
+
+
+def due_and_stage(item: WarningCard | CompactRow, due: dt.date | None, say: Speaker, today: dt.date) -> str:
+    """Return the cell of a row: the next deadline, and at which stage the case stands, marked where that is overdue."""
+    line = item.handling
+    if line is None:
+        return date(due)
+    stage = say.t("others.stage_overdue" if line.overdue else "others.stage", stage=say.of(line.stage))
+    return f"{_short(due, today)} {stage}" if due is not None else stage
 
 
 def change_text(item: WarningCard | CompactRow, say: Speaker) -> str:

@@ -11,7 +11,7 @@ from riskwatch.digest.brief import brief_card
 from riskwatch.digest.card_notes import emergency_sentence, related_sentence, spread_sentence
 from riskwatch.digest.case_warnings import case_table, taken_sentence
 from riskwatch.digest.clusters import cluster_text
-from riskwatch.digest.handling import aside_line, change_text, handling_sentence
+from riskwatch.digest.handling import aside_line, change_text, due_and_stage, handling_sentence
 from riskwatch.digest.indicator_page import indicators
 from riskwatch.digest.model import GRADES, CompactRow, Digest, WarningCard
 from riskwatch.digest.numbers import amount, date, pair
@@ -258,7 +258,7 @@ def _legal(laws: tuple[str, ...], say: Speaker) -> str:
 
 
 def _others(digest: Digest, say: Speaker) -> list[Block]:
-    t = say.t
+    t, today = say.t, digest.header.date
     rows = [
         (
             Cell("", say.badge(card.grade, card.domain)),
@@ -267,7 +267,7 @@ def _others(digest: Digest, say: Speaker) -> list[Block]:
             Cell(say.place(card.place)),
             Cell(_card_figures(card)),
             Cell(date(card.first_seen)),
-            Cell(date(due[0]) if (due := say.next_due(card, digest.header.date)) else "–"),
+            Cell(due_and_stage(card, due[0] if (due := say.next_due(card, today)) else None, say, today)),
         )
         for card in digest.warnings
         if card.row_shown
@@ -280,14 +280,15 @@ def _others(digest: Digest, say: Speaker) -> list[Block]:
             Cell(say.place(row.place)),
             Cell(say.row_figures(row)),
             Cell(date(row.first_seen)),
-            Cell(date(row.due_on)),
+            Cell(due_and_stage(row, row.due_on, say, today)),
         )
         for row in digest.others
         if row.shown
     ]
     blocks: list[Block] = []
     if rows:
-        names = ("grade", "change", "subject", "place", "figures", "since", "due")
+        cased = any(card.handling is not None for card in digest.warnings) or any(row.handling is not None for row in digest.others)
+        names = ("grade", "change", "subject", "place", "figures", "since", "due_stage" if cased else "due")
         blocks.append(
             Table(
                 head=tuple(t(f"others.{name}") for name in names),

@@ -95,19 +95,19 @@ def _english(value: object) -> str:
 
 
 def explain_warning(ctx: RunContext, warning_id: str) -> Story:
-    """Return the story of the warning whose id is, or starts with, ``warning_id``.
+    """Return the story, at the end of ``ctx.as_of``, of the warning whose id is, or starts with, ``warning_id``.
 
     Raises
     ------
     ProjectError
         If no warning, or more than one, starts so.
     """
-    found = [row for row in ctx.store.read_warnings() if row.warning_id.startswith(warning_id)]
+    found = [row for row in ctx.store.read_warnings(as_of=ctx.as_of) if row.warning_id.startswith(warning_id)]
     if len(found) != 1:
         some = ", ".join(row.warning_id for row in found[:5])
         raise ProjectError(
-            f'warnings show: {len(found)} warnings start with "{warning_id}"' + (f": {some}" if some else ""),
-            hint="riskwatch warnings list --all",
+            f'warnings show: {len(found)} warnings start with "{warning_id}" on {ctx.as_of}' + (f": {some}" if some else ""),
+            hint="riskwatch warnings list --all; --as-of DAY looks at another day",
         )
     row = found[0]
     subject = row.payload["subject"]
@@ -124,7 +124,7 @@ def explain_warning(ctx: RunContext, warning_id: str) -> Story:
     data = {
         "warning": row.payload,
         "assessment": assessments[0] if assessments else None,
-        "events": [event.payload for event in ctx.store.read_events(warning_id=row.warning_id)],
+        "events": [event.payload for event in ctx.store.read_events(warning_id=row.warning_id) if event.as_of <= ctx.as_of],
         "case": case_story(ctx, EarlyWarning.from_payload(row.payload)),
     }
     return Story(data, f"{subject['kind']} {subject['code']} {name}", place)

@@ -1,7 +1,8 @@
 """Apply ``config/retention.yaml``: work out what must stay whatever the rules say, then delete the rest.
 
-What stays: events of warnings (a chain), runs and batches (few bytes each, and what was read before is told by them); what an open warning
-rests on; what the next run reads back; records as far back as the longest history that a model of their stream learns from.
+What stays: events of warnings and cases (a chain), runs and batches (few bytes each, and what was read before is told by them); what an
+open warning, or the open case of one that has recovered, rests on; what the next run reads back; records as far back as the longest history
+that a model of their stream learns from.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from riskwatch.definitions.types import ModelDefinition
 from riskwatch.errors import ProjectError, RiskwatchError
 from riskwatch.lifecycle import EarlyWarning
+from riskwatch.runner.casework import office_of, read_register
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.report_period import parse_period
 from riskwatch.store.retention import Cutoffs, free_space, sweep
@@ -83,7 +85,7 @@ def retain(ctx: RunContext, *, dry_run: bool = False) -> RetentionReport:
 
 
 def _cutoffs(ctx: RunContext, rules: RetentionRules) -> Cutoffs:
-    open_warnings = [warning for row in ctx.store.read_warnings() if (warning := EarlyWarning.from_payload(row.payload)).live]
+    open_warnings = _open_warnings(ctx)
     return Cutoffs(
         raw=_first(ctx, rules.raw_days),
         quarantine=_first(ctx, rules.quarantine_days),
@@ -91,10 +93,18 @@ def _cutoffs(ctx: RunContext, rules: RetentionRules) -> Cutoffs:
         assessments=_first(ctx, rules.assessment_days),
         warnings=_first(ctx, rules.warning_days),
         # The number of a digest counts those of its year.
+        messages=_first(ctx, rules.message_days),
         digests=None if (first := _first(ctx, rules.digest_days)) is None else min(first, ctx.as_of.replace(month=1, day=1)),
         records=_first_records(ctx, rules, open_warnings),
         protected_days=frozenset(_days_of(ctx, open_warnings)),
     )
+
+
+def _open_warnings(ctx: RunContext) -> list[EarlyWarning]:
+    """Return the warnings that live or whose case people have not closed."""
+    known = [EarlyWarning.from_payload(row.payload) for row in ctx.store.read_warnings()]
+    cases = {} if office_of(ctx) is None else read_register(ctx, warnings=known).cases
+    return [one for one in known if one.live or (one.state == "recovered" and one.warning_id in cases and not cases[one.warning_id].closed)]
 
 
 def _first(ctx: RunContext, days: int | None) -> dt.date | None:

@@ -11,12 +11,12 @@ __all__ = ["lease_holder", "open_warnings", "outbox_states", "run_states"]
 
 
 def open_warnings(database: Database, grades: tuple[str, ...]) -> dict[str, int]:
-    """Return how many warnings of these grades are open now, by grade; grades without any are 0."""
+    """Return how many warnings of these grades speak for themselves now (neither recovered nor absorbed), by grade; without any 0."""
     newest = sa.select(warning.c.warning_id, sa.func.max(warning.c.as_of).label("day")).group_by(warning.c.warning_id).subquery()
     query = (
         sa.select(warning.c.grade, sa.func.count().label("n"))
         .join(newest, sa.and_(newest.c.warning_id == warning.c.warning_id, newest.c.day == warning.c.as_of))
-        .where(warning.c.state != "recovered", warning.c.grade.in_(grades))
+        .where(warning.c.state.not_in(("recovered", "absorbed")), warning.c.grade.in_(grades))
         .group_by(warning.c.grade)
     )
     with database.session("count open warnings") as session:

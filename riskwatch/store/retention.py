@@ -17,8 +17,10 @@ from riskwatch.store.tables import (
     RECORD_TABLES,
     assessment,
     batch,
+    delivery_attempt,
     detection,
     digest,
+    message,
     quarantine,
     raw_chunk,
     rolled_up,
@@ -34,7 +36,8 @@ class Cutoffs:
     """First day that is kept of each kind; None keeps all.
 
     ``protected_days`` are days on which open warnings rest: their assessments and the judgements in force on them stay. Digests are kept
-    from ``digests`` on; ``records`` has a first day for every stream that is not kept for good.
+    from ``digests`` on, messages that are done with from ``messages`` on; ``records`` has a first day for every stream that is not kept
+    for good.
     """
 
     raw: dt.date | None = None
@@ -43,6 +46,7 @@ class Cutoffs:
     assessments: dt.date | None = None
     warnings: dt.date | None = None
     digests: dt.date | None = None
+    messages: dt.date | None = None
     records: Mapping[str, dt.date] = field(default_factory=dict)
     protected_days: frozenset[dt.date] = frozenset()
 
@@ -90,6 +94,11 @@ def _conditions(session: Session, cutoffs: Cutoffs) -> Iterable[tuple[sa.Table, 
         yield warning, sa.exists(newer)
     if cutoffs.digests is not None:
         yield digest, digest.c.as_of < cutoffs.digests
+    if cutoffs.messages is not None:
+        # A dead letter waits for a person, however long.
+        done = sa.and_(message.c.as_of < cutoffs.messages, message.c.state.in_(("sent", "dropped")))
+        yield delivery_attempt, delivery_attempt.c.message_key.in_(sa.select(message.c.message_key).where(done))
+        yield message, done
     for stream, first in cutoffs.records.items():
         table = RECORD_TABLES[stream]
         old_version = sa.and_(table.c.event_date < first, table.c.known_at < first)

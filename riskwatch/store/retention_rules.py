@@ -32,6 +32,9 @@ class RetentionRules(Rule):
     digest_file_days: int | None = Field(
         ge=7, description="rendered digests; `riskwatch digest` writes them again while the store has them"
     )
+    message_days: int | None = Field(
+        default=None, ge=120, description="messages that were sent or dropped, with their attempts, counted from the day they tell of"
+    )
     report_days: int | None = Field(ge=400, description="files of reports, counted from the end of their period")
     record_days: dict[str, int] = Field(
         default_factory=dict, description="records by stream, counted from their event; streams that are not named are kept for good"

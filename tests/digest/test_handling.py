@@ -76,6 +76,17 @@ def test_a_card_says_stage_owner_assignee_acknowledgement_and_term(worked, langu
             assert words in part, words
 
 
+@pytest.mark.parametrize(("language", "head", "stage"), [("zh", "时限与阶段", "处置逾期"), ("en", "Next deadline, stage", "handling (overdue)")])
+def test_a_row_says_its_next_deadline_and_the_stage_of_its_case(language, head, stage):
+    made = make(PROVINCE, handled=all_of(province_day().warnings, overdue=True))
+    rows = [row for row in made.others if row.shown and row.handling is not None]
+    assert rows
+    lines = plain(render_markdown(made, language)).splitlines()
+    assert any(line.endswith(f"{head} |") for line in lines)
+    assert sum(line.endswith(f"{stage} |") for line in lines) >= len(rows)
+    assert head not in render_markdown(make(PROVINCE), language)
+
+
 @pytest.mark.parametrize(("language", "proposed", "confirmed"), [("zh", "建议，", "已复核，"), ("en", "proposed, ", "confirmed, ")])
 def test_levels_one_and_two_are_marked_as_proposed_until_enough_have_signed(language, proposed, confirmed):
     warnings = province_day().warnings

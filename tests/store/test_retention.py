@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Literal
 
 import pandas as pd
 import pyarrow as pa
@@ -11,7 +12,8 @@ import sqlalchemy as sa
 
 from riskwatch.errors import StoreError
 from riskwatch.records.streams import STREAMS
-from riskwatch.store import AssessmentRow, DetectionResult, DigestRow, EventRow, Store, WarningRow
+from riskwatch.store import AssessmentRow, DetectionResult, DigestRow, EventRow, Store, WarningRow, outbox
+from riskwatch.store.outbox import MessageRow
 from riskwatch.store.retention import Cutoffs, free_space, sweep
 from riskwatch.store.retention_rules import RetentionRules
 from riskwatch.store.tables import metadata
@@ -164,3 +166,20 @@ def test_rules_that_would_lose_too_much_are_refused(change, message) -> None:
     RetentionRules.model_validate(rules)
     with pytest.raises(ValueError, match=message):
         RetentionRules.model_validate(rules | change)
+
+
+def test_messages_that_are_done_with_go_with_their_attempts_and_a_dead_letter_stays(store: Store) -> None:
+    outcomes: tuple[Literal["sent", "dead"], ...] = ("sent", "dead", "sent")
+    for month, outcome in enumerate(outcomes, start=1):
+        run = f"daily-{day(month)}-1"
+        key = f"digest/{day(month)}/c/files/desk/zh"
+        row = MessageRow(key, "c", day(month), "digest", "files", "desk", "zh", "", "", "", None, 1, "told", instant(month))
+        store.start_run(run, pipeline="daily", as_of=day(month), now=instant(month), definitions={})
+        store.write_run_results(run, now=instant(month), messages=[row])
+        assert outbox.claim(store.database, "files", holder="sender", now=instant(month), seconds=60) is not None
+        outbox.mark(
+            store.database, key, holder="sender", outcome=outcome, code="", detail="", started=instant(month), finished=instant(month)
+        )
+    assert sweep(store.database, Cutoffs(messages=day(3)), dry_run=False) == {"delivery_attempt": 1, "message": 1}
+    assert {(one.as_of, one.state) for one in outbox.read_messages(store.database)} == {(day(2), "dead"), (day(3), "sent")}
+    assert count(store, "delivery_attempt") == 2
