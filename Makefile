@@ -38,9 +38,10 @@ soak: setup ## kill runs and start them again, KILLS times on SQLite and half as
 	$(BIN)/python -m tests.faults.soak --kills $(KILLS) --seed $(SEED)
 	@scripts/soak-postgres.sh $(BIN)/python --kills $$(($(KILLS) / 2)) --seed $(SEED)
 
+ADVISORIES ?= pypi
 .PHONY: audit
-audit: setup ## look up the pinned packages' known vulnerabilities (needs a network; says so where there is none)
-	@scripts/audit.sh
+audit: setup ## look up the pinned packages' known vulnerabilities (needs a network, or ADVISORIES=FOLDER; says so where there is none)
+	@scripts/audit.sh $(ADVISORIES)
 
 .PHONY: wheel-smoke
 wheel-smoke: setup ## build the wheel, install it in an empty environment, run the demonstration there

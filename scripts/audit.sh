@@ -1,7 +1,7 @@
 #!/bin/sh
 # Audits the pinned versions in constraints.txt for known vulnerabilities (pip-audit, advisories of PyPI or OSV).
 # Ends with 1 for a known vulnerability, with 0 and a clear word where the audit could not be made, as without a network.
-# Usage: scripts/audit.sh [pypi|osv]
+# Usage: scripts/audit.sh [pypi|osv|FOLDER]; FOLDER: a copy of github.com/pypa/advisory-database, for machines without a network.
 set -u
 cd "$(dirname "$0")/.."
 service=${1:-pypi}
@@ -12,6 +12,7 @@ report=.venv/audit.json
 not_made() { echo "audit: NOT MADE: $1; no package was looked up" >&2; exit 0; }
 
 [ -x .venv/bin/python ] || not_made "there is no .venv (make setup)"
+if [ -d "$service" ]; then exec .venv/bin/python scripts/audit_offline.py constraints.txt "$service"; fi
 if [ ! -x "$place/bin/pip-audit" ]; then
     .venv/bin/python -m venv "$place" || not_made "no environment could be made for pip-audit"
     "$place/bin/python" -m pip install --quiet --disable-pip-version-check "pip-audit==$version" ||
@@ -20,7 +21,7 @@ fi
 case $service in
     pypi) address=https://pypi.org/pypi/pip/1.0/json ;; # an old version: it has advisories
     osv) address=https://api.osv.dev/v1/query ;;
-    *) echo "audit: the service is pypi or osv, got \"$service\"" >&2; exit 2 ;;
+    *) echo "audit: the service is pypi, osv or a folder of advisories, got \"$service\"" >&2; exit 2 ;;
 esac
 "$place/bin/python" - "$address" "$service" <<'PROBE' || not_made "the advisory service $service cannot be reached"
 import sys

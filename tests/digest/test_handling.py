@@ -76,7 +76,9 @@ def test_a_card_says_stage_owner_assignee_acknowledgement_and_term(worked, langu
             assert words in part, words
 
 
-@pytest.mark.parametrize(("language", "head", "stage"), [("zh", "时限与阶段", "处置逾期"), ("en", "Next deadline, stage", "handling (overdue)")])
+@pytest.mark.parametrize(
+    ("language", "head", "stage"), [("zh", "时限与阶段", "处置逾期"), ("en", "Next deadline, stage", "handling (overdue)")]
+)
 def test_a_row_says_its_next_deadline_and_the_stage_of_its_case(language, head, stage):
     made = make(PROVINCE, handled=all_of(province_day().warnings, overdue=True))
     rows = [row for row in made.others if row.shown and row.handling is not None]
