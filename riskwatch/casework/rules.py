@@ -61,6 +61,9 @@ class Actor(Rule):
     roles: tuple[str, ...] = Field(min_length=1, description="keys of roles")
     region: str = Field("", description="region code of its jurisdiction; empty: everywhere")
     active: bool = Field(True, description="false: kept for the history, may no longer act")
+    logins: tuple[str, ...] = Field(
+        (), description="accounts of the operating system that may act as this desk at the command line; empty: any that may run it"
+    )
 
 
 class Acknowledgement(Rule):

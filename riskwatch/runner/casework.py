@@ -31,6 +31,7 @@ __all__ = [
     "act_on",
     "add",
     "case_rows",
+    "check_login",
     "chosen",
     "day_reactions",
     "end",
@@ -295,6 +296,22 @@ def _done(event: CaseEvent) -> Done:
     details = event.details
     signatures = f"{len(details['signed'])} of {details['needed']}" if "signed" in details else ""
     return Done(event.case_id, details["stage_before"], details["stage"], bool(details.get("effective", True)), signatures, event)
+
+
+def check_login(ctx: RunContext, actor: str, login: str) -> None:
+    """Refuse an account that may not act as a desk.
+
+    Raises
+    ------
+    CaseworkError
+        If the desk names accounts (``actors.*.logins``) and ``login`` is none of them.
+    """
+    allowed = _required(ctx).actor(actor).logins
+    if allowed and login not in allowed:
+        raise CaseworkError(
+            f'--by {actor}: the account "{login}" is none of its {len(allowed)} logins in config/lifecycle.yaml',
+            hint="act as a desk of your own, or have the account added to actors: logins",
+        )
 
 
 def add(ctx: RunContext, matcher: Matcher, *, until: dt.date, reason: str, actor: str, dry_run: bool = False) -> tuple[Silence, list[str]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from riskwatch.cli.commands.common import login
 from tests.cli.conftest import Cli
 from tests.made_cases import desk_project
 
@@ -134,3 +135,35 @@ def test_audit_verify_prints_the_head_and_fails_on_a_changed_event_and_a_cut_tai
         connection.execute("delete from case_event")
     assert cli("audit", "verify", project=desk).code == 0
     assert cli("audit", "verify", "--head", head, "--json", project=desk).json["findings"][0]["kind"] == "head"
+
+
+def test_a_desk_with_accounts_of_its_own_takes_no_other(desk: Path, cli: Cli) -> None:
+    path = desk / "config" / "lifecycle.yaml"
+    plain = path.read_text(encoding="utf-8")
+    place = 'region: "220000"}\n  jilin-analyst:'
+    assert place in plain
+    path.write_text(plain.replace(place, 'region: "220000", logins: [someone-else]}\n  jilin-analyst:'), encoding="utf-8")
+    refused = cli("warnings", "ack", "2222", "--by", "jilin-duty", *DAY, project=desk)
+    assert refused.code == 2
+    assert "is none of its 1 logins in config/lifecycle.yaml" in refused.err
+    assert "someone-else" not in refused.err
+    silence = ("silences", "add", "--region", "220200", "--until", "2025-12-20", "--reason", "known")
+    assert "none of its 1 logins" in cli(*silence, "--by", "jilin-duty", *DAY, project=desk).err
+    assert cli("warnings", "ack", "2222", "--by", "jilin-analyst", *DAY, project=desk).code == 0
+    path.write_text(plain.replace(place, f'region: "220000", logins: ["{login()}"]}}\n  jilin-analyst:'), encoding="utf-8")
+    assert cli("warnings", "ack", "2222", "--by", "jilin-duty", *DAY, project=desk).code == 0
+
+
+def test_a_list_says_where_people_stand_and_a_story_as_of_a_day_knows_no_later_act(desk: Path, cli: Cli) -> None:
+    assert cli("warnings", "ack", "2222", "--by", "jilin-duty", "--as-of", "2025-12-02", project=desk).code == 0
+    stages = {
+        day: {row["warning_id"][0]: row["stage"] for row in cli("warnings", "list", "--as-of", day, project=desk).rows}
+        for day in ("2025-12-01", "2025-12-02")
+    }
+    assert (stages["2025-12-01"]["2"], stages["2025-12-02"]["2"], stages["2025-12-02"]["1"]) == ("monitor", "verify", "monitor")
+    assert (
+        "ack" not in cli("warnings", "show", "2222", "--as-of", "2025-12-01", project=desk).out.split("possible now")[1].split("\n", 1)[1]
+    )
+    assert "2025-12-02 ack" in cli("warnings", "show", "2222", "--as-of", "2025-12-02", project=desk).out
+    nothing = cli("warnings", "show", "2222", "--as-of", "2024-01-01", project=desk)
+    assert (nothing.code, '0 warnings start with "2222" on 2024-01-01' in nothing.err) == (2, True)

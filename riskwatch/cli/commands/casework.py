@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from riskwatch.cli.commands.common import AsOf, Json, day, open_project
+from riskwatch.cli.commands.common import AsOf, Json, day, login, open_project
 from riskwatch.cli.commands.warnings import group
 from riskwatch.cli.output import plain_rows, print_json, print_table
 
@@ -50,10 +50,11 @@ def _act(
 ) -> None:
     """Do it, or say what would be done, and print one line per case."""
     from riskwatch.casework.verbs import Request  # noqa: PLC0415 - heavy, and --help must stay quick
-    from riskwatch.runner.casework import Selection, act_on  # noqa: PLC0415
+    from riskwatch.runner.casework import Selection, act_on, check_login  # noqa: PLC0415
 
     project = open_project(context)
     with project.context(as_of=day(as_of)) as ctx:
+        check_login(ctx, by, login())
         request = Request(verb, by, ctx.as_of, "", note=note, until=until, to=to, result=result, reason=reason)
         done = act_on(ctx, Selection(ids=tuple(ids or ()), **filters), request, dry_run=dry_run)
     if as_json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,7 +13,7 @@ from riskwatch.cli.app import Globals
 if TYPE_CHECKING:
     from riskwatch.api import Project
 
-__all__ = ["AsOf", "Json", "day", "open_project"]
+__all__ = ["AsOf", "Json", "day", "login", "open_project"]
 
 AsOf = Annotated[str | None, typer.Option("--as-of", help="Day as which to look, YYYY-MM-DD; default: the pinned day, else today.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
@@ -24,6 +25,17 @@ def open_project(context: typer.Context) -> Project:
 
     options: Globals = context.obj
     return Project(options.project, profile=options.profile, settings=options.settings)
+
+
+def login() -> str:
+    """Return the name of the account that this process runs under; the environment has no say in it."""
+    import pwd  # noqa: PLC0415 - not on every system
+
+    number = os.getuid()
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
 
 
 def day(text: str | None) -> dt.date | None:

@@ -10,7 +10,7 @@ import typer
 
 from riskwatch.cli.app import app
 from riskwatch.cli.commands.casework import By, ByGrade, ByHazard, ByModel, ByProduct, ByRegion, DryRun
-from riskwatch.cli.commands.common import AsOf, Json, day, open_project
+from riskwatch.cli.commands.common import AsOf, Json, day, login, open_project
 from riskwatch.cli.output import print_json, print_table
 
 group = typer.Typer(no_args_is_help=True, help="Warnings that are known and need not be read again until a day.")
@@ -44,6 +44,7 @@ def add(
         raise typer.BadParameter("--until is needed")
     matcher = Matcher(product=product, region=region, hazard=hazard, model=model, grade=grade)
     with open_project(context).context(as_of=day(as_of)) as ctx:
+        casework.check_login(ctx, by, login())
         silence, matched = casework.add(ctx, matcher, until=last, reason=reason, actor=by, dry_run=dry_run)
     if as_json:
         print_json({**asdict(silence), "matches": matched, "dry_run": dry_run})
@@ -98,5 +99,6 @@ def end(
     from riskwatch.runner import casework  # noqa: PLC0415
 
     with open_project(context).context(as_of=day(as_of)) as ctx:
+        casework.check_login(ctx, by, login())
         silence = casework.end(ctx, silence_id, actor=by, note=reason)
     sys.stdout.write(f"silence {silence.silence_id} ended on {silence.ended_on}\n")
