@@ -156,14 +156,13 @@ def test_a_desk_with_accounts_of_its_own_takes_no_other(desk: Path, cli: Cli) ->
 
 def test_a_list_says_where_people_stand_and_a_story_as_of_a_day_knows_no_later_act(desk: Path, cli: Cli) -> None:
     assert cli("warnings", "ack", "2222", "--by", "jilin-duty", "--as-of", "2025-12-02", project=desk).code == 0
-    stages = {
-        day: {row["warning_id"][0]: row["stage"] for row in cli("warnings", "list", "--as-of", day, project=desk).rows}
+    first, second = (
+        {row["warning_id"][0]: row["stage"] for row in cli("warnings", "list", "--as-of", day, project=desk).rows}
         for day in ("2025-12-01", "2025-12-02")
-    }
-    assert (stages["2025-12-01"]["2"], stages["2025-12-02"]["2"], stages["2025-12-02"]["1"]) == ("monitor", "verify", "monitor")
-    assert (
-        "ack" not in cli("warnings", "show", "2222", "--as-of", "2025-12-01", project=desk).out.split("possible now")[1].split("\n", 1)[1]
     )
+    assert (first["2"], second["2"], second["1"]) == ("monitor", "verify", "monitor")
+    told = cli("warnings", "show", "2222", "--as-of", "2025-12-01", project=desk).out
+    assert "ack" not in told.split("possible now")[1].split("\n", 1)[1]
     assert "2025-12-02 ack" in cli("warnings", "show", "2222", "--as-of", "2025-12-02", project=desk).out
     nothing = cli("warnings", "show", "2222", "--as-of", "2024-01-01", project=desk)
     assert (nothing.code, '0 warnings start with "2222" on 2024-01-01' in nothing.err) == (2, True)
