@@ -196,6 +196,9 @@ class DeliveryRules(Rule):
     lease_seconds: float = Field(
         300.0, ge=1, description="a sender that has not finished a message for so long is taken for dead, in seconds"
     )
+    run_seconds: float = Field(
+        300.0, ge=1, description="the step deliver of a run begins no message after so long, in seconds: the run holds others up meanwhile"
+    )
     mention_days: int = Field(7, ge=0, description="the digest mentions dead letters of so many past days, natural days")
     channels: tuple[Channel, ...] = Field((), description="ways to send")
     groups: tuple[Group, ...] = Field((), description="groups of desks beside 'centre'")

@@ -7,6 +7,7 @@ reader twice.
 from __future__ import annotations
 
 import datetime as dt
+import math
 import os
 import threading
 import time
@@ -94,7 +95,9 @@ class _Channel:
             return True
 
 
-def deliver(ctx: RunContext, *, limit: int | None = None, dry_run: bool = False, wait_seconds: float = 0.0) -> DeliveryReport:
+def deliver(
+    ctx: RunContext, *, limit: int | None = None, dry_run: bool = False, wait_seconds: float = 0.0, bounded: bool = False
+) -> DeliveryReport:
     """Send what is due.
 
     Parameters
@@ -107,6 +110,8 @@ def deliver(ctx: RunContext, *, limit: int | None = None, dry_run: bool = False,
         Only say what would be sent.
     wait_seconds : float
         Go on for so long with what becomes due meanwhile: attempts that failed, the end of quiet hours.
+    bounded : bool
+        Begin no message after ``run_seconds`` of the rules: something else waits for this to end.
 
     Raises
     ------
@@ -123,7 +128,7 @@ def deliver(ctx: RunContext, *, limit: int | None = None, dry_run: bool = False,
         report.would_send = [one.message_key for one in pending if one.due_at <= now][:limit]
         report.waiting = len(pending)
         return report
-    run = _Run(ctx, rules, report, clock, limit)
+    run = _Run(ctx, rules, report, clock, limit, time.monotonic() + (rules.run_seconds if bounded else math.inf))
     deadline = time.monotonic() + wait_seconds
     while True:
         run.once()
@@ -151,9 +156,15 @@ class _Run:
     """One emptying of the outbox."""
 
     def __init__(
-        self, ctx: RunContext, rules: DeliveryRules, report: DeliveryReport, clock: Callable[[], dt.datetime], limit: int | None
+        self,
+        ctx: RunContext,
+        rules: DeliveryRules,
+        report: DeliveryReport,
+        clock: Callable[[], dt.datetime],
+        limit: int | None,
+        deadline: float,
     ) -> None:
-        self._ctx, self._rules, self._report, self._clock, self._limit = ctx, rules, report, clock, limit
+        self._ctx, self._rules, self._report, self._clock, self._limit, self._deadline = ctx, rules, report, clock, limit, deadline
         self._references = References(os.environ, ctx.root)
         self._packer = Packer(ctx, rules, self._references.addresses)
         self._lock = threading.Lock()
@@ -197,7 +208,9 @@ class _Run:
         sender: Sender | None = None
         try:
             while shared.take() and self._may_start():
-                shared.pace.wait()
+                left = self._deadline - time.monotonic()
+                if left <= 0 or not shared.pace.wait(left):
+                    return  # no message has been claimed: what is left waits for the next sender
                 message = outbox.claim(
                     self._ctx.store.database,
                     shared.channel.name,

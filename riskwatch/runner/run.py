@@ -245,7 +245,7 @@ def _deliver(ctx: RunContext, report: RunReport) -> None:
     from riskwatch.runner.deliver import deliver  # noqa: PLC0415 - mail and HTTP libraries load with it
 
     try:
-        outcome = deliver(ctx)
+        outcome = deliver(ctx, bounded=True)
     except RiskwatchError as error:
         report.faults.append(f"deliver: {error.message}")
         return

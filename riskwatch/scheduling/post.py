@@ -28,4 +28,4 @@ def send_due(project: Project) -> DeliveryReport | None:
         if not outbox.due_channels(store.database, project.clock()):
             return None
     with project.context() as ctx:
-        return deliver(ctx)
+        return deliver(ctx, bounded=True)  # a run may become due meanwhile

@@ -38,3 +38,17 @@ def test_a_digest_is_mailed_in_both_languages(world: World, mailbox: Mailbox, or
         "application/pdf",
         "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     }
+
+
+def test_a_run_does_not_wait_for_the_rate_of_a_channel_and_loses_nothing(world: World, mailbox: Mailbox, ordinary: Digest) -> None:
+    """At one mail a minute the second is due in a minute: a run with five seconds left leaves it to the next sender."""
+    slow = ONE_ROUTE.replace("{{name: mail,", "{{name: mail, per_minute: 1, concurrency: 1,")
+    world.configure("run_seconds: 5\n" + slow.format(port=mailbox.port))
+    world.recipients(DESK)
+    world.decide([ordinary])
+    with world.context() as ctx:
+        report = deliver(ctx, bounded=True)
+        assert (report.sent, report.waiting, report.failures) == (1, 1, [])
+        assert {one.state for one in outbox.read_messages(ctx.store.database)} == {"sent", "pending"}
+        assert deliver(ctx).sent == 1
+    assert len({mail["Message-ID"] for mail in mailbox.mails}) == len(mailbox.mails) == 2
