@@ -128,7 +128,7 @@ def deliver(
         report.would_send = [one.message_key for one in pending if one.due_at <= now][:limit]
         report.waiting = len(pending)
         return report
-    run = _Run(ctx, rules, report, clock, limit, time.monotonic() + (rules.run_seconds if bounded else math.inf))
+    run = _Run(ctx, rules, report, clock, limit=limit, deadline=time.monotonic() + (rules.run_seconds if bounded else math.inf))
     deadline = time.monotonic() + wait_seconds
     while True:
         run.once()
@@ -161,6 +161,7 @@ class _Run:
         rules: DeliveryRules,
         report: DeliveryReport,
         clock: Callable[[], dt.datetime],
+        *,
         limit: int | None,
         deadline: float,
     ) -> None:
