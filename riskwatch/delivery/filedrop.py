@@ -33,7 +33,7 @@ class FileSender:
         """Write all files of a parcel, unless they are there."""
         target = self._folder / folder_name(parcel.key)
         if target.is_dir():
-            return Outcome("sent", "there")
+            return Outcome("sent", "written", "it was there already")
         temporary = target.with_name(f".{uuid.uuid4().hex}.part")
         try:
             temporary.mkdir(parents=True)
@@ -45,7 +45,7 @@ class FileSender:
         except OSError as error:
             if target.is_dir():
                 # Another sender, whose claim had lapsed, was quicker.
-                return Outcome("sent", "there")
+                return Outcome("sent", "written", "it was there already")
             return Outcome("retry", "disk", os.strerror(error.errno) if error.errno else type(error).__name__)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)

@@ -45,6 +45,7 @@ __all__ = ["build_digest", "forms"]
 FULL_CARDS = 3
 BRIEFS = 5  # brief cards take the room of a full one
 ROWS_SHOWN, ROWS_SHOWN_FULL_DAY = 6, 3
+ROWS_FOR_CARD = 3  # at the least: a full card takes the room of more
 
 
 def build_digest(
@@ -150,7 +151,8 @@ def build_digest(
     overflow = [item.warning.warning_id for item in live if item.warning.warning_id not in full | brief]
     tellers = _tellers([item for item in live if item.warning.warning_id in full | brief])
     charts = not brief or len(full) > 1  # a very full day has no room for pictures
-    rows = ROWS_SHOWN_FULL_DAY if brief else ROWS_SHOWN
+    # A quiet day has room for more rows than one that prints cards.
+    rows = ROWS_SHOWN_FULL_DAY if brief else ROWS_SHOWN + ROWS_FOR_CARD * max(0, full_cards - len(full))
     cards = tuple(
         card(
             item.warning,

@@ -95,7 +95,7 @@ def due_and_stage(item: WarningCard | CompactRow, due: dt.date | None, say: Spea
     if line is None:
         return date(due)
     stage = say.t("others.stage_overdue" if line.overdue else "others.stage", stage=say.of(line.stage))
-    return f"{_short(due, today)} {stage}" if due is not None else stage
+    return say.t("handling.sep").join([_short(due, today), stage]) if due is not None else stage
 
 
 def change_text(item: WarningCard | CompactRow, say: Speaker) -> str:

@@ -25,7 +25,7 @@ def test_a_folder_for_each_message(tmp_path: Path) -> None:
 def test_sent_again_after_a_kill_it_is_left_as_it_is(tmp_path: Path) -> None:
     FileSender(tmp_path).send(parcel(attachments=FILES))
     (tmp_path / PLACE / "a.html").write_bytes(b"read and marked by a person")
-    assert FileSender(tmp_path).send(parcel(attachments=FILES)).code == "there"
+    assert FileSender(tmp_path).send(parcel(attachments=FILES)).detail == "it was there already"
     assert (tmp_path / PLACE / "a.html").read_bytes() == b"read and marked by a person"
 
 
