@@ -34,9 +34,10 @@ coverage: setup ## tests with a coverage report
 KILLS ?= 200
 SEED ?= 1
 .PHONY: soak
-soak: setup ## kill runs and start them again, KILLS times on SQLite and half as often on PostgreSQL (an hour or so; SEED=1)
+soak: setup ## kill runs and start them again, KILLS times on SQLite, half as often on PostgreSQL; a month of faults (an hour or two; SEED=1)
 	$(BIN)/python -m tests.faults.soak --kills $(KILLS) --seed $(SEED)
 	@scripts/soak-postgres.sh $(BIN)/python --kills $$(($(KILLS) / 2)) --seed $(SEED)
+	$(BIN)/python -m benchmarks.soak_month --seed $(SEED)
 
 ADVISORIES ?= pypi
 .PHONY: audit
