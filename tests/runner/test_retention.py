@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import shutil
 from pathlib import Path
@@ -12,10 +13,16 @@ import pytest
 import riskwatch.api
 from benchmarks.soak_year import KEPT, SHORTEST, deliver_until, make
 from riskwatch.api import Project
+from riskwatch.assessment import Grade
+from riskwatch.casework.verbs import Request
 from riskwatch.errors import ProjectError
+from riskwatch.runner import casework
 from riskwatch.runner.retention import least_record_days, retain
+from riskwatch.store import AssessmentRow
 from tests.faults.province import make_province
 from tests.faults.state import state_of
+from tests.made_cases import DAY as DESK_DAY
+from tests.made_cases import NOW, WARNINGS, desk_project, put
 
 DAYS = (dt.date(2025, 6, 30), dt.date(2025, 11, 15), dt.date(2026, 1, 10))
 AFTER = (dt.date(2026, 1, 11), dt.date(2026, 1, 31))
@@ -97,3 +104,25 @@ def test_records_that_a_model_needs_are_not_given_up(tmp_path: Path) -> None:
     rules.unlink()
     with Project(folder).context(as_of=DAYS[0]) as ctx:
         assert retain(ctx).rows == {}
+
+
+def test_what_an_open_case_rests_on_stays_after_its_warning_recovered(tmp_path: Path) -> None:
+    project = desk_project(tmp_path / "desk")
+    gone = [dataclasses.replace(one, state="recovered", grade=Grade.NONE) for one in WARNINGS]
+    put(project, "r1", tuple(gone))
+    with project.store() as store:
+        store.start_run("r2", pipeline="earlier", as_of=DESK_DAY, now=NOW, definitions={})
+        store.write_run_results("r2", now=NOW, assessments=[AssessmentRow("a", DESK_DAY, "product", "P0601", "220200", "II", {})])
+    later = DESK_DAY + dt.timedelta(days=900)
+
+    def goes() -> dict[str, int]:
+        with project.context(as_of=later) as ctx:
+            return retain(ctx, dry_run=True).rows
+
+    assert goes().get("assessment", 0) == 0
+    for warning in gone:
+        for actor in ("jilin-analyst", "jilin-head"):
+            with project.context(as_of=later) as ctx:
+                if not casework.read_register(ctx).cases[warning.warning_id].closed:
+                    casework.act_on(ctx, casework.Selection(ids=(warning.warning_id,)), Request("close", actor, later, "", reason="true"))
+    assert goes()["assessment"] == 1
