@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 from scipy.stats import false_discovery_control
 
@@ -67,7 +68,9 @@ def check_signals(signals: pd.DataFrame) -> pd.DataFrame:
         frame["q_value"] = math.nan
         if judged.any():
             frame.loc[judged, "q_value"] = false_discovery_control(frame.loc[judged, "p_value"].to_numpy(dtype=float))
-    frame["reason"] = [_reason(value) for value in frame["reason"]]
+    # Few reasons, many rows: each is read once.
+    places, reasons = pd.factorize(frame["reason"], use_na_sentinel=False)
+    frame["reason"] = np.array([_reason(value) for value in reasons], dtype=object)[places]
     frame["alarm"] = frame["alarm"].fillna(value=False).astype(bool)
     return frame
 
