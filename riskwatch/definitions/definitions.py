@@ -10,6 +10,7 @@ from typing import Any
 
 from riskwatch.definitions.entries import Draft
 from riskwatch.definitions.layers import Origin, origin_of
+from riskwatch.definitions.model_tests import ModelTest
 from riskwatch.definitions.rooms import resolve
 from riskwatch.definitions.secrets import is_reference
 from riskwatch.definitions.secrets import resolve as resolve_secret
@@ -56,6 +57,8 @@ class Definitions:
         Layers of each definition, for provenance.
     environ : mapping
         The environment that the overrides were read from.
+    tests : mapping
+        Unit tests of models by name.
     """
 
     root: Path
@@ -76,6 +79,7 @@ class Definitions:
     files: Mapping[str, str]
     drafts: Mapping[YamlPath, Draft] = dataclasses.field(repr=False)
     environ: Mapping[str, str] = dataclasses.field(repr=False)
+    tests: Mapping[str, ModelTest] = dataclasses.field(default_factory=dict)
 
     def catalogue(self, kind: str) -> Mapping[Any, Any]:
         """Return the content of ``config/<kind>.yaml``; empty where the project has none."""

@@ -64,6 +64,20 @@ class ProjectFiles:
                 yield document
 
 
+_MODEL_KEYS = ("models", "defaults", "tests")
+
+
+def test_drafts(files: ProjectFiles) -> dict[str, Draft]:
+    """Read the lists ``tests:`` of ``models/*.yaml``."""
+    drafts: dict[str, Draft] = {}
+    # The files were read, and what is wrong with them said, with the models.
+    for name, document in sorted(files.documents.items()):
+        if name.startswith("models/") and isinstance(document.data, Mapping) and "tests" in document.data:
+            for test, layer in _listed(document, "test", "tests", files.collector, drafts):
+                drafts[test] = Draft("test", test, (layer,))
+    return drafts
+
+
 def model_drafts(files: ProjectFiles, project: ProjectFile, given: Overrides) -> dict[str, Draft]:
     """Read ``models/*.yaml``: each model with what it inherits."""
     collector = files.collector
@@ -74,8 +88,8 @@ def model_drafts(files: ProjectFiles, project: ProjectFile, given: Overrides) ->
             collector.at(document, (), "must be a mapping with `models:` and, if wanted, `defaults:`")
             continue
         for key in data:
-            if key not in {"models", "defaults"}:
-                collector.at(document, (key,), unknown("key", str(key), ("models", "defaults")), of_key=True)
+            if key not in _MODEL_KEYS:
+                collector.at(document, (key,), unknown("key", str(key), _MODEL_KEYS), of_key=True)
         defaults = model_defaults(document, ("defaults",), data["defaults"], collector) if data.get("defaults") is not None else None
         for name, own in _listed(document, "model", "models", collector, drafts):
             layers = [layer for layer in (project.model_defaults, defaults, own, *given.models.get(name, ())) if layer]

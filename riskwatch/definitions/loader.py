@@ -23,8 +23,10 @@ from riskwatch.definitions.files import (
     model_drafts,
     named_drafts,
     plain_draft,
+    test_drafts,
 )
 from riskwatch.definitions.layers import Layer
+from riskwatch.definitions.model_tests import ModelTest
 from riskwatch.definitions.rooms import CATALOGUES, built_trees, catalogue_type, detectors, tree_facts
 from riskwatch.definitions.secret_checks import check_secrets
 from riskwatch.definitions.settings import Overrides, ProjectFile, read_overrides, read_project_file, settings_draft
@@ -122,6 +124,7 @@ class _Content:
     pipelines: dict[str, Entry[PipelineDefinition]]
     centres: dict[str, Entry[Centre]]
     dimensions: list[Entry[DimensionFile]]
+    tests: dict[str, Entry[ModelTest]]
     plain: dict[str, Draft]
     # Names in the files, of definitions that are wrong in themselves too.
     source_names: frozenset[str]
@@ -162,6 +165,9 @@ def _load(
     _check_profiles(content, project.profile_names, collector)
     for name, settings in _settings_of_profiles(project, content.settings, collector):
         _check_world(name, settings, content, root=root, adapters=adapters, collector=collector)
+    for test in content.tests.values():
+        if test.value.model not in content.model_names:
+            collector.add(test.draft, ("model",), unknown("model", test.value.model, content.model_names))
     for pipeline in content.pipelines.values():
         check_pipeline(pipeline, content.source_names, content.model_names, collector)
     for read in files.documents.values():
@@ -194,6 +200,7 @@ def _content(files: ProjectFiles, project: ProjectFile, given: Overrides) -> _Co
         _typed(named_drafts(files.folder("pipelines"), "pipeline", "pipelines", collector), PipelineDefinition, collector),
         _typed(named_drafts([centre_file] if centre_file else [], "centre", "centres", collector), Centre, collector),
         [entry for draft in dimension_drafts(files) if (entry := collector.entry(draft, DimensionFile))],
+        _typed(test_drafts(files), ModelTest, collector),
         plain,
         frozenset(sources),
         frozenset(models),
@@ -278,6 +285,7 @@ def _definitions(
         files={name: files.documents[name].sha256 for name in sorted(files.documents)},
         drafts={path: draft for path, draft, _ in named},
         environ=dict(environ),
+        tests={name: entry.value for name, entry in content.tests.items()},
     )
 
 

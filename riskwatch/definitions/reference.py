@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, Union
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from riskwatch.definitions.model_tests import ModelTest
 from riskwatch.definitions.settings import ENVIRONMENT_PREFIX
 from riskwatch.definitions.types import (
     Centre,
@@ -47,7 +48,16 @@ _FILES: tuple[tuple[str, type[BaseModel], str], ...] = (
         ProjectSettings,
         "Settings. Two more keys: `profiles:` maps a profile to settings that differ in it; `models: {defaults: …}` is for every model.",
     ),
-    ("models/*.yaml", ModelDefinition, "A file holds a list `models:` and, if wanted, `defaults:` that all models in it inherit."),
+    (
+        "models/*.yaml",
+        ModelDefinition,
+        "A file holds a list `models:` and, if wanted, `defaults:` that all models in it inherit, and `tests:`.",
+    ),
+    (
+        "models/*.yaml, tests",
+        ModelTest,
+        "Series with what a model and the grading are to say of them: `riskwatch check --test`, docs/tuning.md.",
+    ),
     ("pipelines/*.yaml", PipelineDefinition, "One pipeline a file, or a list `pipelines:`."),
     ("config/sources/*.yaml", SourceDefinition, "One source a file, or a list `sources:`."),
     ("config/centres.yaml", Centre, "A list `centres:`."),

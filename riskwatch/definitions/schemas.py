@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 
+from riskwatch.definitions.model_tests import ModelTest
 from riskwatch.definitions.rooms import CATALOGUES, catalogue_type
 from riskwatch.definitions.types import (
     Centre,
@@ -101,9 +102,12 @@ def _models() -> Schema:
     schema, definitions = _parts(ModelDefinition)
     definitions["ModelDefinition"] = {**schema, "required": ["name"]}
     definitions["ModelDefaults"] = _partial(schema, without="name")
+    test, more = _parts(ModelTest)
+    definitions |= {**more, "ModelTest": test}
     properties: Schema = {
         "defaults": {"$ref": "#/$defs/ModelDefaults", "description": "what every model of this file inherits, key by key"},
         "models": {"type": "array", "items": {"$ref": "#/$defs/ModelDefinition"}},
+        "tests": {"type": "array", "items": {"$ref": "#/$defs/ModelTest"}, "description": "run by riskwatch check --test"},
     }
     return _document("models/*.yaml: what is watched, and how", _holder(properties, ["models"]), definitions)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,9 @@ from riskwatch.cli.app import Globals, app
 from riskwatch.cli.commands.common import Json, day, open_project
 from riskwatch.cli.output import print_json, print_table
 from riskwatch.errors import DefinitionError, Problem
+
+if TYPE_CHECKING:
+    from riskwatch.api import Project
 
 
 @app.command()
@@ -60,8 +63,14 @@ def simulate(
 
 
 @app.command()
-def check(context: typer.Context, as_json: Json = False) -> None:
+def check(
+    context: typer.Context,
+    test: Annotated[bool, typer.Option("--test", help="Also run the tests beside the models (tests: in models/*.yaml).")] = False,
+    as_json: Json = False,
+) -> None:
     """Check all definitions; print every problem as file:line:column and end with 2 if there is any.
+
+    With --test, series such as 4x40 9 are judged and graded by the models; ends with 1 if one is not judged as its test expects.
 
     Sound definitions are then held against the store and the calendar: a model that asks for more history than its stream has gets a
     warning (nothing is judged until it has come), one whose covariates lack a year of holidays a problem.
@@ -92,12 +101,31 @@ def check(context: typer.Context, as_json: Json = False) -> None:
         sys.stderr.write("".join(f"{warning} (warning)\n" for warning in warnings))
     if problems:
         raise typer.Exit(DefinitionError.exit_code)
+    failed = _run_model_tests(project, as_json=as_json) if test else 0
     if not as_json:
         found = project.definitions
         sys.stdout.write(
             f"{'all well' if not warnings else f'sound, with {len(warnings)} warnings'}: {len(found.models)} models, {len(found.sources)} "
             f"sources, {len(found.pipelines)} pipelines, {len(found.centres)} centres in force for profile {found.settings.profile}\n"
         )
+    if failed:
+        raise typer.Exit(1)
+
+
+def _run_model_tests(project: Project, *, as_json: bool) -> int:
+    """Run the tests of the models in force, say what they found, and return how many failed."""
+    from riskwatch.runner.model_tests import run_tests  # noqa: PLC0415 - heavy, and --help must stay quick
+
+    verdicts = run_tests(project.definitions, project.trees)
+    if as_json:
+        print_json([{"test": one.test, "model": one.model, "passed": one.passed, "said": one.said} for one in verdicts], internal=True)
+    for one in () if as_json else verdicts:
+        sys.stdout.write(f"{'ok    ' if one.passed else 'FAILED'}  {one.model}: {one.test}\n")
+        sys.stdout.write("".join(f"        {line}\n" for line in one.said))
+    failed = sum(not one.passed for one in verdicts)
+    if not as_json:
+        sys.stdout.write(f"{len(verdicts)} tests of models, {failed} failed\n")
+    return failed
 
 
 @app.command()
