@@ -41,6 +41,8 @@ assessment_days: 120
 warning_days: 120
 digest_days: 30
 digest_file_days: 30
+drop_file_days: 30
+message_days: 120
 report_days: 400
 """
 

@@ -6,6 +6,7 @@ import datetime as dt
 import re
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -133,6 +134,10 @@ class FileChannel(_Channel):
         min_length=1, description="where; {var} stands for the folder of the profile, relative paths begin at the project's folder"
     )
     forms: tuple[Form, ...] = Field(("html", "json"), min_length=1, description="forms that are written")
+
+    def place(self, root: Path, var: Path) -> Path:
+        """Return the folder, of a project in ``root`` whose profile has its files in ``var``."""
+        return root / self.folder.replace("{var}", str(var))
 
 
 Channel = Annotated[MailChannel | WebhookChannel | RobotChannel | FileChannel, Field(discriminator="kind")]

@@ -45,7 +45,7 @@ def sender_for(
         If a reference cannot be read, or an address may not be used.
     """
     if isinstance(channel, FileChannel):
-        return FileSender(root / channel.folder.replace("{var}", str(var)))
+        return FileSender(channel.place(root, var))
     ca_file = None if channel.ca_file is None else str(root / channel.ca_file)
     if isinstance(channel, MailChannel):
         return MailSender(channel, references, ca_file)

@@ -14,10 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from riskwatch.definitions.types import ModelDefinition
+from riskwatch.delivery.rules import FileChannel
 from riskwatch.errors import ProjectError, RiskwatchError
 from riskwatch.lifecycle import EarlyWarning
 from riskwatch.runner.casework import office_of, read_register
 from riskwatch.runner.context import RunContext
+from riskwatch.runner.messages import delivery_rules
 from riskwatch.runner.report_period import parse_period
 from riskwatch.store.retention import Cutoffs, free_space, sweep
 from riskwatch.store.retention_rules import RetentionRules
@@ -142,6 +144,12 @@ def _old_folders(ctx: RunContext, rules: RetentionRules) -> Iterator[tuple[str, 
         day = _day(name)
         if day is not None and digests is not None and day < digests:
             yield "digests", folder
+    drops = _first(ctx, rules.drop_file_days)
+    for place in _drop_folders(ctx) if drops is not None else ():
+        for name, folder in _children(place):
+            day = _day(name)
+            if day is not None and drops is not None and day < drops:
+                yield "drops", folder
     reports = _first(ctx, rules.report_days)
     for name, folder in _children(ctx.definitions.var / "reports") if reports is not None else ():
         try:
@@ -150,6 +158,13 @@ def _old_folders(ctx: RunContext, rules: RetentionRules) -> Iterator[tuple[str, 
             continue
         if reports is not None and last < reports:
             yield "reports", folder
+
+
+def _drop_folders(ctx: RunContext) -> list[Path]:
+    """Return where channels of the kind file write; it holds a folder for each day."""
+    known = delivery_rules(ctx.definitions)
+    channels = () if known is None else known.channels
+    return sorted({one.place(ctx.root, ctx.definitions.var) for one in channels if isinstance(one, FileChannel)})
 
 
 def _children(folder: Path) -> Iterator[tuple[str, Path]]:

@@ -35,6 +35,9 @@ class RetentionRules(Rule):
     message_days: int | None = Field(
         default=None, ge=120, description="messages that were sent or dropped, with their attempts, counted from the day they tell of"
     )
+    drop_file_days: int | None = Field(
+        default=None, ge=7, description="what channels of the kind file have written, counted from the day it tells of"
+    )
     report_days: int | None = Field(ge=400, description="files of reports, counted from the end of their period")
     record_days: dict[str, int] = Field(
         default_factory=dict, description="records by stream, counted from their event; streams that are not named are kept for good"

@@ -40,6 +40,8 @@ def keep(project: Path, kept: Mapping[str, Sequence[str]]) -> None:
         content = yaml.load(path.read_text(encoding="utf-8"))
         (key,) = (name for name in kept if name in content)
         content[key] = [entry for entry in content[key] if entry["name"] in kept[key]]
+        if "tests" in content:
+            content["tests"] = [test for test in content["tests"] if test["model"] in kept["models"]]
         if content[key]:
             yaml.dump(content, path)
         else:

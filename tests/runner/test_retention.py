@@ -64,6 +64,7 @@ def test_applying_it_never_changes_what_the_next_runs_decide(tmp_path: Path, clo
     # Else the test would show nothing.
     assert {"raw_chunk", "detection", "signal", "digest"} <= set(done.rows)
     assert done.files["digests"] > 0
+    assert done.files["drops"] > 0
     with project.leased(label="retention", as_of=DAYS[-1]) as ctx:
         assert retain(ctx).rows == {}
 
