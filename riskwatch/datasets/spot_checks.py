@@ -24,8 +24,8 @@ TextArray = npt.NDArray[np.object_]
 SPOT_CHECK_COLUMNS = (
     "record_key", "version", "event_date", "received_on", "reported_on", "published_on", "known_on", "check_type", "selection", "channel",
     "task", "product", "product_name", "industry", "specification", "producer", "producer_name", "producer_region", "supplier",
-    "sampled_name", "region", "laboratory", "inspected", "failed", "verdict", "counterfeit_claim", "recheck_of", "recheck_result", "ordered_on",
-    "rectified_on", "recheck_on", "hazard_id",
+    "sampled_name", "region", "laboratory", "inspected", "failed", "verdict", "counterfeit_claim", "recheck_of", "recheck_result",
+    "ordered_on", "rectified_on", "recheck_on", "hazard_id",
 )  # fmt: skip
 ITEM_COLUMNS = ("record_key", "version", "item_no", "item", "limit", "measured", "unit", "verdict", "safety_item", "code")
 
