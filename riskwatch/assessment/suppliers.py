@@ -1,12 +1,12 @@
-"""Whether failing samples of several firms rest on one supplier's part or material more often than their goods usually do.
+"""Whether failing samples of several firms rest on one supplier's part or material more often than failures of such goods usually do.
 
 Failures of a time are compared with the usual failures of the same products before it, of which many firms have some every month: under
 no shared cause the suppliers named are a random part of both together. For each supplier and product the number of failures that name
-it is hypergeometric given the margins; the sum over products is the exact conditional test of several 2 x 2 tables (Birch, J. R. Stat. Soc. B
-26:313-324, 1964; Agresti, Stat. Sci. 7:131-153, 1992). Comparing with failures, not with all samples, keeps firms that fail again and
-again from making their suppliers look guilty. One firm's failures are no shared cause: several
-firms must share the supplier, none with most of its failures. As many suppliers are asked as are named; p-values are multiplied by the
-number of those whose margins allow a small one at all (Tarone, Biometrics 46:515-522, 1990).
+it is hypergeometric given the margins; the sum over products is the exact conditional test of several 2 x 2 tables (Birch, J. R. Stat.
+Soc. B 26:313-324, 1964). Comparing with failures, not with all samples, keeps firms that fail again and again from making their
+suppliers look guilty. One firm's failures are no shared cause: several firms must share the supplier, none with most of its failures.
+As many suppliers are asked as are named; p-values are multiplied by the number of those whose margins allow a small one at all
+(Tarone, Biometrics 46:515-522, 1990).
 """
 
 from __future__ import annotations
@@ -175,9 +175,7 @@ def standing_out(now: pd.DataFrame, usual: pd.DataFrame, rules: ScopeRules) -> S
 
 
 def _tarone(least: list[float], level: float) -> int:
-    """Return by how many tests p-values are multiplied: the least number of which no more could be below the level (Tarone, Biometrics
-    46:515-522, 1990).
-    """
+    """Return by how many tests p-values are multiplied: the least number than which no more could fall below the level at it."""
     return next(number for number in range(1, len(least) + 2) if sum(p * number < level for p in least) <= number)
 
 
