@@ -16,6 +16,8 @@ class SupplierRules(Rule):
     usual_days: int = Field(730, ge=1, description="failures of so many days before them are the usual ones they are compared with")
     p_value: float = Field(0.05, gt=0, lt=1, description="one-sided, for all suppliers asked: below it one stands out")
     share: Share = Field(
-        0.5, description="and has at least this share of the failures that name any; none is shared only if the surplus is smaller"
+        0.5, description="and explains at least this share of the unusual failures; none is shared only if none explains as much"
     )
-    min_known: int = Field(8, ge=1, description="failures and usual failures that must name a supplier before none is said to be shared")
+    min_known: int = Field(
+        8, ge=1, description="unusual failures, and usual ones, that must name a supplier before none is said to be shared"
+    )

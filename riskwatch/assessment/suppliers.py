@@ -42,6 +42,8 @@ class SupplierFigures:
         Different suppliers that they name.
     same, producers : int
         Failed samples that name the supplier that stands out most, and the firms behind them.
+    expected : float
+        Failed samples that such a time usually has.
     usual_known : int
         Usual failures of the same products that name a supplier.
     usual_share : float or None
@@ -57,6 +59,7 @@ class SupplierFigures:
     named: int = 0
     same: int = 0
     producers: int = 0
+    expected: float = 0.0
     usual_known: int = 0
     usual_share: float | None = None
     p_value: float | None = None
@@ -119,8 +122,12 @@ class _Asked:
     worst: int
     share: float
 
+    def beyond(self, size: int) -> float:
+        """Return how many of ``size`` failures are the supplier's beyond its usual share, were the others as usual."""
+        return (self.same - self.share * size) / (1.0 - self.share) if self.share < 1.0 else 0.0
 
-def standing_out(now: pd.DataFrame, usual: pd.DataFrame, rules: ScopeRules) -> SupplierFigures:
+
+def standing_out(now: pd.DataFrame, usual: pd.DataFrame, rules: ScopeRules, *, expected: float = 0.0) -> SupplierFigures:
     """Return the figures of the supplier that stands out most among the failures of a time.
 
     Parameters
@@ -130,6 +137,8 @@ def standing_out(now: pd.DataFrame, usual: pd.DataFrame, rules: ScopeRules) -> S
         matter.
     rules : ScopeRules
         ``suppliers``, and the firms that must share one and the most that one of them may have.
+    expected : float
+        How many failures such a time usually has: those beyond it are what a shared supplier has to explain.
     """
     texts = {name: pd.concat([now[name], usual[name]]).astype("object") for name in SUPPLIER_COLUMNS}
     codes = {name: pd.factorize(column.where(column.notna() & (column != "")), sort=True)[0] for name, column in texts.items()}
@@ -140,28 +149,30 @@ def standing_out(now: pd.DataFrame, usual: pd.DataFrame, rules: ScopeRules) -> S
         _Counts(codes["product"][part] + 1, codes["supplier"][part], codes["producer"][part]) for part in (known & here, known & ~here)
     )
     size, before_size = len(first.supplier), len(before.supplier)
-    figures = SupplierFigures(failed=len(now), known=size, usual_known=before_size)
+    figures = SupplierFigures(failed=len(now), known=size, usual_known=before_size, expected=expected)
     if not size:
         return figures
     products = int(codes["product"].max()) + 2
     asked = [_ask(one, first, before, products) for one in np.unique(first.supplier).tolist()]
     best = min(asked, key=lambda one: (one.p_value, -one.same, -one.producers, one.worst, one.share))
-    p_value = min(1.0, best.p_value * _tarone([one.least_p for one in asked], rules.suppliers.p_value)) if before_size else None
-    # Of the failures, how many would be that supplier's beyond its usual share, were the others as usual.
-    beyond = max((one.same / size - one.share) / (1.0 - one.share) if one.share < 1.0 else 0.0 for one in asked)
+    own = rules.suppliers
+    p_value = min(1.0, best.p_value * _tarone([one.least_p for one in asked], own.p_value)) if before_size else None
+    unusual = size * max(0.0, 1.0 - expected / len(now))
+    explained = [one.beyond(size) for one in asked]
     shared = (
         p_value is not None
-        and p_value < rules.suppliers.p_value
-        and best.same >= rules.suppliers.share * size
+        and p_value < own.p_value
+        and best.beyond(size) >= own.share * unusual
         and best.producers >= rules.min_producers
         and best.worst <= rules.largest_producer_share * best.same
     )
-    # That none is shared is said only where none comes near: a large surplus that small numbers leave to chance says neither.
+    # That none is shared is said only where none comes near: what small numbers leave to chance is neither.
     none = (
         p_value is not None
-        and p_value >= rules.suppliers.p_value
-        and beyond < rules.suppliers.share
-        and min(size, before_size) >= rules.suppliers.min_known
+        and p_value >= own.p_value
+        and max(explained) < own.share * unusual
+        and unusual >= own.min_known
+        and before_size >= own.min_known
     )
     return replace(
         figures,

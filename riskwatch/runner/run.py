@@ -192,20 +192,14 @@ _FAILED = (
 
 
 def _failures(ctx: RunContext, since: dt.date) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the failed samples of the last years and the items of those since a day: whose suppliers failures usually name."""
+    """Return the failed samples of the last years and their items: whose suppliers failures usually name."""
     rules = ctx.grading.scope.suppliers
-    recent = min(since, ctx.as_of - dt.timedelta(days=rules.window_days))
-    samples = ctx.store.read_records(
-        "spot_check",
-        columns=list(_FAILED),
-        as_of=ctx.as_of,
-        between={"failed": (1.0, 1e9)},
-        since=recent - dt.timedelta(days=rules.usual_days),
-        until=ctx.as_of,
+    first = min(since, ctx.as_of - dt.timedelta(days=rules.window_days)) - dt.timedelta(days=rules.usual_days)
+    failed = ctx.store.read_records(
+        "spot_check", columns=list(_FAILED), as_of=ctx.as_of, between={"failed": (1.0, 1e9)}, since=first, until=ctx.as_of
     )
-    now = (samples["event_date"] >= pd.Timestamp(recent)).to_numpy()
-    items = ctx.store.read_items("spot_check", record_ids=samples.loc[now, "record_id"].tolist())
-    return samples, items.merge(samples[["record_id", "record_key", "source"]], on="record_id", how="left")
+    items = ctx.store.read_items("spot_check", record_ids=failed["record_id"].tolist())
+    return failed, items.merge(failed[["record_id", "record_key", "source"]], on="record_id", how="left")
 
 
 def _key_products(ctx: RunContext) -> list[KeyProduct]:
