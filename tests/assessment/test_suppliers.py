@@ -108,9 +108,23 @@ def test_none_is_said_only_where_enough_is_known_and_none_comes_near():
     assert near.verdict == "unknown"
 
 
+def test_what_is_usual_at_such_a_time_needs_no_supplier():
+    """Only the failures beyond the usual ones are to be explained, and only they count as enough."""
+    spread = failures((4, "a", 3, "S1"), (4, "a", 3, "S2"), (4, "a", 3, "S3"))
+    assert standing_out(spread, USUAL, SCOPE, expected=3.0).verdict == "none"
+    assert standing_out(spread, USUAL, SCOPE, expected=6.0).verdict == "unknown"
+    # Six of twenty name one that has a twentieth of the usual failures: no half of all, but of the ten that are unusual.
+    usual = failures((1, "a", 1, "S1"), (10, "a", 5, "S2"), (9, "a", 4, "S3"))
+    now = failures((6, "a", 4, "S1"), (7, "a", 5, "S2"), (7, "a", 4, "S3"))
+    loud = pd.concat([usual] * 3)
+    assert standing_out(now, loud, SCOPE).verdict == "unknown"
+    assert standing_out(now, loud, SCOPE, expected=10.0).verdict == "shared"
+
+
 def test_nothing_known():
     nothing = standing_out(failures((6, "a", 3, None)), USUAL, SCOPE)
     assert asdict(nothing) == asdict(SupplierFigures(failed=6, usual_known=20))
+    assert nothing.verdict == "unknown"
     assert standing_out(USUAL.iloc[:0], USUAL, SCOPE) == SupplierFigures(usual_known=20)
 
 
@@ -144,10 +158,10 @@ def test_more_of_the_same_makes_p_smaller():
 
 
 def test_no_shared_supplier_flags_at_most_at_the_nominal_rate():
-    """Failures of both times from the same firms: one tells two of a hundred from chance, whoever fails most."""
+    """Failures of both times come from the same firms, a few of which fail most: a supplier stands out by chance alone."""
     rng = np.random.default_rng(11)
     flagged, said = 0, {"shared": 0, "none": 0, "unknown": 0}
-    for _ in range(400):
+    for _ in range(300):
         firms = rng.dirichlet(rng.gamma(0.7, 1.0, 25) / np.arange(1, 26) ** 0.8 + 1e-3)
         weights = 1.0 / np.arange(1, 13)
         owner = rng.choice(12, 25, p=weights / weights.sum())
@@ -159,16 +173,18 @@ def test_no_shared_supplier_flags_at_most_at_the_nominal_rate():
         found = standing_out(drawn(int(rng.integers(8, 25))), drawn(int(rng.integers(15, 40))), SCOPE)
         flagged += found.p_value < LEVEL
         said[found.verdict] += 1
-    assert flagged <= 0.05 * 400 + 2 * np.sqrt(0.05 * 0.95 * 400)
+    assert flagged <= 0.05 * 300 + 2 * np.sqrt(0.05 * 0.95 * 300)
     assert flagged >= 2  # it is no test that never flags
-    assert said["shared"] <= 16
-    assert said["none"] >= 300
+    assert said["shared"] <= 12
+    assert said["none"] >= 220
 
 
 # --- the scope --------------------------------------------------------------------------------------------------------
 
 FIGURES = ScopeFigures(40.0, 4, 4, 0.001, "220100", 0.3, 6, 0.3, 6, 3, witnesses=("measurement", "persons"), wide=0.9, one_place=0.01)
-SHARED = SupplierFigures(16, 11, 3, 8, 3, 20, 0.2, 0.001, "shared")
+SHARED = SupplierFigures(
+    failed=16, known=11, named=3, same=8, producers=3, usual_known=20, usual_share=0.2, p_value=0.001, verdict="shared"
+)
 
 
 @pytest.mark.parametrize(
@@ -248,6 +264,15 @@ def test_only_failures_in_the_unusual_item_count():
     alarms = [row for code in PREFECTURES for row in (*twice("dolls", code, **stratum), *twice("dolls", code))]
     (found,) = judge_run(alarms, checks=everywhere)
     assert found.scope_figures["suppliers"]["failed"] == 0
+
+
+def test_goods_of_the_same_category_are_asked_too():
+    """Firms that share a supplier make more than one product: kites fail the same item, in the same hands."""
+    dolls = [samples("dolls", 12, 6, f"{code[:4]}01", producers=6) for code in PREFECTURES]
+    kites = [samples("kites", 12, 3, "220101", producers=6)]
+    alarms = [row for code in PREFECTURES for row in twice("dolls", code, stream="spot_check", stratum="item=小零件")]
+    (found,) = judge_run(alarms, checks=[*dolls, *kites])
+    assert found.scope_figures["suppliers"]["failed"] == 27
 
 
 def test_injuries_alone_ask_no_supplier():
