@@ -205,9 +205,9 @@ def decide_scope(figures: ScopeFigures, rules: ScopeRules) -> tuple[Scope, list[
     no_place = figures.largest_region_share is None
     everywhere = spread or not (placed or concentrated)
     # One cause in the goods of several firms is the system's, hurt or not. People hurt everywhere are the system's too, unless it is
-    # known that many firms fail each by itself.
+    # known that firms fail each by itself: of one firm's failures that is never said, as they name one supplier.
     verdict = figures.suppliers.verdict if figures.suppliers is not None else "unknown"
-    apart = verdict == "none" and many_firms and measured
+    apart = verdict == "none" and measured
     supplied: dict[str, object] = {f"supplier_{name}": value for name, value in asdict(figures.suppliers or SupplierFigures()).items()}
     tests: list[tuple[str, bool, Scope, dict[str, object]]] = [
         (
@@ -257,7 +257,9 @@ def decide_scope(figures: ScopeFigures, rules: ScopeRules) -> tuple[Scope, list[
         ),
         (
             "scope.industry-wide",
-            (many_firms and measured and everywhere) or (no_place and figures.hospitals >= rules.min_hospitals),
+            (many_firms and measured and everywhere)
+            or (spread and harmed and apart)
+            or (no_place and figures.hospitals >= rules.min_hospitals),
             Scope.INDUSTRY_WIDE,
             {
                 "producers": figures.producers,

@@ -23,10 +23,10 @@ _FOLLOW_UP = "follow-up"
 def supplier_figures(run: Run, case: Case) -> SupplierFigures | None:
     """Return what the suppliers of the concern's failed samples say; None where no unusual failures speak for it.
 
-    The failures are those of the goods' whole category, as firms that share a supplier make more than one product; of the test items in
-    which the concern's samples are unusual, where its evidence names items. Suppliers of failures before them are of any item, as one
-    item alone usually fails too seldom to be compared with. How many failures of the items are usual follows from the time before and
-    from the failures in other items, which tell how much was sampled and is known yet.
+    The failures are those of the goods' whole category, in all places, as firms that share a supplier make more than one product; of
+    the test items in which the concern's samples are unusual, where its evidence names items. Suppliers of failures before them are of
+    any item, as one item alone usually fails too seldom to be compared with. How many failures of the items are usual follows from the
+    time before and from the failures in other items, which tell how much was sampled and is known yet.
     """
     spoken = [one for one in case.evidence if one.stream == "spot_check"]
     base = run.base if run.failures is None else run.failures
@@ -37,7 +37,8 @@ def supplier_figures(run: Run, case: Case) -> SupplierFigures | None:
     window = (first - dt.timedelta(days=rules.usual_days), run.as_of)
     path = run.paths[case.subject.kind].path(case.subject.code) if case.subject.kind == "product" else ()
     subject = replace(case.subject, code=path[-2]) if len(path) > 1 else case.subject
-    rows = base.select("spot_check", subject, window=window)
+    # Suppliers decide where the excess lies everywhere: they are asked everywhere, wherever the concern is anchored.
+    rows = base.select("spot_check", subject, window=window, region="")
     rows = rows.loc[(rows["failed"].astype(np.float64) > 0).to_numpy()]
     if "selection" in rows.columns:
         rows = rows.loc[(rows["selection"].astype("object") != _FOLLOW_UP).to_numpy()]

@@ -58,12 +58,13 @@ def spread(assessment: Assessment) -> Spread:
 def supplier_line(assessment: Assessment) -> SupplierLine | None:
     """Return what suppliers say; None where they decide nothing.
 
-    That one is shared, or that none is, is told of every concern; that it is not known only of a systemic one, which it might make
-    industry-wide. Of fewer than five known suppliers no numbers are told.
+    They are asked everywhere, so of an isolated or regional concern they say nothing. That it is not known whether one is shared is told
+    of a systemic one only, which it might make industry-wide. Of fewer than five known suppliers no numbers are told.
     """
     figures = assessment.scope_figures
     systemic = assessment.scope == Scope.SYSTEMIC
-    if "suppliers" not in figures:  # stored before suppliers were looked at
+    # Without the key it was stored before suppliers were looked at.
+    if "suppliers" not in figures or assessment.scope not in {Scope.SYSTEMIC, Scope.INDUSTRY_WIDE}:
         return None
     found = _mapping(figures["suppliers"])
     if not found:

@@ -200,7 +200,9 @@ SHARED = SupplierFigures(
         # People are hurt and samples are as usual: their suppliers say nothing of it.
         ({"witnesses": ("persons",)}, "none", Scope.SYSTEMIC),
         ({"wide": 0.2}, "shared", Scope.REGIONAL),
-        ({"producers": 2}, "none", Scope.SYSTEMIC),
+        # Two firms in the place where the concern is anchored; suppliers are asked everywhere.
+        ({"producers": 2, "largest_producer_share": 0.6}, "none", Scope.INDUSTRY_WIDE),
+        ({"producers": 2, "largest_producer_share": 0.6}, "unknown", Scope.SYSTEMIC),
         ({"wide": None, "largest_region_share": None}, "shared", Scope.SYSTEMIC),
     ],
 )
