@@ -132,7 +132,7 @@ ROW = st.tuples(st.sampled_from("ab"), st.sampled_from(["F1", "F2", "F3", "F4", 
 
 
 @given(st.lists(ROW, max_size=18), st.lists(ROW, max_size=18), st.randoms(use_true_random=False))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_neither_order_nor_names_matter(now, usual, random):
     def frame(rows, rename=str):
         return pd.DataFrame(
@@ -161,7 +161,7 @@ def test_no_shared_supplier_flags_at_most_at_the_nominal_rate():
     """Failures of both times come from the same firms, a few of which fail most: a supplier stands out by chance alone."""
     rng = np.random.default_rng(11)
     flagged, said = 0, {"shared": 0, "none": 0, "unknown": 0}
-    for _ in range(300):
+    for _ in range(200):
         firms = rng.dirichlet(rng.gamma(0.7, 1.0, 25) / np.arange(1, 26) ** 0.8 + 1e-3)
         weights = 1.0 / np.arange(1, 13)
         owner = rng.choice(12, 25, p=weights / weights.sum())
@@ -173,10 +173,10 @@ def test_no_shared_supplier_flags_at_most_at_the_nominal_rate():
         found = standing_out(drawn(int(rng.integers(8, 25))), drawn(int(rng.integers(15, 40))), SCOPE)
         flagged += found.p_value < LEVEL
         said[found.verdict] += 1
-    assert flagged <= 0.05 * 300 + 2 * np.sqrt(0.05 * 0.95 * 300)
+    assert flagged <= 0.05 * 200 + 2 * np.sqrt(0.05 * 0.95 * 200)
     assert flagged >= 2  # it is no test that never flags
-    assert said["shared"] <= 12
-    assert said["none"] >= 220
+    assert said["shared"] <= 8
+    assert said["none"] >= 150
 
 
 # --- the scope --------------------------------------------------------------------------------------------------------
