@@ -182,7 +182,7 @@ def judge_hazard(log: Sequence[Mapping], hazard: Hazard, seen: Seen, places: Pla
         "scope_right": scope == hazard.scope,
         # The rules call one prefecture regional, the ledger isolated: with injuries alone no firm is known that would tell them apart.
         "scope_near": scope == hazard.scope or (len(hazard.regions) == 1 and scope == "regional"),
-        # A defect of all firms that already hurts people and one of a shared supplier look alike in records that name no suppliers.
+        # A defect of all firms that already hurts people and one of a shared supplier look alike where records name too few suppliers.
         "scope_told": scope == hazard.scope
         or (len(hazard.regions) == 1 and scope == "regional")
         or (hazard.stream == "both" and hazard.scope == "industry-wide" and scope == "systemic"),

@@ -50,6 +50,7 @@ class Run:
     laboratories: pd.DataFrame | None = None  # calibrations, as known on the day
     bursts: BurstRules = BURSTS
     outside: Outside | None = None  # notices matched to goods here
+    failures: RecordBase | None = None  # failed samples of the last years; None: those among the records
 
 
 @dataclass(frozen=True, eq=False)

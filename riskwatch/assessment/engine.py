@@ -32,10 +32,12 @@ from riskwatch.assessment.related import Shared, relate
 from riskwatch.assessment.risk import overall_risk
 from riskwatch.assessment.rules import ActionCatalogue, GradingRules, HazardCatalogue
 from riskwatch.assessment.scope import decide_scope, scope_figures
+from riskwatch.assessment.scope_changes import scope_sentences
 from riskwatch.assessment.situation import Situation
+from riskwatch.assessment.tracing import supplier_figures
 from riskwatch.assessment.types import Assessment, Scope, Step
 from riskwatch.assessment.uncertainty import grade_distribution, probability_step
-from riskwatch.assessment.whatif import Position, sentences
+from riskwatch.assessment.whatif import Position, level_name, sentences
 from riskwatch.dossiers.rules import BURSTS, BurstRules
 from riskwatch.outside.weight import Outside
 from riskwatch.records.streams import STREAMS
@@ -60,6 +62,7 @@ def assess(
     key_products: Sequence[KeyProduct] = (),
     bursts: BurstRules = BURSTS,
     outside: Outside | None = None,
+    failures: tuple[pd.DataFrame, pd.DataFrame] | None = None,
 ) -> list[Assessment]:
     """Assess all concerns of a run.
 
@@ -93,6 +96,9 @@ def assess(
         When many complaints are one claimant's.
     outside : Outside, optional
         Notices from elsewhere, matched to goods here, and what they weigh; without it nothing is heard from outside.
+    failures : (DataFrame, DataFrame), optional
+        Failed samples of the last years and their items, as in ``records`` and ``items``, for the suppliers that failures usually name;
+        without it those among ``records``.
 
     Returns
     -------
@@ -133,6 +139,7 @@ def assess(
         laboratories=records.get("laboratory"),
         bursts=bursts,
         outside=outside,
+        failures=None if failures is None else RecordBase({"spot_check": failures[0]}, failures[1], paths),
     )
 
     concerns = merge(judged.table, base, paths, rules)
@@ -220,6 +227,7 @@ def _assess_one(run: Run, concern: Concern) -> tuple[Assessment, Shared]:
         rules=rules.scope,
         borders=run.borders,
         witnesses=witnesses_of_hits(case.evidence, rules.confidence),
+        suppliers=supplier_figures(run, case),
     )
     scope, scope_steps = decide_scope(figures, rules.scope)
     if concern.cases:
@@ -332,6 +340,9 @@ def _assess_one(run: Run, concern: Concern) -> tuple[Assessment, Shared]:
             **response,
             **({"cases_only": True} if concern.cases else {}),
         },
-        what_would_change=sentences(inputs, position, rules, nearest),
+        what_would_change=(
+            *sentences(inputs, position, rules, nearest),
+            *(() if concern.cases else scope_sentences(situation, lambda grade, language: level_name(rules, grade, language))),
+        ),
     )
     return assessment, checks.shared if checks else Shared()

@@ -33,6 +33,7 @@ from riskwatch.assessment.rulebase import (
     Text,
     WarningLevel,
 )
+from riskwatch.assessment.supplier_rules import SupplierRules
 from riskwatch.assessment.types import Grade
 
 __all__ = [
@@ -259,6 +260,7 @@ class ScopeRules(Rule):
         ("persons", "investigation"),
         description="systemic: one of these witnesses speaks by a hit; failing samples alone are industry-wide",
     )
+    suppliers: SupplierRules = Field(default_factory=SupplierRules)
     permutations: int = Field(ge=99, description="random arrangements behind the p-values of Moran's I and of the join count")
     seed: int = Field(ge=0, description="of these arrangements")
     regional_share: Share = Field(description="one region with at least this share of the excess: regional")

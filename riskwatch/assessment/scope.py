@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import pandas as pd
@@ -15,6 +15,7 @@ from riskwatch.assessment.facts import Facts
 from riskwatch.assessment.protocols import TreePaths
 from riskwatch.assessment.rules import ScopeRules
 from riskwatch.assessment.spatial import clustering
+from riskwatch.assessment.suppliers import SupplierFigures
 from riskwatch.assessment.types import Scope, Step, Subject
 from riskwatch.assessment.whereabouts import weigh_places
 
@@ -34,7 +35,8 @@ class ScopeFigures:
     ``wide`` and ``one_place`` are the probabilities that the excess lies everywhere and in one region
     (:mod:`riskwatch.assessment.reach`), None where no region was judged; ``places`` is the likeliest set of the ``weighed`` regions if
     it is not everywhere. ``witnesses``: the kinds of witnesses that speak for the concern by a hit. ``narrow``: the place of the
-    concern lies below the level of spread (one county).
+    concern lies below the level of spread (one county). ``suppliers``: whether the failures of several firms rest on one supplier
+    (:mod:`riskwatch.assessment.suppliers`), None where no unusual failures speak for the concern.
     """
 
     cases: float
@@ -60,6 +62,7 @@ class ScopeFigures:
     places: tuple[str, ...] = ()
     weighed: int = 0
     narrow: bool = False
+    suppliers: SupplierFigures | None = None
 
 
 def scope_figures(
@@ -72,6 +75,7 @@ def scope_figures(
     rules: ScopeRules,
     borders: Collection[tuple[str, str]] = (),
     witnesses: Sequence[str] = (),
+    suppliers: SupplierFigures | None = None,
 ) -> ScopeFigures:
     """Collect the figures from the judged series about ``subject`` and from the records.
 
@@ -85,6 +89,7 @@ def scope_figures(
         Pairs of neighbouring regions, for the spatial figures.
     witnesses : sequence of str
         Kinds of witnesses among the hits.
+    suppliers : SupplierFigures, optional
     """
     regions = paths["region"]
     places = _places(table, rows, subject, paths=paths, rules=rules)
@@ -134,6 +139,7 @@ def scope_figures(
         places=() if found is None else tuple(names[place] or "?" for place in found.places),
         weighed=len(names),
         narrow=bool(regions.at_level(subject.region, rules.spread_level)) and regions.level(subject.region) != rules.spread_level,
+        suppliers=suppliers,
     )
 
 
@@ -197,6 +203,12 @@ def decide_scope(figures: ScopeFigures, rules: ScopeRules) -> tuple[Scope, list[
     one_batch = figures.largest_batch_share is not None and figures.largest_batch_share >= rules.one_firm_share
     concentrated = figures.largest_region_share is not None and figures.largest_region_share >= rules.regional_share
     no_place = figures.largest_region_share is None
+    everywhere = spread or not (placed or concentrated)
+    # One cause in the goods of several firms is the system's, hurt or not. People hurt everywhere are the system's too, unless it is
+    # known that firms fail each by itself: of one firm's failures that is never said, as they name one supplier.
+    verdict = figures.suppliers.verdict if figures.suppliers is not None else "unknown"
+    apart = verdict == "none" and measured
+    supplied: dict[str, object] = {f"supplier_{name}": value for name, value in asdict(figures.suppliers or SupplierFigures()).items()}
     tests: list[tuple[str, bool, Scope, dict[str, object]]] = [
         (
             "scope.few-cases",
@@ -223,7 +235,7 @@ def decide_scope(figures: ScopeFigures, rules: ScopeRules) -> tuple[Scope, list[
         ),
         (
             "scope.systemic",
-            spread and harmed,
+            (everywhere and measured and verdict == "shared") or (spread and harmed and not apart),
             Scope.SYSTEMIC,
             {
                 "wide": figures.wide,
@@ -240,11 +252,13 @@ def decide_scope(figures: ScopeFigures, rules: ScopeRules) -> tuple[Scope, list[
                 "joins_p": figures.joins_p,
                 "producers": figures.producers,
                 "largest_producer_share": figures.largest_producer_share,
+                **supplied,
             },
         ),
         (
             "scope.industry-wide",
-            (many_firms and measured and (spread or not (placed or concentrated)))
+            (many_firms and measured and everywhere)
+            or (spread and harmed and apart)
             or (no_place and figures.hospitals >= rules.min_hospitals),
             Scope.INDUSTRY_WIDE,
             {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ from riskwatch.assessment.grading import Inputs, decide
 from riskwatch.assessment.risk import Scenario, matrix_risk, uplifted
 from riskwatch.assessment.rules import RISKS, GradingRules
 from riskwatch.assessment.scope import ScopeFigures, decide_scope
+from riskwatch.assessment.suppliers import Verdict
 from riskwatch.assessment.types import Grade, Scope
 
 __all__ = ["Move", "Signals", "Situation"]
@@ -49,7 +51,10 @@ class Signals:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """By how much inputs are moved: decades (powers of ten) for q, probability and units; numbers for the others."""
+    """By how much inputs are moved: decades (powers of ten) for q, probability and units; numbers for the others.
+
+    ``supplier``: what is found out about suppliers, "" for nothing.
+    """
 
     q: float = 0.0
     windows: int = 0
@@ -59,6 +64,7 @@ class Move:
     targeted: float = 0.0
     producers: int = 0
     prefectures: int = 0
+    supplier: Verdict | Literal[""] = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,11 +124,15 @@ class Situation:
             known = self._grades[inputs] = decide(inputs, self.rules).grade
         return known
 
+    def scope_after(self, move: Move) -> Scope:
+        """Return the scope after ``move``."""
+        return decide_scope(self._figures(move), self.rules.scope)[0]
+
     def moved(self, move: Move) -> Inputs:
         """Return the inputs of the grade after ``move``."""
         inputs = self.inputs
         figures, scope = self.figures, self.scope
-        if move.producers or move.prefectures:
+        if move.producers or move.prefectures or move.supplier:
             figures = self._figures(move)
             scope, _ = decide_scope(figures, self.rules.scope)
             if scope != self.scope:
@@ -186,6 +196,8 @@ class Situation:
         touched = min(max(0, old.touched + move.prefectures), max(old.judged, old.touched))
         chance = float(binom.sf(touched - 1, old.judged, self.rules.scope.touched_p)) if old.judged else None
         sharing = max(0, old.sharing_producers + move.producers) if old.sharing_producers else 0
+        suppliers = replace(old.suppliers, verdict=move.supplier) if old.suppliers is not None and move.supplier else old.suppliers
+        old = replace(old, suppliers=suppliers)
         return replace(old, producers=producers, largest_producer_share=share, sharing_producers=sharing, touched=touched, by_chance=chance)
 
     def alternatives(self) -> Sequence[tuple[float, tuple[Scenario, ...]]]:

@@ -11,7 +11,7 @@ from riskwatch.assessment.rules import GradingRules
 from riskwatch.assessment.types import Grade
 from riskwatch.records.streams import STREAMS
 
-__all__ = ["Position", "sentences"]
+__all__ = ["Position", "level_name", "sentences"]
 
 # Input -> its name in Chinese and English.
 INPUTS = {
@@ -39,6 +39,14 @@ class Position:
     ask_units: bool  # the probability hangs on the number of units in use, which is not known
 
 
+def level_name(rules: GradingRules, grade: Grade, language: str) -> str:
+    """Return the label and colour of a level in "zh" or "en"."""
+    level = rules.levels[grade.name]  # type: ignore[index]  # levels has every grade
+    text = getattr(level.label, language)
+    colour = getattr(level.colour, language)
+    return f"{text}（{colour}）" if language == "zh" else f"{text} ({colour})"
+
+
 def sentences(inputs: Inputs, position: Position, rules: GradingRules, nearest: Sequence[Nearest] = ()) -> tuple[dict[str, str], ...]:
     """Return sentences {zh, en}, each about one input that moves the grade from where it is.
 
@@ -48,10 +56,7 @@ def sentences(inputs: Inputs, position: Position, rules: GradingRules, nearest: 
     c = rules.confidence
 
     def name(grade: Grade, language: str) -> str:
-        level = rules.levels[grade.name]  # type: ignore[index]  # levels has every grade
-        text = getattr(level.label, language)
-        colour = getattr(level.colour, language)
-        return f"{text}（{colour}）" if language == "zh" else f"{text} ({colour})"
+        return level_name(rules, grade, language)
 
     said: list[dict[str, str]] = []
 

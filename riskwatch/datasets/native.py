@@ -22,6 +22,7 @@ HEADERS: dict[str, dict[str, tuple[str, str]]] = {
         "producer_name": ("标称生产企业", "标称生产企业名称"),
         "producer": ("统一社会信用代码", "生产企业统一社会信用代码"),
         "producer_region": ("生产地代码", "生产企业所在地"),
+        "supplier": ("主要部件供应商代码", "关键原料或部件供应商代码"),
         "sampled_name": ("被抽样单位", "被抽样单位名称"),
         "region": ("所在地代码", "抽样地区代码"),
         "laboratory": ("检验机构", "承检机构"),

@@ -13,7 +13,7 @@ from riskwatch.datasets.hazards import Hazard
 from riskwatch.datasets.rhythm import random_stream
 from riskwatch.datasets.scene import Scene
 
-__all__ = ["LABORATORIES", "SELECTIONS", "Samples", "campaign_samples", "judge", "usual_samples"]
+__all__ = ["LABORATORIES", "SELECTIONS", "Samples", "affected", "campaign_samples", "judge", "usual_samples"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -138,7 +138,7 @@ def campaign_samples(scene: Scene, hazard: Hazard) -> Samples:
     return _join(parts)
 
 
-def _affected(scene: Scene, hazard: Hazard, samples: Samples) -> BoolArray:
+def affected(scene: Scene, hazard: Hazard, samples: Samples) -> BoolArray:
     """Whether each sample is of the products, places, days and producers of the hazard."""
     world, enterprises, axis = scene.world, scene.enterprises, scene.axis
     last = axis.size - 1 if hazard.end is None else axis.position(hazard.end)
@@ -160,7 +160,7 @@ def judge(scene: Scene, samples: Samples, part: str) -> tuple[BoolArray, IntArra
     for position, hazard in enumerate(scene.hazards):
         if not hazard.in_spot_checks or hazard.kind == "decoy-campaign":
             continue
-        hit = _affected(scene, hazard, samples)
+        hit = affected(scene, hazard, samples)
         chance = samples.chance
         extra = np.where(hit, np.maximum(np.minimum(chance * hazard.failure_risk, _HIGHEST) - chance, 0.0), 0.0)
         uniform = random_stream(scene.seed, "hazard", hazard.hazard_id, part).random(samples.day.size)

@@ -13,6 +13,7 @@ from riskwatch.datasets.frames import category, concat_frames, labelled, pick
 from riskwatch.datasets.rhythm import DayAxis, random_stream
 from riskwatch.datasets.sampling import LABORATORIES, SELECTIONS, Samples, campaign_samples, judge, usual_samples
 from riskwatch.datasets.scene import Scene
+from riskwatch.datasets.suppliers import Suppliers, build_suppliers, named_suppliers
 
 __all__ = ["ITEM_COLUMNS", "SPOT_CHECK_COLUMNS", "simulate_spot_checks"]
 
@@ -22,9 +23,9 @@ TextArray = npt.NDArray[np.object_]
 
 SPOT_CHECK_COLUMNS = (
     "record_key", "version", "event_date", "received_on", "reported_on", "published_on", "known_on", "check_type", "selection", "channel",
-    "task", "product", "product_name", "industry", "specification", "producer", "producer_name", "producer_region", "sampled_name",
-    "region", "laboratory", "inspected", "failed", "verdict", "counterfeit_claim", "recheck_of", "recheck_result", "ordered_on",
-    "rectified_on", "recheck_on", "hazard_id",
+    "task", "product", "product_name", "industry", "specification", "producer", "producer_name", "producer_region", "supplier",
+    "sampled_name", "region", "laboratory", "inspected", "failed", "verdict", "counterfeit_claim", "recheck_of", "recheck_result",
+    "ordered_on", "rectified_on", "recheck_on", "hazard_id",
 )  # fmt: skip
 ITEM_COLUMNS = ("record_key", "version", "item_no", "item", "limit", "measured", "unit", "verdict", "safety_item", "code")
 
@@ -228,13 +229,16 @@ def _reversals(frame: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     return chosen
 
 
-def _batch(scene: Scene, part: str, samples: Samples, serial: int) -> tuple[list[pd.DataFrame], list[pd.DataFrame], dict[str, float]]:
+def _batch(
+    scene: Scene, suppliers: Suppliers, part: str, samples: Samples, serial: int
+) -> tuple[list[pd.DataFrame], list[pd.DataFrame], dict[str, float]]:
     """Judge one batch of samples and its rechecks; returns frames, items and the expected additional failures by hazard."""
     axis = scene.axis
     failed, turned, added = judge(scene, samples, part)
     keys = _sample_numbers(serial + np.arange(samples.day.size, dtype=np.int64), samples, axis)
     judged = _Judged(samples, keys, failed, turned)
     frame = _frame(scene, judged, random_stream(scene.seed, "laboratory", part))
+    frame["supplier"] = labelled(named_suppliers(scene, suppliers, samples, failed, part), suppliers.codes)
     known = (frame["published_on"].to_numpy() <= axis.days[-1]).astype(np.float64)
     expected = {hazard_id: float(extra @ known) for hazard_id, extra in added.items()}
     if part != "base":
@@ -252,6 +256,7 @@ def _batch(scene: Scene, part: str, samples: Samples, serial: int) -> tuple[list
         numbers = _sample_numbers(serial + (1 << 33) + np.flatnonzero(origin), later, axis)
         recheck = _Judged(later, numbers, again, np.full(later.day.size, -1, dtype=np.int64))
         rows = _frame(scene, recheck, rng).assign(**{column: facts[column].to_numpy() for column in facts.columns})
+        rows["supplier"] = labelled(named_suppliers(scene, suppliers, later, again, part, name), suppliers.codes)
         rows["recheck_result"] = rows["verdict"]
         rows["recheck_of"] = rows["recheck_of"].astype("category")
         frames.append(rows)
@@ -271,13 +276,14 @@ def simulate_spot_checks(scene: Scene) -> tuple[pd.DataFrame, pd.DataFrame, dict
     expected : dict
         Hazard id to the expected number of additional failures among the samples published by the last day.
     """
+    suppliers = build_suppliers(scene.world, scene.enterprises, scene.seed)
     batches = [("base", usual_samples(scene))]
     batches += [(hazard.hazard_id, campaign_samples(scene, hazard)) for hazard in scene.hazards if hazard.kind == "decoy-campaign"]
     frames: list[pd.DataFrame] = []
     items: list[pd.DataFrame] = []
     expected: dict[str, float] = {hazard.hazard_id: 0.0 for hazard in scene.hazards if hazard.in_spot_checks}
     for number, (part, samples) in enumerate(batches):
-        more_frames, more_items, more = _batch(scene, part, samples, number << 34)
+        more_frames, more_items, more = _batch(scene, suppliers, part, samples, number << 34)
         frames += more_frames
         items += more_items
         for hazard_id, count in more.items():

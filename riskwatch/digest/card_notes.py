@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from riskwatch.assessment.types import Assessment, Subject
-from riskwatch.digest.dossier_model import EmergencyLine, RelatedLine, RelatedSubject, Spread
+from riskwatch.assessment.types import Assessment, Scope, Subject
+from riskwatch.digest.dossier_model import EmergencyLine, RelatedLine, RelatedSubject, Spread, SupplierLine
 from riskwatch.digest.inputs import Labels, WarningLike
 from riskwatch.digest.model import WarningCard
 from riskwatch.digest.names import Namer
@@ -51,7 +51,35 @@ def spread(assessment: Assessment) -> Spread:
         joins=(integer_fact(figures, "joins") or 0) if joins_p is not None else 0,
         joins_p=joins_p,
         rest_p=small("untouched_excess_p"),
+        suppliers=supplier_line(assessment),
     )
+
+
+def supplier_line(assessment: Assessment) -> SupplierLine | None:
+    """Return what suppliers say; None where they decide nothing.
+
+    They are asked everywhere, so of an isolated or regional concern they say nothing. That it is not known whether one is shared is told
+    of a systemic one only, which it might make industry-wide. Of fewer than five known suppliers no numbers are told.
+    """
+    figures = assessment.scope_figures
+    systemic = assessment.scope == Scope.SYSTEMIC
+    # Without the key it was stored before suppliers were looked at.
+    if "suppliers" not in figures or assessment.scope not in {Scope.SYSTEMIC, Scope.INDUSTRY_WIDE}:
+        return None
+    found = _mapping(figures["suppliers"])
+    if not found:
+        return SupplierLine(verdict="no-failures") if systemic else None
+    failed, known, same, producers = (integer_fact(found, name) or 0 for name in ("failed", "known", "same", "producers"))
+    verdict = found.get("verdict")
+    if verdict in {"shared", "none"}:
+        return SupplierLine.model_validate({"verdict": verdict, "failed": failed, "known": known, "same": same, "producers": producers})
+    return SupplierLine(verdict="unknown", failed=failed, known=known if known >= MIN_CELL else 0) if systemic else None
+
+
+def supplier_part(item: SupplierLine, say: Speaker) -> str:
+    """Return what suppliers say as a part of the sentence on the spread."""
+    verdict = "unrecorded" if item.verdict == "unknown" and not item.known else item.verdict
+    return say.t(f"spread.supplier.{verdict}", failed=item.failed, known=item.known, same=item.same, n=item.producers)
 
 
 def spread_sentence(item: Spread, say: Speaker) -> str:
@@ -62,6 +90,8 @@ def spread_sentence(item: Spread, say: Speaker) -> str:
         for name, share in (("batch", item.batch_share), ("platform", item.platform_share))
         if share is not None
     ]
+    if item.suppliers is not None:
+        parts.append(supplier_part(item.suppliers, say))
     if item.joins_p is not None:
         parts.append(t("spread.joins", n=item.joins, p=probability(item.joins_p)))
     if item.rest_p is not None:

@@ -24,6 +24,7 @@ __all__ = [
     "RelatedSubject",
     "Spread",
     "StepCount",
+    "SupplierLine",
 ]
 
 
@@ -122,11 +123,24 @@ class Dossier(Part):
     laboratories: LaboratoryCounts | None = None
 
 
+class SupplierLine(Part):
+    """What the suppliers of failed samples say about a shared cause; counts only.
+
+    ``verdict``: shared, none, unknown; or no-failures where no unusual failures speak for the concern.
+    """
+
+    verdict: Literal["shared", "none", "unknown", "no-failures"]
+    failed: int = 0
+    known: int = 0
+    same: int = 0
+    producers: int = 0
+
+
 class Spread(Part):
     """Scope figures that say more than a number of places; null where they say nothing.
 
     Shares of the largest batch and platform from one half; p-values below 0.05 of neighbouring high areas (``joins`` borders between them)
-    and of the excess of all other areas together.
+    and of the excess of all other areas together. ``suppliers`` where they decide between an industry-wide and a systemic scope.
     """
 
     batch_share: float | None = None
@@ -134,6 +148,7 @@ class Spread(Part):
     joins: int = 0
     joins_p: float | None = None
     rest_p: float | None = None
+    suppliers: SupplierLine | None = None
 
 
 class RelatedSubject(Part):

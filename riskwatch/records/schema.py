@@ -20,7 +20,7 @@ from riskwatch.records.streams import Field, Stream
 
 __all__ = ["CREDIT_CODE_FIELDS", "broken_rules", "field_schema", "only_length", "schema_for"]
 
-CREDIT_CODE_FIELDS = frozenset({"importer", "producer", "respondent", "sampled"})
+CREDIT_CODE_FIELDS = frozenset({"importer", "producer", "respondent", "sampled", "supplier"})
 """Fields that hold an enterprise: a unified social credit code or a key of the source."""
 
 # A production day may be long ago; the others are bounded by the source's earliest day.

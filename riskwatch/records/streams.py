@@ -43,6 +43,8 @@ SPOT_CHECK = Stream(
         Field("producer", max_length=80, personal=True, zh="生产企业代码", en="producer (unified social credit code or source key)"),
         Field("producer_name", personal=True, zh="标称生产企业", en="nominal producer"),
         Field("producer_region", "code", tree="region", max_length=40, zh="生产地", en="place of production"),
+        # Whose part or material the goods rest on, where it was traced: many firms that share one are a systemic risk (系统性质量风险).
+        Field("supplier", max_length=80, personal=True, zh="关键原料或部件供应商代码", en="supplier of the key material or part (code)"),
         Field("sampled", max_length=80, personal=True, zh="被抽样单位代码", en="sampled unit (code or source key)"),
         Field("sampled_name", personal=True, zh="被抽样单位", en="sampled unit"),
         Field("laboratory", max_length=200, zh="检验机构", en="laboratory"),

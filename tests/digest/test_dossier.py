@@ -9,6 +9,7 @@ import re
 import pandas as pd
 import pytest
 
+from riskwatch.assessment.types import Scope
 from riskwatch.digest import Digest, DossierFrames, Text, render_email, render_html, render_json, render_markdown
 from riskwatch.dossiers.accidents import accident_clocks
 from riskwatch.dossiers.complaints import claimant_bursts
@@ -231,6 +232,39 @@ def test_scope_figures_are_said_only_where_they_say_something(build, day):
     assert "Spread:" not in render_markdown(noted(build, day, facts=few, figures={"joins_p": 0.3}), "en")
     one = noted(build, day, facts={"complaint": {"largest_platform_share": 0.75, "with_platform": 8}}, figures={})
     assert "分布：载明平台的记录中 75.0% 属同一平台。" in render_markdown(one, "zh")
+
+
+SUPPLIERS = {"failed": 16, "known": 11, "named": 3, "same": 8, "producers": 3, "usual_known": 20, "p_value": 0.001, "verdict": "shared"}
+
+
+@pytest.mark.parametrize(
+    ("scope", "suppliers", "told"),
+    [
+        (Scope.SYSTEMIC, SUPPLIERS, "8 of 11 failed samples with a known supplier name the same one; 3 firms"),
+        (
+            Scope.INDUSTRY_WIDE,
+            {**SUPPLIERS, "same": 2, "verdict": "none"},
+            "no supplier stands out: 2 of 11 failed samples",
+        ),
+        (
+            Scope.SYSTEMIC,
+            {**SUPPLIERS, "verdict": "unknown"},
+            "11 of 16 failed samples name a supplier: whether",
+        ),
+        (Scope.SYSTEMIC, {**SUPPLIERS, "known": 4, "verdict": "unknown"}, "hardly any failed sample has its supplier on record"),
+        (Scope.SYSTEMIC, None, "no supplier tells whether the cause is shared"),
+        (Scope.INDUSTRY_WIDE, {**SUPPLIERS, "verdict": "unknown"}, ""),
+        (Scope.REGIONAL, SUPPLIERS, ""),
+    ],
+)
+def test_what_suppliers_tell_is_on_the_card(build, day, scope, suppliers, told):
+    first, *rest = day.assessments
+    one = dataclasses.replace(first, scope=scope, scope_figures={**first.scope_figures, "suppliers": suppliers})
+    digest = build(assessments=[one, *rest])
+    text = render_markdown(digest, "en")
+    assert (told in text) if told else "supplier" not in text
+    assert (digest.warnings[0].spread.suppliers is not None) == bool(told)
+    assert not told or "供应商" in render_markdown(digest, "zh")
 
 
 def test_the_emergency_response_opens_the_measures_and_calls_nobody_by_number(build, day):
