@@ -30,7 +30,7 @@ from riskwatch.runner.panels import heard_until, model_panel, needs_geography, w
 from riskwatch.runner.terms import names_hash
 from riskwatch.store import DetectionResult
 
-__all__ = ["Detection", "ModelRun", "detect", "model_panel", "signal_frame"]
+__all__ = ["Detection", "ModelRun", "detect", "detection_id", "fit", "model_panel", "signal_frame"]
 
 HISTORY_PERIODS = 104  # how far back the digest's small charts look
 
@@ -193,8 +193,11 @@ def _read_back(ctx: RunContext, model: ModelDefinition, address: str) -> ModelRu
 
 def _detect_one(ctx: RunContext, model: ModelDefinition, fresh: Mapping[str, Freshness]) -> ModelRun:
     address = detection_id(ctx, model, fresh)
-    if ctx.store.has_detection(address):
-        return _read_back(ctx, model, address)
+    return _read_back(ctx, model, address) if ctx.store.has_detection(address) else fit(ctx, model, fresh, address)
+
+
+def fit(ctx: RunContext, model: ModelDefinition, fresh: Mapping[str, Freshness], address: str) -> ModelRun:
+    """Judge the series of one model anew; ``address`` is its :func:`detection_id`."""
     built = model_panel(ctx, model, fresh)
     method = detector(model.detector, **model.parameters)
     signals = method.detect(built.panel, periods=built.panel.periods[-model.judge :])
