@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from riskwatch.backtest.cache import key_of
-from riskwatch.backtest.code import code_hash
+from riskwatch.runner.code import code_hash
 from riskwatch.backtest.setting import Setting
 from riskwatch.backtest.work import AssessTask, DayKeys, DetectTask, LooksTask
 from riskwatch.definitions.types import PipelineDefinition

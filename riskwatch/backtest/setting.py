@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from riskwatch.assessment.rules import ActionCatalogue, GradingRules, HazardCatalogue
 from riskwatch.backtest.cache import Cache
@@ -62,6 +63,7 @@ class Setting:
     store: Store
     arrivals: Arrivals
     folder: Path
+    kept: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def cache(self) -> Cache:
@@ -86,6 +88,7 @@ class Setting:
             hazards=self.hazards,
             dry_run=True,
             reporter=reporter or Reporter(),
+            kept=self.kept,
         )
 
 

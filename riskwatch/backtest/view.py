@@ -18,7 +18,7 @@ from riskwatch.store import AssessmentRow, CaseRow, DigestRow, EventRow, Store, 
 from riskwatch.store.database import Database
 from riskwatch.store.tables import RECORD_TABLES, batch, quarantine
 
-__all__ = ["Arrivals", "History", "PastStore"]
+__all__ = ["WRITES", "Arrivals", "History", "PastStore", "refuse"]
 
 Days = npt.NDArray[np.datetime64]
 RECENT_DAYS = 28
@@ -194,7 +194,7 @@ class PastStore(Store):
         super().__init__(database, zone=zone)
         self.today, self.arrivals, self.history = day, arrivals, history or History()
         for name in WRITES:
-            setattr(self, name, _refuse)
+            setattr(self, name, refuse)
 
     # --- records ----------------------------------------------------------------------------------------------------
 
@@ -258,8 +258,9 @@ class PastStore(Store):
 
     def read_looks(self, models: Sequence[str], *, since: dt.date, before: dt.date) -> NoReturn:  # noqa: ARG002
         """Refuse: looks of a replay are counted beside its detections."""
-        _refuse()
+        refuse()
 
 
-def _refuse(*_: object, **__: object) -> NoReturn:
+def refuse(*_: object, **__: object) -> NoReturn:
+    """Stand in for every method that writes."""
     raise StoreError("backtest: a replay writes nothing to the project's store, and reads no results from it")

@@ -170,14 +170,11 @@ def detection_id(ctx: RunContext, model: ModelDefinition, fresh: Mapping[str, Fr
 
 def _rolled_up(frame: pd.DataFrame) -> pd.DataFrame:
     """Return thin series and the parents that stand for them, as text keys, with the thin series' total."""
-    texts = frame.astype({name: str for name in frame.columns if name not in {"total", "active_periods"}})
-    own = texts[list(SERIES)].agg("|".join, axis=1) if len(frame) else pd.Series(dtype=str)
-    above = (
-        texts[["parent_product", "parent_industry", "parent_region", "stratum"]].agg("|".join, axis=1)
-        if len(frame)
-        else pd.Series(dtype=str)
-    )
-    return pd.DataFrame({"series": own, "parent": above, "total": frame["total"].astype(float)})
+    def joined(*names: str) -> pd.Series:
+        return pd.Series([series_key(row) for row in zip(*(frame[name].astype(str) for name in names), strict=True)], dtype=str)
+
+    own, above = joined(*SERIES), joined("parent_product", "parent_industry", "parent_region", "stratum")
+    return pd.DataFrame({"series": own, "parent": above, "total": frame["total"].astype(float).to_numpy()})
 
 
 def _read_back(ctx: RunContext, model: ModelDefinition, address: str) -> ModelRun:

@@ -32,6 +32,7 @@ from riskwatch.runner.actions import emergency_rules
 from riskwatch.runner.anomalies import anomaly_frame
 from riskwatch.runner.borders import borders_hash, borders_of
 from riskwatch.runner.casework import case_rows, day_reactions, handlings
+from riskwatch.runner.code import code_hash
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.detect import Detection, detect
 from riskwatch.runner.digests import DIGEST_LANGUAGE, DigestInputs, build_digests, render_files
@@ -416,6 +417,10 @@ def _write(ctx: RunContext, report: RunReport, decided: Decided, basis: str) -> 
             "events": report.events,
             "failed_models": report.failed_models,
             "models": [run.model for run in decided.detection.runs],
+            "version": __version__,
+            "code": code_hash(()),
+            # The digest says which sources could not be read, or not whole.
+            "pulls": {entry.source: "failed" if entry.failed else "partly" for entry in report.pulls if entry.failed or entry.faults},
             **({"reports": [str(path.relative_to(ctx.definitions.var)) for path in report.reports]} if report.reports else {}),
         },
     )
