@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -130,22 +132,27 @@ def plan_assessments(
         for name, value in sorted(setting.definitions.hashes.items())
         if name not in UNREAD and not name.startswith(UNREAD_KINDS)
     }
+    # How warnings live on is for the state machine alone: no assessment reads it.
+    graded = {name: value for name, value in setting.definitions.catalogue("grading").items() if name != "lifecycle"}
+    others = {name: value for name, value in definitions.items() if name != "grading" and not name.startswith("models.")}
     shared = {
-        "definitions": key_of(**definitions),
         "trees": {name: tree.fingerprint for name, tree in sorted(setting.trees.items())},
         "borders": borders_hash(borders_of(setting.definitions.root)),
         "code": code_hash(),
-        "profiles": profiles,
     }
+    grading = hashlib.sha256(json.dumps(graded, sort_keys=True, default=str).encode()).hexdigest()
+    ruled = {"definitions": key_of(**{**definitions, "grading": grading}), "profiles": profiles}
     keys: dict[dt.date, str] = {}
     tasks = []
     for day in found.days:
         of_day = found.of_day(day, looks)
         vintages = {stream: setting.arrivals.vintage(stream, None, day) for stream in STREAMS}
         models = {name: list(pair) for name, pair in of_day.models.items()}
-        key = keys[day] = key_of(
-            stage="assessment", day=day.isoformat(), models=models, failed=sorted(of_day.failed), vintages=vintages, **shared
-        )
+        known = {"day": day.isoformat(), "vintages": vintages, **shared}
+        key = keys[day] = key_of(stage="assessment", models=models, failed=sorted(of_day.failed), **known, **ruled)
         if not setting.cache.has("assessment", key):
-            tasks.append(AssessTask(of_day, profiles, key))
+            # The figures of a concern rest on the records in its window, whoever raised it: neither on models nor on thresholds.
+            facts = key_of(stage="facts", definitions=key_of(**others), **known)
+            tasks.append(AssessTask(of_day, profiles, key, facts))
     return keys, tasks
+

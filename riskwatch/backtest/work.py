@@ -11,14 +11,16 @@ import pandas as pd
 import pyarrow as pa
 
 from riskwatch.assessment import to_payload
+from riskwatch.backtest.cache import key_of
 from riskwatch.backtest.frames import load_detection, load_looks, save_detection, save_looks
+from riskwatch.backtest.memory import DayMemory
 from riskwatch.backtest.setting import Setting
 from riskwatch.errors import LeaseHeldError, StoreError
 from riskwatch.runner.detect import Detection, fit
 from riskwatch.runner.freshness import freshness_by_source
 from riskwatch.runner.looks import FIGURES, KEY, count_looks
 from riskwatch.runner.quality import quality_report, reporter_state
-from riskwatch.runner.run import RunReport, assess_day, supported_by_profiles
+from riskwatch.runner.run import RunReport, assess_day, read_since, supported_by_profiles
 
 __all__ = ["AssessTask", "DayKeys", "DetectTask", "LooksTask", "assess", "detect", "looks", "signals_of"]
 
@@ -52,11 +54,12 @@ class DayKeys:
 
 @dataclass(frozen=True)
 class AssessTask:
-    """Assess one day."""
+    """Assess one day; ``facts``: key of what it remembers whatever the thresholds."""
 
     day: DayKeys
     profiles: bool
     key: str
+    facts: str
 
 
 def detect(setting: Setting, task: DetectTask) -> dict[dt.date, str]:
@@ -110,7 +113,9 @@ def assess(setting: Setting, task: AssessTask) -> None:
     ctx = setting.context(task.day.day)
     detection, signals = signals_of(setting, task.day)
     absence = reporter_state(ctx)
-    assessments = assess_day(ctx, signals, quality_report(ctx, detection, [], absence), absence)
+    memory = DayMemory(setting.cache, key_of(facts=task.facts, since=read_since(ctx, signals).isoformat()))
+    assessments = assess_day(ctx, signals, quality_report(ctx, detection, [], absence), absence, memory)
+    memory.save()
     report = RunReport("", "", ctx.as_of)
     if task.profiles:
         assessments = list(supported_by_profiles(ctx, assessments, report))

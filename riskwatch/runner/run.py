@@ -17,6 +17,7 @@ from riskwatch.assessment import Action, Assessment, Grade, assess, discoveries,
 from riskwatch.assessment import to_payload as assessment_payload
 from riskwatch.assessment.attention import KeyProduct
 from riskwatch.assessment.discovery import counts_of
+from riskwatch.assessment.memory import FORGETFUL, Memory
 from riskwatch.assessment.protocols import TreePaths, tree_of
 from riskwatch.assessment.supporting import RULE as ANOMALY_STEP
 from riskwatch.assessment.supporting import supporting
@@ -54,6 +55,7 @@ __all__ = [
     "event_rows",
     "next_run_id",
     "read_lifecycle",
+    "read_since",
     "run_pipeline",
     "supported_by_profiles",
     "warning_row",
@@ -157,12 +159,11 @@ def _runs_of(ctx: RunContext, pipeline: str) -> list[dict[str, object]]:
     return sorted(mine, key=lambda run: int(str(run["run_id"]).rpartition("-")[2]), reverse=True)
 
 
-def assess_day(ctx: RunContext, signals: pd.DataFrame, quality: QualityReport, absence: ReporterState) -> list[Assessment]:
+def assess_day(
+    ctx: RunContext, signals: pd.DataFrame, quality: QualityReport, absence: ReporterState, memory: Memory = FORGETFUL
+) -> list[Assessment]:
     """Assess the concerns of a day from its judged series and the records that the store knew."""
-    since = ctx.as_of - dt.timedelta(days=ctx.grading.floors.lookback_days)
-    judged = signals.loc[signals["alarm"].astype(bool), "period_start"]
-    if len(judged):
-        since = min(since, *judged)
+    since = read_since(ctx, signals)
     records: dict[str, pd.DataFrame] = {}
     for name, stream in STREAMS.items():
         columns = ["record_id", "source", *(entry.name for entry in stream.all_fields if entry.name != "narrative")]
@@ -188,7 +189,15 @@ def assess_day(ctx: RunContext, signals: pd.DataFrame, quality: QualityReport, a
         key_products=_key_products(ctx),
         bursts=dossier_rules(ctx.definitions).claimant_bursts,
         outside=outside_signals(ctx),
+        memory=memory,
     )
+
+
+def read_since(ctx: RunContext, signals: pd.DataFrame) -> dt.date:
+    """Return the first day whose records an assessment reads: those behind the alarms, and those of the look-back."""
+    since = ctx.as_of - dt.timedelta(days=ctx.grading.floors.lookback_days)
+    judged = signals.loc[signals["alarm"].astype(bool), "period_start"]
+    return min(since, *judged) if len(judged) else since
 
 
 def _key_products(ctx: RunContext) -> list[KeyProduct]:
