@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
 from riskwatch.assessment.protocols import TreePaths
@@ -34,7 +37,7 @@ def differences(before: pd.DataFrame, after: pd.DataFrame, regions: TreePaths) -
     pandas.DataFrame
         :data:`DIFFERENCES`, gravest first.
     """
-    old, new = before.to_dict("records"), after.to_dict("records")
+    old, new = (frame.to_dict("records") for frame in (before, after))
     pairs = sorted(
         (abs((a["first_day"] - b["first_day"]).days), a["region"] != b["region"], a["warning_id"], b["warning_id"], i, j)
         for i, a in enumerate(old)
@@ -53,7 +56,9 @@ def differences(before: pd.DataFrame, after: pd.DataFrame, regions: TreePaths) -
     rows = [_row(a, new[took[i]] if i in took else None) for i, a in enumerate(old)]
     rows += [_row(None, b) for j, b in enumerate(new) if j not in taken]
     told = [row for row in rows if row["change"]]
-    told.sort(key=lambda row: (-_rank(row), row["change"], row["code"], row["region"], str(row["first_day_after"] or row["first_day_before"])))
+    told.sort(
+        key=lambda row: (-_rank(row), row["change"], row["code"], row["region"], str(row["first_day_after"] or row["first_day_before"]))
+    )
     return pd.DataFrame(told, columns=list(DIFFERENCES))
 
 
@@ -61,13 +66,13 @@ def _rank(row: dict[str, object]) -> int:
     return max(GRADES.index(str(grade)) for grade in (row["grade_before"], row["grade_after"]) if grade)
 
 
-def _row(before: dict[str, object] | None, after: dict[str, object] | None) -> dict[str, object]:
+def _row(before: Mapping[Any, Any] | None, after: Mapping[Any, Any] | None) -> dict[str, object]:
     one = after or before or {}
     earlier = None
     if before is None or after is None:
         change = "gained" if before is None else "lost"
     else:
-        earlier = (before["first_day"] - after["first_day"]).days  # type: ignore[operator]  # days of a frame of lives
+        earlier = (before["first_day"] - after["first_day"]).days
         step = GRADES.index(str(after["grade"])) - GRADES.index(str(before["grade"]))
         change = "earlier" if earlier > 0 else "later" if earlier < 0 else "raised" if step > 0 else "lowered" if step < 0 else ""
     return {

@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from riskwatch.assessment import Assessment, from_payload
 from riskwatch.backtest.cache import Cache
-from riskwatch.detectors import detector, memory_of
 from riskwatch.definitions.types import ModelDefinition
+from riskwatch.detectors import detector, memory_of
 from riskwatch.records.streams import STREAMS
 from riskwatch.runner.detect import SERIES, SIGNAL_COLUMNS, ModelRun
 
@@ -26,7 +26,9 @@ def save_detection(cache: Cache, key: str, run: ModelRun) -> None:
     """Store one model's judgements of a day."""
     frame = run.signals
     # The same on every row and told by the model's definition: model, stream, source type, detector, memory.
-    columns: dict[str, pa.Array] = {name: pa.array(frame[name].astype(str).tolist(), pa.string()).dictionary_encode() for name in (*SERIES, "reason")}
+    columns: dict[str, pa.Array] = {
+        name: pa.array(frame[name].astype(str).tolist(), pa.string()).dictionary_encode() for name in (*SERIES, "reason")
+    }
     columns |= {name: pa.array(frame[name].to_numpy(np.float64)) for name in NUMBERS}
     columns |= {name: pa.array(frame[name].tolist(), pa.date32()) for name in ("period_start", "period_end")}
     columns["alarm"] = pa.array(frame["alarm"].to_numpy(bool))
@@ -71,7 +73,6 @@ def load_looks(cache: Cache, key: str) -> npt.NDArray[np.int64]:
     """Return what :func:`save_looks` stored."""
     tables, _ = cache.read("looks", key)
     return np.asarray(tables["looks"].column("looks").to_numpy(), dtype=np.int64)
-
 
 
 def load_assessments(cache: Cache, key: str) -> tuple[list[Assessment], dict[str, pa.Table], dict[str, Any]]:

@@ -57,7 +57,7 @@ def read_hazards(path: Path) -> tuple[KnownHazard, ...]:
     try:
         text = path.read_text(encoding="utf-8-sig")
         if path.suffix in {".yaml", ".yml"}:
-            rows: list[Any] = YAML(typ="safe", pure=True).load(text) or []
+            rows: Any = YAML(typ="safe", pure=True).load(text) or []
         else:
             rows = list(csv.DictReader(text.splitlines()))
     except (OSError, UnicodeDecodeError, YAMLError, csv.Error) as error:

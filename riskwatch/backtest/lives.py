@@ -61,7 +61,13 @@ class Lives:
     faults: list[str] = field(default_factory=list)
 
 
-def live(setting: Setting, keys: Mapping[dt.date, str], *, each: Callable[[Day, History], list[CaseRow]] | None = None, advance_bar: Callable[[], None] = lambda: None) -> Lives:
+def live(
+    setting: Setting,
+    keys: Mapping[dt.date, str],
+    *,
+    each: Callable[[Day, History], list[CaseRow]] | None = None,
+    advance_bar: Callable[[], None] = lambda: None,
+) -> Lives:
     """Advance the warnings through all days in order.
 
     Parameters
@@ -110,9 +116,7 @@ def live(setting: Setting, keys: Mapping[dt.date, str], *, each: Callable[[Day, 
     return found
 
 
-def _judged(
-    table: pa.Table, streams: Mapping[str, str], held: Iterable[EarlyWarning], assessments: Sequence[Assessment]
-) -> pd.DataFrame:
+def _judged(table: pa.Table, streams: Mapping[str, str], held: Iterable[EarlyWarning], assessments: Sequence[Assessment]) -> pd.DataFrame:
     """Return the judged periods of the models that some warning rests on, in the columns that the state machine reads.
 
     Periods of other models are never asked for; each model has a row, so that its stream is known.
@@ -135,12 +139,12 @@ def _standing(
     day: dt.date, warnings: Sequence[EarlyWarning], assessments: Sequence[Assessment], alarms: Mapping[tuple[str, ...], dt.date]
 ) -> list[dict[str, Any]]:
     types: dict[tuple[str, ...], set[str]] = {}
-    for one in assessments:
-        rests_on = one.facts.get("rests_on")
+    for seen in assessments:
+        rests_on = seen.facts.get("rests_on")
         told = {str(name) for name in rests_on.get("source_types", ())} if isinstance(rests_on, Mapping) else set()
-        told |= {e.source_type for e in one.evidence}
-        types[one.subject.kind, one.subject.code, one.subject.region] = told
-        types.setdefault((one.subject.kind, one.subject.code), told)
+        told |= {e.source_type for e in seen.evidence}
+        types[seen.subject.kind, seen.subject.code, seen.subject.region] = told
+        types.setdefault((seen.subject.kind, seen.subject.code), told)
     rows = []
     for one in warnings:
         if not one.live or one.grade < Grade.IV or one.last_run != day:

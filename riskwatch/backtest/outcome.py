@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from riskwatch.backtest.hazards import KnownHazard, read_hazards
+from riskwatch.backtest.hazards import read_hazards
 from riskwatch.backtest.page import HEADS, VALUES, render_page
 from riskwatch.backtest.plan import run_days
 from riskwatch.backtest.replay import Replay, check_days, folder_of, replay
@@ -148,12 +148,14 @@ def run_backtest(wanted: Wanted, reporter: Reporter) -> Outcome:
     folder = own.var / "backtest"
     outcome = Outcome(wanted.dry_run)
     with open_setting(_place(wanted, wanted.config, folder)) as setting:
-        after = _replayed(setting, wanted, days, outcome, "definitions", reporter)
+        after = _replayed(setting, wanted, days, reporter)
+        outcome.counted.append(("definitions", after))
         if not wanted.dry_run:
             outcome.after = score(setting, after, hazards)
         if wanted.against is not None:
             with open_setting(_place(wanted, wanted.against, folder)) as other:
-                before = _replayed(other, wanted, days, outcome, "against", reporter)
+                before = _replayed(other, wanted, days, reporter)
+                outcome.counted.append(("against", before))
                 if outcome.after is not None:
                     outcome.before = score(other, before, hazards, rules_of(setting))
                     outcome.differences = compare(setting, outcome.before, outcome.after)
@@ -167,15 +169,13 @@ def _place(wanted: Wanted, definitions: Path | None, folder: Path) -> Place:
     return Place(str(wanted.project), str(chosen), wanted.profile, dict(wanted.overrides))
 
 
-def _replayed(setting: Setting, wanted: Wanted, days: Sequence[dt.date], outcome: Outcome, label: str, reporter: Reporter) -> Replay:
+def _replayed(setting: Setting, wanted: Wanted, days: Sequence[dt.date], reporter: Reporter) -> Replay:
     known = setting.definitions.pipelines
     if wanted.pipeline not in known:
         raise ProjectError(f'no pipeline "{wanted.pipeline}" in force', hint=f"pipelines in force: {', '.join(known) or 'none'}")
-    made = replay(
+    return replay(
         setting, known[wanted.pipeline], days, workers=wanted.workers, dry_run=wanted.dry_run, digests=wanted.digests, reporter=reporter
     )
-    outcome.counted.append((label, made))
-    return made
 
 
 def _write(setting: Setting, wanted: Wanted, outcome: Outcome, after: Scored) -> list[Path]:

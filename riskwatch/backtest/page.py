@@ -22,23 +22,24 @@ __all__ = ["HEADS", "WORDS", "render_page"]
 
 WORDS = {
     "zh": {
-        "title": "历史回放报告", "internal": "内部资料", "basis": "按各日当时已知数据回放；不改变任何预警", "simulated": "模拟数据：不得用于任何实际决定",
-        "period": "回放区间", "days": "运行日", "pipeline": "流程", "made": "配置", "against": "对照配置", "counts": "计算量",
-        "figures": "各项指标", "calendar": "每周新预警", "hazards": "已知危害的预警时间", "differences": "与对照配置逐条比较",
-        "nothing": "无", "failed": "部分模型在某些日未能运行", "minutes": "工时系数未经核实（{source}，{dated}）",
+        "title": "历史回放报告", "internal": "内部资料", "basis": "按各日当时已知数据回放；不改变任何预警",
+        "simulated": "模拟数据：不得用于任何实际决定", "period": "回放区间", "days": "运行日", "pipeline": "流程", "made": "配置",
+        "against": "对照配置", "counts": "计算量", "figures": "各项指标", "calendar": "每周新预警",
+        "hazards": "已知危害的预警时间", "differences": "与对照配置逐条比较", "nothing": "无",
+        "failed": "部分模型在某些日未能运行", "minutes": "工时系数未经核实（{source}，{dated}）",
         "new": "{new} 项检测为本次计算，共 {all} 项",
         "note": "首日已存在的预警不计为新预警。“始终单一”：从未得到第二类来源佐证，且无人处置；打开不足 {days} 天的不判断。",
         "change": "共 {gained} 条新增、{lost} 条消失、{earlier} 条提前、{later} 条推后、{grades} 条仅等级不同",
     },
     "en": {
         "title": "Replay of past days", "internal": "Internal", "basis": "each day as it was known then; no warning is changed",
-        "simulated": "SIMULATED DATA: for no real decision", "period": "Replayed", "days": "run days", "pipeline": "Pipeline", "made": "Definitions",
-        "against": "against", "counts": "Computed", "figures": "Figures", "calendar": "New warnings by week",
+        "simulated": "SIMULATED DATA: for no real decision", "period": "Replayed", "days": "run days", "pipeline": "Pipeline",
+        "made": "Definitions", "against": "against", "counts": "Computed", "figures": "Figures", "calendar": "New warnings by week",
         "hazards": "Known hazards: when they were warned of", "differences": "Against the other definitions, warning by warning",
         "nothing": "None.", "failed": "Some models failed on some days", "minutes": "Officer-minutes are not verified ({source}, {dated})",
         "new": "{new} of {all} detections now",
-        "note": "Warnings that stood on the first day are not counted as new. Alone: never a second type of source, and nobody acted on it; "
-        "those opened less than {days} days before the end are not judged.",
+        "note": "Warnings that stood on the first day are not counted as new. Alone: never a second type of source, and nobody acted on "
+        "it; those opened less than {days} days before the end are not judged.",
         "change": "{gained} gained, {lost} lost, {earlier} earlier, {later} later, {grades} of another level only",
     },
 }  # fmt: skip
@@ -57,8 +58,8 @@ HEADS = {
 }  # fmt: skip
 VALUES = {
     "zh": {
-        "all": "全部", "centre": "中心", "model": "模型", "product": "产品", "events": "仅事件", "gained": "新增", "lost": "消失", "earlier": "提前",
-        "later": "推后", "raised": "升级", "lowered": "降级",
+        "all": "全部", "centre": "中心", "model": "模型", "product": "产品", "grade": "等级", "events": "仅事件", "gained": "新增",
+        "lost": "消失", "earlier": "提前", "later": "推后", "raised": "升级", "lowered": "降级",
     },
     "en": {"grade": "level", "events": "events alone"},
 }  # fmt: skip

@@ -9,13 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from riskwatch.backtest.cache import key_of
-from riskwatch.runner.code import code_hash
 from riskwatch.backtest.setting import Setting
 from riskwatch.backtest.work import AssessTask, DayKeys, DetectTask, LooksTask
 from riskwatch.definitions.types import PipelineDefinition
 from riskwatch.errors import ProjectError
 from riskwatch.records.streams import STREAMS
 from riskwatch.runner.borders import borders_hash, borders_of
+from riskwatch.runner.code import code_hash
 from riskwatch.runner.detect import detection_id
 from riskwatch.runner.freshness import freshness_by_source
 
@@ -81,7 +81,9 @@ def plan_detections(
     steps = {step.step: step for step in pipeline.steps}
     missing = [name for name in ("detect", "assess", "warn") if name not in steps]
     if missing:
-        raise ProjectError(f"backtest: pipeline {pipeline.name} has no step {', '.join(missing)}", hint="replay one that warns, such as daily")
+        raise ProjectError(
+            f"backtest: pipeline {pipeline.name} has no step {', '.join(missing)}", hint="replay one that warns, such as daily"
+        )
     wanted = steps["detect"].models
     models = [name for name in setting.definitions.models if not wanted or name in wanted]
     found = Detections(models, days)
@@ -155,4 +157,3 @@ def plan_assessments(
             facts = key_of(stage="facts", definitions=key_of(**others), **known)
             tasks.append(AssessTask(of_day, profiles, key, facts))
     return keys, tasks
-

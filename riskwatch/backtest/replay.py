@@ -121,7 +121,9 @@ def replay(
     counts.assessments = len(days)
     clock.lap("look")
     if dry_run:
-        counts.new_assessments = None if todo else len(plan_assessments(setting, pipeline, detections, plan_looks(setting, detections)[0])[1])
+        counts.new_assessments = (
+            None if todo else len(plan_assessments(setting, pipeline, detections, plan_looks(setting, detections)[0])[1])
+        )
         return found
     with open_pool(setting, workers) as pool:
         with told.task("detect", total=sum(len(one.days) for one in todo)) as task:

@@ -168,8 +168,12 @@ def reproduce(ctx: RunContext, pipeline: str, centres: Sequence[str]) -> Reprodu
 def _run_of(ctx: RunContext, pipeline: str) -> dict[str, Any]:
     """Return the run whose digests are stored: the last one of that day."""
     if pipeline not in ctx.definitions.pipelines:
-        raise ProjectError(f'no pipeline "{pipeline}" in force', hint=f"pipelines in force: {', '.join(ctx.definitions.pipelines) or 'none'}")
-    runs = [one for one in ctx.store.read_runs(limit=100_000) if (one["pipeline"], one["as_of"], one["state"]) == (pipeline, ctx.as_of, "done")]
+        raise ProjectError(
+            f'no pipeline "{pipeline}" in force', hint=f"pipelines in force: {', '.join(ctx.definitions.pipelines) or 'none'}"
+        )
+    runs = [
+        one for one in ctx.store.read_runs(limit=100_000) if (one["pipeline"], one["as_of"], one["state"]) == (pipeline, ctx.as_of, "done")
+    ]
     if not runs:
         raise ProjectError(f"no run of {pipeline} for {ctx.as_of} is stored", hint=f"riskwatch run {pipeline} --as-of {ctx.as_of}")
     return max(runs, key=lambda one: int(str(one["run_id"]).rpartition("-")[2]))
@@ -190,7 +194,8 @@ def _made(ctx: RunContext, pipeline: str, run: Mapping[str, Any], late: Iterable
     store = MorningStore(ctx.store.database, zone=str(ctx.store.zone), day=ctx.as_of, now=run["started_at"], late=late)
     then = dataclasses.replace(ctx, store=store, dry_run=True, kept={})
     pulls = [
-        PullReport(source, failed=how == "failed", faults=["as the run found it"]) for source, how in dict(run["counts"].get("pulls", {})).items()
+        PullReport(source, failed=how == "failed", faults=["as the run found it"])
+        for source, how in dict(run["counts"].get("pulls", {})).items()
     ]
     decided = Decided()
     steps = {step.step: step for step in ctx.definitions.pipelines[pipeline].steps}

@@ -6,6 +6,7 @@ import datetime as dt
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,8 @@ __all__ = ["BY", "FIGURES", "HAZARDS", "LIVES", "Ground", "hazard_table", "lives
 GRADES = ("IV", "III", "II", "I")
 LIVES = (
     "warning_id", "kind", "code", "name_zh", "name_en", "region", "place_zh", "place_en", "first_day", "last_day", "days", "grade_first",
-    "grade", "scope", "hazard", "models", "source_types", "worsened", "from_start", "alone", "delay_days", "closed_as", "minutes", "centres",
+    "grade", "scope", "hazard", "models", "source_types", "worsened", "from_start", "alone", "delay_days", "closed_as", "minutes",
+    "centres",
 )  # fmt: skip
 """One row per warning: see :func:`lives_table`."""
 BY = ("all", "centre", "model", "grade", "product")
@@ -92,7 +94,10 @@ def lives_table(standing: pd.DataFrame, events: pd.DataFrame, days: Sequence[dt.
         rows.append(
             {
                 "warning_id": name,
-                **{key: last_row[key] for key in ("kind", "code", "name_zh", "name_en", "region", "place_zh", "place_en", "scope", "hazard")},
+                **{
+                    key: last_row[key]
+                    for key in ("kind", "code", "name_zh", "name_en", "region", "place_zh", "place_en", "scope", "hazard")
+                },
                 "first_day": opened,
                 "last_day": last_row["day"],
                 "days": len(group),
@@ -117,7 +122,9 @@ def _centres(row: pd.Series, ground: Ground) -> tuple[str, ...]:
     regions = ground.paths["region"]
     place = str(row["region"])
     return tuple(
-        name for name, region in ground.centres.items() if not place or not region or regions.within(place, region) or regions.within(region, place)
+        name
+        for name, region in ground.centres.items()
+        if not place or not region or regions.within(place, region) or regions.within(region, place)
     )
 
 
@@ -189,14 +196,12 @@ def weeks_table(lives: pd.DataFrame, days: Sequence[dt.date]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["week", "grade", "opened"])
 
 
-def hazard_table(
-    standing: pd.DataFrame, hazards: Sequence[KnownHazard], days: Sequence[dt.date], ground: Ground
-) -> pd.DataFrame:
+def hazard_table(standing: pd.DataFrame, hazards: Sequence[KnownHazard], days: Sequence[dt.date], ground: Ground) -> pd.DataFrame:
     """Return when each known hazard was first warned of.
 
-    A warning is about a hazard if it names one of its products, their category or a product of theirs, in a place that lies in a region of
-    the hazard or holds one; it must have been opened, or have got worse, on or after the hazard's start. Warnings that only list the cases of
-    single firms are no news of a hazard.
+    A warning is about a hazard if it names one of its products, their category or a product of theirs, in a place that lies in a region
+    of the hazard or holds one; it must have been opened, or have got worse, on or after the hazard's start. Warnings that only list the
+    cases of single firms are no news of a hazard.
 
     Returns
     -------
@@ -229,14 +234,14 @@ def hazard_table(
     return pd.DataFrame(rows, columns=list(HAZARDS))
 
 
-def _first(standing: pd.DataFrame, hazard: KnownHazard, over: dt.date, ground: Ground) -> Mapping[str, object] | None:
+def _first(standing: pd.DataFrame, hazard: KnownHazard, over: dt.date, ground: Ground) -> dict[str, Any] | None:
     products, regions = ground.paths["product"], ground.paths["region"]
 
     def related(paths: TreePaths, one: str, other: str) -> bool:
         return bool(one) and bool(other) and (paths.within(one, other) or paths.within(other, one))
 
     part = standing[(standing["kind"] == "product") & ~standing["cases_only"].astype(bool)]
-    pairs = {pair for pair in zip(part["code"], part["region"], strict=True)}
+    pairs = set(zip(part["code"], part["region"], strict=True))
     mine = {
         (code, region)
         for code, region in pairs

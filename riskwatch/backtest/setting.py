@@ -19,7 +19,6 @@ from riskwatch.definitions import Definitions, load_definitions
 from riskwatch.dimensions import Tree, load_trees
 from riskwatch.errors import ProjectError
 from riskwatch.project import FOLDERS, find_project
-from riskwatch.runner.borders import borders_of
 from riskwatch.runner.context import RunContext, open_store
 from riskwatch.runner.progress import Reporter
 from riskwatch.sources import ADAPTERS

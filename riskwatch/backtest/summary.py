@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from riskwatch.assessment.protocols import TreePaths, tree_of
+from riskwatch.assessment.types import Subject
 from riskwatch.backtest.compare import differences
 from riskwatch.backtest.hazards import KnownHazard
 from riskwatch.backtest.replay import Replay
@@ -18,7 +19,6 @@ from riskwatch.casework.precision import closures
 from riskwatch.casework.rules import LifecycleRules
 from riskwatch.errors import ProjectError
 from riskwatch.lifecycle.types import fingerprint
-from riskwatch.assessment.types import Subject
 from riskwatch.runner.casework import case_event
 from riskwatch.store import WarningRow
 

@@ -115,7 +115,9 @@ class Arrivals:
         frame = pd.DataFrame(rows, columns=["source", "stream", "newest_event", "newest_known", "records", "recent"])
         for name in ("newest_event", "newest_known"):
             frame[name] = pd.to_datetime(frame[name]).astype("datetime64[s]")
-        waits = [since <= as_of and (until is None or until > as_of) for since, until in self.waiting[["since", "until"]].itertuples(index=False)]
+        waits = [
+            since <= as_of and (until is None or until > as_of) for since, until in self.waiting[["since", "until"]].itertuples(index=False)
+        ]
         counts = self.waiting.loc[np.asarray(waits, bool), "source"].value_counts()
         frame["open_quarantine"] = frame["source"].map(counts).fillna(0).astype("int64")
         return frame.astype({"records": "int64", "recent": "int64"}).sort_values(["source", "stream"], ignore_index=True)
@@ -144,7 +146,7 @@ class Arrivals:
 
 
 def _moment(text: str) -> dt.datetime:
-    return dt.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return dt.datetime.fromisoformat(text)
 
 
 def _day_of(store: Store, text: str | None) -> dt.date | None:
@@ -219,7 +221,11 @@ class PastStore(Store):
     def read_warnings(self, as_of: dt.date | None = None, states: Iterable[str] | None = None) -> list[WarningRow]:
         """Return the warnings as the day before left them."""
         wanted = None if states is None else set(states)
-        found = [row for row in self.history.warnings.values() if (as_of is None or row.as_of <= as_of) and (wanted is None or row.state in wanted)]
+        found = [
+            row
+            for row in self.history.warnings.values()
+            if (as_of is None or row.as_of <= as_of) and (wanted is None or row.state in wanted)
+        ]
         return sorted(found, key=lambda row: row.warning_id)
 
     def read_events(self, since: dt.date | None = None, until: dt.date | None = None, warning_id: str | None = None) -> list[EventRow]:

@@ -84,11 +84,8 @@ def looks(setting: Setting, task: LooksTask) -> None:
     for detected, key in task.days:
         signals = load_detection(setting.cache, detected, model).signals
         judged = signals.loc[signals["p_value"].notna(), [*KEY, *FIGURES]]
-        if len(judged) and len(seen):
-            # Periods before the oldest judged one are not asked for again: a model's window only moves on.
-            mine = seen[seen["period_start"] >= min(judged["period_start"])]
-        else:
-            mine = seen
+        # Periods before the oldest judged one are not asked for again: a model's window only moves on.
+        mine = seen[seen["period_start"] >= min(judged["period_start"])] if len(judged) and len(seen) else seen
         save_looks(setting.cache, key, count_looks(mine, signals) if len(judged) else np.ones(len(signals), np.int64))
         if len(judged):
             seen = pd.concat([mine, judged], ignore_index=True) if len(mine) else judged
@@ -121,7 +118,9 @@ def assess(setting: Setting, task: AssessTask) -> None:
         assessments = list(supported_by_profiles(ctx, assessments, report))
     judged = signals.loc[(signals["reason"] == "").to_numpy() & signals["p_value"].notna().to_numpy()]
     reached = judged[[*SERIES_COLUMNS, "period_end"]].drop_duplicates()
-    alarms = judged.loc[judged["alarm"].to_numpy(bool) & (judged["observed"] > judged["expected"]).to_numpy(), list(SERIES_COLUMNS)].drop_duplicates()
+    alarms = judged.loc[
+        judged["alarm"].to_numpy(bool) & (judged["observed"] > judged["expected"]).to_numpy(), list(SERIES_COLUMNS)
+    ].drop_duplicates()
     tables = {"judged": _table(reached), "alarms": _table(alarms)}
     tables["judged"] = tables["judged"].append_column("period_end", pa.array(reached["period_end"].tolist(), pa.date32()))
     setting.cache.write(
@@ -139,4 +138,3 @@ def assess(setting: Setting, task: AssessTask) -> None:
 
 def _table(frame: pd.DataFrame) -> pa.Table:
     return pa.table({name: pa.array(frame[name].astype(str).tolist(), pa.string()).dictionary_encode() for name in SERIES_COLUMNS})
-

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -16,10 +15,12 @@ __all__ = ["LEVELS", "calendar_figure", "lead_figure"]
 LEVELS = {"I": "#b3261e", "II": "#e07b00", "III": "#d9b400", "IV": "#1f4e79"}
 """Colours of the four levels: red, orange, yellow, blue."""
 _WORDS = {
-    "zh": {"opened": "每周新预警（条）", "before": "另一配置", "after": "本配置", "days": "自危害开始至首次预警（天）", "never": "未预警", "start": "开始"},
+    "zh": {
+        "opened": "每周新预警（条）", "before": "另一配置", "after": "本配置", "days": "自危害开始至首次预警（天）", "never": "未预警",
+    },
     "en": {
         "opened": "new warnings a week", "before": "other definitions", "after": "these definitions",
-        "days": "days from the hazard's start to the first warning", "never": "never warned of", "start": "start",
+        "days": "days from the hazard's start to the first warning", "never": "never warned of",
     },
 }  # fmt: skip
 
@@ -50,7 +51,7 @@ def calendar_figure(weeks: pd.DataFrame, before: pd.DataFrame | None = None, *, 
         if frame is None:
             continue
         table = frame.pivot_table(index="week", columns="grade", values="opened", aggfunc="sum", fill_value=0)
-        at = date2num(pd.to_datetime(table.index).to_numpy())
+        at = pd.to_datetime(table.index).to_numpy().astype("datetime64[D]").astype(np.float64)  # days since 1970, matplotlib's own
         floor = np.zeros(len(table))
         for grade, colour in LEVELS.items():
             if grade in table:
@@ -58,10 +59,10 @@ def calendar_figure(weeks: pd.DataFrame, before: pd.DataFrame | None = None, *, 
                 axes.bar(at, sign * tall, 6.0, bottom=sign * floor, color=colour, align="edge", linewidth=0)
                 floor += tall
     axes.axhline(0, color=INK, linewidth=0.6)
-    axes.xaxis_date()
-    locator = AutoDateLocator(maxticks=9)
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, formats=["%Y", "%Y-%m", "%m-%d", "", "", ""], zero_formats=[""] * 6, offset_formats=[""] * 6))
+    weeks_at = pd.DatetimeIndex(sorted(set(pd.to_datetime(weeks["week"]))))
+    months = weeks_at[~weeks_at.to_period("M").duplicated()]
+    shown = months[:: max(1, -(-len(months) // 9))]
+    axes.set_xticks(shown.to_numpy().astype("datetime64[D]").astype(np.float64), [f"{day:%Y-%m}" for day in shown])
     axes.yaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
     axes.set_ylabel(words["opened"] if before is None else f"{words['before']}  |  {words['after']}")
     dress(axes, grid="y")
@@ -111,7 +112,9 @@ def lead_figure(hazards: pd.DataFrame, before: pd.DataFrame | None = None, *, la
     dress(axes, grid="x")
     marks = [Line2D([], [], marker="x", linestyle="", color=ALARM, markersize=4, label=words["never"])]
     if other is not None:
-        marks.append(Line2D([], [], marker="o", linestyle="", markerfacecolor="none", markeredgecolor=BAR, markersize=5, label=words["before"]))
+        marks.append(
+            Line2D([], [], marker="o", linestyle="", markerfacecolor="none", markeredgecolor=BAR, markersize=5, label=words["before"])
+        )
     legend(axes, marks)
     for label in axes.get_yticklabels():
         label.set_fontproperties(cjk_font(6.5))

@@ -170,6 +170,7 @@ def detection_id(ctx: RunContext, model: ModelDefinition, fresh: Mapping[str, Fr
 
 def _rolled_up(frame: pd.DataFrame) -> pd.DataFrame:
     """Return thin series and the parents that stand for them, as text keys, with the thin series' total."""
+
     def joined(*names: str) -> pd.Series:
         return pd.Series([series_key(row) for row in zip(*(frame[name].astype(str) for name in names), strict=True)], dtype=str)
 

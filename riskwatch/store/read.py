@@ -33,7 +33,9 @@ def visible(table: sa.Table, as_of: dt.date | None, without: Collection[int] = (
     """
     if without:
         other = table.alias("other")
-        later = sa.or_(other.c.known_at > table.c.known_at, sa.and_(other.c.known_at == table.c.known_at, other.c.version > table.c.version))
+        later = sa.or_(
+            other.c.known_at > table.c.known_at, sa.and_(other.c.known_at == table.c.known_at, other.c.version > table.c.version)
+        )
         same = (other.c.key_hash == table.c.key_hash, other.c.source == table.c.source, other.c.record_key == table.c.record_key)
         known = [] if as_of is None else [other.c.known_at <= as_of]
         newer = sa.select(sa.literal(1)).select_from(other).where(*same, later, *known, other.c.batch_id.not_in(sorted(without)))

@@ -33,7 +33,9 @@ def same(one: Any, other: Any) -> bool:
     return type(one) is type(other) and (one == other or (isinstance(one, float) and math.isnan(one) and math.isnan(other)))
 
 
-@pytest.mark.parametrize("value", [0.1 + 0.2, math.nan, -math.inf, (1, "a", None), frozenset({"b", "a"}), np.float64(1) / 3, {("a", "b"): [True]}])
+@pytest.mark.parametrize(
+    "value", [0.1 + 0.2, math.nan, -math.inf, (1, "a", None), frozenset({"b", "a"}), np.float64(1) / 3, {("a", "b"): [True]}]
+)
 def test_values_come_back_exactly(value: object) -> None:
     assert same(decode(json.loads(json.dumps(encode(value)))), value)
 
@@ -45,9 +47,7 @@ def test_other_types_are_refused() -> None:
         decode({"~": "Path", "v": {}})
 
 
-def test_a_change_of_thresholds_recalls_the_figures(
-    lived: Path, setting: Setting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_change_of_thresholds_recalls_the_figures(lived: Path, setting: Setting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every figure is recalled, equals the one made anew, and the replay is that of one without memory."""
     pipeline = setting.definitions.pipelines["daily"]
     replay(setting, pipeline, DAYS)
@@ -72,7 +72,9 @@ def test_a_change_of_thresholds_recalls_the_figures(
     pd.testing.assert_frame_equal(standing(made), standing(bare))
 
 
-def test_figures_read_no_rules_but_those_that_they_are_remembered_by(lived: Path, setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_figures_read_no_rules_but_those_that_they_are_remembered_by(
+    lived: Path, setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A section of grading.yaml that :func:`gather` reads and that is not in its basis would go stale."""
     from riskwatch.assessment import engine
 
@@ -87,7 +89,9 @@ def test_figures_read_no_rules_but_those_that_they_are_remembered_by(lived: Path
             return getattr(self._rules, name)
 
     gather = engine.gather
-    monkeypatch.setattr(engine, "gather", lambda subject, windows, base, rules, classifier: gather(subject, windows, base, Watched(rules), classifier))
+    monkeypatch.setattr(
+        engine, "gather", lambda subject, windows, base, rules, classifier: gather(subject, windows, base, Watched(rules), classifier)
+    )
     bare = dataclasses.replace(setting, folder=lived.parent / "watched")
     replay(bare, setting.definitions.pipelines["daily"], DAYS[-2:])
     assert read

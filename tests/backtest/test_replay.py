@@ -96,7 +96,11 @@ def test_a_change_of_one_model_judges_this_model_alone(lived: Path, setting: Set
     with open_setting(Place(str(lived), str(folder))) as other:
         made = replay(other, other.definitions.pipelines["daily"], DAYS)
     # Two days on which nothing was new and the same months are judged share one detection.
-    own = {key for (name, _), key in plan_detections(setting, setting.definitions.pipelines["daily"], DAYS)[0].keys.items() if name == "complaints"}
+    own = {
+        key
+        for (name, _), key in plan_detections(setting, setting.definitions.pipelines["daily"], DAYS)[0].keys.items()
+        if name == "complaints"
+    }
     assert made.counts.new_detections == {"complaints": len(own)}
     assert len(own) < made.counts.detections <= len(DAYS) * len(setting.definitions.models)
 

@@ -32,7 +32,10 @@ def test_what_came_later_is_left_out_and_told(lived: Path, tmp_path: Path) -> No
     header, *rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"))))
     known, key, outcome = (header.index(name) for name in ("填报日期", "报告卡编号", "伤害结局"))
     early = DAYS[2].isoformat()
-    more = [[f"L{number:05d}" if at == key else early if at == known else cell for at, cell in enumerate(row)] for number, row in enumerate(rows)]
+    more = [
+        [f"L{number:05d}" if at == key else early if at == known else cell for at, cell in enumerate(row)]
+        for number, row in enumerate(rows)
+    ]
     corrected = [[("死亡" if at == outcome else early if at == known else cell) for at, cell in enumerate(row)] for row in rows[:3]]
     with (path.parent / "2025-12-late.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([header, *more, *corrected])

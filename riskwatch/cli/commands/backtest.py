@@ -40,7 +40,8 @@ def backtest(
     pipeline: Annotated[str, typer.Argument(help="Pipeline to replay (see pipelines/).")] = "daily",
     every: Annotated[Step, typer.Option(help="How far apart the days lie.")] = Step.WEEK,
     config: Annotated[
-        Path | None, typer.Option(help="Definitions to replay: a project, or a folder with the files of config/, models/, pipelines/ that differ.")
+        Path | None,
+        typer.Option(help="Definitions to replay: a project, or a folder with the files of config/, models/, pipelines/ that differ."),
     ] = None,
     against: Annotated[Path | None, typer.Option(help="Other definitions to compare with: `project` for the project's own.")] = None,
     hazards: Annotated[
