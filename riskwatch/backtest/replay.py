@@ -19,7 +19,7 @@ from riskwatch.backtest.view import History
 from riskwatch.backtest.work import assess, detect, looks
 from riskwatch.definitions.types import PipelineDefinition
 from riskwatch.digest import Digest
-from riskwatch.errors import ProjectError
+from riskwatch.errors import ProjectError, StoreError
 from riskwatch.runner.digests import render_files
 from riskwatch.runner.progress import Reporter
 from riskwatch.store import CaseRow
@@ -107,6 +107,11 @@ def replay(
     Returns
     -------
     Replay
+
+    Raises
+    ------
+    StoreError
+        If records of the days arrived while they were replayed, or the store cannot be read.
     """
     told = reporter or Reporter()
     counts = Counts()
@@ -142,6 +147,11 @@ def replay(
             for _ in pool.results(assess, unassessed):
                 task.advance()
         clock.lap("assess")
+    if not setting.arrivals.still(setting.store, days[-1]):
+        # What was computed lies under keys that nothing asks for any more.
+        raise StoreError(
+            "backtest: records of the replayed days arrived meanwhile", hint="start again; days that they do not touch are kept"
+        )
     found.failed = detections.failed
     with told.task("warn", total=len(days)) as task:
 

@@ -83,6 +83,13 @@ class Arrivals:
             heard[row["source"]] = max(heard.get(row["source"], ""), row["stream"])
         return cls(streams, [row for row in every if row["known_from"] is not None], landed, waiting, heard)
 
+    def still(self, store: Store, as_of: dt.date) -> bool:
+        """Say whether nothing has landed since that is known on a day or before."""
+        query = sa.select(sa.func.count()).select_from(batch).where(batch.c.known_from <= as_of)
+        with store.database.session("see whether records arrived") as session:
+            now = int(session.scalar(query))
+        return now == len([row for row in self.batches if row["known_from"] <= as_of])
+
     def freshness(self, as_of: dt.date) -> pd.DataFrame:
         """Return what :meth:`riskwatch.store.Store.freshness` would have said at the end of a day, with what waited in quarantine then."""
         day = np.datetime64(as_of)

@@ -22,6 +22,7 @@ from riskwatch.backtest.plan import plan_detections
 from riskwatch.backtest.replay import Replay, replay
 from riskwatch.backtest.setting import Place, Setting, composed, open_setting
 from riskwatch.digest import render_json
+from riskwatch.errors import StoreError
 from riskwatch.runner.detect import SERIES, detect
 from riskwatch.store import CaseRow
 from tests.backtest.conftest import DAYS
@@ -148,6 +149,13 @@ def test_a_replay_that_broke_off_goes_on_where_it_was(setting: Setting, tmp_path
     made = replay(mine, pipeline, DAYS)
     assert sum(made.counts.new_detections.values()) < made.counts.detections
     pd.testing.assert_frame_equal(standing(made), standing(whole))
+
+
+def test_records_that_arrive_meanwhile_are_noticed(setting: Setting) -> None:
+    """The keys were made before they came: some days would be with them, others without."""
+    before = dataclasses.replace(setting.arrivals, batches=setting.arrivals.batches[:-1])
+    with pytest.raises(StoreError, match="arrived meanwhile"):
+        replay(dataclasses.replace(setting, arrivals=before), setting.definitions.pipelines["daily"], DAYS[-1:])
 
 
 @pytest.mark.slow
