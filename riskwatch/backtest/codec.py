@@ -17,12 +17,13 @@ from riskwatch.assessment.outside import Heard
 from riskwatch.assessment.related import Shared
 from riskwatch.outside.goods import Met
 from riskwatch.outside.weight import Term, Weight
+from riskwatch.runner.quality import ReporterState
 
 __all__ = ["decode", "encode"]
 
 TYPES: dict[str, type] = {
     one.__name__: one
-    for one in (Cases, Doubt, Facts, Heard, InjuryFacts, Met, NoticeFacts, OtherFacts, Shared, SpotCheckFacts, Term, Weight)
+    for one in (Cases, Doubt, Facts, Heard, InjuryFacts, Met, NoticeFacts, OtherFacts, ReporterState, Shared, SpotCheckFacts, Term, Weight)
 }
 _KIND, _VALUE = "~", "v"
 
@@ -41,7 +42,7 @@ def encode(value: object) -> Any:
         return {_KIND: "scalar", "t": value.dtype.str, _VALUE: encode(value.item())}
     if isinstance(value, float):
         return value if math.isfinite(value) else {_KIND: "float", _VALUE: repr(value)}
-    if isinstance(value, dt.date):
+    if type(value) is dt.date:
         return {_KIND: "day", _VALUE: value.isoformat()}
     if isinstance(value, np.ndarray):
         return {_KIND: "array", "t": value.dtype.str, _VALUE: [encode(one) for one in value.tolist()]}

@@ -109,8 +109,9 @@ def assess(setting: Setting, task: AssessTask) -> None:
     """Assess the concerns of one day, and keep what the state machine reads beside them."""
     ctx = setting.context(task.day.day)
     detection, signals = signals_of(setting, task.day)
-    absence = reporter_state(ctx)
     memory = DayMemory(setting.cache, key_of(facts=task.facts, since=read_since(ctx, signals).isoformat()))
+    rules = [getattr(ctx.grading, name).model_dump(mode="json") for name in ("absence", "artefacts")]
+    absence = memory.recall("reporters", rules, lambda: reporter_state(ctx))
     assessments = assess_day(ctx, signals, quality_report(ctx, detection, [], absence), absence, memory)
     memory.save()
     report = RunReport("", "", ctx.as_of)

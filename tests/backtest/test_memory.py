@@ -67,7 +67,7 @@ def test_a_change_of_thresholds_recalls_the_figures(lived: Path, setting: Settin
         made = replay(other, other.definitions.pipelines["daily"], DAYS)
         monkeypatch.setattr(DayMemory, "recall", lambda _, __, ___, make: make())
         bare = replay(dataclasses.replace(other, folder=tmp_path / "bare"), other.definitions.pipelines["daily"], DAYS)
-    assert {name for name, _ in asked} == {"facts", "doubts", "heard"}
+    assert {name for name, _ in asked} == {"facts", "doubts", "heard", "reporters"}
     assert all(recalled for _, recalled in asked)
     pd.testing.assert_frame_equal(standing(made), standing(bare))
 
