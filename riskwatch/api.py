@@ -52,6 +52,8 @@ from riskwatch.store.lease import Clock, this_process
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from riskwatch.backtest.outcome import Outcome
+
 __all__ = ["Project"]
 
 Day = dt.date | str | None
@@ -93,6 +95,7 @@ class Project:
         clock: Clock | None = None,
     ) -> None:
         self.clock: Clock = clock or _clock
+        self._given = (profile, dict(settings or {}))
         self.root: Path = find_project(Path(path))
         self.definitions: Definitions = load_definitions(self.root, profile=profile, overrides=settings or {}, adapters=ADAPTERS)
         self.trees: dict[str, Tree] = load_trees(self.definitions.dimensions, root=self.root, data=self.data)
@@ -479,6 +482,63 @@ class Project:
             if out is not None:
                 write_report(ctx, made, languages=chosen, formats=tuple(formats or rules.formats), folder=Path(out))
         return made
+
+    def backtest(
+        self,
+        first: Day,
+        last: Day,
+        *,
+        pipeline: str = "daily",
+        every: int = 7,
+        config: str | Path | None = None,
+        against: str | Path | None = None,
+        hazards: str | Path | None = None,
+        workers: int = 1,
+        language: str = "zh",
+        reporter: Reporter | None = None,
+    ) -> Outcome:
+        """Replay past run days, each as it was known then, and score the warnings; see :mod:`riskwatch.backtest`.
+
+        Parameters
+        ----------
+        first, last : date or str
+            The first begins with no warnings.
+        pipeline : str
+        every : int
+            Days between run days.
+        config, against : path, optional
+            Definitions to replay, and others to compare with; default: the project's own, and none.
+        hazards : path, optional
+            Hazards that are known to have been; default: the ledger of a simulated province.
+        workers : int
+            Processes. More than 1 needs a main module that can be imported again: not a notebook's cell or standard input.
+        language : {"zh", "en"}
+            Of the page.
+        reporter : Reporter, optional
+
+        Returns
+        -------
+        riskwatch.backtest.outcome.Outcome
+            ``after.table``, ``.lives``, ``.weeks``, ``.hazards`` and ``differences`` are DataFrames; ``files`` what was written.
+        """
+        from riskwatch.backtest.outcome import Wanted, run_backtest  # noqa: PLC0415 - drawing libraries load with it
+
+        wanted = Wanted(
+            project=self.root,
+            pipeline=pipeline,
+            first=self.day(first),
+            last=self.day(last),
+            step=every,
+            today=self.day(),
+            profile=self._given[0],
+            overrides=self._given[1],
+            config=None if config is None else Path(config),
+            against=None if against is None else Path(against),
+            hazards=None if hazards is None else Path(hazards),
+            workers=workers,
+            language=language,
+        )
+        return run_backtest(wanted, reporter or Reporter())
 
     def rates(
         self,

@@ -19,6 +19,7 @@ from riskwatch.assessment.emergency_rules import EmergencyRules
 from riskwatch.assessment.facts import Facts
 from riskwatch.assessment.floors import FloorEvent
 from riskwatch.assessment.hazards import Classifier
+from riskwatch.assessment.memory import FORGETFUL, Memory
 from riskwatch.assessment.protocols import TreePaths, WorkCalendar
 from riskwatch.assessment.rules import ActionCatalogue, GradingRules
 from riskwatch.assessment.types import Evidence, Subject
@@ -51,6 +52,7 @@ class Run:
     bursts: BurstRules = BURSTS
     outside: Outside | None = None  # notices matched to goods here
     failures: RecordBase | None = None  # failed samples of the last years; None: those among the records
+    memory: Memory = FORGETFUL  # figures that other thresholds do not change
 
 
 @dataclass(frozen=True, eq=False)

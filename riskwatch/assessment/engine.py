@@ -24,8 +24,9 @@ from riskwatch.assessment.floors import covers, floor_events_of_domains, grouped
 from riskwatch.assessment.grading import decide
 from riskwatch.assessment.harm import hazard_of, mix_of, presumed_of, scenarios_of, units_of, uplift_of
 from riskwatch.assessment.hazards import UNKNOWN, Classifier
+from riskwatch.assessment.memory import FACT_RULES, FORGETFUL, Memory
 from riskwatch.assessment.nearest import nearest_changes
-from riskwatch.assessment.outside import facts_of, hear, outside_step
+from riskwatch.assessment.outside import OWN, facts_of, hear, outside_step
 from riskwatch.assessment.protocols import TreePaths, WorkCalendar, tree_of
 from riskwatch.assessment.readings import completed_of, figures_of, inputs_of, targeted_share
 from riskwatch.assessment.related import Shared, relate
@@ -63,6 +64,7 @@ def assess(
     bursts: BurstRules = BURSTS,
     outside: Outside | None = None,
     failures: tuple[pd.DataFrame, pd.DataFrame] | None = None,
+    memory: Memory = FORGETFUL,
 ) -> list[Assessment]:
     """Assess all concerns of a run.
 
@@ -99,6 +101,8 @@ def assess(
     failures : (DataFrame, DataFrame), optional
         Failed samples of the last years and their items, as in ``records`` and ``items``, for the suppliers that failures usually name;
         without it those among ``records``.
+    memory : Memory
+        Of this day, its records and all definitions but ``rules``: figures that other thresholds do not change are taken from it.
 
     Returns
     -------
@@ -140,6 +144,7 @@ def assess(
         bursts=bursts,
         outside=outside,
         failures=None if failures is None else RecordBase({"spot_check": failures[0]}, failures[1], paths),
+        memory=memory,
     )
 
     concerns = merge(judged.table, base, paths, rules)
@@ -160,7 +165,12 @@ def _read(run: Run, concern: Concern) -> tuple[Case, Step]:
     subject = concern.subject
     evidence, newest = evidence_of(run.judged.table, concern.rows)
     windows = windows_of(run, concern)
-    facts = gather(subject, windows, run.base, run.rules, run.classifier)
+    asked = asdict(subject), windows
+    facts = run.memory.recall(
+        "facts",
+        (asked, [getattr(run.rules, name).model_dump(mode="json") for name in FACT_RULES]),
+        lambda: gather(subject, windows, run.base, run.rules, run.classifier),
+    )
     events = concern.cases or tuple(event for event in run.events if covers(subject, event, run.paths))
     types = tuple(sorted({e.source_type for e in evidence} | {e.source_type for e in events}))
     hazard, votes = hazard_of(run, subject, facts, events, types)
@@ -176,14 +186,18 @@ def _read(run: Run, concern: Concern) -> tuple[Case, Step]:
         streams=frozenset({e.stream for e in evidence} | {e.stream for e in events}),
         hazard=hazard,
         units=units_of(run, subject),
-        doubts=doubts_of(
-            run.base,
-            subject,
-            windows,
-            as_of=run.as_of,
-            laboratories=run.laboratories,
-            artefacts=run.rules.artefacts,
-            bursts=run.bursts,
+        doubts=run.memory.recall(
+            "doubts",
+            (asked, run.rules.artefacts.model_dump(mode="json")),
+            lambda: doubts_of(
+                run.base,
+                subject,
+                windows,
+                as_of=run.as_of,
+                laboratories=run.laboratories,
+                artefacts=run.rules.artefacts,
+                bursts=run.bursts,
+            ),
         ),
     )
     return case, Step("hazard.class", {"votes": votes}, hazard)
@@ -257,7 +271,7 @@ def _assess_one(run: Run, concern: Concern) -> tuple[Assessment, Shared]:
     quality = {stream: [*found, doubted[stream]] if stream in doubted else found for stream, found in quality.items()}
     confirmed = flags_on(run, case.subject, case.streams, rules.confidence.confirming_flags)
     silent = {stream: run.quality.silent_share(stream, case.subject.region) for stream in sorted(case.streams)}
-    heard = hear(run, case)
+    heard = run.memory.recall("heard", (asdict(case.subject), case.hazard, OWN in case.types), lambda: hear(run, case))
     level, confidence_steps, counted = count_together(run, case, quality, confirmed, silent, heard)
     before = count_together(run, case, quality, confirmed, silent)[0] if heard is not None else level
 

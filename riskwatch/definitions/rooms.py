@@ -42,6 +42,7 @@ CATALOGUES = {
     "delivery": "riskwatch.delivery.rules:DeliveryRules",
     "schedule": "riskwatch.scheduling.rules:ScheduleRules",
     "retention": "riskwatch.store.retention_rules:RetentionRules",
+    "backtest": "riskwatch.backtest.rules:BacktestRules",
 }
 """Kind of file in ``config/`` -> module and class that checks it. A new kind is one line here."""
 

@@ -64,6 +64,9 @@ def _judged(frame: pd.DataFrame | None) -> dict[tuple[str, str], list[tuple[str,
     for column in columns:
         part[column] = part[column].astype("object").where(part[column].notna(), "").astype(str)
     part["period_end"] = pd.to_datetime(part["period_end"]).dt.date
-    for model, stratum, product, industry, region, end in part.drop_duplicates().itertuples(index=False, name=None):
+    once = part.drop_duplicates()
+    # Plain Python objects: single rows are read, and Arrow strings are slow at that.
+    texts = (once[column].to_numpy(dtype=object) for column in columns)
+    for model, stratum, product, industry, region, end in zip(*texts, once["period_end"], strict=True):
         found.setdefault((model, stratum), []).append((product, industry, region, end))
     return found

@@ -15,6 +15,7 @@ from riskwatch.plots.heat import coverage_figure
 from riskwatch.plots.intervals import interval_figure
 from riskwatch.plots.maps import map_figure
 from riskwatch.plots.mix import mix_figure
+from riskwatch.plots.replay import calendar_figure, lead_figure
 from riskwatch.plots.series import series_figure
 from riskwatch.plots.slopes import slope_figure
 
@@ -28,12 +29,14 @@ __all__ = [
     "Figure",
     "binomial_limits",
     "bullet_figure",
+    "calendar_figure",
     "cjk_font",
     "cluster_figure",
     "coverage_figure",
     "forecast_figure",
     "funnel_figure",
     "interval_figure",
+    "lead_figure",
     "map_figure",
     "mix_figure",
     "series_figure",

@@ -30,6 +30,7 @@ __all__ = [
     "Selection",
     "act_on",
     "add",
+    "case_event",
     "case_rows",
     "check_login",
     "chosen",
@@ -119,7 +120,8 @@ def _given_names(ctx: RunContext) -> frozenset[str]:
     return frozenset() if tokens is None else frozenset(tokens.given_names_en) | frozenset(tokens.surnames_en)
 
 
-def _event(row: CaseRow) -> CaseEvent:
+def case_event(row: CaseRow) -> CaseEvent:
+    """Return an event as the store kept it."""
     return CaseEvent(row.event_id, row.case_id, row.seq, row.as_of, row.kind, row.actor, row.happened_at or "", row.payload)
 
 
@@ -157,7 +159,7 @@ def read_register(ctx: RunContext, *, warnings: Iterable[EarlyWarning] | None = 
         [EarlyWarning.from_payload(row.payload) for row in ctx.store.read_warnings(as_of=ctx.as_of)] if warnings is None else list(warnings)
     )
     by_id = {warning.warning_id: warning for warning in known}
-    events = [_event(row) for row in ctx.store.read_case_events(until=ctx.as_of)]
+    events = [case_event(row) for row in ctx.store.read_case_events(until=ctx.as_of)]
     cases = fold_all({name: opened_on(warning) for name, warning in by_id.items()}, events, office.rules.first)
     silences = [_silence(row) for row in ctx.store.read_silences(ctx.as_of)]
     return Register(by_id, cases, events, silences, office)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from riskwatch.assessment.rules import ActionCatalogue, GradingRules, HazardCatalogue
@@ -37,6 +38,8 @@ class RunContext:
         Write no messages to be sent: days that are caught up are told once, with the last of them.
     catch_up_from : date or None
         First day that was missed: the messages of this run speak for all days since then.
+    kept : dict
+        What is made once and used by several steps, by name and content; a replay hands it from day to day.
     """
 
     root: Path
@@ -55,6 +58,7 @@ class RunContext:
     catch_up_from: dt.date | None = None
     heartbeat: Callable[[], None] = lambda: None
     reporter: Reporter = Reporter()  # noqa: RUF009 - stateless
+    kept: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def zone(self) -> ZoneInfo:

@@ -30,7 +30,7 @@ from riskwatch.runner.panels import heard_until, model_panel, needs_geography, w
 from riskwatch.runner.terms import names_hash
 from riskwatch.store import DetectionResult
 
-__all__ = ["Detection", "ModelRun", "detect", "model_panel", "signal_frame"]
+__all__ = ["Detection", "ModelRun", "detect", "detection_id", "fit", "model_panel", "signal_frame"]
 
 HISTORY_PERIODS = 104  # how far back the digest's small charts look
 
@@ -170,14 +170,12 @@ def detection_id(ctx: RunContext, model: ModelDefinition, fresh: Mapping[str, Fr
 
 def _rolled_up(frame: pd.DataFrame) -> pd.DataFrame:
     """Return thin series and the parents that stand for them, as text keys, with the thin series' total."""
-    texts = frame.astype({name: str for name in frame.columns if name not in {"total", "active_periods"}})
-    own = texts[list(SERIES)].agg("|".join, axis=1) if len(frame) else pd.Series(dtype=str)
-    above = (
-        texts[["parent_product", "parent_industry", "parent_region", "stratum"]].agg("|".join, axis=1)
-        if len(frame)
-        else pd.Series(dtype=str)
-    )
-    return pd.DataFrame({"series": own, "parent": above, "total": frame["total"].astype(float)})
+
+    def joined(*names: str) -> pd.Series:
+        return pd.Series([series_key(row) for row in zip(*(frame[name].astype(str) for name in names), strict=True)], dtype=str)
+
+    own, above = joined(*SERIES), joined("parent_product", "parent_industry", "parent_region", "stratum")
+    return pd.DataFrame({"series": own, "parent": above, "total": frame["total"].astype(float).to_numpy()})
 
 
 def _read_back(ctx: RunContext, model: ModelDefinition, address: str) -> ModelRun:
@@ -193,8 +191,11 @@ def _read_back(ctx: RunContext, model: ModelDefinition, address: str) -> ModelRu
 
 def _detect_one(ctx: RunContext, model: ModelDefinition, fresh: Mapping[str, Freshness]) -> ModelRun:
     address = detection_id(ctx, model, fresh)
-    if ctx.store.has_detection(address):
-        return _read_back(ctx, model, address)
+    return _read_back(ctx, model, address) if ctx.store.has_detection(address) else fit(ctx, model, fresh, address)
+
+
+def fit(ctx: RunContext, model: ModelDefinition, fresh: Mapping[str, Freshness], address: str) -> ModelRun:
+    """Judge the series of one model anew; ``address`` is its :func:`detection_id`."""
     built = model_panel(ctx, model, fresh)
     method = detector(model.detector, **model.parameters)
     signals = method.detect(built.panel, periods=built.panel.periods[-model.judge :])

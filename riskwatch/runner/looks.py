@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from riskwatch.runner.context import RunContext
 
-__all__ = ["with_looks"]
+__all__ = ["FIGURES", "KEY", "count_looks", "with_looks"]
 
 KEY = ["model", "product", "industry", "region", "stratum", "period_start"]
 FIGURES = ["observed", "exposure"]
@@ -23,8 +25,20 @@ def with_looks(ctx: RunContext, signals: pd.DataFrame) -> pd.DataFrame:
         return signals.assign(looks=1)
     since = pd.Timestamp(min(judged["period_start"])).date()
     models = sorted(set(judged["model"]))
-    before = ctx.store.read_looks(models, since=since, before=ctx.as_of)
-    now = signals[[*KEY, *FIGURES]].copy()
+    return signals.assign(looks=count_looks(ctx.store.read_looks(models, since=since, before=ctx.as_of), signals))
+
+
+def count_looks(before: pd.DataFrame, signals: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """Return for each row of ``signals`` the distinct figures at which its series and period was judged, this time included.
+
+    Parameters
+    ----------
+    before : pandas.DataFrame
+        What was judged on earlier days: columns :data:`KEY` and :data:`FIGURES`; repetitions count once.
+    signals : pandas.DataFrame
+        This day's judgements.
+    """
+    before, now = before[[*KEY, *FIGURES]].copy(), signals[[*KEY, *FIGURES]].copy()
     for frame in (before, now):
         frame["period_start"] = pd.to_datetime(frame["period_start"]).astype("datetime64[s]")
         for name in KEY[:-1]:
@@ -32,5 +46,4 @@ def with_looks(ctx: RunContext, signals: pd.DataFrame) -> pd.DataFrame:
         frame[FIGURES] = frame[FIGURES].astype("float64").round(9)
     every = pd.concat([before, now], ignore_index=True).drop_duplicates([*KEY, *FIGURES])
     counts = every.groupby(KEY, dropna=False, sort=False).size().rename("looks").reset_index()
-    found = now.merge(counts, on=KEY, how="left")["looks"].to_numpy()
-    return signals.assign(looks=found.astype("int64"))
+    return now.merge(counts, on=KEY, how="left")["looks"].to_numpy(dtype=np.int64)

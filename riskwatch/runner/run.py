@@ -17,6 +17,7 @@ from riskwatch.assessment import Action, Assessment, Grade, assess, discoveries,
 from riskwatch.assessment import to_payload as assessment_payload
 from riskwatch.assessment.attention import KeyProduct
 from riskwatch.assessment.discovery import counts_of
+from riskwatch.assessment.memory import FORGETFUL, Memory
 from riskwatch.assessment.protocols import TreePaths, tree_of
 from riskwatch.assessment.supporting import RULE as ANOMALY_STEP
 from riskwatch.assessment.supporting import supporting
@@ -32,10 +33,12 @@ from riskwatch.runner.actions import emergency_rules
 from riskwatch.runner.anomalies import anomaly_frame
 from riskwatch.runner.borders import borders_hash, borders_of
 from riskwatch.runner.casework import case_rows, day_reactions, handlings
+from riskwatch.runner.code import code_hash
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.detect import Detection, detect
 from riskwatch.runner.digests import DIGEST_LANGUAGE, DigestInputs, build_digests, render_files
 from riskwatch.runner.dossier_rules import dossier_rules
+from riskwatch.runner.failures import usual_failures
 from riskwatch.runner.looks import with_looks
 from riskwatch.runner.messages import messages_of
 from riskwatch.runner.outside import outside_signals
@@ -43,7 +46,22 @@ from riskwatch.runner.pull import PullReport, pull
 from riskwatch.runner.quality import ReporterState, assessment_quality, quality_report, reporter_state
 from riskwatch.store import AssessmentRow, DigestRow, EventRow, WarningRow
 
-__all__ = ["RunReport", "next_run_id", "read_lifecycle", "run_pipeline"]
+__all__ = [
+    "Decided",
+    "RunReport",
+    "all_events",
+    "assess_day",
+    "assessment_row",
+    "digest_inputs",
+    "event_rows",
+    "next_run_id",
+    "read_lifecycle",
+    "read_since",
+    "run_pipeline",
+    "supported_by_profiles",
+    "warning_row",
+    "with_q",
+]
 
 
 @dataclass
@@ -80,7 +98,7 @@ class RunReport:
 
 
 @dataclass
-class _Decided:
+class Decided:
     """What the steps of a run have come to so far."""
 
     detection: Detection = field(default_factory=Detection)
@@ -142,11 +160,11 @@ def _runs_of(ctx: RunContext, pipeline: str) -> list[dict[str, object]]:
     return sorted(mine, key=lambda run: int(str(run["run_id"]).rpartition("-")[2]), reverse=True)
 
 
-def _assess(ctx: RunContext, signals: pd.DataFrame, quality: QualityReport, absence: ReporterState) -> list[Assessment]:
-    since = ctx.as_of - dt.timedelta(days=ctx.grading.floors.lookback_days)
-    judged = signals.loc[signals["alarm"].astype(bool), "period_start"]
-    if len(judged):
-        since = min(since, *judged)
+def assess_day(
+    ctx: RunContext, signals: pd.DataFrame, quality: QualityReport, absence: ReporterState, memory: Memory = FORGETFUL
+) -> list[Assessment]:
+    """Assess the concerns of a day from its judged series and the records that the store knew."""
+    since = read_since(ctx, signals)
     records: dict[str, pd.DataFrame] = {}
     for name, stream in STREAMS.items():
         columns = ["record_id", "source", *(entry.name for entry in stream.all_fields if entry.name != "narrative")]
@@ -172,34 +190,16 @@ def _assess(ctx: RunContext, signals: pd.DataFrame, quality: QualityReport, abse
         key_products=_key_products(ctx),
         bursts=dossier_rules(ctx.definitions).claimant_bursts,
         outside=outside_signals(ctx),
-        failures=_failures(ctx, since),
+        failures=usual_failures(ctx, since),
+        memory=memory,
     )
 
 
-_FAILED = (
-    "record_id",
-    "source",
-    "record_key",
-    "event_date",
-    "product",
-    "industry",
-    "region",
-    "selection",
-    "producer",
-    "supplier",
-    "failed",
-)
-
-
-def _failures(ctx: RunContext, since: dt.date) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the failed samples of the last years and their items: whose suppliers failures usually name."""
-    rules = ctx.grading.scope.suppliers
-    first = min(since, ctx.as_of - dt.timedelta(days=rules.window_days)) - dt.timedelta(days=rules.usual_days)
-    failed = ctx.store.read_records(
-        "spot_check", columns=list(_FAILED), as_of=ctx.as_of, between={"failed": (1.0, 1e9)}, since=first, until=ctx.as_of
-    )
-    items = ctx.store.read_items("spot_check", record_ids=failed["record_id"].tolist())
-    return failed, items.merge(failed[["record_id", "record_key", "source"]], on="record_id", how="left")
+def read_since(ctx: RunContext, signals: pd.DataFrame) -> dt.date:
+    """Return the first day whose records an assessment reads: those behind the alarms, and those of the look-back."""
+    since = ctx.as_of - dt.timedelta(days=ctx.grading.floors.lookback_days)
+    judged = signals.loc[signals["alarm"].astype(bool), "period_start"]
+    return min(since, *judged) if len(judged) else since
 
 
 def _key_products(ctx: RunContext) -> list[KeyProduct]:
@@ -216,7 +216,7 @@ def read_lifecycle(ctx: RunContext) -> tuple[list[EarlyWarning], list[WarningEve
     return warnings, events
 
 
-def _with_q(ctx: RunContext, signals: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
+def with_q(ctx: RunContext, signals: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
     """Add the false-discovery rate over all judged cells of the run, as the assessment has it; also return the counts of the tests."""
     paths = {name: TreePaths(tree_of(ctx.trees, name)) for name in ("product", "industry", "region")}
     tests = discoveries(signals, ctx.grading, paths)
@@ -289,20 +289,20 @@ def _retain(ctx: RunContext, report: RunReport) -> None:
         report.deleted = retain(ctx).rows
 
 
-def _decide(ctx: RunContext, pipeline: PipelineDefinition, report: RunReport) -> _Decided:
+def _decide(ctx: RunContext, pipeline: PipelineDefinition, report: RunReport) -> Decided:
     """Take the steps after the pull, in order; nothing of it is written but the detections."""
-    decided = _Decided()
+    decided = Decided()
     for step in pipeline.steps:
         ctx.heartbeat()
         if step.step == "detect":
             decided.detection = detect(ctx, step.models)
-            decided.signals, report.discovery = _with_q(ctx, with_looks(ctx, decided.detection.signals))
+            decided.signals, report.discovery = with_q(ctx, with_looks(ctx, decided.detection.signals))
         elif step.step == "assess":
             decided.absence = reporter_state(ctx)
             decided.quality = quality_report(ctx, decided.detection, report.pulls, decided.absence)
-            decided.assessments = _assess(ctx, decided.signals, decided.quality, decided.absence)
+            decided.assessments = assess_day(ctx, decided.signals, decided.quality, decided.absence)
         elif step.step == "profile":
-            decided.assessments = _supported(ctx, decided.assessments, report)
+            decided.assessments = supported_by_profiles(ctx, decided.assessments, report)
         elif step.step == "warn":
             before, decided.past_events = read_lifecycle(ctx)
             outcome = advance(
@@ -315,16 +315,16 @@ def _decide(ctx: RunContext, pipeline: PipelineDefinition, report: RunReport) ->
                 silent=decided.absence.shares,
             )
             decided.warnings, decided.events = outcome.warnings, outcome.events
-            worked = day_reactions(ctx, decided.warnings, _all_events(decided))
+            worked = day_reactions(ctx, decided.warnings, all_events(decided))
             if worked is not None:
                 register, reactions = worked
                 decided.case_events, decided.handled = reactions.events, handlings(register, ctx.as_of)
         elif step.step == "digest":
-            decided.digests = build_digests(ctx, _digest_inputs(ctx, decided))
+            decided.digests = build_digests(ctx, digest_inputs(ctx, decided))
     return decided
 
 
-def _supported(ctx: RunContext, assessments: Sequence[Assessment], report: RunReport) -> Sequence[Assessment]:
+def supported_by_profiles(ctx: RunContext, assessments: Sequence[Assessment], report: RunReport) -> Sequence[Assessment]:
     """Put anomalies beside the concerns that they support; without them the run goes on, for they grade nothing."""
     try:
         support = supporting(anomaly_frame(ctx, "product-region"), assessments, trees=ctx.trees)
@@ -338,8 +338,9 @@ def _supported(ctx: RunContext, assessments: Sequence[Assessment], report: RunRe
     return support.assessments
 
 
-def _digest_inputs(ctx: RunContext, decided: _Decided) -> DigestInputs:
-    events = _all_events(decided)
+def digest_inputs(ctx: RunContext, decided: Decided) -> DigestInputs:
+    """Return what the digests of all centres share, from what the steps of a run have come to."""
+    events = all_events(decided)
     changed_today = {event.warning_id for event in events if event.as_of == ctx.as_of}
     warnings = [warning for warning in decided.warnings if warning.state != "recovered" or warning.warning_id in changed_today]
     return DigestInputs(
@@ -360,7 +361,7 @@ def _as_people_have_it(warning: EarlyWarning, handled: Mapping[str, Handling] | 
     return warning if known is None or known.level is None else dataclasses.replace(warning, grade=known.level)
 
 
-def _all_events(decided: _Decided) -> list[WarningEvent]:
+def all_events(decided: Decided) -> list[WarningEvent]:
     """Return stored and new events, each once."""
     known = {event.event_id for event in decided.past_events}
     return [*decided.past_events, *(event for event in decided.events if event.event_id not in known)]
@@ -386,7 +387,7 @@ def _open_actions(ctx: RunContext, warnings: Sequence[EarlyWarning]) -> dict[str
     return actions
 
 
-def _tell(report: RunReport, decided: _Decided) -> None:
+def _tell(report: RunReport, decided: Decided) -> None:
     signals = decided.signals
     judged = signals[signals["reason"] == ""] if len(signals) else signals
     report.series = 0 if judged.empty else int(judged[["model", "product", "industry", "region", "stratum"]].drop_duplicates().shape[0])
@@ -396,25 +397,25 @@ def _tell(report: RunReport, decided: _Decided) -> None:
     report.failed_models = dict(decided.detection.failed)
     live = [warning for warning in decided.warnings if warning.live and warning.grade >= Grade.IV]
     report.warnings = {grade.name: count for grade in sorted(Grade, reverse=True) if (count := sum(w.grade is grade for w in live))}
-    today = [event for event in _all_events(decided) if event.as_of == report.as_of]
+    today = [event for event in all_events(decided) if event.as_of == report.as_of]
     report.events = {kind: sum(event.kind == kind for event in today) for kind in sorted({event.kind for event in today})}
 
 
-def _write(ctx: RunContext, report: RunReport, decided: _Decided, basis: str) -> None:
+def _write(ctx: RunContext, report: RunReport, decided: Decided, basis: str) -> None:
     """Write all decisions of the day in one transaction."""
     ctx.store.write_run_results(
         report.run_id,
         now=ctx.now,
         detections=[run.result(ctx.as_of) for run in decided.detection.runs if not run.reused],
-        assessments=[_assessment_row(entry) for entry in decided.assessments],
-        warnings=[_warning_row(warning, ctx.as_of) for warning in decided.warnings if warning.last_run == ctx.as_of],
-        events=[_event_row(event, number) for number, event in enumerate(decided.events)],
+        assessments=[assessment_row(entry) for entry in decided.assessments],
+        warnings=[warning_row(warning, ctx.as_of) for warning in decided.warnings if warning.last_run == ctx.as_of],
+        events=event_rows(decided.events),
         case_events=case_rows(decided.case_events),
         digests=[
             DigestRow(digest.header.centre, ctx.as_of, DIGEST_LANGUAGE, digest.header.issue_no, digest.model_dump(mode="json"))
             for digest in decided.digests
         ],
-        messages=messages_of(ctx, decided.digests, decided.warnings, _all_events(decided)),
+        messages=messages_of(ctx, decided.digests, decided.warnings, all_events(decided)),
         counts={
             "basis": basis,
             "records": report.records,
@@ -427,6 +428,10 @@ def _write(ctx: RunContext, report: RunReport, decided: _Decided, basis: str) ->
             "events": report.events,
             "failed_models": report.failed_models,
             "models": [run.model for run in decided.detection.runs],
+            "version": __version__,
+            "code": code_hash(()),
+            # The digest says which sources could not be read, or not whole.
+            "pulls": {entry.source: "failed" if entry.failed else "partly" for entry in report.pulls if entry.failed or entry.faults},
             **({"reports": [str(path.relative_to(ctx.definitions.var)) for path in report.reports]} if report.reports else {}),
         },
     )
@@ -458,13 +463,15 @@ def _stands(ctx: RunContext, pipeline: PipelineDefinition, basis: str, report: R
     return True
 
 
-def _assessment_row(entry: Assessment) -> AssessmentRow:
+def assessment_row(entry: Assessment) -> AssessmentRow:
+    """Return an assessment as the store keeps it."""
     subject = entry.subject
     key = hashlib.sha256(f"{subject.kind}|{subject.code}|{subject.region}".encode()).hexdigest()[:16]
     return AssessmentRow(key, entry.as_of, subject.kind, subject.code, subject.region, entry.grade.name, assessment_payload(entry))
 
 
-def _warning_row(warning: EarlyWarning, as_of: dt.date) -> WarningRow:
+def warning_row(warning: EarlyWarning, as_of: dt.date) -> WarningRow:
+    """Return a warning as the store keeps it for a day."""
     return WarningRow(
         warning_id=warning.warning_id,
         as_of=as_of,
@@ -481,14 +488,18 @@ def _warning_row(warning: EarlyWarning, as_of: dt.date) -> WarningRow:
     )
 
 
-def _event_row(event: WarningEvent, number: int) -> EventRow:
-    return EventRow(
-        warning_id=event.warning_id,
-        as_of=event.as_of,
-        seq=number,
-        kind=event.kind,
-        reason=event.reason,
-        grade_before=event.grade_before.name,
-        grade_after=event.grade_after.name,
-        payload=event.to_payload(),
-    )
+def event_rows(events: Sequence[WarningEvent]) -> list[EventRow]:
+    """Return the events of a day as the store keeps them, in their order."""
+    return [
+        EventRow(
+            warning_id=event.warning_id,
+            as_of=event.as_of,
+            seq=number,
+            kind=event.kind,
+            reason=event.reason,
+            grade_before=event.grade_before.name,
+            grade_after=event.grade_after.name,
+            payload=event.to_payload(),
+        )
+        for number, event in enumerate(events)
+    ]

@@ -52,6 +52,15 @@ def _names(ctx: RunContext) -> list[str]:
     return [] if tree is None else sorted({str(name) for name in tree.name_zh if name})
 
 
+def _tokeniser(ctx: RunContext, rules: TextRules) -> Tokeniser:
+    """Return the tokeniser of the project: its dictionary takes seconds to load, and each distinct text is cut once."""
+    names = _names(ctx)
+    key = f"tokeniser {hashlib.sha256(repr((rules.tokens, names)).encode()).hexdigest()}"
+    made: Tokeniser = ctx.kept.get(key) or Tokeniser(rules.tokens, names)
+    ctx.kept[key] = made
+    return made
+
+
 def _known(ctx: RunContext) -> frozenset[str]:
     """Return the names in the product tree, in both languages: not new."""
     tree = ctx.trees.get("product")
@@ -98,7 +107,7 @@ def model_terms(ctx: RunContext, model: ModelDefinition, days: tuple[dt.date, dt
         frame,
         field=model.terms.field,
         rules=rules,
-        tokeniser=Tokeniser(rules.tokens, _names(ctx)),
+        tokeniser=_tokeniser(ctx, rules),
         trees=ctx.trees,
         frequency=model.frequency,
         start=days[0] if first is None or pd.Timestamp(first).date() <= days[0] + dt.timedelta(days=31) else None,

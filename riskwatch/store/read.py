@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,8 +25,22 @@ _LONGEST_CATEGORY = 400
 _RECENT_DAYS = 28
 
 
-def visible(table: sa.Table, as_of: dt.date | None) -> sa.ColumnElement[bool]:
-    """Return the condition that a version was in force on a day; None: the newest version of each record."""
+def visible(table: sa.Table, as_of: dt.date | None, without: Collection[int] = ()) -> sa.ColumnElement[bool]:
+    """Return the condition that a version was in force on a day; None: the newest version of each record.
+
+    ``without``: numbers of batches that are taken as if they had never landed. What they superseded is then in force again, so the
+    days of superseding that they wrote are not looked at: in force is the last version known by the day.
+    """
+    if without:
+        other = table.alias("other")
+        later = sa.or_(
+            other.c.known_at > table.c.known_at, sa.and_(other.c.known_at == table.c.known_at, other.c.version > table.c.version)
+        )
+        same = (other.c.key_hash == table.c.key_hash, other.c.source == table.c.source, other.c.record_key == table.c.record_key)
+        known = [] if as_of is None else [other.c.known_at <= as_of]
+        newer = sa.select(sa.literal(1)).select_from(other).where(*same, later, *known, other.c.batch_id.not_in(sorted(without)))
+        mine = [] if as_of is None else [table.c.known_at <= as_of]
+        return sa.and_(*mine, table.c.batch_id.not_in(sorted(without)), ~newer.correlate(table).exists())
     if as_of is None:
         return table.c.superseded_at.is_(None)
     return sa.and_(table.c.known_at <= as_of, sa.or_(table.c.superseded_at.is_(None), table.c.superseded_at > as_of))
@@ -55,6 +69,7 @@ def read_records(
     sources: Iterable[str] | None = None,
     since: dt.date | None = None,
     until: dt.date | None = None,
+    without: Collection[int] = (),
 ) -> pd.DataFrame:
     """Read one version per record: the one in force on a day.
 
@@ -77,6 +92,8 @@ def read_records(
         Only records of these sources; empty or None: of all.
     since, until : date, optional
         First and last ``event_date``, inclusive.
+    without : collection of int, optional
+        Numbers of batches taken as if they had never landed; see :func:`visible`.
 
     Returns
     -------
@@ -92,7 +109,7 @@ def read_records(
     table = _table(stream)
     names = list(columns) if columns is not None else ["source", *(field.name for field in STREAMS[stream].all_fields)]
     chosen = [_column(table, name) for name in names]
-    conditions = [visible(table, as_of)]
+    conditions = [visible(table, as_of, without)]
     conditions += [_column(table, name).in_(list(values)) for name, values in (where or {}).items()]
     conditions += [_column(table, name).between(low, high) for name, (low, high) in (between or {}).items()]
     wanted = list(sources or ())
@@ -106,14 +123,16 @@ def read_records(
     return _read(database, query, chosen, _as_categories(stream, names), f"read {stream} records")
 
 
-def count_records(database: Database, stream: str, as_of: dt.date | None = None) -> int:
+def count_records(database: Database, stream: str, as_of: dt.date | None = None, *, without: Collection[int] = ()) -> int:
     """Return how many records were known on a day."""
     table = _table(stream)
     with database.session(f"count records of {stream}") as session:
-        return int(session.scalar(sa.select(sa.func.count()).select_from(table).where(visible(table, as_of))))
+        return int(session.scalar(sa.select(sa.func.count()).select_from(table).where(visible(table, as_of, without))))
 
 
-def first_known(database: Database, stream: str, sources: Iterable[str] | None = None, as_of: dt.date | None = None) -> pd.DataFrame:
+def first_known(
+    database: Database, stream: str, sources: Iterable[str] | None = None, as_of: dt.date | None = None, *, without: Collection[int] = ()
+) -> pd.DataFrame:
     """Say when records that have been corrected by a day were first known; all others have one version, known when it says.
 
     Returns
@@ -127,6 +146,9 @@ def first_known(database: Database, stream: str, sources: Iterable[str] | None =
     query = sa.select(table.c.key_hash, sa.func.min(table.c.known_at).label("first_known")).where(table.c.superseded_at.is_not(None))
     if as_of is not None:
         query = query.where(table.c.superseded_at <= as_of)
+    if without:
+        # A version that only such a batch superseded is its record's first and last: the same day stands for it either way.
+        query = query.where(table.c.batch_id.not_in(sorted(without)))
     wanted = list(sources or ())
     if wanted:
         query = query.where(table.c.source.in_(wanted))
@@ -136,15 +158,23 @@ def first_known(database: Database, stream: str, sources: Iterable[str] | None =
     return frame.assign(first_known=pd.to_datetime(frame["first_known"]).astype("datetime64[s]")).astype({"key_hash": "int64"})
 
 
-def first_events(database: Database, stream: str, as_of: dt.date | None = None) -> dict[str, dt.date]:
+def first_events(database: Database, stream: str, as_of: dt.date | None = None, *, without: Collection[int] = ()) -> dict[str, dt.date]:
     """Return, by source, the first day of which records were known on a day."""
     table = _table(stream)
-    query = sa.select(table.c.source, sa.func.min(table.c.event_date).label("first")).where(visible(table, as_of)).group_by(table.c.source)
+    query = sa.select(table.c.source, sa.func.min(table.c.event_date).label("first")).where(visible(table, as_of, without))
+    query = query.group_by(table.c.source)
     with database.session(f"see where the {stream} records begin") as session:
         return {str(row["source"]): row["first"] for row in session.rows(query)}
 
 
-def read_items(database: Database, stream: str, record_ids: Sequence[int] | None = None, as_of: dt.date | None = None) -> pd.DataFrame:
+def read_items(
+    database: Database,
+    stream: str,
+    record_ids: Sequence[int] | None = None,
+    as_of: dt.date | None = None,
+    *,
+    without: Collection[int] = (),
+) -> pd.DataFrame:
     """Read the child rows (test items) of the versions in force on a day, or of given record ids.
 
     Raises
@@ -160,7 +190,7 @@ def read_items(database: Database, stream: str, record_ids: Sequence[int] | None
     if record_ids is not None:
         query = query.where(items.c.record_id.in_([int(number) for number in record_ids]))
     else:
-        query = query.join(table, table.c.record_id == items.c.record_id).where(visible(table, as_of))
+        query = query.join(table, table.c.record_id == items.c.record_id).where(visible(table, as_of, without))
     texts = {field.name for field in STREAMS[stream].items if field.kind in {"text", "code"}}
     return _read(database, query, list(items.columns), texts, f"read items of {stream}")
 
@@ -242,7 +272,7 @@ def data_vintage(database: Database, stream: str, sources: Iterable[str] | None 
     return digest.hexdigest()
 
 
-def freshness(database: Database, as_of: dt.date) -> pd.DataFrame:
+def freshness(database: Database, as_of: dt.date, *, without: Collection[int] = ()) -> pd.DataFrame:
     """Say how fresh each source is on a day.
 
     Returns
@@ -264,7 +294,7 @@ def freshness(database: Database, as_of: dt.date) -> pd.DataFrame:
                     sa.func.count().label("records"),
                     sa.cast(sa.func.sum(sa.case((recent, 1), else_=0)), sa.BigInteger).label("recent"),
                 )
-                .where(visible(table, as_of))
+                .where(visible(table, as_of, without))
                 .group_by(table.c.source)
             )
             rows += [{"stream": stream, **row} for row in session.rows(query)]

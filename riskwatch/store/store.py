@@ -61,6 +61,8 @@ class Store:
         self.database = database
         self.zone = ZoneInfo(zone)
         self.content_hash: ContentHash = content_hash or _default_hash
+        self.without: frozenset[int] = frozenset()
+        """Batches that reading takes as if they had never landed: what a run saw before they came."""
 
     @classmethod
     def open(cls, url: str, *, zone: str = "Asia/Shanghai", busy_seconds: float = 30.0, content_hash: ContentHash | None = None) -> Self:
@@ -156,24 +158,33 @@ class Store:
     ) -> pd.DataFrame:
         """Read one version per record, the one in force on a day; see :func:`riskwatch.store.read.read_records`."""
         return read.read_records(
-            self.database, stream, columns, as_of, where=where, between=between, sources=sources, since=since, until=until
+            self.database,
+            stream,
+            columns,
+            as_of,
+            where=where,
+            between=between,
+            sources=sources,
+            since=since,
+            until=until,
+            without=self.without,
         )
 
     def first_known(self, stream: str, sources: Iterable[str] | None = None, as_of: dt.date | None = None) -> pd.DataFrame:
         """Say when corrected records were first known; see :func:`riskwatch.store.read.first_known`."""
-        return read.first_known(self.database, stream, sources, as_of)
+        return read.first_known(self.database, stream, sources, as_of, without=self.without)
 
     def first_events(self, stream: str, as_of: dt.date | None = None) -> dict[str, dt.date]:
         """Return the first day of records by source; see :func:`riskwatch.store.read.first_events`."""
-        return read.first_events(self.database, stream, as_of)
+        return read.first_events(self.database, stream, as_of, without=self.without)
 
     def read_items(self, stream: str, record_ids: Sequence[int] | None = None, as_of: dt.date | None = None) -> pd.DataFrame:
         """Read child rows; see :func:`riskwatch.store.read.read_items`."""
-        return read.read_items(self.database, stream, record_ids, as_of)
+        return read.read_items(self.database, stream, record_ids, as_of, without=self.without)
 
     def count_records(self, stream: str, as_of: dt.date | None = None) -> int:
         """Return how many records of a stream were known on a day."""
-        return read.count_records(self.database, stream, as_of)
+        return read.count_records(self.database, stream, as_of, without=self.without)
 
     def repeated_rows(self) -> int:
         """Return how many rows, of all that ever landed, only repeated what was known."""
@@ -189,7 +200,7 @@ class Store:
 
     def freshness(self, as_of: dt.date) -> pd.DataFrame:
         """Say how fresh each source is; see :func:`riskwatch.store.read.freshness`."""
-        return read.freshness(self.database, as_of)
+        return read.freshness(self.database, as_of, without=self.without)
 
     # --- quarantine -------------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from riskwatch.cli.commands.common import AsOf, Json, day, open_project
 from riskwatch.cli.output import print_json, print_table, reporter
 
 if TYPE_CHECKING:
+    from riskwatch.api import Project
     from riskwatch.runner.run import RunReport
 
 
@@ -166,16 +167,26 @@ def digest(
     to_stdout: Annotated[
         str | None, typer.Option("--print", help="Print one form instead: zh.md, en.md, zh.html, en.html or json.")
     ] = None,
+    again: Annotated[
+        bool, typer.Option("--reproduce", help="Make them again from what the store held then, compare, and say what differs.")
+    ] = False,
+    pipeline: Annotated[str, typer.Option(help="With --reproduce: the pipeline whose run made them.")] = "daily",
+    as_json: Json = False,
 ) -> None:
-    """Render again the digests that a run has stored, for one centre or all.
+    """Render again the digests that a run has stored, for one centre or all; or make them again and compare.
 
     Example: riskwatch digest changchun --print en.md
+
+    Example: riskwatch digest --as-of 2025-12-24 --reproduce (ends with 1 if a digest comes out otherwise).
     """
     from riskwatch.runner.digests import render_stored  # noqa: PLC0415
 
     project = open_project(context)
     if centre is not None:
         project.centre(centre)
+    if again:
+        _reproduce(context, project, centre, as_of, pipeline, as_json=as_json)
+        return
     with project.context(as_of=day(as_of)) as ctx:
         rendered = render_stored(ctx, [centre] if centre else list(ctx.definitions.centres))
     if to_stdout:
@@ -192,3 +203,26 @@ def digest(
             path = folder / f"{name}.{form}"
             path.write_text(text, encoding="utf-8")
             sys.stdout.write(f"{path}\n")
+
+
+def _reproduce(context: typer.Context, project: Project, centre: str | None, as_of: str | None, pipeline: str, *, as_json: bool) -> None:
+    from riskwatch.backtest.reproduce import reproduce  # noqa: PLC0415
+
+    options: Globals = context.obj
+    with reporter(quiet=options.quiet) as progress, project.context(as_of=day(as_of), dry_run=True, reporter=progress) as ctx:
+        found = reproduce(ctx, pipeline, [centre] if centre else list(ctx.definitions.centres))
+    if as_json:
+        told = {name: getattr(found, name) for name in ("run_id", "identical", "definitions", "code", "records", "differences")}
+        print_json(told)
+    else:
+        out = sys.stdout.write
+        out(f"{found.run_id}: {sum(found.identical.values())} of {len(found.identical)} digests identical\n")
+        for name in found.definitions:
+            out(f"  definition  {name}\n")
+        if found.code:
+            out(f"  code        {found.code}\n")
+        for text in found.records:
+            out(f"  records     {text} came after the run and count as known on its day (left out)\n")
+        for name, places in found.differences.items():
+            out(f"  {name}: differs at {', '.join(places)}\n")
+    raise typer.Exit(0 if found.same else 1)

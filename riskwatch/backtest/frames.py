@@ -1,0 +1,81 @@
+"""Detections and assessments as files of the cache, and back as a run has them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from riskwatch.assessment import Assessment, from_payload
+from riskwatch.backtest.cache import Cache
+from riskwatch.definitions.types import ModelDefinition
+from riskwatch.detectors import detector, memory_of
+from riskwatch.records.streams import STREAMS
+from riskwatch.runner.detect import SERIES, SIGNAL_COLUMNS, ModelRun
+
+__all__ = ["load_assessments", "load_detection", "load_looks", "save_detection", "save_looks"]
+
+NUMBERS = ("observed", "exposure", "expected", "lower", "upper", "p_value")
+ROLLED_UP = ("series", "parent", "total")
+
+
+def save_detection(cache: Cache, key: str, run: ModelRun) -> None:
+    """Store one model's judgements of a day."""
+    frame = run.signals
+    # The same on every row and told by the model's definition: model, stream, source type, detector, memory.
+    columns: dict[str, pa.Array] = {
+        name: pa.array(frame[name].astype(str).tolist(), pa.string()).dictionary_encode() for name in (*SERIES, "reason")
+    }
+    columns |= {name: pa.array(frame[name].to_numpy(np.float64)) for name in NUMBERS}
+    columns |= {name: pa.array(frame[name].tolist(), pa.date32()) for name in ("period_start", "period_end")}
+    columns["alarm"] = pa.array(frame["alarm"].to_numpy(bool))
+    thin = {name: pa.array(run.rolled_up[name].astype(str).tolist(), pa.string()) for name in ROLLED_UP[:2]}
+    thin["total"] = pa.array(run.rolled_up["total"].to_numpy(np.float64))
+    note = {"address": run.detection_id, "history": run.history}
+    cache.write("detection", key, {"signals": pa.table(columns), "rolled_up": pa.table(thin)}, note)
+
+
+def load_detection(cache: Cache, key: str, model: ModelDefinition) -> ModelRun:
+    """Return one model's judgements of a day, as a run reads them back."""
+    tables, note = cache.read("detection", key)
+    method = detector(model.detector, **model.parameters)
+    signals = tables["signals"]
+    frame = pd.DataFrame({name: _objects(signals.column(name)) for name in (*SERIES, "reason")})
+    for name in NUMBERS:
+        frame[name] = signals.column(name).to_numpy()
+    for name in ("period_start", "period_end"):
+        frame[name] = np.asarray(signals.column(name).to_pylist(), dtype=object)
+    frame["alarm"] = signals.column("alarm").to_numpy(zero_copy_only=False)
+    frame["model"], frame["stream"], frame["source_type"] = model.name, model.stream, STREAMS[model.stream].evidence
+    frame["detector"], frame["detector_hash"], frame["frequency"] = model.detector, method.hash, model.frequency
+    frame["memory"] = memory_of(method, model.frequency)
+    rolled_up = tables["rolled_up"].to_pandas()
+    return ModelRun(model.name, note["address"], True, frame[list(SIGNAL_COLUMNS)], rolled_up, note["history"])
+
+
+def _objects(column: pa.ChunkedArray) -> npt.NDArray[np.object_]:
+    """Return a column of repeating texts as plain Python strings, each text once in memory."""
+    whole = column.combine_chunks()
+    whole = whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
+    words = np.asarray(whole.dictionary.to_pylist(), dtype=object)
+    return words[whole.indices.to_numpy()] if len(words) else np.empty(len(whole), dtype=object)
+
+
+def save_looks(cache: Cache, key: str, looks: npt.NDArray[np.int64]) -> None:
+    """Store how often each judgement's series and period had been looked at."""
+    cache.write("looks", key, {"looks": pa.table({"looks": pa.array(looks, pa.int64())})})
+
+
+def load_looks(cache: Cache, key: str) -> npt.NDArray[np.int64]:
+    """Return what :func:`save_looks` stored."""
+    tables, _ = cache.read("looks", key)
+    return np.asarray(tables["looks"].column("looks").to_numpy(), dtype=np.int64)
+
+
+def load_assessments(cache: Cache, key: str) -> tuple[list[Assessment], dict[str, pa.Table], dict[str, Any]]:
+    """Return a day's assessments, the tables beside them, and the note."""
+    tables, note = cache.read("assessment", key)
+    return [from_payload(one) for one in note.pop("assessments")], tables, note
