@@ -1,9 +1,11 @@
 """``rw.Project``: one riskwatch project from Python. DataFrames in, DataFrames out.
 
 >>> import riskwatch as rw
->>> project = rw.Project("demo")                      # doctest: +SKIP
->>> project.run("daily", as_of="2025-12-31")          # doctest: +SKIP
->>> project.warnings()                                # doctest: +SKIP
+>>> project = rw.Project("demo")
+>>> project.run("daily", as_of="2025-12-31").pipeline
+'daily'
+>>> list(project.warnings().columns[:4])
+['warning_id', 'grade', 'state', 'scope']
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ from riskwatch.runner.context import RunContext, open_store
 from riskwatch.runner.coverage import sampling_plan, watched_cells
 from riskwatch.runner.detect import detect, model_panel
 from riskwatch.runner.enterprises import Enterprises, enterprises, items, standard_effects
+from riskwatch.runner.explanation import Explanation, explanation
 from riskwatch.runner.indicators import IndicatorReport, explain_number, indicator_report, labelled_targets, with_targets
 from riskwatch.runner.pairs import disproportionate_pairs
 from riskwatch.runner.progress import Reporter
@@ -44,6 +47,7 @@ from riskwatch.runner.rates import failure_rates
 from riskwatch.runner.run import RunReport, run_pipeline
 from riskwatch.runner.terms import term_models
 from riskwatch.runner.trends import trend_lists, trends_of
+from riskwatch.runner.where import Where, narrowed, record_values
 from riskwatch.runner.words import words
 from riskwatch.sources import ADAPTERS
 from riskwatch.store import Store
@@ -203,16 +207,58 @@ class Project:
         self,
         stream: str,
         *,
-        where: Mapping[str, Sequence[str]] | None = None,
+        where: Where | None = None,
+        since: Day = None,
+        until: Day = None,
         as_of: Day = None,
         columns: Sequence[str] | None = None,
     ) -> pd.DataFrame:
-        """Return the records of a stream as they were known on a day (default: the project's day)."""
+        """Return the records of a stream as they were known on a day (default: the project's day). For internal use: they are as stored.
+
+        Parameters
+        ----------
+        stream : str
+            "spot_check", "injury" and so on: docs/records.md.
+        where : mapping, optional
+            Column -> the value wanted, or several. A product, industry or region code takes all below it in its tree.
+        since, until : date or str, optional
+            First and last day of the event, both included.
+        as_of : date or str, optional
+        columns : sequence of str, optional
+            Default: the source and all fields of the stream.
+
+        Raises
+        ------
+        ProjectError
+            If the stream or a column is not there (the message names those that are), or a code is not in its tree.
+
+        Examples
+        --------
+        >>> import riskwatch as rw
+        >>> project = rw.Project("demo")
+        >>> burns = project.records("injury", where={"region": "220000", "severity": ["moderate", "severe"]}, since="2025-12-01")
+        >>> sorted(burns["severity"].unique())
+        ['moderate', 'severe']
+        >>> project.records("injury", where={"regoin": "220000"})
+        Traceback (most recent call last):
+        riskwatch.errors.ProjectError: records of injury: no column 'regoin' to choose by; did you mean 'region'?
+        ...
+        """
+        allowed = record_values(stream, where or {}, self.trees)
+        days = [None if day is None else self.day(day) for day in (since, until)]
         with self.store() as store:
-            return store.read_records(stream, columns=columns, as_of=self.day(as_of), where=where)
+            return store.read_records(stream, columns=columns, as_of=self.day(as_of), where=allowed, since=days[0], until=days[1])
 
     def panel(self, model: str, *, as_of: Day = None) -> Panel:
-        """Return the panel that a model watches, as it was known on a day."""
+        """Return the panel that a model watches, as it was known on a day.
+
+        Examples
+        --------
+        >>> import riskwatch as rw
+        >>> panel = rw.Project("demo").panel("spot-check-failures")
+        >>> panel.index.names, panel.exposure is not None
+        (FrozenList(['product', 'industry', 'region', 'stratum']), True)
+        """
         with self.context(as_of=as_of) as ctx:
             return model_panel(ctx, self.model(model)).panel
 
@@ -233,10 +279,26 @@ class Project:
         with self.context(as_of=as_of) as ctx:
             return standard_effects(ctx, days=days)
 
-    def signals(self, model: str | None = None, *, as_of: Day = None) -> pd.DataFrame:
-        """Return the judgements of one model, or all, as of a day: one row per series and judged period."""
+    def signals(self, model: str | None = None, *, where: Where | None = None, as_of: Day = None) -> pd.DataFrame:
+        """Return the judgements of one model, or all, as of a day: one row per series and judged period.
+
+        Parameters
+        ----------
+        model : str, optional
+        where : mapping, optional
+            Column of the answer -> the value wanted, or several; a product, industry or region code takes all below it.
+        as_of : date or str, optional
+
+        Examples
+        --------
+        >>> import riskwatch as rw
+        >>> signals = rw.Project("demo").signals("spot-check-failures", where={"alarm": True, "region": "220100"})
+        >>> bool((signals["observed"] > signals["expected"]).all())
+        True
+        """
         with self.context(as_of=as_of) as ctx:
-            return detect(ctx, [self.model(model).name] if model else ()).signals
+            found = detect(ctx, [self.model(model).name] if model else ()).signals
+        return narrowed(found, where, self.trees, asked="signals")
 
     def clusters(self, model: str = "injury-clusters", *, as_of: Day = None) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return the clusters of neighbouring counties that a scan model finds as of a day, and the counties scanned for each.
@@ -404,17 +466,60 @@ class Project:
         with self.context(as_of=as_of) as ctx:
             return words(ctx, [self.model(model)] if model else [self.model(name) for name in term_models(ctx)], with_themes=themes)
 
-    def warnings(self, *, as_of: Day = None, open_only: bool = True) -> pd.DataFrame:
+    def warnings(self, *, where: Where | None = None, as_of: Day = None, open_only: bool = True) -> pd.DataFrame:
         """Return the early warnings as they stood at the end of a day (default: the newest), most urgent first.
 
         ``open_only``: those that speak for themselves; else also those that have recovered, or that another speaks for (``covered_by``).
+        ``where``: column of the answer -> the value wanted, or several; a region takes all below it.
+
+        Examples
+        --------
+        >>> import riskwatch as rw
+        >>> warnings = rw.Project("demo").warnings(where={"region": "220000", "grade": ["I", "II", "III"]})
+        >>> "warning_id" in warnings and set(warnings["grade"]) <= {"I", "II", "III"}
+        True
         """
         day = None if as_of is None else self.day(as_of)
         with self.store() as store:
             stored = [EarlyWarning.from_payload(row.payload) for row in store.read_warnings(as_of=day)]
         kept = [warning for warning in stored if not open_only or (warning.live and warning.grade >= Grade.IV)]
         kept.sort(key=lambda warning: (-warning.grade, warning.subject, warning.warning_id))
-        return pd.DataFrame([self._warning_row(warning) for warning in kept], columns=WARNING_COLUMNS)
+        found = pd.DataFrame([self._warning_row(warning) for warning in kept], columns=WARNING_COLUMNS)
+        return narrowed(found, where, self.trees, asked="warnings")
+
+    def explain(self, warning_id: str, *, as_of: Day = None) -> Explanation:
+        """Take one warning apart: from its grade back to the records. For internal use: the records are as stored.
+
+        Parameters
+        ----------
+        warning_id : str
+            The id, or an unambiguous start of it.
+        as_of : date or str, optional
+            As it stood at the end of a day; default: the project's day.
+
+        Returns
+        -------
+        Explanation
+            ``figures``, ``evidence``, ``steps``, ``actions``, ``events`` and ``would_change`` as frames; ``records`` and ``series`` with a
+            frame for each row of ``evidence``.
+
+        Raises
+        ------
+        ProjectError
+            If no warning, or more than one, starts so.
+
+        Examples
+        --------
+        >>> import riskwatch as rw
+        >>> project = rw.Project("demo")
+        >>> story = project.explain(project.warnings()["warning_id"].iloc[0])
+        >>> len(story.records) == len(story.series) == len(story.evidence) > 0
+        True
+        >>> bool(story.records[0]["counted"].sum() == story.evidence["observed"].iloc[0])
+        True
+        """
+        with self.context(as_of=as_of) as ctx:
+            return explanation(ctx, warning_id)
 
     def coverage(self, *, as_of: Day = None, window_days: int | None = None) -> pd.DataFrame:
         """Return what of the key-product catalogue was sampled, thin or a gap, one row per cell (``riskwatch.coverage.gaps.FRAME``)."""
