@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from riskwatch.runner.context import RunContext
-from riskwatch.runner.evidence_records import evidence_history, evidence_records
+from riskwatch.runner.evidence_records import EvidenceReader
 from riskwatch.runner.explain import Story, explain_warning
 
 __all__ = ["ACTION_COLUMNS", "EVENT_COLUMNS", "EVIDENCE_COLUMNS", "STEP_COLUMNS", "Explanation", "explanation"]
@@ -49,9 +49,9 @@ class Explanation:
     would_change : DataFrame
         ``zh``, ``en``: what would raise or lower the grade.
     records : tuple of DataFrame
-        One frame per row of ``evidence``, in its order: :func:`riskwatch.runner.evidence_records.evidence_records`.
+        One frame per row of ``evidence``, in its order: :func:`riskwatch.runner.evidence_records.EvidenceReader.records`.
     series : tuple of DataFrame
-        Likewise, the series that it stood out of: :func:`riskwatch.runner.evidence_records.evidence_history`.
+        Likewise, the series that it stood out of: :func:`riskwatch.runner.evidence_records.EvidenceReader.series`.
     story : Story
         What ``riskwatch warnings show`` tells.
     """
@@ -95,10 +95,8 @@ def explanation(ctx: RunContext, warning_id: str) -> Explanation:
     warning, assessment = story.data["warning"], story.data["assessment"]
     pieces = [] if assessment is None else assessment["evidence"]
     day = None if assessment is None else dt.date.fromisoformat(assessment["as_of"])
-    # Records and series as they were known when the grade was given: what came later had no part in it.
-    then = ctx if day is None else dataclasses.replace(ctx, as_of=day)
-    kept: dict[str, Any] = {}
-    records = tuple(evidence_records(then, piece) for piece in pieces)
+    reader = EvidenceReader(ctx if day is None else dataclasses.replace(ctx, as_of=day))
+    records = tuple(reader.records(piece) for piece in pieces)
     return Explanation(
         warning_id=warning["warning_id"],
         grade=warning["grade"],
@@ -113,7 +111,7 @@ def explanation(ctx: RunContext, warning_id: str) -> Explanation:
         events=_frame(({**event, **_both("reason", event["reason"])} for event in story.data["events"]), EVENT_COLUMNS, days=("as_of",)),
         would_change=_frame([] if assessment is None else assessment["what_would_change"], ("zh", "en")),
         records=records,
-        series=tuple(evidence_history(then, piece, kept) for piece in pieces),
+        series=tuple(reader.series(piece) for piece in pieces),
         story=story,
     )
 
@@ -144,7 +142,8 @@ def _evidence(ctx: RunContext, pieces: list[dict[str, Any]], records: tuple[pd.D
             known = tree is not None and code in tree
             names |= {f"{dimension}_{language}": tree.name(code, language) if tree is not None and known else code for language in ("zh", "en")}
         rows.append({**piece, **names, "records": len(behind)})
-    return _frame(rows, EVIDENCE_COLUMNS, days=("period_start", "period_end"))
+    frame = _frame(rows, EVIDENCE_COLUMNS, days=("period_start", "period_end"))
+    return frame.astype(dict.fromkeys(("observed", "exposure", "expected", "upper", "p_value", "q_value"), "float64"))
 
 
 def _steps(assessment: Mapping[str, Any] | None) -> pd.DataFrame:
