@@ -26,6 +26,8 @@ from riskwatch.calendar import HolidayCalendar
 from riskwatch.coverage.advisor import Objective
 from riskwatch.definitions import Definitions, load_definitions
 from riskwatch.definitions.types import Centre, ModelDefinition, PipelineDefinition, SourceDefinition
+from riskwatch.digest.clusters import cluster_title
+from riskwatch.digest.text import Wording
 from riskwatch.dimensions import Tree, load_trees
 from riskwatch.errors import ProjectError
 from riskwatch.lifecycle import EarlyWarning
@@ -327,7 +329,14 @@ class Project:
         return clusters, places
 
     def cluster_map(
-        self, model: str = "injury-clusters", *, product: str | None = None, cluster: int = 1, language: str = "zh", as_of: Day = None
+        self,
+        model: str = "injury-clusters",
+        *,
+        product: str | None = None,
+        cluster: int = 1,
+        language: str = "zh",
+        as_of: Day = None,
+        found: tuple[pd.DataFrame, pd.DataFrame] | None = None,
     ) -> Figure:
         """Return the map of a cluster as a matplotlib figure: observed over expected by county, the cluster outlined, its counties listed.
 
@@ -340,6 +349,8 @@ class Project:
             1 for the most likely of the group, 2 and on for those beside it.
         language : {"zh", "en"}
         as_of : date or str, optional
+        found : tuple of DataFrame, optional
+            What :meth:`clusters` returned for this model and day: several maps then need one scan.
 
         Raises
         ------
@@ -348,7 +359,7 @@ class Project:
         """
         from riskwatch.plots import cluster_figure  # noqa: PLC0415 - drawing libraries load with it
 
-        clusters, places = self.clusters(model, as_of=as_of)
+        clusters, places = self.clusters(model, as_of=as_of) if found is None else found
         chosen = clusters if clusters.empty else clusters[clusters["cluster"] == cluster]
         if product is not None and not chosen.empty:
             chosen = chosen[chosen["product"] == product]
@@ -370,12 +381,15 @@ class Project:
         tree = self.trees.get("product")
         code = str(one["product"])
         name = tree.name(code, language) if tree is not None and code in tree else code
-        times, wait = f"{one['observed'] / one['expected']:.1f}", f"{one['recurrence_years']:.3g}"
-        span = f"{one['first_day']} {'至' if language == 'zh' else 'to'} {one['last_day']}"
-        seen, mean, counties = f"{one['observed']:g}", f"{one['expected']:.1f}", int(one["n_places"])
-        if language == "zh":
-            return f"{name}：{counties} 县聚集，{span} 实际 {seen}、预期 {mean}（{times} 倍）；重现间隔约 {wait} 年"
-        return f"{name}: cluster of {counties} counties, {span}: {seen} against {mean} ({times} times); by chance once in {wait} years"
+        return cluster_title(
+            Wording(language),
+            subject=name,
+            counties=int(one["n_places"]),
+            days=(one["first_day"], one["last_day"]),
+            observed=float(one["observed"]),
+            expected=float(one["expected"]),
+            years=float(one["recurrence_years"]),
+        )
 
     def trends(self, model: str, *, by: str | None = None, as_of: Day = None) -> pd.DataFrame:
         """Return how fast each series of a model gets worse, as of a day; see :func:`riskwatch.trends.ranking.worsening` for the columns.

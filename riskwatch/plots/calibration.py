@@ -13,8 +13,8 @@ from riskwatch.plots.base import ALARM, BAR, INK, LIMIT, LINE, canvas, check, co
 __all__ = ["calibration_figure"]
 
 _WORDS = {
-    "zh": {"nominal": "名义水平", "realised": "实际误报率", "ideal": "名实相符", "few": "无一次误报"},
-    "en": {"nominal": "nominal level", "realised": "realised rate of false alarms", "ideal": "as promised", "few": "not one alarm"},
+    "zh": {"nominal": "名义水平", "realised": "实际误报率", "ideal": "名实相符", "few": "少于图示下限"},
+    "en": {"nominal": "nominal level", "realised": "realised rate of false alarms", "ideal": "as promised", "few": "below the axis"},
 }
 _LOOKS = ((LINE, "o"), (ALARM, "s"), (LIMIT, "^"), ("#4a7c59", "D"), ("#6b4a8a", "v"), ("#777777", "P"))
 
@@ -28,7 +28,7 @@ def calibration_figure(frame: pd.DataFrame, *, language: str = "zh", width: floa
     ----------
     frame : DataFrame
         ``label``, ``nominal``, ``realised``, ``lower``, ``upper`` (:func:`riskwatch.detectors.realised.realised_rates`), shares.
-        A realised rate of zero has no place on the axis: its interval alone is drawn, open at the lower edge.
+        A realised rate of zero, or below an eighth of the lowest level, is a dash at the lower edge, with the upper part of its interval.
     language : {"zh", "en"}
     width, height : float
         Inches.
@@ -44,9 +44,10 @@ def calibration_figure(frame: pd.DataFrame, *, language: str = "zh", width: floa
     axes = figure.add_axes((0.115, 0.115, 0.865, 0.775))
     labels = list(dict.fromkeys(frame["label"].astype(str)))
     nominal, realised, lower, upper = (column(frame, name) for name in ("nominal", "realised", "lower", "upper"))
-    shown = np.concatenate([nominal, realised, lower[lower > 0], upper])
+    shown = np.concatenate([nominal, realised, upper])
     shown = shown[np.isfinite(shown) & (shown > 0)]
-    least, most = float(shown.min()) / 1.5, min(float(shown.max()) * 1.5, 1.0)
+    # Intervals of rare alarms reach down to almost nothing: they would take up all the room.
+    least, most = max(float(shown.min()) / 1.5, float(nominal.min()) / 8.0), min(float(shown.max()) * 1.5, 1.0)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.plot([least, most], [least, most], color=INK, linewidth=0.8, linestyle=":")
@@ -59,20 +60,20 @@ def calibration_figure(frame: pd.DataFrame, *, language: str = "zh", width: floa
         # Side by side, so that intervals at one level do not hide each other.
         x = nominal[rows] * 1.05 ** (at - (len(labels) - 1) / 2)
         axes.vlines(x, np.maximum(lower[rows], least), upper[rows], color=colour, linewidth=1.0, alpha=0.7)
-        some = realised[rows] > 0
+        some = realised[rows] >= least
         axes.plot(x[some], realised[rows][some], color=colour, marker=marker, markersize=4, linewidth=1.1)
         axes.plot(x[~some], np.full(int((~some).sum()), least * 1.08), linestyle="none", marker="_", color=colour, markersize=7)
         handles.append(Line2D([], [], color=colour, marker=marker, markersize=4, linewidth=1.1, label=label))
-    if (realised <= 0).any():
+    if (realised < least).any():
         handles.append(Line2D([], [], color=INK, linestyle="none", marker="_", markersize=7, label=words["few"]))
     axes.set_xlim(float(nominal.min()) / 1.5, min(float(nominal.max()) * 1.5, 1.0))
     axes.set_ylim(least, most)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_minor_locator(NullLocator())
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.3g}%"))
-    axes.xaxis.set_major_locator(FixedLocator(sorted(set(nominal.tolist()))))
+        axis.set_major_locator(FixedLocator(sorted(set(nominal.tolist()))))
     axes.set_xlabel(words["nominal"])
     axes.set_ylabel(words["realised"])
     dress(axes, size=7.5, grid="y")
-    legend(axes, handles, columns=4, anchor=(0.0, 1.015))
+    legend(axes, handles, columns=5, anchor=(0.0, 1.015))
     return figure
