@@ -50,10 +50,12 @@ def _differ(left: Signals, right: Signals, rows: Any = slice(None), columns: Any
     )
 
 
-def _frozen(judge: Detector) -> str:
-    if not isinstance(judge, Detector):
+def _frozen(given: Detector) -> str:
+    judge: Any = given  # whatever a plug-in has registered
+    fits, declared = isinstance(judge, Detector), dataclasses.is_dataclass(judge)
+    if not fits:
         return "it must have name, hash, min_periods(frequency) and detect(panel, periods)"
-    if not dataclasses.is_dataclass(judge):
+    if not declared:
         return "it must be a dataclass, so that the registry knows its parameters"
     same: Any = dataclasses.replace(judge)
     if same != judge or same.hash != judge.hash:

@@ -61,5 +61,7 @@ def history_of(panel: Panel, key: Hashable, signals: Signals | None = None, *, l
 
 def _row(index: pd.Index, key: Hashable, where: str) -> int:
     if key not in index:
-        raise RiskwatchError(f"history_of: {where} must hold the series {key!r}", hint=f"its index has {len(index)} series: {list(index.names)}")
-    return int(index.get_indexer([key])[0])
+        raise RiskwatchError(
+            f"history_of: {where} must hold the series {key!r}", hint=f"its index has {len(index)} series: {list(index.names)}"
+        )
+    return int(index.get_indexer(pd.Index([key]))[0])

@@ -21,7 +21,19 @@ EVIDENCE_COLUMNS = (
     "period_end", "observed", "exposure", "expected", "upper", "p_value", "q_value", "windows", "records",
 )  # fmt: skip
 STEP_COLUMNS = ("rule", "outcome", "grade_after", "inputs")
-ACTION_COLUMNS = ("object", "stage", "measure_zh", "measure_en", "owner_zh", "owner_en", "due_on", "basis_zh", "basis_en", "verified", "rule")
+ACTION_COLUMNS = (
+    "object",
+    "stage",
+    "measure_zh",
+    "measure_en",
+    "owner_zh",
+    "owner_en",
+    "due_on",
+    "basis_zh",
+    "basis_en",
+    "verified",
+    "rule",
+)
 EVENT_COLUMNS = ("as_of", "kind", "grade_before", "grade_after", "reason_zh", "reason_en")
 
 
@@ -136,11 +148,13 @@ def _figures(assessment: Mapping[str, Any] | None) -> pd.DataFrame:
 def _evidence(ctx: RunContext, pieces: list[dict[str, Any]], records: tuple[pd.DataFrame, ...]) -> pd.DataFrame:
     rows = []
     for piece, behind in zip(pieces, records, strict=True):
-        names = {}
+        names: dict[str, str] = {}
         for dimension in ("product", "region"):
             code, tree = piece[dimension], ctx.trees.get(dimension)
             known = tree is not None and code in tree
-            names |= {f"{dimension}_{language}": tree.name(code, language) if tree is not None and known else code for language in ("zh", "en")}
+            names |= {
+                f"{dimension}_{language}": tree.name(code, language) if tree is not None and known else code for language in ("zh", "en")
+            }
         rows.append({**piece, **names, "records": len(behind)})
     frame = _frame(rows, EVIDENCE_COLUMNS, days=("period_start", "period_end"))
     return frame.astype(dict.fromkeys(("observed", "exposure", "expected", "upper", "p_value", "q_value"), "float64"))

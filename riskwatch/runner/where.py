@@ -23,7 +23,9 @@ def _listed(column: str, value: object, asked: str) -> list[object]:
     """Return the values wanted of a column as a list; a text is one value."""
     values = list(value) if isinstance(value, Iterable) and not isinstance(value, str) else [value]
     if not values or any(one is None for one in values):
-        raise ProjectError(f"{asked}: where must name at least one value for {column}, got {value!r}", hint="leave a column out to allow all")
+        raise ProjectError(
+            f"{asked}: where must name at least one value for {column}, got {value!r}", hint="leave a column out to allow all"
+        )
     return values
 
 
@@ -71,7 +73,8 @@ def _below(column: str, values: list[object], tree_name: str, trees: Mapping[str
             near = difflib.get_close_matches(str(value), [str(code) for code in tree.codes], n=3)
             raise ProjectError(
                 f"{asked}: {column} {value!r} is not in the {tree_name} tree",
-                hint=(f"near it: {', '.join(near)}; " if near else "") + f"Project.trees[{tree_name!r}].names() lists codes; they are texts",
+                hint=(f"near it: {', '.join(near)}; " if near else "")
+                + f"Project.trees[{tree_name!r}].names() lists codes; they are texts",
             )
         found.update(dict.fromkeys(str(code) for code in tree.codes[tree.is_within(tree.codes, str(value))]))
     return list(found)

@@ -13,6 +13,7 @@ from riskwatch.detectors.contract import FIELDS
 from riskwatch.errors import DetectorError
 from riskwatch.panel import Geography, Panel
 
+
 def same(left, right, rows=slice(None), columns=slice(None)):
     for name in FIELDS:
         np.testing.assert_array_equal(getattr(left, name), getattr(right, name)[rows, columns], err_msg=name)

@@ -16,7 +16,7 @@ from riskwatch.detectors.signals import REASONS
 from riskwatch.detectors.support import empty_signals, positions_of
 from riskwatch.errors import DetectorError
 
-PLUG_IN = '''
+PLUG_IN = """
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -28,7 +28,7 @@ class Short(EarsC1):
     name: ClassVar[str] = "short"
 
     baseline: int = 5
-'''
+"""
 
 
 @pytest.fixture

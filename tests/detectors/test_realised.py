@@ -36,7 +36,9 @@ def test_uniform_p_values_keep_their_level():
     assert np.shape(hits) == (60, len(LEVELS))
 
 
-@pytest.mark.parametrize(("values", "levels", "words"), [([], LEVELS, "at least one cell"), ([0.5], [0.0, 0.1], "strictly between 0 and 1, got 0")])
+@pytest.mark.parametrize(
+    ("values", "levels", "words"), [([], LEVELS, "at least one cell"), ([0.5], [0.0, 0.1], "strictly between 0 and 1, got 0")]
+)
 def test_what_cannot_be_answered(values, levels, words):
     with pytest.raises(DetectorError, match=words):
         realised_rates(values, levels=levels)
