@@ -1,9 +1,11 @@
 """``rw.Project``: one riskwatch project from Python. DataFrames in, DataFrames out.
 
 >>> import riskwatch as rw
->>> project = rw.Project("demo")                      # doctest: +SKIP
->>> project.run("daily", as_of="2025-12-31")          # doctest: +SKIP
->>> project.warnings()                                # doctest: +SKIP
+>>> project = rw.Project("demo")
+>>> project.run("daily", as_of="2025-12-31").pipeline
+'daily'
+>>> list(project.warnings().columns[:4])
+['warning_id', 'grade', 'state', 'scope']
 """
 
 from __future__ import annotations
@@ -24,11 +26,13 @@ from riskwatch.calendar import HolidayCalendar
 from riskwatch.coverage.advisor import Objective
 from riskwatch.definitions import Definitions, load_definitions
 from riskwatch.definitions.types import Centre, ModelDefinition, PipelineDefinition, SourceDefinition
+from riskwatch.digest.clusters import cluster_title
+from riskwatch.digest.text import Wording
 from riskwatch.dimensions import Tree, load_trees
 from riskwatch.errors import ProjectError
 from riskwatch.lifecycle import EarlyWarning
 from riskwatch.panel import Panel
-from riskwatch.project import find_project
+from riskwatch.project import find_project, init_project
 from riskwatch.reports.model import Report
 from riskwatch.runner.anomalies import Kind, anomaly_frame
 from riskwatch.runner.case_tables import case_frame, event_frame
@@ -37,6 +41,7 @@ from riskwatch.runner.context import RunContext, open_store
 from riskwatch.runner.coverage import sampling_plan, watched_cells
 from riskwatch.runner.detect import detect, model_panel
 from riskwatch.runner.enterprises import Enterprises, enterprises, items, standard_effects
+from riskwatch.runner.explanation import Explanation, explanation
 from riskwatch.runner.indicators import IndicatorReport, explain_number, indicator_report, labelled_targets, with_targets
 from riskwatch.runner.pairs import disproportionate_pairs
 from riskwatch.runner.progress import Reporter
@@ -44,6 +49,7 @@ from riskwatch.runner.rates import failure_rates
 from riskwatch.runner.run import RunReport, run_pipeline
 from riskwatch.runner.terms import term_models
 from riskwatch.runner.trends import trend_lists, trends_of
+from riskwatch.runner.where import Where, narrowed, record_values
 from riskwatch.runner.words import words
 from riskwatch.sources import ADAPTERS
 from riskwatch.store import Store
@@ -54,7 +60,7 @@ if TYPE_CHECKING:
 
     from riskwatch.backtest.outcome import Outcome
 
-__all__ = ["Project"]
+__all__ = ["Project", "demo"]
 
 Day = dt.date | str | None
 WARNING_COLUMNS = [
@@ -206,16 +212,58 @@ class Project:
         self,
         stream: str,
         *,
-        where: Mapping[str, Sequence[str]] | None = None,
+        where: Where | None = None,
+        since: Day = None,
+        until: Day = None,
         as_of: Day = None,
         columns: Sequence[str] | None = None,
     ) -> pd.DataFrame:
-        """Return the records of a stream as they were known on a day (default: the project's day)."""
+        """Return the records of a stream as they were known on a day (default: the project's day). For internal use: they are as stored.
+
+        Parameters
+        ----------
+        stream : str
+            "spot_check", "injury" and so on: docs/records.md.
+        where : mapping, optional
+            Column -> the value wanted, or several. A product, industry or region code takes all below it in its tree.
+        since, until : date or str, optional
+            First and last day of the event, both included.
+        as_of : date or str, optional
+        columns : sequence of str, optional
+            Default: the source and all fields of the stream.
+
+        Raises
+        ------
+        ProjectError
+            If the stream or a column is not there (the message names those that are), or a code is not in its tree.
+
+        Examples
+        --------
+        >>> import riskwatch as rw
+        >>> project = rw.Project("demo")
+        >>> burns = project.records("injury", where={"region": "220000", "severity": ["moderate", "severe"]}, since="2025-12-01")
+        >>> sorted(burns["severity"].unique())
+        ['moderate', 'severe']
+        >>> project.records("injury", where={"regoin": "220000"})
+        Traceback (most recent call last):
+        riskwatch.errors.ProjectError: records of injury: no column 'regoin' to choose by; did you mean 'region'?
+        ...
+        """
+        allowed = record_values(stream, where or {}, self.trees)
+        days = [None if day is None else self.day(day) for day in (since, until)]
         with self.store() as store:
-            return store.read_records(stream, columns=columns, as_of=self.day(as_of), where=where)
+            return store.read_records(stream, columns=columns, as_of=self.day(as_of), where=allowed, since=days[0], until=days[1])
 
     def panel(self, model: str, *, as_of: Day = None) -> Panel:
-        """Return the panel that a model watches, as it was known on a day."""
+        """Return the panel that a model watches, as it was known on a day.
+
+        Examples
+        --------
+        >>> import riskwatch as rw
+        >>> panel = rw.Project("demo").panel("spot-check-failures")
+        >>> panel.index.names, panel.exposure is not None
+        (FrozenList(['product', 'industry', 'region', 'stratum']), True)
+        """
         with self.context(as_of=as_of) as ctx:
             return model_panel(ctx, self.model(model)).panel
 
@@ -236,10 +284,26 @@ class Project:
         with self.context(as_of=as_of) as ctx:
             return standard_effects(ctx, days=days)
 
-    def signals(self, model: str | None = None, *, as_of: Day = None) -> pd.DataFrame:
-        """Return the judgements of one model, or all, as of a day: one row per series and judged period."""
+    def signals(self, model: str | None = None, *, where: Where | None = None, as_of: Day = None) -> pd.DataFrame:
+        """Return the judgements of one model, or all, as of a day: one row per series and judged period.
+
+        Parameters
+        ----------
+        model : str, optional
+        where : mapping, optional
+            Column of the answer -> the value wanted, or several; a product, industry or region code takes all below it.
+        as_of : date or str, optional
+
+        Examples
+        --------
+        >>> import riskwatch as rw
+        >>> signals = rw.Project("demo").signals("spot-check-failures", where={"alarm": True, "region": "220100"})
+        >>> bool((signals["observed"] > signals["expected"]).all())
+        True
+        """
         with self.context(as_of=as_of) as ctx:
-            return detect(ctx, [self.model(model).name] if model else ()).signals
+            found = detect(ctx, [self.model(model).name] if model else ()).signals
+        return narrowed(found, where, self.trees, asked="signals")
 
     def clusters(self, model: str = "injury-clusters", *, as_of: Day = None) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return the clusters of neighbouring counties that a scan model finds as of a day, and the counties scanned for each.
@@ -268,7 +332,14 @@ class Project:
         return clusters, places
 
     def cluster_map(
-        self, model: str = "injury-clusters", *, product: str | None = None, cluster: int = 1, language: str = "zh", as_of: Day = None
+        self,
+        model: str = "injury-clusters",
+        *,
+        product: str | None = None,
+        cluster: int = 1,
+        language: str = "zh",
+        as_of: Day = None,
+        found: tuple[pd.DataFrame, pd.DataFrame] | None = None,
     ) -> Figure:
         """Return the map of a cluster as a matplotlib figure: observed over expected by county, the cluster outlined, its counties listed.
 
@@ -281,6 +352,8 @@ class Project:
             1 for the most likely of the group, 2 and on for those beside it.
         language : {"zh", "en"}
         as_of : date or str, optional
+        found : tuple of DataFrame, optional
+            What :meth:`clusters` returned for this model and day: several maps then need one scan.
 
         Raises
         ------
@@ -289,7 +362,7 @@ class Project:
         """
         from riskwatch.plots import cluster_figure  # noqa: PLC0415 - drawing libraries load with it
 
-        clusters, places = self.clusters(model, as_of=as_of)
+        clusters, places = self.clusters(model, as_of=as_of) if found is None else found
         chosen = clusters if clusters.empty else clusters[clusters["cluster"] == cluster]
         if product is not None and not chosen.empty:
             chosen = chosen[chosen["product"] == product]
@@ -311,12 +384,15 @@ class Project:
         tree = self.trees.get("product")
         code = str(one["product"])
         name = tree.name(code, language) if tree is not None and code in tree else code
-        times, wait = f"{one['observed'] / one['expected']:.1f}", f"{one['recurrence_years']:.3g}"
-        span = f"{one['first_day']} {'至' if language == 'zh' else 'to'} {one['last_day']}"
-        seen, mean, counties = f"{one['observed']:g}", f"{one['expected']:.1f}", int(one["n_places"])
-        if language == "zh":
-            return f"{name}：{counties} 县聚集，{span} 实际 {seen}、预期 {mean}（{times} 倍）；重现间隔约 {wait} 年"
-        return f"{name}: cluster of {counties} counties, {span}: {seen} against {mean} ({times} times); by chance once in {wait} years"
+        return cluster_title(
+            Wording(language),
+            subject=name,
+            counties=int(one["n_places"]),
+            days=(one["first_day"], one["last_day"]),
+            observed=float(one["observed"]),
+            expected=float(one["expected"]),
+            years=float(one["recurrence_years"]),
+        )
 
     def trends(self, model: str, *, by: str | None = None, as_of: Day = None) -> pd.DataFrame:
         """Return how fast each series of a model gets worse, as of a day; see :func:`riskwatch.trends.ranking.worsening` for the columns.
@@ -407,17 +483,60 @@ class Project:
         with self.context(as_of=as_of) as ctx:
             return words(ctx, [self.model(model)] if model else [self.model(name) for name in term_models(ctx)], with_themes=themes)
 
-    def warnings(self, *, as_of: Day = None, open_only: bool = True) -> pd.DataFrame:
+    def warnings(self, *, where: Where | None = None, as_of: Day = None, open_only: bool = True) -> pd.DataFrame:
         """Return the early warnings as they stood at the end of a day (default: the newest), most urgent first.
 
         ``open_only``: those that speak for themselves; else also those that have recovered, or that another speaks for (``covered_by``).
+        ``where``: column of the answer -> the value wanted, or several; a region takes all below it.
+
+        Examples
+        --------
+        >>> import riskwatch as rw
+        >>> warnings = rw.Project("demo").warnings(where={"region": "220000", "grade": ["I", "II", "III"]})
+        >>> "warning_id" in warnings and set(warnings["grade"]) <= {"I", "II", "III"}
+        True
         """
         day = None if as_of is None else self.day(as_of)
         with self.store() as store:
             stored = [EarlyWarning.from_payload(row.payload) for row in store.read_warnings(as_of=day)]
         kept = [warning for warning in stored if not open_only or (warning.live and warning.grade >= Grade.IV)]
         kept.sort(key=lambda warning: (-warning.grade, warning.subject, warning.warning_id))
-        return pd.DataFrame([self._warning_row(warning) for warning in kept], columns=WARNING_COLUMNS)
+        found = pd.DataFrame([self._warning_row(warning) for warning in kept], columns=WARNING_COLUMNS)
+        return narrowed(found, where, self.trees, asked="warnings")
+
+    def explain(self, warning_id: str, *, as_of: Day = None) -> Explanation:
+        """Take one warning apart: from its grade back to the records. For internal use: the records are as stored.
+
+        Parameters
+        ----------
+        warning_id : str
+            The id, or an unambiguous start of it.
+        as_of : date or str, optional
+            As it stood at the end of a day; default: the project's day.
+
+        Returns
+        -------
+        Explanation
+            ``figures``, ``evidence``, ``steps``, ``actions``, ``events`` and ``would_change`` as frames; ``records`` and ``series`` with a
+            frame for each row of ``evidence``.
+
+        Raises
+        ------
+        ProjectError
+            If no warning, or more than one, starts so.
+
+        Examples
+        --------
+        >>> import riskwatch as rw
+        >>> project = rw.Project("demo")
+        >>> story = project.explain(project.warnings()["warning_id"].iloc[0])
+        >>> len(story.records) == len(story.series) == len(story.evidence) > 0
+        True
+        >>> bool(story.records[0]["counted"].sum() == story.evidence["observed"].iloc[0])
+        True
+        """
+        with self.context(as_of=as_of) as ctx:
+            return explanation(ctx, warning_id)
 
     def coverage(self, *, as_of: Day = None, window_days: int | None = None) -> pd.DataFrame:
         """Return what of the key-product catalogue was sampled, thin or a gap, one row per cell (``riskwatch.coverage.gaps.FRAME``)."""
@@ -621,6 +740,44 @@ class Project:
             "times_seen": warning.times_seen,
             "covered_by": warning.covered_by,
         }
+
+
+def demo(folder: str | Path = "demo", *, seed: int = 1) -> Project:
+    """Return the demonstration project in a folder, made there if it is not: the simulated province, its daily pipeline run once.
+
+    Making it takes a minute or two; what is there already is taken as it is. All data are simulated (模拟数据).
+
+    Parameters
+    ----------
+    folder : path-like
+        It must be empty or not exist, or hold such a project.
+    seed : int
+        Of the province, where it is made.
+
+    Raises
+    ------
+    ProjectError
+        If the folder holds something else.
+
+    Examples
+    --------
+    >>> import riskwatch as rw
+    >>> rw.demo("demo").warnings().empty
+    False
+    """
+    from riskwatch import datasets  # noqa: PLC0415 - only where the province is made
+
+    root = Path(folder)
+    if not (root / "config" / "riskwatch.yaml").is_file():
+        init_project(root)
+    project = Project(root)
+    if not (project.data / "demo_truth").is_dir():
+        datasets.simulate_province(seed=seed).write(project.data)
+    with project.store() as store:
+        ran = store.newest_run_day("daily") is not None
+    if not ran:
+        project.run("daily")
+    return project
 
 
 def _named(known: Mapping[str, T], kind: str, name: str) -> T:

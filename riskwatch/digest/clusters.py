@@ -15,8 +15,9 @@ from riskwatch.digest.model import Text
 from riskwatch.digest.names import Namer
 from riskwatch.digest.numbers import amount, date, ratio, significant
 from riskwatch.digest.sentences import Speaker
+from riskwatch.digest.text import Wording
 
-__all__ = ["ClusterFigures", "cluster_map", "cluster_text"]
+__all__ = ["ClusterFigures", "cluster_map", "cluster_text", "cluster_title"]
 
 _MANY_YEARS = 1000.0
 _FEW_YEARS = 2.0
@@ -96,28 +97,45 @@ def _inside(cluster: ClusterFigures) -> pd.Series[str]:
     return cluster.places.loc[cluster.places["inside"].astype(bool), "place"]
 
 
+def cluster_title(
+    words: Wording, *, subject: str, counties: int, days: tuple[dt.date, dt.date], observed: float, expected: float, years: float | None
+) -> str:
+    """Return one line about a cluster: what, how many counties, first and last day, cases, and in how many years chance makes one like it.
+
+    ``years`` None: more than anybody can know.
+    """
+    return words(
+        "cluster.title",
+        subject=subject,
+        n=counties,
+        start=date(days[0]),
+        end=date(days[1]),
+        observed=amount(observed),
+        expected=amount(expected),
+        ratio=ratio(observed / expected if expected > 0 else math.inf),
+        wait=_wait(years, words),
+    )
+
+
 def cluster_text(cluster: ClusterMap, say: Speaker) -> tuple[str, str]:
     """Return the title of a cluster's map, and its caption for those who cannot see it: the title and the counties with most cases."""
-    times = cluster.observed / cluster.expected if cluster.expected > 0 else math.inf
-    title = say.t(
-        "cluster.title",
+    title = cluster_title(
+        say.t,
         subject=say.of(cluster.subject),
-        n=cluster.counties,
-        start=date(cluster.first),
-        end=date(cluster.last),
-        observed=amount(cluster.observed),
-        expected=amount(cluster.expected),
-        ratio=ratio(times),
-        wait=_wait(cluster.recurrence_years, say),
+        counties=cluster.counties,
+        days=(cluster.first, cluster.last),
+        observed=cluster.observed,
+        expected=cluster.expected,
+        years=cluster.recurrence_years,
     )
     inside = sorted((place for place in cluster.places if place.inside), key=lambda place: (place.expected - place.observed, place.code))
     named = say.t.join([f"{say.of(place.name)} {amount(place.observed)}/{amount(place.expected)}" for place in inside[:_NAMED]])
     return title, say.t("cluster.caption", title=title, counties=named, more=say.t("cluster.more") if len(inside) > _NAMED else "")
 
 
-def _wait(years: float | None, say: Speaker) -> str:
+def _wait(years: float | None, words: Wording) -> str:
     if years is None or years > _MANY_YEARS:
-        return say.t("cluster.rare", n=amount(_MANY_YEARS))
+        return words("cluster.rare", n=amount(_MANY_YEARS))
     if years >= _FEW_YEARS:
-        return say.t("cluster.years", n=amount(round(years, 1)))
-    return say.t("cluster.months", n=amount(max(round(12 * years), 1)))
+        return words("cluster.years", n=amount(round(years, 1)))
+    return words("cluster.months", n=amount(max(round(12 * years), 1)))

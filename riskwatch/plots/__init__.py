@@ -8,10 +8,12 @@ from matplotlib.figure import Figure
 
 from riskwatch.plots.base import ALARM, BAR, DPI, INK, LIMIT, LINE, cjk_font, to_png
 from riskwatch.plots.bullet import bullet_figure
+from riskwatch.plots.calibration import calibration_figure
 from riskwatch.plots.clusters import cluster_figure
 from riskwatch.plots.forecast import forecast_figure
 from riskwatch.plots.funnel import binomial_limits, funnel_figure
 from riskwatch.plots.heat import coverage_figure
+from riskwatch.plots.history import history_of
 from riskwatch.plots.intervals import interval_figure
 from riskwatch.plots.maps import map_figure
 from riskwatch.plots.mix import mix_figure
@@ -30,11 +32,13 @@ __all__ = [
     "binomial_limits",
     "bullet_figure",
     "calendar_figure",
+    "calibration_figure",
     "cjk_font",
     "cluster_figure",
     "coverage_figure",
     "forecast_figure",
     "funnel_figure",
+    "history_of",
     "interval_figure",
     "lead_figure",
     "map_figure",

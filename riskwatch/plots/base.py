@@ -28,6 +28,7 @@ __all__ = [
     "LIMIT",
     "LINE",
     "PALE",
+    "Chart",
     "FloatArray",
     "bare",
     "canvas",
@@ -84,9 +85,18 @@ def display_width(text: str) -> int:
     return sum(2 if ord(char) > 0x2E7F else 1 for char in text)
 
 
+class Chart(Figure):
+    """A figure that a notebook shows by itself, without pyplot and whatever its backend: with the bytes that a digest would hold."""
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        """Return PNG bytes and the size on the screen, in pixels: 110 to an inch, so that DPI serves sharp screens."""
+        width, height = self.get_size_inches()
+        return to_png(self), {"width": round(110 * width), "height": round(110 * height)}
+
+
 def canvas(width: float, height: float) -> Figure:
     """Return an empty white figure of a size in inches, not registered with pyplot."""
-    figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
+    figure = Chart(figsize=(width, height), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
     return figure
 

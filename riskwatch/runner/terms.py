@@ -85,6 +85,7 @@ def model_terms(ctx: RunContext, model: ModelDefinition, days: tuple[dt.date, dt
     rules = term_rules(ctx)
     reporter = REPORTERS.get(model.stream, "")
     columns = [
+        "record_id",
         "event_date",
         "region",
         model.terms.field,

@@ -150,7 +150,7 @@ class Store:
         columns: Sequence[str] | None = None,
         as_of: dt.date | None = None,
         *,
-        where: Mapping[str, Iterable[str]] | None = None,
+        where: Mapping[str, Iterable[object]] | None = None,
         between: Mapping[str, tuple[float, float]] | None = None,
         sources: Iterable[str] | None = None,
         since: dt.date | None = None,

@@ -44,7 +44,7 @@ class TermPanel:
     corpus : Corpus
         Records by terms, in the panel's order of series.
     records : DataFrame
-        The corpus' records: ``event_date`` and the columns of products, region and reporter.
+        The corpus' records: ``event_date`` and the columns of products, record id, region and reporter, where the frame has them.
     period : array of int, shape (record,)
         Position of each record's period.
     product_fields : tuple of str
@@ -130,7 +130,7 @@ def term_panel(
         )
     periods = periods_from_numbers(np.arange(first, end), frequency)
     rows = np.flatnonzero(given & (when >= first) & (when < end))
-    kept = ["event_date", *product_fields, *(name for name in ("region", reporter, counted) if name and name in frame.columns)]
+    kept = ["event_date", *product_fields, *(name for name in ("record_id", "region", reporter, counted) if name and name in frame.columns)]
     records = frame.iloc[rows][list(dict.fromkeys(kept))].reset_index(drop=True)
     period = (when[rows] - first).astype(np.int64)
     names = {name.lower() for name in known}

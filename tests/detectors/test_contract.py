@@ -9,10 +9,9 @@ import pandas as pd
 import pytest
 
 from riskwatch.detectors import REASONS, Detector, detector, names
+from riskwatch.detectors.contract import FIELDS
 from riskwatch.errors import DetectorError
 from riskwatch.panel import Geography, Panel
-
-FIELDS = ("expected", "lower", "upper", "p_value", "alarm", "reason")
 
 
 def same(left, right, rows=slice(None), columns=slice(None)):
