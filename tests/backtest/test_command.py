@@ -42,7 +42,7 @@ def tables_of(lived: Path) -> dict[str, int]:
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_compared_with_other_definitions(run: Any, lived: Path, tmp_path: Path, language: str) -> None:
     before = tables_of(lived)
-    other = other_setting(lived, tmp_path, config__grading="lookback_days: 60 => lookback_days: 20")
+    other = other_setting(lived, tmp_path, config__grading="lookback_days: 60 => lookback_days: 25")
     code, out, _ = run(
         "backtest", *SPAN, "--config", str(other), "--against", "project", "--lang", language, "--json", "--out", str(tmp_path / "out")
     )
