@@ -1,4 +1,4 @@
-"""A small province that was really run on five days, with records arriving as they became known: what a replay must equal."""
+"""A small province that was really run on four days, with records arriving as they became known: what a replay must equal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from riskwatch.api import Project
 from riskwatch.backtest.setting import Place, Setting, open_setting
 from tests.faults.province import make_province
 
-DAYS = [dt.date(2025, 11, 26) + dt.timedelta(days=7 * number) for number in range(5)]
+DAYS = [dt.date(2025, 11, 26) + dt.timedelta(days=7 * number) for number in range(4)]
 KNOWN = {"spot_checks": "公告日期", "injuries": "填报日期", "complaints": "入库日期"}
 
 

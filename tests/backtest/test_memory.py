@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,13 @@ from riskwatch.backtest.replay import replay
 from riskwatch.backtest.setting import Place, Setting, open_setting
 from tests.backtest.conftest import DAYS
 from tests.backtest.test_replay import other_setting, standing
+
+
+def unassessed(setting: Setting, folder: Path) -> Setting:
+    """Return a setting with a cache that holds the detections alone."""
+    for kind in ("detection", "looks"):
+        shutil.copytree(setting.folder / "cache" / kind, folder / "cache" / kind)
+    return dataclasses.replace(setting, folder=folder)
 
 
 def same(one: Any, other: Any) -> bool:
@@ -66,14 +74,14 @@ def test_a_change_of_thresholds_recalls_the_figures(lived: Path, setting: Settin
     with open_setting(Place(str(lived), str(folder))) as other:
         made = replay(other, other.definitions.pipelines["daily"], DAYS)
         monkeypatch.setattr(DayMemory, "recall", lambda _, __, ___, make: make())
-        bare = replay(dataclasses.replace(other, folder=tmp_path / "bare"), other.definitions.pipelines["daily"], DAYS)
+        bare = replay(unassessed(other, tmp_path / "bare"), other.definitions.pipelines["daily"], DAYS)
     assert {name for name, _ in asked} == {"facts", "doubts", "heard", "reporters"}
     assert all(recalled for _, recalled in asked)
     pd.testing.assert_frame_equal(standing(made), standing(bare))
 
 
 def test_figures_read_no_rules_but_those_that_they_are_remembered_by(
-    lived: Path, setting: Setting, monkeypatch: pytest.MonkeyPatch
+    setting: Setting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A section of grading.yaml that :func:`gather` reads and that is not in its basis would go stale."""
     from riskwatch.assessment import engine
@@ -92,7 +100,8 @@ def test_figures_read_no_rules_but_those_that_they_are_remembered_by(
     monkeypatch.setattr(
         engine, "gather", lambda subject, windows, base, rules, classifier: gather(subject, windows, base, Watched(rules), classifier)
     )
-    bare = dataclasses.replace(setting, folder=lived.parent / "watched")
+    replay(setting, setting.definitions.pipelines["daily"], DAYS[-2:])
+    bare = unassessed(setting, tmp_path)
     replay(bare, setting.definitions.pipelines["daily"], DAYS[-2:])
     assert read
     assert read <= set(FACT_RULES)

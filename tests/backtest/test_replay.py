@@ -29,7 +29,7 @@ from tests.backtest.conftest import DAYS
 
 
 def test_a_replayed_day_equals_the_run_made_on_it(lived: Path, setting: Setting) -> None:
-    """Signals, warnings, events, cases and digests, on each of five days."""
+    """Signals, warnings, events, cases and digests, on each of four days."""
     pipeline = setting.definitions.pipelines["daily"]
     made = replay(setting, pipeline, DAYS, digests=True)
     assert not made.failed
@@ -108,7 +108,7 @@ def test_a_change_of_one_model_judges_this_model_alone(lived: Path, setting: Set
 
 def test_a_change_of_grading_judges_nothing_anew(lived: Path, setting: Setting, tmp_path: Path) -> None:
     base = replay(setting, setting.definitions.pipelines["daily"], DAYS)
-    folder = other_setting(lived, tmp_path, config__grading="lookback_days: 60 => lookback_days: 20")
+    folder = other_setting(lived, tmp_path, config__grading="lookback_days: 60 => lookback_days: 19")
     with open_setting(Place(str(lived), str(folder))) as other:
         made = replay(other, other.definitions.pipelines["daily"], DAYS)
         again = replay(other, other.definitions.pipelines["daily"], DAYS)

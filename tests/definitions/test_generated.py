@@ -21,6 +21,7 @@ KINDS = {
     "config/hazards.yaml": "hazards",
     "config/catalogue.yaml": "catalogue",
     "config/anomalies.yaml": "anomalies",
+    "config/backtest.yaml": "backtest",
     "config/standards.yaml": "standards",
     "config/enterprises.yaml": "enterprises",
     "config/trends.yaml": "trends",
