@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from riskwatch.api import Project
+from riskwatch.calendar import period_bounds
 from riskwatch.errors import ProjectError
-from riskwatch.runner.evidence_records import _strata
+from riskwatch.runner.evidence_records import EvidenceReader, _strata
 from riskwatch.runner.explain import explain_warning
 from riskwatch.runner.explanation import ACTION_COLUMNS, EVENT_COLUMNS, EVIDENCE_COLUMNS, STEP_COLUMNS, Explanation
+from riskwatch.runner.panels import model_panel
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +105,25 @@ def test_strata_are_read_whatever_they_hold() -> None:
     assert _strata(["selection"], "selection=random") == {"selection": "random"}
     assert _strata(["selection", "item"], "selection=random, item=铅, 总=5") == {"selection": "random", "item": "铅, 总=5"}
     assert _strata([], "") == {}
+
+
+@pytest.mark.parametrize("counted", ["", "persons"])
+def test_records_that_hold_a_term_are_found_as_the_model_found_them(project: Project, counted: str) -> None:
+    model = project.model("injury-words")
+    assert model.terms is not None
+    model = model.model_copy(update={"terms": model.terms.model_copy(update={"counted": counted}), "history_periods": 60})
+    with project.context() as ctx:
+        definitions = dataclasses.replace(ctx.definitions, models={model.name: model})
+        ctx = dataclasses.replace(ctx, definitions=definitions)  # noqa: PLW2901 - with this model alone
+        panel = model_panel(ctx, model).panel
+        at = int(panel.observed[:, -1].argmax())
+        first, last = (days[-1].item().isoformat() for days in period_bounds(panel.periods))
+        evidence = {"model": model.name, "stream": model.stream, "period_start": first, "period_end": last, "stratum": panel.index[at][3]}
+        reader = EvidenceReader(ctx)
+        records = reader.records(evidence)
+        assert reader.records({**evidence, "stratum": "term=no such term"}).empty
+        assert reader.records({**evidence, "model": "no-such-model"}).empty
+    assert records["counted"].sum() == panel.observed[at, -1] > 0
+    assert panel.exposure is not None
+    if counted:
+        assert len(records) == panel.exposure[at, -1]
