@@ -18,7 +18,7 @@ from riskwatch.digest.privacy import guarded
 from riskwatch.digest.render import css_string
 from riskwatch.plots import calendar_figure, lead_figure, to_png
 
-__all__ = ["HEADS", "WORDS", "render_page"]
+__all__ = ["HEADS", "WORDS", "environment", "image", "render_page"]
 
 WORDS = {
     "zh": {
@@ -97,7 +97,7 @@ def render_page(
     sections = [
         {
             "title": words["calendar"],
-            "png": _image(to_png(calendar_figure(scored.weeks, None if other is None else other.weeks, language=language))),
+            "png": image(to_png(calendar_figure(scored.weeks, None if other is None else other.weeks, language=language))),
             "text": "",
             "heads": [],
             "rows": [],
@@ -115,9 +115,9 @@ def render_page(
         models = sorted({model for failed in scored.replay.failed.values() for model in failed})
         notes.append(f"{words['failed']}: {', '.join(models)}")
     counts = scored.replay.counts
-    environment = _environment()
-    css = Markup(environment.get_template("report.css.j2").render(running=css_string(words["title"])))  # noqa: S704 - escaped right there
-    return environment.get_template("replay.html.j2").render(
+    templates = environment()
+    css = Markup(templates.get_template("report.css.j2").render(running=css_string(words["title"])))  # noqa: S704 - escaped right there
+    return templates.get_template("replay.html.j2").render(
         language=language,
         css=css,
         word=lambda key: words[key],
@@ -140,7 +140,7 @@ def _hazards(scored: Scored, other: Scored | None, language: str) -> dict[str, A
     section = _table(WORDS[language]["hazards"], scored.hazards[columns], language)
     if len(scored.hazards):
         drawn = lead_figure(scored.hazards, None if other is None else other.hazards, language=language)
-        section["png"] = _image(to_png(drawn))
+        section["png"] = image(to_png(drawn))
     return section
 
 
@@ -171,11 +171,13 @@ def _cell(value: object, language: str) -> dict[str, object]:
     return {"text": guarded(VALUES[language].get(text, text)), "number": False}
 
 
-def _image(content: bytes) -> str:
+def image(content: bytes) -> str:
+    """Return a picture as it stands in a page."""
     return f"data:image/png;base64,{base64.b64encode(content).decode('ascii')}"
 
 
 @lru_cache(maxsize=1)
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Return the templates of replays, with the style of reports."""
     loaders: Sequence[PackageLoader] = (PackageLoader("riskwatch.backtest", "templates"), PackageLoader("riskwatch.reports", "templates"))
     return Environment(loader=ChoiceLoader(loaders), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)

@@ -17,6 +17,7 @@ from riskwatch.plots.history import history_of
 from riskwatch.plots.intervals import interval_figure
 from riskwatch.plots.maps import map_figure
 from riskwatch.plots.mix import mix_figure
+from riskwatch.plots.power import power_figure
 from riskwatch.plots.replay import calendar_figure, lead_figure
 from riskwatch.plots.series import series_figure
 from riskwatch.plots.slopes import slope_figure
@@ -43,6 +44,7 @@ __all__ = [
     "lead_figure",
     "map_figure",
     "mix_figure",
+    "power_figure",
     "series_figure",
     "slope_figure",
     "to_png",

@@ -24,6 +24,7 @@ from riskwatch.cli.commands import (
     schedule,
     silences,
     trends,
+    tune,
     warnings,
     words,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "schedule",
     "silences",
     "trends",
+    "tune",
     "warnings",
     "words",
 ]
