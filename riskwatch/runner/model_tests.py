@@ -24,11 +24,11 @@ from riskwatch.definitions.types import ModelDefinition
 from riskwatch.detectors import detector, memory_of
 from riskwatch.dimensions import Tree
 from riskwatch.errors import RiskwatchError
-from riskwatch.panel import Covariates, SparseRule, build_panel
+from riskwatch.panel import Covariates, build_panel
 from riskwatch.panel.by_item import ITEM
 from riskwatch.records.streams import STREAMS
 from riskwatch.runner.detect import signal_frame
-from riskwatch.runner.panels import calendar_columns, needs_geography
+from riskwatch.runner.panels import calendar_columns, needs_geography, panel_rules
 
 __all__ = ["Verdict", "run_test", "run_tests"]
 
@@ -189,20 +189,7 @@ def _blank(stream: str, size: int) -> pd.DataFrame:
 def _signals(
     definitions: Definitions, trees: Mapping[str, Tree], model: ModelDefinition, records: pd.DataFrame, until: dt.date
 ) -> pd.DataFrame:
-    built = build_panel(
-        records,
-        levels=[level.model_dump(exclude_none=True) for level in model.levels],
-        trees=trees,
-        frequency=model.frequency,
-        until=until,
-        numerator=model.numerator,
-        denominator=model.denominator,
-        product_fields=model.product_fields,
-        stratify=[*model.stratify, *([ITEM] if model.by_item else [])],
-        breakdown=model.breakdown,
-        distinct=None if model.distinct is None else (model.distinct.field, model.distinct.cap),
-        sparse=SparseRule(**model.sparse.model_dump()),
-    )
+    built = build_panel(records, trees=trees, until=until, **panel_rules(model))
     panel = built.panel
     if model.covariates:
         holidays = HolidayCalendar.from_config(definitions.catalogue("holidays"))

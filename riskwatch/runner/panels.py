@@ -38,7 +38,7 @@ from riskwatch.runner.freshness import ABSENT, Freshness, freshness_by_source
 from riskwatch.runner.standards import standard_shifts
 from riskwatch.runner.terms import model_terms
 
-__all__ = ["calendar_columns", "heard_until", "model_panel", "needs_geography", "region_geography", "window"]
+__all__ = ["calendar_columns", "heard_until", "model_panel", "needs_geography", "panel_rules", "region_geography", "window"]
 
 _REGRESSORS = {"spring-festival": spring_festival, "workdays": workdays}
 
@@ -93,19 +93,11 @@ def model_panel(ctx: RunContext, model: ModelDefinition, fresh: Mapping[str, Fre
         frame = by_item(frame, items, numerator=model.numerator, product=model.product_fields[0], tree=ctx.trees.get("product"))
     built = build_panel(
         frame,
-        levels=[level.model_dump(exclude_none=True) for level in model.levels],
         trees=ctx.trees,
-        frequency=model.frequency,
         # Before the first record the stream did not exist: those periods are missing, not zero.
         start=start if first is None or pd.Timestamp(first).date() <= start + dt.timedelta(days=31) else None,
         until=until,
-        numerator=model.numerator,
-        denominator=model.denominator,
-        product_fields=model.product_fields,
-        stratify=[*model.stratify, *([ITEM] if model.by_item else [])],
-        breakdown=model.breakdown,
-        distinct=None if model.distinct is None else (model.distinct.field, model.distinct.cap),
-        sparse=SparseRule(**model.sparse.model_dump()),
+        **panel_rules(model),
     )
     panel = dataclasses.replace(built.panel, covariates=_covariates(ctx, model, built.panel))
     if needs_geography(model):
@@ -114,6 +106,21 @@ def model_panel(ctx: RunContext, model: ModelDefinition, fresh: Mapping[str, Fre
         heard = heard_until(ctx, model, fresh)
         panel = dataclasses.replace(panel, completeness=_completeness(ctx, model, model.delay, panel=panel, frame=frame, heard=heard))
     return dataclasses.replace(built, panel=panel)
+
+
+def panel_rules(model: ModelDefinition) -> dict[str, Any]:
+    """Return what a model says of its panel, as arguments of :func:`riskwatch.panel.build_panel`."""
+    return {
+        "levels": [level.model_dump(exclude_none=True) for level in model.levels],
+        "frequency": model.frequency,
+        "numerator": model.numerator,
+        "denominator": model.denominator,
+        "product_fields": model.product_fields,
+        "stratify": [*model.stratify, *([ITEM] if model.by_item else [])],
+        "breakdown": model.breakdown,
+        "distinct": None if model.distinct is None else (model.distinct.field, model.distinct.cap),
+        "sparse": SparseRule(**model.sparse.model_dump()),
+    }
 
 
 def needs_geography(model: ModelDefinition) -> bool:
