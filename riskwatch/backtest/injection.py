@@ -13,7 +13,7 @@ import pandas as pd
 
 from riskwatch.calendar import period_bounds
 from riskwatch.detectors import Signals
-from riskwatch.errors import RiskwatchError
+from riskwatch.errors import ProjectError
 from riskwatch.panel import Panel
 
 __all__ = ["Outbreak", "injected", "shares_of", "trials"]
@@ -34,9 +34,9 @@ class Outbreak:
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.effect) and self.effect > 1):
-            raise RiskwatchError(f"an outbreak multiplies what is usual: effect must be above 1, got {self.effect:g}")
+            raise ProjectError(f"an outbreak multiplies what is usual: effect must be above 1, got {self.effect:g}")
         if self.days < 1:
-            raise RiskwatchError(f"an outbreak lasts a day at the least, got {self.days}")
+            raise ProjectError(f"an outbreak lasts a day at the least, got {self.days}")
 
 
 def shares_of(periods: pd.PeriodIndex, days: int) -> FloatArray:

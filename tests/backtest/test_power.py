@@ -16,7 +16,7 @@ from riskwatch.backtest.injection import Outbreak, injected, shares_of, trials
 from riskwatch.backtest.power import POWER_COLUMNS, power_map, summarise
 from riskwatch.cli.commands.tune import _times
 from riskwatch.detectors import Signals
-from riskwatch.errors import ProjectError, RiskwatchError
+from riskwatch.errors import ProjectError
 from riskwatch.panel import Breakdown, Panel
 from tests.cli.conftest import Cli, cli
 
@@ -127,7 +127,7 @@ def test_classes_of_series_are_told_apart_and_those_that_alarmed_anyway_are_not_
 
 @pytest.mark.parametrize(("effect", "days"), [(1.0, 7), (float("nan"), 7), (0.5, 7), (2.0, 0)])
 def test_what_is_no_outbreak_is_refused(effect: float, days: int) -> None:
-    with pytest.raises(RiskwatchError, match="outbreak"):
+    with pytest.raises(ProjectError, match="outbreak"):
         Outbreak(effect, days)
 
 
