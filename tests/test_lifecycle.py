@@ -207,6 +207,19 @@ def test_a_level_rises_at_once_and_falls_after_two_windows():
     assert events == [("new", "opened"), ("worsened", "raised"), ("eased", "lowered"), ("worsened", "raised")]
 
 
+def test_a_level_does_not_fall_on_a_day_that_brings_another_grave_event():
+    """Lower levels are sure, and another person died: worse in a lower level is no news that a reader can use."""
+    first = run([], [concern(Grade.II)])
+    sure = {"grade_probability": {"III": 1.0}, "floor_events": [{"rule": "death", "count": 1.0}]}
+    died = run(first.warnings, [concern(Grade.III, number=1, facts=sure)], 1)
+    assert kinds(died) == [("worsened", "grave-event")]
+    assert only(died).grade is Grade.II
+    assert "another grave event has come in: the level is held" in only(died).held["en"]
+    assert "等级暂不下调" in only(died).held["zh"]
+    calm = run(died.warnings, [concern(Grade.III, number=2, facts=sure)], 2)
+    assert (kinds(calm), only(calm).grade, only(calm).held) == ([("eased", "lowered")], Grade.III, {})
+
+
 def test_the_same_window_seen_again_does_not_lower():
     warnings = run([], [concern()]).warnings
     for day in range(5):

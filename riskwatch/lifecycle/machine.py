@@ -220,7 +220,7 @@ class _Machine:
 
         It rises at once. It falls after enough judged windows in a row that propose less; or at once, where the lower levels are
         probable enough, or where it rests on a floor alone, which no window judges. It never falls on the day of a handover: a change
-        of shape is no judgement.
+        of shape is no judgement; nor on a day that brings another grave event.
         """
         rules = self.rules.lifecycle
         if assessment.grade >= warning.grade:
@@ -231,10 +231,15 @@ class _Machine:
         windows = warning.lower_windows + len(ends)
         share = read.lower_probability(assessment, warning.grade)
         fallen = not warning.series or share >= rules.lower_probability or windows >= rules.lower_after
-        if fallen and warning.handed_on != self.as_of:
+        graver = read.grave(assessment) > warning.grave_at_change
+        if fallen and warning.handed_on != self.as_of and not graver:
             return replace(warning, lower_windows=windows), assessment.grade
         label = self.journal.label(assessment.grade, read.domain(assessment))
-        held = wording.held(label, windows=windows, needed=rules.lower_after, share=share, sure=rules.lower_probability)
+        held = (
+            wording.held_by_events(label)
+            if graver
+            else wording.held(label, windows=windows, needed=rules.lower_after, share=share, sure=rules.lower_probability)
+        )
         through = max(ends, default=warning.lower_through)
         return replace(warning, lower_windows=windows, lower_through=through, held=held), warning.grade
 

@@ -74,6 +74,14 @@ def held(label: Label, *, windows: int, needed: int, share: float, sure: float) 
     }
 
 
+def held_by_events(label: Label) -> Text:
+    """Return why a level does not fall on a day that brings another grave event."""
+    return {
+        "zh": f"本次评估为{label[0]}，但当日又有重大事件，等级暂不下调。",
+        "en": f"Assessed at {label[1]} this time, but another grave event has come in: the level is held.",
+    }
+
+
 def lowered(before: Label, after: Label, *, floor: bool, share: float, sure: float, windows: int) -> Text:
     """Return the reason for a lower level: how it came to be believed."""
     if floor:
