@@ -7,6 +7,7 @@ delivered before riskwatch was killed is found there and not written again. So f
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import shutil
 import uuid
@@ -32,9 +33,10 @@ class FileSender:
     def send(self, parcel: Parcel) -> Outcome:
         """Write all files of a parcel, unless they are there."""
         target = self._folder / folder_name(parcel.key)
+        _clear(target)
         if target.is_dir():
             return Outcome("sent", "written", "it was there already")
-        temporary = target.with_name(f".{uuid.uuid4().hex}.part")
+        temporary = target.with_name(f".{target.name}.{os.getpid()}.{uuid.uuid4().hex}.part")
         try:
             temporary.mkdir(parents=True)
             for attachment in parcel.attachments:
@@ -60,6 +62,17 @@ def _write(path: Path, content: bytes) -> None:
         handle.write(content)
         handle.flush()
         os.fsync(handle.fileno())
+
+
+def _clear(target: Path) -> None:
+    """Remove what processes that were killed had begun to write of the same message."""
+    for left in target.parent.glob(f".{glob.escape(target.name)}.*.part"):
+        try:
+            os.kill(int(left.name.split(".")[-3]), 0)
+        except ProcessLookupError:
+            shutil.rmtree(left, ignore_errors=True)
+        except (OSError, ValueError):
+            continue  # it lives, as another user's; or it is none of ours
 
 
 def _settle(folder: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,3 +56,17 @@ def test_a_full_disk_and_a_file_in_the_way_are_tried_again(tmp_path: Path, monke
     assert (outcome.state, outcome.code, outcome.detail) == ("retry", "disk", "No space left on device")
     (tmp_path / "file").write_text("")
     assert FileSender(tmp_path / "file").send(parcel(attachments=FILES)).state == "retry"
+
+
+def test_what_a_killed_process_had_begun_is_removed_and_what_a_live_one_writes_is_not(tmp_path: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    day, name = (tmp_path / PLACE).parent, (tmp_path / PLACE).name
+    of_the_dead, of_the_living, other = (
+        day / f".{what}.{pid}.abc.part" for what, pid in ((name, gone.pid), (name, os.getppid()), ("x", gone.pid))
+    )
+    for folder in (of_the_dead, of_the_living, other):
+        folder.mkdir(parents=True)
+        (folder / "a.html").write_bytes(b"half")
+    assert FileSender(tmp_path).send(parcel(attachments=FILES)).state == "sent"
+    assert [folder.exists() for folder in (of_the_dead, of_the_living, other)] == [False, True, True]

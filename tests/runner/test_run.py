@@ -200,8 +200,7 @@ def uninterrupted(small: Path, tmp_path_factory: pytest.TempPathFactory) -> tupl
 
 
 # A few points with all models of the demonstration; tests/faults kills runs of a small province at every commit.
-@pytest.mark.parametrize(("method", "call"), [("ingest", 9), ("write_run_results", 1)])
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(("method", "call", "after"), [("ingest", 9, True), ("write_run_results", 1, False)])
 def test_killed_and_started_again_ends_the_same(
     method: str,
     call: int,
