@@ -16,16 +16,11 @@ from riskwatch.backtest.view import WRITES, refuse
 from riskwatch.definitions import Definitions
 from riskwatch.digest import Digest, render_json
 from riskwatch.errors import ProjectError
-from riskwatch.lifecycle import advance
-from riskwatch.runner.casework import day_reactions, handlings
 from riskwatch.runner.code import code_hash
 from riskwatch.runner.context import RunContext
-from riskwatch.runner.detect import detect
 from riskwatch.runner.digests import DIGEST_LANGUAGE, build_digests
-from riskwatch.runner.looks import with_looks
 from riskwatch.runner.pull import PullReport
-from riskwatch.runner.quality import quality_report, reporter_state
-from riskwatch.runner.run import Decided, RunReport, all_events, assess_day, digest_inputs, read_lifecycle, supported_by_profiles, with_q
+from riskwatch.runner.run import RunReport, decide, digest_inputs
 from riskwatch.store import AssessmentRow, CaseRow, EventRow, Store, WarningRow
 from riskwatch.store.database import Database
 from riskwatch.store.tables import batch, quarantine
@@ -197,31 +192,10 @@ def _made(ctx: RunContext, pipeline: str, run: Mapping[str, Any], late: Iterable
         PullReport(source, failed=how == "failed", faults=["as the run found it"])
         for source, how in dict(run["counts"].get("pulls", {})).items()
     ]
-    decided = Decided()
-    steps = {step.step: step for step in ctx.definitions.pipelines[pipeline].steps}
-    decided.detection = detect(then, steps["detect"].models if "detect" in steps else ())
-    decided.signals = with_q(then, with_looks(then, decided.detection.signals))[0]
-    decided.absence = reporter_state(then)
-    decided.quality = quality_report(then, decided.detection, pulls, decided.absence)
-    decided.assessments = assess_day(then, decided.signals, decided.quality, decided.absence)
-    if "profile" in steps:
-        decided.assessments = supported_by_profiles(then, decided.assessments, RunReport("", pipeline, ctx.as_of))
-    before, decided.past_events = read_lifecycle(then)
-    outcome = advance(
-        before,
-        decided.assessments,
-        as_of=ctx.as_of,
-        rules=then.grading,
-        judged=decided.signals,
-        trees=then.trees,
-        silent=decided.absence.shares,
-    )
-    decided.warnings, decided.events = outcome.warnings, outcome.events
-    worked = day_reactions(then, decided.warnings, all_events(decided))
-    if worked is not None:
-        register, reactions = worked
-        decided.case_events, decided.handled = reactions.events, handlings(register, then.as_of)
-    return build_digests(then, digest_inputs(then, decided))
+    report = RunReport("", pipeline, ctx.as_of, dry_run=True, pulls=pulls)
+    decided = decide(then, ctx.definitions.pipelines[pipeline], report)
+    # The pipeline may have lost its step since.
+    return list(decided.digests) or build_digests(then, digest_inputs(then, decided))
 
 
 def _changed(then: Mapping[str, str], now: Definitions) -> tuple[str, ...]:

@@ -52,6 +52,7 @@ __all__ = [
     "all_events",
     "assess_day",
     "assessment_row",
+    "decide",
     "digest_inputs",
     "event_rows",
     "next_run_id",
@@ -248,7 +249,7 @@ def run_pipeline(ctx: RunContext, pipeline: PipelineDefinition) -> RunReport:
         return report
     if not ctx.dry_run:
         ctx.store.start_run(report.run_id, pipeline=pipeline.name, as_of=ctx.as_of, now=ctx.now, definitions=ctx.definitions.hashes)
-    decided = _decide(ctx, pipeline, report)
+    decided = decide(ctx, pipeline, report)
     report.records = {stream: ctx.store.count_records(stream, ctx.as_of) for stream in STREAMS}
     _tell(report, decided)
     if "report" in steps:
@@ -289,7 +290,7 @@ def _retain(ctx: RunContext, report: RunReport) -> None:
         report.deleted = retain(ctx).rows
 
 
-def _decide(ctx: RunContext, pipeline: PipelineDefinition, report: RunReport) -> Decided:
+def decide(ctx: RunContext, pipeline: PipelineDefinition, report: RunReport) -> Decided:
     """Take the steps after the pull, in order; nothing of it is written but the detections."""
     decided = Decided()
     for step in pipeline.steps:

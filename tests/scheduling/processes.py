@@ -27,12 +27,12 @@ main()
 # The run stops half way, before its last transaction, until it is told to go on.
 HOLD = """
 from riskwatch.runner import run as running
-real = running._decide
+real = running.decide
 def decide(*arguments):
     print('{"event": "half way"}', file=sys.stderr, flush=True)
     sys.stdin.readline()
     return real(*arguments)
-running._decide = decide
+running.decide = decide
 """
 
 
