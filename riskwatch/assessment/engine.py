@@ -32,7 +32,7 @@ from riskwatch.assessment.readings import completed_of, figures_of, inputs_of, t
 from riskwatch.assessment.related import Shared, relate
 from riskwatch.assessment.risk import overall_risk
 from riskwatch.assessment.rules import ActionCatalogue, GradingRules, HazardCatalogue
-from riskwatch.assessment.scope import decide_scope, scope_figures
+from riskwatch.assessment.scope import decide_scope, scope_figures, tells_of_harm
 from riskwatch.assessment.scope_changes import scope_sentences
 from riskwatch.assessment.situation import Situation
 from riskwatch.assessment.tracing import supplier_figures
@@ -241,6 +241,7 @@ def _assess_one(run: Run, concern: Concern) -> tuple[Assessment, Shared]:
         rules=rules.scope,
         borders=run.borders,
         witnesses=witnesses_of_hits(case.evidence, rules.confidence),
+        harm=witnesses_of_hits(tells_of_harm(case.evidence, case.facts, rules.scope), rules.confidence),
         suppliers=supplier_figures(run, case),
     )
     scope, scope_steps = decide_scope(figures, rules.scope)

@@ -56,7 +56,7 @@ def log_likelihood_ratio(observed: npt.ArrayLike, expected: npt.ArrayLike) -> Fl
     return np.where((o > e) & (e > 0), value, 0.0)
 
 
-def reach(observed: npt.ArrayLike, expected: npt.ArrayLike, *, most: int) -> Reach | None:
+def reach(observed: npt.ArrayLike, expected: npt.ArrayLike, *, most: int, told_from: float = 0.0) -> Reach | None:
     """Weigh everywhere against every set of at most ``most`` places.
 
     Parameters
@@ -65,11 +65,13 @@ def reach(observed: npt.ArrayLike, expected: npt.ArrayLike, *, most: int) -> Rea
         Counts and what the series' own past leads to expect; 0 expected where a stream was not judged in a place.
     most : int
         Places of the largest set that is not everywhere.
+    told_from : float
+        Log likelihood ratio of the likeliest placing against no excess, at least. Below it the prior would decide, not the counts.
 
     Returns
     -------
     Reach or None
-        None with fewer than two places, or without an excess.
+        None with fewer than two places, without an excess, or with too little of one.
     """
     o, e = np.atleast_2d(np.asarray(observed, dtype=np.float64)), np.atleast_2d(np.asarray(expected, dtype=np.float64))
     number = o.shape[1]
@@ -82,6 +84,7 @@ def reach(observed: npt.ArrayLike, expected: npt.ArrayLike, *, most: int) -> Rea
     looked = sorted(np.lexsort((np.arange(number), -alone))[:_MOST_PLACES].tolist())
     sets: list[tuple[int, ...]] = []
     weights: list[float] = []
+    likeliest = whole
     for size in range(1, most + 1):
         chosen = list(combinations(looked, size))
         if not chosen:
@@ -90,7 +93,10 @@ def reach(observed: npt.ArrayLike, expected: npt.ArrayLike, *, most: int) -> Rea
         member[np.repeat(np.arange(len(chosen)), size), np.asarray(chosen).ravel()] = 1.0
         value = log_likelihood_ratio(o @ member.T, e @ member.T).sum(axis=0)
         sets += chosen
+        likeliest = max(likeliest, float(value.max()))
         weights += (value - log(comb(number, size)) - log(most)).tolist()
+    if likeliest < told_from:
+        return None
     return _weighed(whole, sets, np.asarray(weights), streams=int((e.sum(axis=1) > 0).sum()))
 
 

@@ -256,9 +256,17 @@ class ScopeRules(Rule):
     wide_probability: Share = Field(
         0.5, description="industry-wide and systemic: probability that the excess lies in all regions, at least"
     )
+    told_from: float = Field(
+        3.0,
+        ge=0,
+        description="log likelihood ratio of the likeliest placing of the excess against none, at least: below it no place is told",
+    )
     systemic_witnesses: tuple[str, ...] = Field(
         ("persons", "investigation"),
         description="systemic: one of these witnesses speaks by a hit; failing samples alone are industry-wide",
+    )
+    injured_complainants: int = Field(
+        3, ge=0, description="complaints tell of people hurt where at least so many of them state an injury; 0: they always do"
     )
     suppliers: SupplierRules = Field(default_factory=SupplierRules)
     permutations: int = Field(ge=99, description="random arrangements behind the p-values of Moran's I and of the join count")

@@ -16,10 +16,10 @@ from riskwatch.assessment.protocols import TreePaths
 from riskwatch.assessment.rules import ScopeRules
 from riskwatch.assessment.spatial import clustering
 from riskwatch.assessment.suppliers import SupplierFigures
-from riskwatch.assessment.types import Scope, Step, Subject
+from riskwatch.assessment.types import Evidence, Scope, Step, Subject
 from riskwatch.assessment.whereabouts import weigh_places
 
-__all__ = ["ScopeFigures", "decide_scope", "scope_figures"]
+__all__ = ["ScopeFigures", "decide_scope", "scope_figures", "tells_of_harm"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,8 @@ class ScopeFigures:
     (:mod:`riskwatch.assessment.reach`), None where no region was judged; ``places`` is the likeliest set of the ``weighed`` regions if
     it is not everywhere. ``witnesses``: the kinds of witnesses that speak for the concern by a hit. ``narrow``: the place of the
     concern lies below the level of spread (one county). ``suppliers``: whether the failures of several firms rest on one supplier
-    (:mod:`riskwatch.assessment.suppliers`), None where no unusual failures speak for the concern.
+    (:mod:`riskwatch.assessment.suppliers`), None where no unusual failures speak for the concern. ``harm``: those of the witnesses who
+    tell of people hurt, None where that is not known of them: all may.
     """
 
     cases: float
@@ -63,6 +64,7 @@ class ScopeFigures:
     weighed: int = 0
     narrow: bool = False
     suppliers: SupplierFigures | None = None
+    harm: tuple[str, ...] | None = None
 
 
 def scope_figures(
@@ -75,6 +77,7 @@ def scope_figures(
     rules: ScopeRules,
     borders: Collection[tuple[str, str]] = (),
     witnesses: Sequence[str] = (),
+    harm: Sequence[str] | None = None,
     suppliers: SupplierFigures | None = None,
 ) -> ScopeFigures:
     """Collect the figures from the judged series about ``subject`` and from the records.
@@ -89,6 +92,8 @@ def scope_figures(
         Pairs of neighbouring regions, for the spatial figures.
     witnesses : sequence of str
         Kinds of witnesses among the hits.
+    harm : sequence of str, optional
+        Those of them who tell of people hurt.
     suppliers : SupplierFigures, optional
     """
     regions = paths["region"]
@@ -101,7 +106,7 @@ def scope_figures(
     if touched and rest and (expected := math.fsum(one.expected for one in rest)) > 0:
         untouched = float(norm.sf(math.fsum(one.excess for one in rest) / math.sqrt(expected)))
     scores = {place: one.excess / math.sqrt(max(one.expected, 0.5)) for place, one in places.items()}
-    found, names = weigh_places(table, rows, subject, paths=paths, level=rules.spread_level, share=rules.systemic_share)
+    found, names = weigh_places(table, rows, subject, paths=paths, level=rules.spread_level, share=rules.systemic_share, told_from=rules.told_from)
     spatial = clustering(scores, touched, borders, permutations=rules.permutations, seed=rules.seed)
     by_place: dict[str, float] = defaultdict(float)
     for region, count in facts.by_region.items():
@@ -140,7 +145,19 @@ def scope_figures(
         weighed=len(names),
         narrow=bool(regions.at_level(subject.region, rules.spread_level)) and regions.level(subject.region) != rules.spread_level,
         suppliers=suppliers,
+        harm=None if harm is None else tuple(sorted(set(harm))),
     )
+
+
+def tells_of_harm(evidence: Sequence[Evidence], facts: Facts, rules: ScopeRules) -> list[Evidence]:
+    """Return the evidence that may tell of people hurt: all, but for complaints of which too few state an injury.
+
+    Complaints that never say whether anyone was hurt are taken to tell of it.
+    """
+    complaints = facts.others.get("complaint")
+    injured = complaints.counts.get("with_injury") if complaints is not None else None
+    unhurt = isinstance(injured, int) and injured < rules.injured_complainants
+    return [one for one in evidence if not (unhurt and one.stream == "complaint")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +216,8 @@ def decide_scope(figures: ScopeFigures, rules: ScopeRules) -> tuple[Scope, list[
     # Cases in every prefecture are normal for a common product: only where the excess lies shows spread.
     placed = figures.wide is not None
     spread = figures.wide is not None and figures.wide >= rules.wide_probability
-    harmed = bool(set(figures.witnesses) & set(rules.systemic_witnesses))
+    told = figures.witnesses if figures.harm is None else figures.harm
+    harmed = bool(set(told) & set(rules.systemic_witnesses))
     one_batch = figures.largest_batch_share is not None and figures.largest_batch_share >= rules.one_firm_share
     concentrated = figures.largest_region_share is not None and figures.largest_region_share >= rules.regional_share
     no_place = figures.largest_region_share is None
@@ -241,6 +259,7 @@ def decide_scope(figures: ScopeFigures, rules: ScopeRules) -> tuple[Scope, list[
                 "wide": figures.wide,
                 "wide_needed": rules.wide_probability,
                 "witnesses": list(figures.witnesses),
+                "witnesses_of_harm": list(told),
                 "witnesses_needed": list(rules.systemic_witnesses),
                 "regions_touched": figures.touched,
                 "regions_judged": figures.judged,

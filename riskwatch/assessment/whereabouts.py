@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -21,12 +21,19 @@ _REST = 1e-6  # expected cases outside the judged regions that are worth a place
 
 
 def weigh_places(
-    table: pd.DataFrame, rows: Sequence[int], subject: Subject, *, paths: Mapping[str, TreePaths], level: str, share: float
+    table: pd.DataFrame,
+    rows: Sequence[int],
+    subject: Subject,
+    *,
+    paths: Mapping[str, TreePaths],
+    level: str,
+    share: float,
+    told_from: float = 0.0,
 ) -> tuple[Reach | None, list[str]]:
     """Weigh where the excess of a concern lies, over the regions of one level.
 
-    Of each stream one model tells, as others count the same cases again: the one whose evidence speaks loudest, over the strata and
-    periods in which it does; where the models in alarm know no places, another model of the stream over the same time. Where the
+    Of each stream one model tells, as others count the same cases again: the one whose evidence speaks loudest, over the strata
+    in which it does and the periods since it does; where the models in alarm know no places, another model of the stream over the same time. Where the
     subject itself was not judged by region, what lies below it is added up.
 
     Parameters
@@ -41,6 +48,8 @@ def weigh_places(
         Level of the region tree.
     share : float
         An excess in up to this share of the regions is weighed against one in all of them.
+    told_from : float
+        Log likelihood ratio of the likeliest placing against no excess, at least; below it no place is told.
 
     Returns
     -------
@@ -61,7 +70,7 @@ def weigh_places(
         return None, []
     names += [""] if any("" in counts for counts in found) else []
     observed, expected = (np.array([[counts.get(place, (0.0, 0.0))[part] for place in names] for counts in found]) for part in (0, 1))
-    return reach(observed, expected, most=int(share * len(names))), names
+    return reach(observed, expected, most=int(share * len(names)), told_from=told_from), names
 
 
 def _about(table: pd.DataFrame, subject: Subject, tree: TreePaths) -> pd.DataFrame:
@@ -71,13 +80,16 @@ def _about(table: pd.DataFrame, subject: Subject, tree: TreePaths) -> pd.DataFra
 
 
 def _candidates(judged: pd.DataFrame, group: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    """Yield what each model of a stream judged, the loudest of the evidence first, then those that are silent."""
+    """Yield what each model of a stream judged, the loudest of the evidence first, then those that are silent.
+
+    Of a model in alarm all periods since its first alarm count, in each stratum: those that alarmed for the whole are the ones in which
+    chance was high everywhere, and a place that was high in the others is a place all the same.
+    """
     loudest = group.sort_values(["q_value", "p_value", "model"], kind="stable")["model"].unique().tolist()
     for model in loudest:
-        own = group.loc[(group["model"] == model).to_numpy()]
-        spans = set(zip(own["stratum"], own["period_start"], strict=True))
+        began = group.loc[(group["model"] == model).to_numpy()].groupby("stratum")["period_start"].min()
         part = judged.loc[(judged["model"] == model).to_numpy()]
-        yield part.loc[[span in spans for span in zip(part["stratum"], part["period_start"], strict=True)]]
+        yield part.loc[(part["period_start"] >= part["stratum"].map(began)).to_numpy()]
     during = judged.loc[
         ((judged["period_end"] >= group["period_start"].min()) & (judged["period_start"] <= group["period_end"].max())).to_numpy()
     ]
@@ -98,15 +110,32 @@ def _by_place(part: pd.DataFrame, subject: Subject, paths: Mapping[str, TreePath
         below = sorted({str(code) for code in codes if code != subject.code})
         leaves = {code for code in below if not any(other != code and tree.within(other, code) for other in below)}
         own = codes.isin(leaves).to_numpy()
-    observed: dict[str, list[float]] = defaultdict(list)
-    expected: dict[str, list[float]] = defaultdict(list)
-    use = own & (at_level | (part["region"] == "").to_numpy())
-    for region, o, e in zip(*(part.loc[use, name] for name in ("region", "observed", "expected")), strict=True):
-        observed[region].append(o)
-        expected[region].append(e)
-    found = {region: (math.fsum(observed[region]), math.fsum(expected[region])) for region in observed}
-    whole = found.pop("", None)
-    if whole is None or not found:
-        return found
-    o, e = (whole[at] - math.fsum(one[at] for one in found.values()) for at in (0, 1))
-    return {**found, "": (o, e)} if e > _REST and o >= 0 else found
+    used = part.loc[own & (at_level | (part["region"] == "").to_numpy())]
+    cells: dict[tuple[str, str], dict[Hashable, Counts]] = defaultdict(lambda: defaultdict(dict))
+    columns = (subject.kind, "stratum", "period_start", "region", "observed", "expected")
+    for code, stratum, period, region, observed, expected in zip(*(used[name] for name in columns), strict=True):
+        cells[code, stratum][period][region] = (observed, expected)
+    observed_in: dict[str, list[float]] = defaultdict(list)
+    expected_in: dict[str, list[float]] = defaultdict(list)
+    for periods in cells.values():
+        for region, o, e in _with_rest(periods.values()):
+            observed_in[region].append(o)
+            expected_in[region].append(e)
+    return {region: (math.fsum(observed_in[region]), math.fsum(expected_in[region])) for region in observed_in}
+
+
+def _with_rest(periods: Collection[Counts]) -> Iterator[tuple[str, float, float]]:
+    """Yield the counts of each place in each period of one series and its parts, and under "" what lies in no judged place.
+
+    The rest is the same places in every period: only periods in which all places were judged that ever were tell of it. In the newest
+    weeks some places are not judged yet, and what lies in them is no place of its own.
+    """
+    known = {region for counts in periods for region in counts if region}
+    for counts in periods:
+        places = [(region, o, e) for region, (o, e) in counts.items() if region]
+        yield from places
+        if known and len(places) == len(known) and "" in counts:
+            whole = counts[""]
+            o, e = (whole[at] - math.fsum(one[at + 1] for one in places) for at in (0, 1))
+            if e > _REST and o >= 0:
+                yield "", o, e
