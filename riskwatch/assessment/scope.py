@@ -106,7 +106,9 @@ def scope_figures(
     if touched and rest and (expected := math.fsum(one.expected for one in rest)) > 0:
         untouched = float(norm.sf(math.fsum(one.excess for one in rest) / math.sqrt(expected)))
     scores = {place: one.excess / math.sqrt(max(one.expected, 0.5)) for place, one in places.items()}
-    found, names = weigh_places(table, rows, subject, paths=paths, level=rules.spread_level, share=rules.systemic_share, told_from=rules.told_from)
+    found, names = weigh_places(
+        table, rows, subject, paths=paths, level=rules.spread_level, share=rules.systemic_share, told_from=rules.told_from
+    )
     spatial = clustering(scores, touched, borders, permutations=rules.permutations, seed=rules.seed)
     by_place: dict[str, float] = defaultdict(float)
     for region, count in facts.by_region.items():

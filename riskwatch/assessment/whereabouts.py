@@ -88,7 +88,7 @@ def _candidates(judged: pd.DataFrame, group: pd.DataFrame) -> Iterator[pd.DataFr
     loudest = group.sort_values(["q_value", "p_value", "model"], kind="stable")["model"].unique().tolist()
     for model in loudest:
         began = group.loc[(group["model"] == model).to_numpy()].groupby("stratum")["period_start"].min()
-        part = judged.loc[(judged["model"] == model).to_numpy()]
+        part = judged.loc[((judged["model"] == model) & judged["stratum"].isin(began.index)).to_numpy()]
         yield part.loc[(part["period_start"] >= part["stratum"].map(began)).to_numpy()]
     during = judged.loc[
         ((judged["period_end"] >= group["period_start"].min()) & (judged["period_start"] <= group["period_end"].max())).to_numpy()
