@@ -32,9 +32,9 @@ def weigh_places(
 ) -> tuple[Reach | None, list[str]]:
     """Weigh where the excess of a concern lies, over the regions of one level.
 
-    Of each stream one model tells, as others count the same cases again: the one whose evidence speaks loudest, over the strata
-    in which it does and the periods since it does; where the models in alarm know no places, another model of the stream over the same time. Where the
-    subject itself was not judged by region, what lies below it is added up.
+    Of each stream one model tells, as others count the same cases again: the one whose evidence speaks loudest, over the strata in which
+    it does and the periods since it does; where the models in alarm know no places, another model of the stream over the same time.
+    Where the subject itself was not judged by region, what lies below it is added up.
 
     Parameters
     ----------
