@@ -35,9 +35,10 @@ class ScopeFigures:
     ``wide`` and ``one_place`` are the probabilities that the excess lies everywhere and in one region
     (:mod:`riskwatch.assessment.reach`), None where no region was judged; ``places`` is the likeliest set of the ``weighed`` regions if
     it is not everywhere. ``witnesses``: the kinds of witnesses that speak for the concern by a hit. ``narrow``: the place of the
-    concern lies below the level of spread (one county). ``suppliers``: whether the failures of several firms rest on one supplier
-    (:mod:`riskwatch.assessment.suppliers`), None where no unusual failures speak for the concern. ``harm``: those of the witnesses who
-    tell of people hurt, None where that is not known of them: all may.
+    concern lies below the level of spread (one county). ``local``: it lies on that level or below, and firms were counted there alone.
+    ``suppliers``: whether the failures of several firms rest on one supplier (:mod:`riskwatch.assessment.suppliers`), None where no
+    unusual failures speak for the concern. ``harm``: those of the witnesses who tell of people hurt, None where that is not known of
+    them: all may.
     """
 
     cases: float
@@ -63,6 +64,7 @@ class ScopeFigures:
     places: tuple[str, ...] = ()
     weighed: int = 0
     narrow: bool = False
+    local: bool = False
     suppliers: SupplierFigures | None = None
     harm: tuple[str, ...] | None = None
 
@@ -145,6 +147,7 @@ def scope_figures(
         one_place=None if found is None else found.single,
         places=() if found is None else tuple(names[place] or "?" for place in found.places),
         weighed=len(names),
+        local=bool(regions.at_level(subject.region, rules.spread_level)),
         narrow=bool(regions.at_level(subject.region, rules.spread_level)) and regions.level(subject.region) != rules.spread_level,
         suppliers=suppliers,
         harm=None if harm is None else tuple(sorted(set(harm))),
@@ -279,6 +282,8 @@ def decide_scope(figures: ScopeFigures, rules: ScopeRules) -> tuple[Scope, list[
         (
             "scope.industry-wide",
             (many_firms and measured and everywhere)
+            # Two firms of one prefecture do not say how many there are where the excess lies.
+            or (spread and measured and figures.local)
             or (spread and harmed and apart)
             or (no_place and figures.hospitals >= rules.min_hospitals),
             Scope.INDUSTRY_WIDE,

@@ -96,8 +96,17 @@ def _candidates(judged: pd.DataFrame, group: pd.DataFrame) -> Iterator[pd.DataFr
     # The most that is known of the places: the model that expects most.
     others = during.loc[(~during["model"].isin(loudest) & (during["region"] != "")).to_numpy()]
     sizes = others.groupby("model", sort=True)["expected"].sum().sort_values(ascending=False, kind="stable")
+    spoken = _days(group)
     for model in sizes.index:
-        yield during.loc[(during["model"] == model).to_numpy()]
+        # A model that has not judged the time of the alarm cannot tell where it was: weeks after it there is no excess to be placed.
+        if 2 * len(_days(others.loc[(others["model"] == model).to_numpy()]) & spoken) >= len(spoken):
+            yield during.loc[(during["model"] == model).to_numpy()]
+
+
+def _days(rows: pd.DataFrame) -> set[int]:
+    """Return the days, as ordinals, that lie in a period of the rows."""
+    periods = set(zip(rows["period_start"], rows["period_end"], strict=True))
+    return {day for start, end in periods for day in range(start.toordinal(), end.toordinal() + 1)}
 
 
 def _by_place(part: pd.DataFrame, subject: Subject, paths: Mapping[str, TreePaths], level: str) -> Counts:

@@ -204,6 +204,10 @@ SHARED = SupplierFigures(
         ({"producers": 2, "largest_producer_share": 0.6}, "none", Scope.INDUSTRY_WIDE),
         ({"producers": 2, "largest_producer_share": 0.6}, "unknown", Scope.SYSTEMIC),
         ({"wide": None, "largest_region_share": None}, "shared", Scope.SYSTEMIC),
+        # Failures everywhere, of which two firms lie in the one prefecture where the concern is anchored.
+        ({"witnesses": ("measurement",), "producers": 2, "largest_producer_share": 0.6, "local": True}, "unknown", Scope.INDUSTRY_WIDE),
+        ({"witnesses": ("measurement",), "producers": 2, "largest_producer_share": 0.6}, "unknown", Scope.REGIONAL),
+        ({"witnesses": ("measurement",), "producers": 2, "local": True, "wide": 0.3}, "unknown", Scope.REGIONAL),
     ],
 )
 def test_what_suppliers_decide(changes, verdict, scope):

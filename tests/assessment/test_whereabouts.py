@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pandas as pd
 import pytest
 from assessment_world import TREES, signal
@@ -80,6 +82,15 @@ def test_too_small_an_excess_is_placed_nowhere():
     assert weigh(few, [0])[0].wide > 0.5  # the prior's word
     assert weigh(few, [0], told_from=3.0)[0] is None
     assert weigh(judged(FIRST, week=0), [0], told_from=3.0)[0] is not None
+
+
+@pytest.mark.parametrize(("days", "told"), [(14, True), (15, False)])
+def test_another_model_tells_only_of_a_time_that_it_judged(days, told):
+    """An alarm without places over so many days, the last week of which another model judged by place."""
+    alarm = signal("dolls", "", model="injury-severe", q_value=0.001, week=0)
+    alarm["period_start"] = alarm["period_end"] - dt.timedelta(days=days - 1)
+    found, _ = weigh([alarm, *judged(FIRST, week=0, alarm=False)], [0])
+    assert (found is not None) is told
 
 
 @pytest.mark.parametrize("seed", range(3))
