@@ -83,8 +83,18 @@ def scores(rows: pd.DataFrame) -> dict[str, object]:
         "product and region": len(found) / max(1, int(rows["touched"].sum())),
         "place exact": found["place_exact"].mean(),
     }
-    quartiles = " / ".join(f"{value:.0f}" for value in np.percentile(delays, [25, 50, 75])) if len(delays) else "–"
-    return {"hazards": len(rows), **{name: "–" if pd.isna(value) else f"{value:.0%}" for name, value in share.items()}, "days": quartiles}
+    after = (pd.to_datetime(found["warned"]) - pd.to_datetime(found["onset"])).dt.days
+    return {
+        "hazards": len(rows),
+        **{name: "–" if pd.isna(value) else f"{value:.0%}" for name, value in share.items()},
+        "days": quartiles(delays),
+        "days after the onset": quartiles(after),
+    }
+
+
+def quartiles(days: pd.Series) -> str:
+    """Return the quartiles of some days."""
+    return " / ".join(f"{value:.0f}" for value in np.percentile(days, [25, 50, 75])) if len(days) else "–"
 
 
 def markdown(frame: pd.DataFrame) -> str:
