@@ -283,7 +283,7 @@ def decide_scope(figures: ScopeFigures, rules: ScopeRules) -> tuple[Scope, list[
             "scope.industry-wide",
             (many_firms and measured and everywhere)
             # Two firms of one prefecture do not say how many there are where the excess lies.
-            or (spread and measured and figures.local)
+            or (spread and measured and figures.local and figures.touched > 1)
             or (spread and harmed and apart)
             or (no_place and figures.hospitals >= rules.min_hospitals),
             Scope.INDUSTRY_WIDE,

@@ -208,6 +208,7 @@ SHARED = SupplierFigures(
         ({"witnesses": ("measurement",), "producers": 2, "largest_producer_share": 0.6, "local": True}, "unknown", Scope.INDUSTRY_WIDE),
         ({"witnesses": ("measurement",), "producers": 2, "largest_producer_share": 0.6}, "unknown", Scope.REGIONAL),
         ({"witnesses": ("measurement",), "producers": 2, "local": True, "wide": 0.3}, "unknown", Scope.REGIONAL),
+        ({"witnesses": ("measurement",), "producers": 2, "local": True, "touched": 1}, "unknown", Scope.REGIONAL),
     ],
 )
 def test_what_suppliers_decide(changes, verdict, scope):
