@@ -144,7 +144,7 @@ def _with_rest(periods: Collection[Counts]) -> Iterator[tuple[str, float, float]
         places = [(region, o, e) for region, (o, e) in counts.items() if region]
         yield from places
         if known and len(places) == len(known) and "" in counts:
-            whole = counts[""]
-            o, e = (whole[at] - math.fsum(one[at + 1] for one in places) for at in (0, 1))
-            if e > _REST and o >= 0:
-                yield "", o, e
+            rest = counts[""][0] - math.fsum(o for _, o, _ in places)
+            expected = counts[""][1] - math.fsum(e for _, _, e in places)
+            if expected > _REST and rest >= 0:
+                yield "", rest, expected
