@@ -29,7 +29,7 @@ class Change:
     Attributes
     ----------
     path : str
-        Dotted path, as ``riskwatch explain`` takes it.
+        Dotted path, as ``riskwatch explain`` takes it; thresholds of overrides as ``models.NAME.overrides[SERIES].KEY``.
     kind : {"added", "removed", "changed"}
     before, after : object
         Values in force, built-in defaults included; None where there is none.
