@@ -25,6 +25,8 @@ from riskwatch.assessment.rules import ActionCatalogue, GradingRules, HazardCata
 from riskwatch.calendar import HolidayCalendar
 from riskwatch.coverage.advisor import Objective
 from riskwatch.definitions import Definitions, load_definitions
+from riskwatch.definitions import Explanation as ValueExplanation
+from riskwatch.definitions import explain as explain_value
 from riskwatch.definitions.types import Centre, ModelDefinition, PipelineDefinition, SourceDefinition
 from riskwatch.digest.clusters import cluster_title
 from riskwatch.digest.text import Wording
@@ -537,6 +539,30 @@ class Project:
         """
         with self.context(as_of=as_of) as ctx:
             return explanation(ctx, warning_id)
+
+    def explain_value(self, path: str, *, product: str = "", industry: str = "", region: str = "", stratum: str = "") -> ValueExplanation:
+        """Say what a value of the definitions is, where it was said, and what it overrides (``riskwatch explain``).
+
+        Parameters
+        ----------
+        path : str
+            Dotted, as ``models.injury-counts.parameters.alpha``.
+        product, industry, region, stratum : str
+            A series of a model: the value that holds for it, which ``overrides:`` of the model may change. All empty: for the model.
+
+        Raises
+        ------
+        ProjectError
+            If nothing is called so, or a code is in no tree.
+
+        Examples
+        --------
+        >>> import riskwatch as rw
+        >>> rw.Project("demo").explain_value("models.injury-counts.parameters.alpha", product="P0302").value
+        0.002
+        """
+        series = {"product": product, "industry": industry, "region": region, "stratum": stratum}
+        return explain_value(self.definitions, path, series=series, trees=self.trees if any(series.values()) else None)
 
     def coverage(self, *, as_of: Day = None, window_days: int | None = None) -> pd.DataFrame:
         """Return what of the key-product catalogue was sampled, thin or a gap, one row per cell (``riskwatch.coverage.gaps.FRAME``)."""

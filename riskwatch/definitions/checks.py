@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from riskwatch.definitions.cron import cron_complaints
 from riskwatch.definitions.entries import Collector, Draft, Entry
+from riskwatch.definitions.override_checks import check_overrides
+from riskwatch.definitions.parameter_checks import check_parameters
 from riskwatch.definitions.rooms import Detectors, TreeFacts
 from riskwatch.definitions.secrets import form_complaint, is_reference
 from riskwatch.definitions.strict_yaml import YamlPath
@@ -71,6 +73,8 @@ def check_model(entry: Entry[ModelDefinition], world: World, registry: Detectors
         _check_detector(draft, model, registry, collector)
         _check_fit(draft, model, registry, collector)
     _check_level_shifts(draft, model, world, collector)
+    if world.trees_sound:
+        check_overrides(entry, world.trees, world.profile, registry, collector)
     for number, level in enumerate(model.levels):
         for dimension in DIMENSIONS:
             name = getattr(level, dimension)
@@ -174,7 +178,7 @@ def _check_terms(draft: Draft, model: ModelDefinition, stream: Stream, collector
     measure = _field(draft, ("terms", "counted"), counted, stream, collector) if counted else None
     if measure and measure.kind not in NUMBERS:
         collector.add(draft, ("terms", "counted"), f"terms.counted must be a number field, {measure.name} is {measure.kind}")
-    for key in ("denominator", "by_item", "stratify", "breakdown", "delay", "covariates", "level_shifts", "standard_changes"):
+    for key in ("denominator", "by_item", "stratify", "breakdown", "delay", "covariates", "level_shifts", "standard_changes", "overrides"):
         if getattr(model, key):
             collector.add(draft, (key,), f"{key}: terms are counted in records of all records; leave it out", of_key=True)
     if any(level.model_dump(exclude_none=True) for level in model.levels):
@@ -197,24 +201,7 @@ def _check_detector(draft: Draft, model: ModelDefinition, registry: Detectors, c
     if model.detector not in registry.names:
         collector.add(draft, ("detector",), unknown("detector", model.detector, registry.names))
         return
-    parameters = dict(model.parameters)
-    # Unknown names hide values out of range: take what is blamed out and ask again, so that all come out at once.
-    while True:
-        try:
-            registry.make(model.detector, **parameters)
-        except DetectorError as error:
-            blamed = set()
-            for line in error.message.splitlines():
-                message = line.removeprefix(model.detector).removeprefix(":").strip()
-                name = _blamed(message, parameters)
-                path: YamlPath = ("parameters", name) if name else ("parameters",) if model.parameters else ("detector",)
-                collector.add(draft, path, message, of_key=message.startswith("unknown"))
-                blamed.add(name)
-            if not blamed - {None}:
-                return
-            parameters = {name: value for name, value in parameters.items() if name not in blamed}
-        else:
-            return
+    check_parameters(draft, model.detector, model.parameters, registry, collector)
 
 
 def _check_fit(draft: Draft, model: ModelDefinition, registry: Detectors, collector: Collector) -> None:
@@ -268,12 +255,6 @@ def _check_level_shifts(draft: Draft, model: ModelDefinition, world: World, coll
             for place, code in enumerate(codes):
                 if facts.complete and code not in facts.codes:
                     collector.add(draft, (*path, place), f"{dotted((*path, place))}: {unknown('code', code, facts.codes)}")
-
-
-def _blamed(message: str, parameters: Collection[str]) -> str | None:
-    """Return the parameter that is named first in a detector's message."""
-    places = {name: found.start() for name in parameters if (found := re.search(rf"(?<!\w){re.escape(name)}(?!\w)", message))}
-    return min(places, key=lambda name: places[name]) if places else None
 
 
 def check_pipeline(entry: Entry[PipelineDefinition], sources: Collection[str], models: Collection[str], collector: Collector) -> None:

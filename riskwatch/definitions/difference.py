@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from riskwatch.definitions.definitions import Definitions
 from riskwatch.definitions.explanation import NO_DEFAULT, Explanation, explain
+from riskwatch.definitions.overrides import words_of
 from riskwatch.errors import ProjectError
 
 __all__ = ["Change", "differences"]
@@ -28,7 +29,7 @@ class Change:
     Attributes
     ----------
     path : str
-        Dotted path, as ``riskwatch explain`` takes it.
+        Dotted path, as ``riskwatch explain`` takes it; thresholds of overrides as ``models.NAME.overrides[SERIES].KEY``.
     kind : {"added", "removed", "changed"}
     before, after : object
         Values in force, built-in defaults included; None where there is none.
@@ -53,7 +54,9 @@ class Change:
     def words(self) -> str:
         """What became of the value: raised or lowered (with the factor) for numbers, switched on or off, set, left out."""
         if self.kind != "changed":
-            return self.kind
+            # An override is one threshold of some series, and says little without its value; other parts may be whole definitions.
+            value = self.after if self.kind == "added" else self.before
+            return f"{self.kind}: {_text(value)}" if "[" in self.path else self.kind
         before, after = self.before, self.after
         if isinstance(before, bool) and isinstance(after, bool):
             return f"switched {'on' if after else 'off'}"
@@ -94,6 +97,9 @@ def _within(path: str, before: Definitions, after: Definitions, old: Any, new: A
     """Yield the changes below a path; a part that only one side has is one change."""
     if old == new:
         return
+    if path.endswith(".overrides") and path.startswith("models."):
+        yield from _overrides(path, before, after, old, new)
+        return
     ours, theirs = _entries(old), _entries(new)
     if ours is not None and theirs is not None:
         for key in sorted({*ours, *theirs}, key=str):
@@ -110,6 +116,44 @@ def _within(path: str, before: Definitions, after: Definitions, old: Any, new: A
     description = told.description if told is not None else ""
     first, second = (None if value is _ABSENT else value for value in values)
     yield Change(path, kind, first, second, description, _where(side, path))
+
+
+def _overrides(path: str, before: Definitions, after: Definitions, old: Any, new: Any) -> Iterator[Change]:
+    """Yield what differs in a model's overrides, threshold by threshold for the series that are meant; then their order, if it does."""
+    ours, theirs = _thresholds(old), _thresholds(new)
+    model = path.removesuffix(".overrides")
+    for key in sorted({*ours, *theirs}):
+        (first, here), (second, there) = ours.get(key, (_ABSENT, 0)), theirs.get(key, (_ABSENT, 0))
+        if first == second:
+            continue
+        series, name = key
+        side, number = (before, here) if second is _ABSENT else (after, there)
+        told = _told(side, f"{model}.{name}")
+        meaning = told.description if told is not None else ""
+        general = f"for {series}; the model's other series: {_text(_plain(told.value))}" if told is not None else f"for {series}"
+        kind: Kind = "added" if first is _ABSENT else "removed" if second is _ABSENT else "changed"
+        told_values = [None if value is _ABSENT else value for value in (first, second)]
+        description = "; ".join(filter(None, (general, meaning)))
+        where = _where(side, f"{path}[{number}].{name}")
+        yield Change(f"{path}[{series}].{name}", kind, told_values[0], told_values[1], description, where)
+    shared = {series for series, _ in ours} & {series for series, _ in theirs}
+    common = [[series for series in dict.fromkeys(series for series, _ in side) if series in shared] for side in (ours, theirs)]
+    if common[0] != common[1]:
+        note = "a later entry wins over an earlier one that means the same series"
+        yield Change(path, "changed", common[0], common[1], note, _where(after, path))
+
+
+def _thresholds(entries: Any) -> dict[tuple[str, str], tuple[Any, int]]:
+    """Return what a list of overrides says: (series, key) -> value and the number of the entry that has the last word on it."""
+    found: dict[tuple[str, str], tuple[Any, int]] = {}
+    for number, entry in enumerate(entries if isinstance(entries, (list, tuple)) else ()):
+        series = words_of(entry["where"])
+        values = {name: value for name, value in entry.items() if name not in {"where", "parameters"}}
+        values |= {f"parameters.{name}": value for name, value in (entry.get("parameters") or {}).items()}
+        for name, value in values.items():
+            found.pop((series, name), None)
+            found[series, name] = (value, number)
+    return found
 
 
 def _entries(value: Any) -> Mapping[Any, Any] | None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel
 
 from riskwatch.definitions.definitions import Definitions
-from riskwatch.definitions.layers import DEFAULT, Origin, hide_password, origin_of
+from riskwatch.definitions.entries import Draft
+from riskwatch.definitions.layers import DEFAULT, Origin, hide_password, merge, origin_of
+from riskwatch.definitions.overrides import FLOORS, PARTS, TREES, meant, named, words_of
 from riskwatch.definitions.rooms import CATALOGUES, catalogue_type, detectors
 from riskwatch.definitions.strict_yaml import YamlPath
 from riskwatch.definitions.suggest import unknown
@@ -18,11 +21,13 @@ from riskwatch.definitions.types import (
     DimensionFile,
     HolidayCalendar,
     ModelDefinition,
+    Override,
     PipelineDefinition,
     ProjectSettings,
     SourceDefinition,
 )
 from riskwatch.definitions.validation import at_path, classes_at, fields_at
+from riskwatch.dimensions import Tree
 from riskwatch.errors import DetectorError, ProjectError
 
 __all__ = ["NO_DEFAULT", "Explanation", "explain"]
@@ -66,6 +71,10 @@ class Explanation:
         What it means, with its unit.
     chain : tuple of (value, Origin)
         Everything that was said about it, lowest first; the last one is in force.
+    series : str
+        Series of a model that the value is for (``product P0302, region 220100``); "" for the model as such.
+    notes : tuple of str
+        Why the series has a value of its own; and which other series have other values, with what and where.
     """
 
     path: str
@@ -74,16 +83,22 @@ class Explanation:
     default: Any
     description: str
     chain: tuple[tuple[Any, Origin], ...]
+    series: str = ""
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        lines = [f"{self.path} = {_text(self.value)}", f"  from {self.origin}"]
+        where = f" for {self.series}" if self.series else ""
+        lines = [f"{self.path}{where} = {_text(self.value)}", f"  from {self.origin}"]
         if self.description:
             lines.append(f"  {self.description}")
         lines += [f"  overrides {_text(value)} from {origin}" for value, origin in reversed(self.chain[:-1])]
+        lines += [f"  {note}" for note in self.notes]
         return "\n".join(lines)
 
 
-def explain(definitions: Definitions, path: str) -> Explanation:
+def explain(
+    definitions: Definitions, path: str, *, series: Mapping[str, str] | None = None, trees: Mapping[str, Tree] | None = None
+) -> Explanation:
     """Say what the value at a dotted path is and where it comes from.
 
     Parameters
@@ -92,6 +107,10 @@ def explain(definitions: Definitions, path: str) -> Explanation:
         Of the project.
     path : str
         ``settings.database``, ``models.injury-counts.parameters.alpha``, ``centres.jilin.region``.
+    series : mapping of str to str, optional
+        A series of a model: its codes by ``product, industry, region, stratum``; what is left out or "" is summed over. Without: the model.
+    trees : mapping of str to Tree, optional
+        Needed with ``series``.
 
     Returns
     -------
@@ -100,7 +119,7 @@ def explain(definitions: Definitions, path: str) -> Explanation:
     Raises
     ------
     ProjectError
-        If nothing is called so; the message names the nearest.
+        If nothing is called so; the message names the nearest. If ``series`` names what is no model's, or a code that is in no tree.
     """
     head, tail = definitions.split(path)
     draft = definitions.drafts[head]
@@ -117,7 +136,75 @@ def explain(definitions: Definitions, path: str) -> Explanation:
         raise ProjectError(f"{'.'.join(map(str, (*head, *tail[:-1])))}: {unknown('key', str(tail[-1]), known)}")
     chain = tuple(([] if default is NO_DEFAULT else [(default, DEFAULT)]) + said)
     value = _said(at_path(data, tail)) if said else default
-    return Explanation(path, value, origin_of(draft.layers, tail) if said else DEFAULT, default, description, chain)
+    found = Explanation(path, value, origin_of(draft.layers, tail) if said else DEFAULT, default, description, chain)
+    key = {part: code for part, code in (series or {}).items() if code}
+    if model is not ModelDefinition:
+        if key:
+            raise ProjectError(
+                f"{path}: only values of models differ by {', '.join(key)}", hint="riskwatch explain models.NAME.parameters.KEY"
+            )
+        return found
+    return _of_series(found, definitions.all_models[str(head[1])], draft, tail, key=key, trees=trees or {})
+
+
+def _of_series(
+    found: Explanation, model: ModelDefinition, draft: Draft, tail: YamlPath, *, key: Mapping[str, str], trees: Mapping[str, Tree]
+) -> Explanation:
+    """Lay the overrides that mean a series over what was found for its model, and name those that mean others."""
+    odd = [part for part in key if part not in PARTS]
+    if odd:
+        raise ProjectError(f"{found.path}: {unknown('dimension', odd[0], PARTS)}")
+    for part in TREES:
+        if part in key and (part not in trees or key[part] not in trees[part]):
+            raise ProjectError(
+                f'{part}: no code "{key[part]}" in the {part} tree', hint=f"riskwatch explain dimensions; {part} codes are quoted"
+            )
+    if not (tail[:1] == ("parameters",) or (len(tail) == 1 and tail[0] in FLOORS)):
+        return dataclasses.replace(found, series=words_of(key))
+    chain, others, reasons = list(found.chain), [], []
+    value, origin = found.value, found.origin
+    for number, entry in enumerate(model.overrides):
+        said = _of_entry(entry, tail)
+        if said is NO_DEFAULT:
+            continue
+        at = origin_of(draft.layers, ("overrides", number, *tail))
+        if key and meant(entry.where, {part: [key.get(part, "")] for part in PARTS}, trees)[0]:
+            value = merge([value, said]) if isinstance(value, dict) and isinstance(said, dict) else said
+            origin = at
+            chain.append((value, at))
+            reasons = _reasons(entry)
+        elif _open(entry, key, trees):
+            others.append(f"{_text(said)} for {words_of(entry.where)} ({at}){''.join(f'; {reason}' for reason in _reasons(entry))}")
+    notes = (*reasons, *(f"otherwise: {one}" for one in others))
+    return dataclasses.replace(found, value=value, origin=origin, chain=tuple(chain), series=words_of(key), notes=notes)
+
+
+def _of_entry(entry: Override, tail: YamlPath) -> Any:
+    """Return what an entry says at a path of its model; :data:`NO_DEFAULT` for nothing."""
+    if tail[0] in FLOORS:
+        value = getattr(entry, str(tail[0]))
+        return NO_DEFAULT if value is None else value
+    if len(tail) == 1:
+        return entry.parameters or NO_DEFAULT
+    return at_path(entry.parameters, tail[1:]) if tail[1] in entry.parameters else NO_DEFAULT
+
+
+def _open(entry: Override, key: Mapping[str, str], trees: Mapping[str, Tree]) -> bool:
+    """Tell whether an entry means series next to or below one: what both name agrees, or the entry's code lies below the series'."""
+    for part, code in named(entry.where).items():
+        if part not in key or code == key[part]:
+            continue
+        tree = trees.get(part)
+        if tree is None or not (tree.is_within([key[part]], code)[0] or tree.is_within([code], key[part])[0]):
+            return False
+    return True
+
+
+def _reasons(entry: Override) -> list[str]:
+    """Say why and since when an entry stands."""
+    because = entry.because if isinstance(entry.because, str) else entry.because.en
+    dated = f" (decided on {entry.dated})" if entry.dated else ""
+    return [f"because {because}{dated}"] if because else [dated.strip(" ()")] if dated else []
 
 
 def _type_of(kind: str) -> type[BaseModel] | None:

@@ -9,7 +9,7 @@ import csv
 import importlib
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -67,11 +67,25 @@ class TreeFacts:
         Found in the files that could be read.
     complete : bool
         False where a file needs an adapter or the data folder: nothing is then called unknown.
+    level_of, above : mapping of str to str
+        Level of each code, and the code above it ("" at the top).
     """
 
     levels: frozenset[str]
     codes: frozenset[str]
     complete: bool
+    level_of: Mapping[str, str] = field(default_factory=dict)
+    above: Mapping[str, str] = field(default_factory=dict)
+
+    def within(self, code: str, ancestor: str) -> bool:
+        """Tell whether ``code`` is ``ancestor`` or lies below it."""
+        seen: set[str] = set()
+        while code and code not in seen:
+            if code == ancestor:
+                return True
+            seen.add(code)  # a file may be wrong and go in a circle
+            code = self.above.get(code, "")
+        return False
 
 
 def _room(module: str, name: str) -> Any:
@@ -120,12 +134,12 @@ def tree_facts(files: Sequence[tuple[int, DimensionFile]], places: Mapping[str, 
         Number of the file, the key to blame, and what is wrong.
     """
     levels: dict[str, set[str]] = {}
-    codes: dict[str, set[str]] = {}
+    codes: dict[str, dict[str, tuple[str, str]]] = {}
     partial: set[str] = set()
     complaints: list[Complaint] = []
     for number, file in files:
         levels.setdefault(file.dimension, set())
-        codes.setdefault(file.dimension, set())
+        codes.setdefault(file.dimension, {})
         for key, template in (("path", file.path), ("crosswalk", file.crosswalk or "")):
             odd = [name for name in re.findall(r"{(\w*)}", template) if name != "data"]
             complaints += [(number, key, f"{key} has the unknown placeholder {{{name}}}; known: {{data}}") for name in odd]
@@ -144,15 +158,26 @@ def tree_facts(files: Sequence[tuple[int, DimensionFile]], places: Mapping[str, 
         if file.crosswalk and "{" not in file.crosswalk and not (places["root"] / file.crosswalk).is_file():
             complaints.append((number, "crosswalk", f"crosswalk: {file.crosswalk} is no file"))
         codes[file.dimension].update(read)
-        levels[file.dimension].update(read.values())
+        levels[file.dimension].update(level for level, _ in read.values())
     if partial and not complaints and places["data"].is_dir():
         built, _ = built_trees([file for _, file in files], places)
         for dimension in sorted(partial & set(built)):
-            levels[dimension].update(built[dimension].levels)
-            codes[dimension].update(map(str, built[dimension].codes))
+            tree = built[dimension]
+            levels[dimension].update(tree.levels)
+            names = [*map(str, tree.codes), ""]
+            codes[dimension].update(
+                {name: (str(level), names[up]) for name, level, up in zip(names, tree.level, tree.parent, strict=False)}
+            )
             partial.discard(dimension)
     return {
-        dimension: TreeFacts(frozenset(levels[dimension]), frozenset(codes[dimension]), dimension not in partial) for dimension in levels
+        dimension: TreeFacts(
+            frozenset(levels[dimension]),
+            frozenset(found),
+            dimension not in partial,
+            {code: level for code, (level, _) in found.items()},
+            {code: above for code, (_, above) in found.items()},
+        )
+        for dimension, found in codes.items()
     }, complaints
 
 
@@ -165,15 +190,15 @@ def built_trees(files: Sequence[DimensionFile], places: Mapping[str, Path]) -> t
         return {}, error.message.splitlines()
 
 
-def _read_tree(path: Path) -> dict[str, str]:
-    """Return the level of each code of a tree file."""
+def _read_tree(path: Path) -> dict[str, tuple[str, str]]:
+    """Return the level of each code of a tree file, and the code above it."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as handle:
             reader = csv.DictReader(handle)
             missing = {"code", "parent", "level"} - set(reader.fieldnames or ())
             if missing:
                 raise DimensionError(f"has no column {', '.join(sorted(missing))}")
-            return {row["code"]: row["level"] for row in reader}
+            return {row["code"]: (row["level"], row["parent"] or "") for row in reader}
     except OSError as error:
         raise DimensionError(f"cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 __all__ = [
     "Bilingual",
@@ -27,9 +27,11 @@ __all__ = [
     "Level",
     "LevelShift",
     "ModelDefinition",
+    "Override",
     "Paging",
     "PipelineDefinition",
     "ProjectSettings",
+    "SeriesChoice",
     "SourceDefinition",
     "Sparse",
     "SqlReader",
@@ -287,6 +289,40 @@ class Distinct(Definition):
     cap: float = Field(1, gt=0, description="the most that one of them counts in a series and period")
 
 
+class SeriesChoice(Definition):
+    """Some series of a model: those of all codes named, or of codes below them."""
+
+    product: str = Field("", description="code of the product tree, with all below it; empty: whatever the product")
+    industry: str = Field("", description="code of the industry tree, with all below it; empty: whatever the industry")
+    region: str = Field("", description="code of the region tree, with all below it; empty: whatever the region")
+    stratum: str = Field(
+        "",
+        description="values of fields that the model stratifies by, as they stand in its series (selection=random), several separated by"
+        " a comma and a blank; empty: whatever the stratum",
+    )
+
+    @model_validator(mode="after")
+    def _some(self) -> SeriesChoice:
+        if not any(self.model_dump().values()):
+            raise ValueError("names no series: give product, industry, region or stratum")
+        return self
+
+
+class Override(Definition):
+    """Thresholds of a model that differ for some of its series."""
+
+    where: SeriesChoice = Field(description="the series that are meant")
+    parameters: dict[str, Any] = Field(
+        default_factory=dict, description="parameters of the detector for these series; those left out are as without this entry"
+    )
+    min_observed: float | None = Field(None, ge=0, description="absolute floor for these series: no alarm below this count")
+    min_relative_risk: float | None = Field(
+        None, ge=0, description="absolute floor for these series: no alarm below this observed/expected"
+    )
+    because: Bilingual | str = Field("", description="why these series have thresholds of their own")
+    dated: dt.date | None = Field(None, description="day on which that was decided")
+
+
 class ModelDefinition(Definition):
     """One model: a stream, a measure, what to slice by, and the detector that watches it."""
 
@@ -329,6 +365,12 @@ class ModelDefinition(Definition):
     parameters: dict[str, Any] = Field(default_factory=dict, description="parameters of the detector; those left out keep its defaults")
     min_observed: float = Field(0, ge=0, description="absolute floor: no alarm below this count")
     min_relative_risk: float = Field(1.0, ge=0, description="absolute floor: no alarm below this observed/expected")
+    # Left out of what is hashed while empty: a model without overrides has the hash that it had before there were any.
+    overrides: tuple[Override, ...] = Field(
+        (),
+        exclude_if=lambda entries: not entries,
+        description="thresholds by product, region and stratum, read from top to bottom: a later entry wins, key by key (docs/tuning.md)",
+    )
     profiles: Profiles
 
 

@@ -21,6 +21,7 @@ from riskwatch.runner.context import RunContext
 from riskwatch.runner.detect import SERIES
 from riskwatch.runner.freshness import freshness_by_source
 from riskwatch.runner.outlines import read_outlines
+from riskwatch.runner.overrides import partition
 from riskwatch.runner.panels import model_panel, needs_geography
 
 __all__ = ["alarmed_clusters", "county_outlines", "scan_tables"]
@@ -89,13 +90,15 @@ def alarmed_clusters(ctx: RunContext, signals: pd.DataFrame) -> dict[Key, Cluste
         alarms = signals[(signals["model"] == name) & signals["alarm"].astype(bool)]
         if alarms.empty:
             continue
-        groups = sorted(set(alarms[["product", "industry", "stratum"]].itertuples(index=False, name=None)))
-        clusters, places = scan_tables(ctx, model, groups=groups)
-        for row in alarms.to_dict("records"):
-            cluster = _behind(row, clusters, places)
-            if cluster is not None:
-                product, industry, region, stratum = (str(row[part]) for part in SERIES)
-                found[(str(name), product, industry, region, stratum)] = cluster
+        for part in partition(model, alarms[list(SERIES)], ctx.trees):
+            mine = alarms.iloc[part.rows]
+            groups = sorted(set(mine[["product", "industry", "stratum"]].itertuples(index=False, name=None)))
+            clusters, places = scan_tables(ctx, part.model, groups=groups)
+            for row in mine.to_dict("records"):
+                cluster = _behind(row, clusters, places)
+                if cluster is not None:
+                    product, industry, region, stratum = (str(row[name]) for name in SERIES)
+                    found[(model.name, product, industry, region, stratum)] = cluster
     return found
 
 

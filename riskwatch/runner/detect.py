@@ -18,7 +18,6 @@ import pandas as pd
 from riskwatch import __version__
 from riskwatch.calendar import period_bounds
 from riskwatch.definitions.types import ModelDefinition
-from riskwatch.detectors import detector, memory_of
 from riskwatch.detectors.signals import Signals
 from riskwatch.errors import LeaseHeldError, StoreError
 from riskwatch.panel import BuiltPanel
@@ -26,6 +25,7 @@ from riskwatch.records.streams import STREAMS
 from riskwatch.runner.borders import borders_hash, borders_of
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.freshness import Freshness, freshness_by_source
+from riskwatch.runner.overrides import Thresholds, judge, thresholds
 from riskwatch.runner.panels import heard_until, model_panel, needs_geography, window
 from riskwatch.runner.terms import names_hash
 from riskwatch.store import DetectionResult
@@ -81,10 +81,10 @@ def _empty_signals() -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(dtype="object") for name in SIGNAL_COLUMNS})
 
 
-def signal_frame(model: ModelDefinition, signals: Signals, memory: int = 1) -> pd.DataFrame:
-    """Put a detector's signals in the run's long form and apply the model's absolute floors to the alarms.
+def signal_frame(model: ModelDefinition, signals: Signals, held: Thresholds) -> pd.DataFrame:
+    """Put a detector's signals in the run's long form and apply the absolute floors to the alarms.
 
-    ``memory`` is how many periods the detector weighs together for one judgement.
+    ``held`` is what each series of ``signals`` is held against: floors, and the method that judged it.
     """
     frame = signals.to_frame()
     for name in SERIES:
@@ -97,8 +97,9 @@ def signal_frame(model: ModelDefinition, signals: Signals, memory: int = 1) -> p
     frame["period_end"] = pd.DatetimeIndex(end).date[k]
     frame["model"], frame["stream"], frame["frequency"] = model.name, model.stream, model.frequency
     frame["source_type"] = STREAMS[model.stream].evidence
-    frame["detector"], frame["detector_hash"], frame["memory"] = model.detector, signals.detector_hash, memory
-    enough = (frame["observed"] >= model.min_observed) & (frame["observed"] >= model.min_relative_risk * frame["expected"])
+    rows = held.repeated(len(signals.periods))
+    frame["detector"], frame["detector_hash"], frame["memory"] = model.detector, rows.detector_hash, rows.memory
+    enough = (frame["observed"] >= rows.min_observed) & (frame["observed"] >= rows.min_relative_risk * frame["expected"])
     frame["alarm"] = frame["alarm"].to_numpy(dtype=bool) & enough.to_numpy(dtype=bool)
     if "exposure" not in frame:
         frame["exposure"] = np.nan
@@ -179,12 +180,12 @@ def _rolled_up(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _read_back(ctx: RunContext, model: ModelDefinition, address: str) -> ModelRun:
-    method = detector(model.detector, **model.parameters)
     frame = ctx.store.read_signals([address])
     for name in ("period_start", "period_end"):
         frame[name] = frame[name].dt.date
     frame["stream"], frame["source_type"] = model.stream, STREAMS[model.stream].evidence
-    frame["detector"], frame["detector_hash"], frame["memory"] = model.detector, method.hash, memory_of(method, model.frequency)
+    held = thresholds(model, frame[list(SERIES)], ctx.trees)
+    frame["detector"], frame["detector_hash"], frame["memory"] = model.detector, held.detector_hash, held.memory
     rolled_up = ctx.store.read_rolled_up([address])
     return ModelRun(model.name, address, True, frame[list(SIGNAL_COLUMNS)], rolled_up, ctx.store.read_history(address))
 
@@ -197,9 +198,8 @@ def _detect_one(ctx: RunContext, model: ModelDefinition, fresh: Mapping[str, Fre
 def fit(ctx: RunContext, model: ModelDefinition, fresh: Mapping[str, Freshness], address: str) -> ModelRun:
     """Judge the series of one model anew; ``address`` is its :func:`detection_id`."""
     built = model_panel(ctx, model, fresh)
-    method = detector(model.detector, **model.parameters)
-    signals = method.detect(built.panel, periods=built.panel.periods[-model.judge :])
-    frame = signal_frame(model, signals, memory_of(method, model.frequency))
+    signals = judge(model, built.panel, ctx.trees)
+    frame = signal_frame(model, signals, thresholds(model, built.panel.index, ctx.trees))
     return ModelRun(model.name, address, False, frame, _rolled_up(built.rolled_up), _history(built, signals))
 
 

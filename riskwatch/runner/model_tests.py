@@ -21,13 +21,13 @@ from riskwatch.calendar import HolidayCalendar, last_complete_period, period_bou
 from riskwatch.definitions import Definitions
 from riskwatch.definitions.model_tests import ModelTest, read_series
 from riskwatch.definitions.types import ModelDefinition
-from riskwatch.detectors import detector, memory_of
 from riskwatch.dimensions import Tree
 from riskwatch.errors import RiskwatchError
 from riskwatch.panel import Covariates, build_panel
 from riskwatch.panel.by_item import ITEM
 from riskwatch.records.streams import STREAMS
 from riskwatch.runner.detect import signal_frame
+from riskwatch.runner.overrides import judge, thresholds
 from riskwatch.runner.panels import calendar_columns, needs_geography, panel_rules
 
 __all__ = ["Verdict", "run_test", "run_tests"]
@@ -194,8 +194,7 @@ def _signals(
     if model.covariates:
         holidays = HolidayCalendar.from_config(definitions.catalogue("holidays"))
         panel = replace(panel, covariates=Covariates(*calendar_columns(model, panel.periods, holidays)))
-    method = detector(model.detector, **model.parameters)
-    return signal_frame(model, method.detect(panel, periods=panel.periods[-model.judge :]), memory_of(method, model.frequency))
+    return signal_frame(model, judge(model, panel, trees), thresholds(model, panel.index, trees))
 
 
 def _grade(

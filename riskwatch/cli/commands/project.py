@@ -132,16 +132,20 @@ def _run_model_tests(project: Project, *, as_json: bool) -> int:
 def explain(
     context: typer.Context,
     path: Annotated[str, typer.Argument(help="Dotted path, for example models.injury-counts.parameters.alpha.")],
+    product: Annotated[str, typer.Option(help="The value for this product's series of a model.")] = "",
+    industry: Annotated[str, typer.Option(help="The value for this industry's series of a model.")] = "",
+    region: Annotated[str, typer.Option(help="The value for this region's series of a model.")] = "",
+    stratum: Annotated[str, typer.Option(help="The value for this stratum's series of a model, as in selection=random.")] = "",
     as_json: Json = False,
 ) -> None:
     """Print a value and where it comes from: file:line, the command line, the environment, or a built-in default.
 
-    Examples: riskwatch explain settings.database; riskwatch explain models.injury-counts.parameters.alpha
-    """
-    from riskwatch.definitions import explain as explain_path  # noqa: PLC0415
+    A model's thresholds may differ by product, industry, region and stratum (overrides): name a series to see what holds for it.
 
+    Examples: riskwatch explain settings.database; riskwatch explain models.injury-counts.parameters.alpha --product P0302 --region 220100
+    """
     project = open_project(context)
-    found = explain_path(project.definitions, path)
+    found = project.explain_value(path, product=product, industry=industry, region=region, stratum=stratum)
     if as_json:
         print_json(found, internal=True)
     else:
