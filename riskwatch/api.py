@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from riskwatch.backtest.outcome import Outcome
+    from riskwatch.backtest.tune import TuneOutcome
 
 __all__ = ["Project", "demo"]
 
@@ -659,7 +660,9 @@ class Project:
         )
         return run_backtest(wanted, reporter or Reporter())
 
-    def tune_budget(self, per_week: float, centre: str, *, grade: str = "III+", reporter: Reporter | None = None, **asked: Any) -> TuneOutcome:
+    def tune_budget(
+        self, per_week: float, centre: str, *, grade: str = "III+", reporter: Reporter | None = None, **asked: Any
+    ) -> TuneOutcome:
         """Find thresholds that meet an alert budget; ``asked``: further fields of :class:`riskwatch.backtest.tune.Budget`. Nothing is applied.
 
         The outcome's ``trials``, ``changes`` and ``reliability`` are DataFrames, ``diff`` the proposed change of the YAML.

@@ -86,9 +86,13 @@ def rises_of(
 def weeks_of(rises: pd.DataFrame, first: dt.date, last: dt.date) -> pd.DataFrame:
     """Return rises by week (its Monday) and level: ``week, grade, opened``; every week from the first to the last day."""
     start, end = (day - dt.timedelta(days=day.weekday()) for day in (first, last))
-    counts = {key: len(group) for key, group in rises.groupby([rises["day"].map(lambda day: day - dt.timedelta(days=day.weekday())), "grade"])}
+    counts = {
+        key: len(group) for key, group in rises.groupby([rises["day"].map(lambda day: day - dt.timedelta(days=day.weekday())), "grade"])
+    }
     weeks = [start + dt.timedelta(days=7 * number) for number in range((end - start).days // 7 + 1)]
-    return pd.DataFrame([(week, grade, counts.get((week, grade), 0)) for week in weeks for grade in GRADES], columns=["week", "grade", "opened"])
+    return pd.DataFrame(
+        [(week, grade, counts.get((week, grade), 0)) for week in weeks for grade in GRADES], columns=["week", "grade", "opened"]
+    )
 
 
 def poisson_interval(count: int, level: float = 0.95) -> tuple[float, float]:

@@ -87,7 +87,9 @@ def conclusion(outcome: TuneOutcome, language: str) -> list[str]:
     sides = []
     for place, none in ((found.below, "none_below"), (found.above, "none_above")):
         row = outcome.row(place)
-        sides.append(words[none] if row is None or place is None else words["one"].format(label=setting_label(outcome, place), rate=row["per_week"]))
+        sides.append(
+            words[none] if row is None or place is None else words["one"].format(label=setting_label(outcome, place), rate=row["per_week"])
+        )
     said.append(words["neighbours"].format(below=sides[0], above=sides[1]))
     if not found.monotone:
         said.append(words["bend"])
@@ -107,7 +109,8 @@ def render_budget(outcome: TuneOutcome, language: str) -> str:
     assert rules is not None  # noqa: S101 - there is no outcome without them
     grade = outcome.budget.grade.removesuffix("+") + ("+" if outcome.budget.grade.removesuffix("+") != "I" else "")
     trials = outcome.trials.assign(
-        label=[setting_label(outcome, at) for at in outcome.trials["setting"]], events_per_week=outcome.trials["events_alone"] / outcome.weeks
+        label=[setting_label(outcome, at) for at in outcome.trials["setting"]],
+        events_per_week=outcome.trials["events_alone"] / outcome.weeks,
     )
     weeks = [weeks_of(trial.rises, outcome.first, outcome.last) for trial in (outcome.after, outcome.before)]
     changed = outcome.changes

@@ -175,7 +175,10 @@ def reliability_section(table: pd.DataFrame, language: str, *, enough: int) -> d
     said = [words["too_few"].format(closed=closed, enough=enough)] if closed < enough else []
     shown = table.assign(
         **{name: [f"{value:.4g}" for value in table[name]] for name in ("low", "high")},
-        **{name: ["" if math.isnan(value) else f"{value:.1%}" for value in table[name]] for name in ("stated", "share", "share_low", "share_high")},
+        **{
+            name: ["" if math.isnan(value) else f"{value:.1%}" for value in table[name]]
+            for name in ("stated", "share", "share_low", "share_high")
+        },
     )
     section = table_section(words["reliability"], shown, language, text=" ".join([*said, words["stated"]]))
     if closed:

@@ -52,7 +52,9 @@ class BudgetRules(Rule):
     """Section ``budget``: what ``riskwatch tune budget`` may move, and how it counts."""
 
     basis: Basis = Field(description="where the numbers come from")
-    warm_up_days: int = Field(28, ge=0, le=730, description="days replayed before the period: its first day would else begin with no warnings")
+    warm_up_days: int = Field(
+        28, ge=0, le=730, description="days replayed before the period: its first day would else begin with no warnings"
+    )
     history_days: int = Field(365, ge=0, le=3650, description="days of records before the period, where none is asked for")
     in_time_days: int = Field(
         28, ge=0, le=730, description="days after its start within which a hazard without an official action is warned of in time"

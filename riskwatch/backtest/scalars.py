@@ -15,7 +15,7 @@ from riskwatch.errors import ProjectError
 __all__ = ["edited", "unified", "value_at", "written"]
 
 
-def written(value: bool | float | str) -> str:  # noqa: FBT001 - any value of a threshold
+def written(value: bool | float | str) -> str:
     """Return a value as it stands in YAML: numbers without an exponent, which some readers take for a text."""
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -68,7 +68,9 @@ def edited(text: str, changes: Mapping[str, bool | float | str]) -> str:
             at = at[key]
         at[last] = value
     if got != wanted:
-        raise ProjectError(f"tune: {', '.join(changes)} cannot be changed alone", hint="write the value out where an anchor or a tag is used")
+        raise ProjectError(
+            f"tune: {', '.join(changes)} cannot be changed alone", hint="write the value out where an anchor or a tag is used"
+        )
     return new
 
 

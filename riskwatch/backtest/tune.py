@@ -37,10 +37,22 @@ from riskwatch.errors import ProjectError
 from riskwatch.runner.progress import Reporter, Task
 from riskwatch.sources import ADAPTERS
 
-__all__ = ["GRADING", "TRIALS", "Budget", "Trial", "TuneOutcome", "apply_budget", "tune_budget"]
+__all__ = ["GRADING", "TRIALS", "Budget", "Runs", "Trial", "TuneOutcome", "apply_budget", "open_runs", "tune_budget"]
 
 GRADING = "config/grading.yaml"
-TRIALS = ("setting", "values", "warnings", "per_week", "per_week_low", "per_week_high", "events_alone", "hazards", "in_time", "today", "chosen")
+TRIALS = (
+    "setting",
+    "values",
+    "warnings",
+    "per_week",
+    "per_week_low",
+    "per_week_high",
+    "events_alone",
+    "hazards",
+    "in_time",
+    "today",
+    "chosen",
+)
 """One row per replayed setting, strictest first. ``setting``: its place on the knob's path."""
 _LOOK_BACK_DAYS = 730
 
@@ -199,10 +211,30 @@ def tune_budget(budget: Budget, reporter: Reporter | None = None) -> TuneOutcome
         If the budget is not positive, a level, centre, knob or pipeline is unknown, the period holds no records or lies ahead, or ``--set``
         fixes what is to be tuned.
     """
-    told = reporter or Reporter()
+    with open_runs(budget, reporter) as run:
+        outcome = run.outcome
+        if budget.dry_run:
+            outcome.counted = [("strictest", run.counts(0)), ("today", run.counts(outcome.today))]
+        else:
+            wanted = budget.per_week * outcome.weeks
+            outcome.search = search(lambda at: len(run.trial(at).rises), len(outcome.settings), wanted, outcome.today)
+            _conclude(outcome, run)
+    return outcome
+
+
+@contextlib.contextmanager
+def open_runs(budget: Budget, reporter: Reporter | None = None) -> Iterator[Runs]:
+    """Check what is asked for, and open the replays of its settings; ``outcome`` of what is yielded says which there are.
+
+    Raises
+    ------
+    ProjectError
+        As :func:`tune_budget`.
+    """
     if not (math.isfinite(budget.per_week) and budget.per_week > 0):
         raise ProjectError(
-            f"tune budget: --per-week must be above 0, got {budget.per_week:g}", hint="what is never to be read needs no warnings: silence it"
+            f"tune budget: --per-week must be above 0, got {budget.per_week:g}",
+            hint="what is never to be read needs no warnings: silence it",
         )
     grades = at_least(budget.grade)
     fixed = [name for name in budget.overrides if name.startswith("grading.")]
@@ -215,36 +247,32 @@ def tune_budget(budget: Budget, reporter: Reporter | None = None) -> TuneOutcome
     ledger = own.data / LEDGER
     listed = budget.hazards or (ledger if own.settings.simulated and ledger.is_file() else None)
     hazards = read_hazards(listed) if listed is not None else ()
-    path = own.root / GRADING
-    original = path.read_bytes().decode("utf-8")
-    place = Place(str(budget.project), str(budget.project), budget.profile, dict(budget.overrides))
-    with open_setting(place) as setting:
+    original = (own.root / GRADING).read_bytes().decode("utf-8")
+    with open_setting(Place(str(budget.project), str(budget.project), budget.profile, dict(budget.overrides))) as setting:
         rules = rules_of(setting)
         turned = _rules(rules)
         name, knob = _knob(turned, budget.knob)
-        values = {one: value_at(original, _inside(one)) for one in knob.thresholds}
-        settings, today = settings_of(knob, values, lambda one: _fits(original, one))
+        settings, today = settings_of(
+            knob, {one: value_at(original, _inside(one)) for one in knob.thresholds}, lambda one: _fits(original, one)
+        )
         first, last = _period(setting, budget, turned)
-        before = -(-turned.warm_up_days // budget.step) * budget.step
-        days = run_days(first - dt.timedelta(days=before), last, budget.step)
+        warm_up = -(-turned.warm_up_days // budget.step) * budget.step
+        days = run_days(first - dt.timedelta(days=warm_up), last, budget.step)
         check_days(days, budget.today)
         counted = [day for day in days if day >= first]
+        # What stood on the very first day is no rise: without days before, the first counts for nothing.
+        weeks = (len(counted) - (not warm_up)) * budget.step / 7.0
+        if weeks <= 0:
+            raise ProjectError(f"tune budget: no run day counts from {first} to {last}", hint="take a longer period")
         outcome = TuneOutcome(
             budget, centre.name, {"zh": centre.label.zh, "en": centre.label.en}, name, {"zh": knob.label.zh, "en": knob.label.en},
-            settings, today, rules, first, counted[-1], days, (len(counted) - (not before)) * budget.step / 7.0, own.settings.simulated,
+            settings, today, rules, first, counted[-1], days, weeks, own.settings.simulated,
         )  # fmt: skip
-        if outcome.weeks <= 0:
-            raise ProjectError(f"tune budget: no run day counts from {first} to {last}", hint="take a longer period")
-        run = _Runs(setting, outcome, original, grades, centre.region, hazards, told)
-        if budget.dry_run:
-            outcome.counted = [("strictest", run.counts(0)), ("today", run.counts(today))]
-            return outcome
-        outcome.search = search(lambda at: len(run.trial(at).rises), len(settings), budget.per_week * outcome.weeks, today)
-        _conclude(outcome, run, original, grades, setting)
-    return outcome
+        yield Runs(setting, outcome, original, grades, centre.region, hazards, reporter or Reporter())
 
 
-def _conclude(outcome: TuneOutcome, run: _Runs, original: str, grades: Sequence[str], setting: Setting) -> None:
+def _conclude(outcome: TuneOutcome, run: Runs) -> None:
+    setting, grades, original = run.own, run.grades, run.original
     found = outcome.search
     assert found is not None  # noqa: S101 - the caller's own
     outcome.trials = _table(outcome, run, found)
@@ -257,14 +285,26 @@ def _conclude(outcome: TuneOutcome, run: _Runs, original: str, grades: Sequence[
         outcome.diff = unified(original, outcome.text, GRADING)
 
 
-class _Runs:
-    """Replays of settings, each once."""
+class Runs:
+    """Replays of settings, each once.
+
+    Attributes
+    ----------
+    outcome : TuneOutcome
+        What is asked for, and what came of it so far.
+    own : Setting
+        Today's.
+    original : str
+        The project's own ``config/grading.yaml``.
+    grades : sequence of str
+        Levels that count.
+    """
 
     def __init__(
         self, own: Setting, outcome: TuneOutcome, original: str, grades: Sequence[str], region: str, hazards: Sequence[KnownHazard],
         reporter: Reporter,
     ) -> None:  # fmt: skip
-        self._own, self._outcome, self._original, self._grades = own, outcome, original, grades
+        self.own, self.outcome, self.original, self.grades = own, outcome, original, grades
         self._regions = TreePaths(tree_of(own.trees, "region"))
         self._region, self._reporter = region, reporter
         self._hazards = [one for one in hazards if not one.regions or any(self._read(place) for place in one.regions)]
@@ -287,23 +327,23 @@ class _Runs:
 
     @contextlib.contextmanager
     def _open(self, at: int) -> Iterator[Setting]:
-        outcome = self._outcome
+        outcome = self.outcome
         if at == outcome.today:
-            yield self._own
+            yield self.own
             return
-        text = _edited(self._original, outcome.settings[at], outcome.settings[outcome.today])
-        folder = self._own.folder / "settings" / key_of(text=text)[:16]
+        text = _edited(self.original, outcome.settings[at], outcome.settings[outcome.today])
+        folder = self.own.folder / "settings" / key_of(text=text)[:16]
         (folder / "config").mkdir(parents=True, exist_ok=True)
         part = folder / f"{GRADING}.{os.getpid()}"
         part.write_text(text, encoding="utf-8", newline="")
         part.replace(folder / GRADING)
-        place = self._own.place
-        definitions = composed(Path(place.project), folder, self._own.folder / "definitions")
+        place = self.own.place
+        definitions = composed(Path(place.project), folder, self.own.folder / "definitions")
         with open_setting(Place(place.project, str(definitions), place.profile, place.overrides)) as setting:
             yield setting
 
     def _replay(self, setting: Setting, at: int, *, dry_run: bool = False) -> Replay:
-        outcome = self._outcome
+        outcome = self.outcome
         named = "today" if at == outcome.today else ", ".join(written(value) for value in outcome.settings[at].values())
         pipeline = setting.definitions.pipelines[outcome.budget.pipeline]
         return replay(
@@ -311,16 +351,18 @@ class _Runs:
         )
 
     def _scored(self, setting: Setting, replayed: Replay, at: int) -> Trial:
-        outcome, standing = self._outcome, replayed.lives.standing
+        outcome, standing = self.outcome, replayed.lives.standing
         counted = [day for day in replayed.days if day >= outcome.first]
         lives = score(setting, replayed, (), outcome.rules).lives
-        mine = [outcome.centre in centres and last >= outcome.first for centres, last in zip(lives["centres"], lives["last_day"], strict=True)]
+        mine = [
+            outcome.centre in centres and last >= outcome.first for centres, last in zip(lives["centres"], lives["last_day"], strict=True)
+        ]
         ground = ground_of(setting, lives.iloc[:0], outcome.rules)
-        read = standing["grade"].isin(self._grades) & standing["region"].map(lambda place: self._read(str(place))).astype(bool)
+        read = standing["grade"].isin(self.grades) & standing["region"].map(lambda place: self._read(str(place))).astype(bool)
         known = hazard_table(standing[read & (standing["day"] >= outcome.first)], self._hazards, counted, ground)
         return Trial(
             values=outcome.settings[at],
-            rises=rises_of(standing, replayed.days, outcome.first, self._grades, self._read),
+            rises=rises_of(standing, replayed.days, outcome.first, self.grades, self._read),
             lives=lives[np.asarray(mine, dtype=bool)].reset_index(drop=True),
             hazards=known.assign(in_time=_in_time(known, outcome.rules)),
             failed=replayed.failed,
@@ -334,7 +376,7 @@ def _in_time(hazards: pd.DataFrame, rules: BacktestRules) -> list[bool]:
     return [one if told else other for told, one, other in zip(hazards["official"].notna(), early, soon, strict=True)]
 
 
-def _table(outcome: TuneOutcome, run: _Runs, found: Search) -> pd.DataFrame:
+def _table(outcome: TuneOutcome, run: Runs, found: Search) -> pd.DataFrame:
     rows = []
     for at, count in found.counts.items():
         one = run.trial(at)

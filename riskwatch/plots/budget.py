@@ -93,7 +93,10 @@ def budget_figure(trials: pd.DataFrame, budget: float, *, language: str = "zh", 
     dress(right, grid="y")
     handles: list[object] = [
         Line2D([], [], color=LIMIT, linestyle="--", linewidth=0.9, label=words["budget"]),
-        *(Line2D([], [], color=looks[n][1], marker=looks[n][0], markerfacecolor="none", linestyle="", markersize=6, label=words[n]) for n, _ in marks),
+        *(
+            Line2D([], [], color=looks[n][1], marker=looks[n][0], markerfacecolor="none", linestyle="", markersize=6, label=words[n])
+            for n, _ in marks
+        ),
         Line2D([], [], color=LINE, linewidth=1.0, alpha=0.6, label=words["interval"]),
         Patch(color=BAR, label=words["events"]),
     ]

@@ -88,7 +88,9 @@ def budget(
     centre: Annotated[str, typer.Option(help="Centre, by name or by the code of its jurisdiction.")],
     grade: Annotated[str, typer.Option(help="Level from which on a warning counts: IV+, III+, II+ or I.")] = "III+",
     knob: Annotated[str, typer.Option(help="What is turned, of config/backtest.yaml; default: the first there.")] = "",
-    first: Annotated[str | None, typer.Option("--from", help="First day that counts; default: two years back, or as records allow.")] = None,
+    first: Annotated[
+        str | None, typer.Option("--from", help="First day that counts; default: two years back, or as records allow.")
+    ] = None,
     last: Annotated[str | None, typer.Option("--to", help="Last day; default: the pinned day, else today.")] = None,
     every: Annotated[Step, typer.Option(help="How far apart the replayed days lie.")] = Step.WEEK,
     pipeline: Annotated[str, typer.Option(help="Pipeline to replay.")] = "daily",
@@ -198,7 +200,9 @@ def _print_budget(found: TuneOutcome, said: list[str], language: str) -> None:
         ]
         for row in found.trials.to_dict("records")
     ]  # fmt: skip
-    print_table(["setting", "warnings", "per_week", "interval", "events_alone", "in_time", "which"], rows, title=f"{found.knob}, {found.centre}")
+    print_table(
+        ["setting", "warnings", "per_week", "interval", "events_alone", "in_time", "which"], rows, title=f"{found.knob}, {found.centre}"
+    )
     if found.changes is not None:
         words = VALUES[language]
         columns = ["change", f"name_{language}", f"place_{language}", "grade_before", "grade_after", "first_day_before", "first_day_after"]
