@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from riskwatch.backtest.outcome import Outcome
+    from riskwatch.backtest.tuned import TuneOutcome
 
 __all__ = ["Project", "demo"]
 
@@ -684,6 +685,20 @@ class Project:
             language=language,
         )
         return run_backtest(wanted, reporter or Reporter())
+
+    def tune_budget(
+        self, per_week: float, centre: str, *, grade: str = "III+", reporter: Reporter | None = None, **asked: Any
+    ) -> TuneOutcome:
+        """Find thresholds that meet an alert budget; ``asked``: other fields of :class:`riskwatch.backtest.tuned.Budget`.
+
+        Nothing is applied. ``trials``, ``changes`` and ``reliability`` of the outcome are DataFrames, ``diff`` is the proposed change.
+        """
+        from riskwatch.backtest.tune import tune_budget  # noqa: PLC0415 - drawing libraries load with it
+        from riskwatch.backtest.tuned import Budget  # noqa: PLC0415
+
+        asked |= {name: self.day(asked[name]) for name in ("first", "last") if asked.get(name) is not None}
+        asked |= {"project": self.root, "today": self.day(), "profile": self._given[0], "overrides": self._given[1]}
+        return tune_budget(Budget(per_week=per_week, centre=centre, grade=grade, **asked), reporter)
 
     def rates(
         self,
