@@ -50,9 +50,18 @@ def drop_duplicates(frame: pd.DataFrame, stream: str) -> pd.DataFrame:
     natural = NATURAL_KEYS.get(stream, ())
     if natural and all(column in frame.columns for column in natural):
         keys = frame[list(natural)]
-        complete = keys.notna().all(axis=1) & (keys.astype("object") != "").all(axis=1)
-        frame = frame.loc[~(complete & keys.duplicated())]
+        complete = np.logical_and.reduce([_given(keys[name]) for name in natural])
+        frame = frame.loc[~(complete & keys.duplicated().to_numpy())]
     return frame.reset_index(drop=True)
+
+
+def _given(column: pd.Series) -> BoolArray:
+    """Return where a column has a value that is not the empty text."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        blank = np.array([*(text == "" for text in column.cat.categories), True], dtype=np.bool_)
+        return ~blank[column.cat.codes.to_numpy()]  # -1, missing, reads the last
+    given = column.notna().to_numpy()
+    return given if column.dtype.kind in "biufM" else given & (column.astype("object") != "").to_numpy()
 
 
 @dataclass(eq=False)
@@ -66,6 +75,12 @@ class _Codes:
 
     @classmethod
     def of(cls, column: pd.Series, paths: TreePaths) -> _Codes:
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            texts = [*(str(code) for code in column.cat.categories), ""]  # -1, missing, reads the last
+            at = column.cat.codes.to_numpy()
+            found = sorted({texts[code] for code in np.unique(at)})
+            place = {code: number for number, code in enumerate(found)}
+            return cls(np.array([place.get(code, -1) for code in texts], dtype=np.intp)[at], found, paths)
         text = column.astype("object").where(column.notna(), "").astype(str)
         ids, codes = pd.factorize(text, sort=True)
         return cls(ids, [str(code) for code in codes], paths)
@@ -100,6 +115,7 @@ class RecordBase:
         self._codes: dict[tuple[str, str], _Codes] = {}
         self._dates: dict[str, npt.NDArray[np.datetime64]] = {}
         self._counts: dict[str, npt.NDArray[np.float64]] = {}
+        self._counted: dict[tuple[str, str, str, str, Window | None], float] = {}
         for stream, frame in sorted(records.items()):
             # Figures of indicators, classes and licences of enterprises, recalls and plans of other states are context: neither evidence
             # nor part of a count.
@@ -155,7 +171,11 @@ class RecordBase:
         """Return the sum of what the stream counts (failures, persons, notices)."""
         if stream not in self.frames:
             return 0.0
-        return float(self._counts[stream][self.mask(stream, product=product, industry=industry, region=region, window=window)].sum())
+        asked = (stream, product, industry, region, window)
+        if asked not in self._counted:
+            chosen = self.mask(stream, product=product, industry=industry, region=region, window=window)
+            self._counted[asked] = float(self._counts[stream][chosen].sum())
+        return self._counted[asked]
 
     def select(self, stream: str, subject: Subject, *, window: Window | None, region: str | None = None) -> pd.DataFrame:
         """Return the rows of ``stream`` about ``subject``, by default within its anchor region."""

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from riskwatch.assessment.behind import RecordBase
@@ -38,19 +39,31 @@ class Excess:
     """Excess of any judged series-period, by its coordinates; rows are numbered as in the judged table."""
 
     def __init__(self, table: pd.DataFrame) -> None:
-        columns = [table[name].tolist() for name in ("model", "stratum", "frequency", "period_start", "product", "industry", "region")]
-        self._keys = list(zip(*columns, strict=True))
         self._values = table["excess"].tolist()
-        self._excess = dict(zip(self._keys, self._values, strict=True))
+        self._codes = [table[name].to_numpy(dtype=object) for name in ("product", "industry", "region")]
+        # Series are compared within a model, stratum and period alone, and few of these are ever asked for.
+        parts = [table[name] for name in ("model", "stratum", "frequency", "period_start")]
+        self._group = (
+            table.groupby(parts, sort=False, dropna=False, observed=True).ngroup().to_numpy() if len(table) else np.empty(0, np.intp)
+        )
+        self._known: dict[int, dict[tuple[str, ...], float]] = {}
+
+    def _of_group(self, group: int) -> dict[tuple[str, ...], float]:
+        """Return the excess of all series of one model, stratum and period by their codes."""
+        if group not in self._known:
+            rows = np.flatnonzero(self._group == group)
+            codes = zip(*(part[rows].tolist() for part in self._codes), strict=True)
+            self._known[group] = dict(zip(codes, (self._values[row] for row in rows.tolist()), strict=True))
+        return self._known[group]
 
     def share(self, rows: Sequence[int], **other: str) -> float | None:
         """Return the excess of the series with ``other`` codes over that of ``rows``; None where no such series was judged."""
         whole = part = 0.0
         found = False
         for row in rows:
-            *period, product, industry, region = self._keys[row]
-            key = (*period, other.get("product", product), other.get("industry", industry), other.get("region", region))
-            value = self._excess.get(key)
+            product, industry, region = (part[row] for part in self._codes)
+            key = (other.get("product", product), other.get("industry", industry), other.get("region", region))
+            value = self._of_group(int(self._group[row])).get(key)
             if value is not None:
                 found = True
                 whole += self._values[row]

@@ -22,7 +22,10 @@ from riskwatch.assessment.protocols import TreePaths
 from riskwatch.assessment.rules import ConfidenceRules, GradingRules
 from riskwatch.errors import DetectorError
 
-__all__ = ["SERIES", "SIGNAL_COLUMNS", "TOO_FEW", "Judged", "counts_of", "discoveries", "judge", "q_values", "unseen_tests"]
+__all__ = [
+    "SERIES", "SIGNAL_COLUMNS", "TOO_FEW", "Controlled", "Judged", "control", "control_rules", "counts_of", "discoveries", "judge",
+    "q_values", "unseen_tests",
+]  # fmt: skip
 
 TOO_FEW = "too-few-cases"
 """Reason of cells that are not judged because of their own small count: tests all the same."""
@@ -31,6 +34,25 @@ SERIES = ["model", "stream", "product", "industry", "region", "stratum", "freque
 TEXT = [*SERIES, "source_type", "detector", "detector_hash"]
 NUMBERS = ["observed", "exposure", "expected", "lower", "upper", "p_value"]
 SIGNAL_COLUMNS = [*TEXT, "period_start", "period_end", *NUMBERS, "alarm", "reason"]
+
+
+@dataclass(frozen=True, eq=False)
+class Controlled:
+    """All tests of a run with their q-values, before any threshold is put on them.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        As that of :class:`Judged`, without ``hit`` and ``candidate``.
+    family_q : array of float, shape (families,)
+        Smallest q-value of each family on the finest level.
+    counts : dict of str to int
+        ``tests``, ``unseen``, ``families``, ``repeated_looks``.
+    """
+
+    table: pd.DataFrame
+    family_q: npt.NDArray[np.float64]
+    counts: dict[str, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,17 +205,31 @@ def discoveries(signals: pd.DataFrame, rules: GradingRules, paths: Mapping[str, 
 
 def counts_of(tests: pd.DataFrame, rules: GradingRules) -> dict[str, int]:
     """Return the counts of a run's tests, from what :func:`discoveries` returned."""
+    family_q = _by_family(tests)
+    return _with_selected(_plain_counts(tests, len(family_q)), family_q, rules.confidence)
+
+
+def _by_family(tests: pd.DataFrame) -> npt.NDArray[np.float64]:
+    """Return the smallest q-value of each family."""
+    return tests.groupby("family", sort=True)["q_value"].min().to_numpy(dtype=np.float64)
+
+
+def _plain_counts(tests: pd.DataFrame, families: int) -> dict[str, int]:
     return {
         "tests": int(tests["judged"].sum()),
         "unseen": int((~tests["judged"]).sum()),
-        "families": int(tests["family"].nunique()),
-        "families_selected": int(tests.loc[tests["q_value"] < rules.confidence.q_weak, "family"].nunique()),
+        "families": families,
         "repeated_looks": int((tests["judged"] & (tests["look"] > 1)).sum()),
     }
 
 
-def judge(signals: pd.DataFrame, rules: GradingRules, paths: Mapping[str, TreePaths] | None = None) -> Judged:
-    """Control false discoveries over the judged rows of ``signals``.
+def _with_selected(counts: Mapping[str, int], family_q: npt.NDArray[np.float64], confidence: ConfidenceRules) -> dict[str, int]:
+    found = {**counts, "families_selected": int((family_q < confidence.q_weak).sum())}
+    return {name: found[name] for name in ("tests", "unseen", "families", "families_selected", "repeated_looks")}
+
+
+def control(signals: pd.DataFrame, rules: GradingRules, paths: Mapping[str, TreePaths] | None = None) -> Controlled:
+    """Control false discoveries over the judged rows of ``signals``, whatever thresholds are then put on the q-values.
 
     Parameters
     ----------
@@ -201,7 +237,7 @@ def judge(signals: pd.DataFrame, rules: GradingRules, paths: Mapping[str, TreePa
         Long frame of all series-periods of a run with the columns :data:`SIGNAL_COLUMNS`; ``reason`` is "" where judged. ``memory``,
         if there, is how many newest periods the method weighed for each judgement; by default 1.
     rules : GradingRules
-        ``confidence`` (thresholds on the q-value), ``discovery`` and ``scope.spread_level`` are read.
+        ``discovery`` and ``scope.spread_level`` are read (:func:`control_rules`).
     paths : mapping of str to TreePaths, optional
         ``product``, ``industry``, ``region``.
 
@@ -243,17 +279,44 @@ def judge(signals: pd.DataFrame, rules: GradingRules, paths: Mapping[str, TreePa
     table["alarm"] = table["alarm"] & (table["excess"] > 0)
     table["windows"] = _windows(table)
     table["newest"] = ~table.duplicated(SERIES, keep="last")
+    family_q = _by_family(tests)
+    return Controlled(table, family_q, _plain_counts(tests, len(family_q)))
+
+
+def control_rules(rules: GradingRules) -> dict[str, object]:
+    """Return what :func:`control` reads of the rules, JSON-able."""
+    return {"discovery": rules.discovery.model_dump(mode="json"), "spread_level": rules.scope.spread_level}
+
+
+def judge(signals: pd.DataFrame | Controlled, rules: GradingRules, paths: Mapping[str, TreePaths] | None = None) -> Judged:
+    """Control false discoveries over the judged rows of ``signals``, and put the thresholds of ``rules.confidence`` on the q-values.
+
+    Parameters
+    ----------
+    signals : pandas.DataFrame or Controlled
+        As for :func:`control`, or what it returned.
+    rules : GradingRules
+        ``confidence`` (thresholds on the q-value), ``discovery`` and ``scope.spread_level`` are read.
+    paths : mapping of str to TreePaths, optional
+        ``product``, ``industry``, ``region``.
+
+    Raises
+    ------
+    DetectorError
+        If columns are missing, a judged p-value is outside [0, 1], or a series-period is there twice.
+    """
+    found = signals if isinstance(signals, Controlled) else control(signals, rules, paths)
     confidence: ConfidenceRules = rules.confidence
-    table["hit"] = table["alarm"] & (table["q_value"] < confidence.q_weak)
-    table["candidate"] = table["alarm"] & (table["q_value"] < confidence.q_review)
-    alarms = int(table["alarm"].sum())
+    alarm, q = found.table["alarm"], found.table["q_value"]
+    table = found.table.assign(hit=alarm & (q < confidence.q_weak), candidate=alarm & (q < confidence.q_review))
+    alarms = int(alarm.sum())
     return Judged(
         table,
         len(table),
         alarms,
         int(table["hit"].sum()),
         alarms - int(table["candidate"].sum()),
-        tested=counts_of(tests, rules),
+        tested=_with_selected(found.counts, found.family_q, confidence),
     )
 
 

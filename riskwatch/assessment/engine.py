@@ -15,7 +15,7 @@ from riskwatch.assessment.concerns import Concern, evidence_of, merge
 from riskwatch.assessment.confidence import Quality, witnesses_of_hits
 from riskwatch.assessment.context import Case, Run, flags_on, windows_of
 from riskwatch.assessment.counting import count_together, signals_of
-from riskwatch.assessment.discovery import judge
+from riskwatch.assessment.discovery import Controlled, judge
 from riskwatch.assessment.doubts import doubts_of, split
 from riskwatch.assessment.emergency import response_of
 from riskwatch.assessment.emergency_rules import EmergencyRules
@@ -47,7 +47,7 @@ __all__ = ["assess"]
 
 
 def assess(
-    signals: pd.DataFrame,
+    signals: pd.DataFrame | Controlled,
     records: Mapping[str, pd.DataFrame],
     items: pd.DataFrame,
     *,
@@ -70,9 +70,10 @@ def assess(
 
     Parameters
     ----------
-    signals : pandas.DataFrame
+    signals : pandas.DataFrame or Controlled
         Long frame of all series-periods of the run, judged (``reason`` is "") or not; columns
-        :data:`riskwatch.assessment.discovery.SIGNAL_COLUMNS`. The order of rows does not matter.
+        :data:`riskwatch.assessment.discovery.SIGNAL_COLUMNS`. The order of rows does not matter. Or their false discoveries controlled
+        already (:func:`riskwatch.assessment.discovery.control`) under the same rules.
     records : mapping of str to pandas.DataFrame
         Stream -> record rows known on the as-of day with event dates in the recent window: the stream's fields and ``source``.
         Of ``laboratory`` the whole register: a calibration holds for a year.

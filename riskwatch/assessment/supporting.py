@@ -11,7 +11,7 @@ from riskwatch.assessment.protocols import TreePaths, tree_of
 from riskwatch.assessment.types import Assessment, Step
 from riskwatch.errors import DetectorError
 
-__all__ = ["RULE", "WATCH", "Support", "supporting"]
+__all__ = ["RULE", "WATCH", "Support", "supporting", "supportive"]
 
 RULE = "confidence.multivariate-anomaly"
 """Name of the step that is added."""
@@ -66,9 +66,10 @@ def supporting(anomalies: pd.DataFrame, assessments: Sequence[Assessment], *, tr
     above = sorted(set(anomalies["evidence"]) - {_ALONE})
     if above:
         raise DetectorError(f"supporting: anomalies are evidence of {_ALONE} at most, got {', '.join(map(str, above))}")
-    chosen = anomalies[(anomalies["kind"] == "product-region") & anomalies["anomaly"].astype(bool) & anomalies["worse"].astype(bool)]
-    rows = chosen.sort_values(["q_value", "score", "product", "region"], ascending=[True, False, True, True], kind="stable").to_dict(
-        "records"
+    rows = (
+        supportive(anomalies)
+        .sort_values(["q_value", "score", "product", "region"], ascending=[True, False, True, True], kind="stable")
+        .to_dict("records")
     )
     products, regions = TreePaths(tree_of(trees, "product")), TreePaths(tree_of(trees, "region"))
 
@@ -91,6 +92,12 @@ def supporting(anomalies: pd.DataFrame, assessments: Sequence[Assessment], *, tr
         )
     watch = pd.DataFrame([row for number, row in enumerate(rows) if number not in used], columns=[*anomalies.columns])
     return Support(tuple(found), watch[list(WATCH)].reset_index(drop=True))
+
+
+def supportive(anomalies: pd.DataFrame) -> pd.DataFrame:
+    """Return the anomalies that :func:`supporting` looks at: of products in regions, and for the worse."""
+    mine = (anomalies["kind"] == "product-region") & anomalies["anomaly"].astype(bool) & anomalies["worse"].astype(bool)
+    return anomalies[mine].reset_index(drop=True)
 
 
 def _step(assessment: Assessment, rows: Sequence[Mapping[object, object]]) -> Step:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from riskwatch.assessment.cases import Cases
 from riskwatch.assessment.doubts import Doubt
@@ -46,6 +47,8 @@ def encode(value: object) -> Any:
         return {_KIND: "day", _VALUE: value.isoformat()}
     if isinstance(value, np.ndarray):
         return {_KIND: "array", "t": value.dtype.str, _VALUE: [encode(one) for one in value.tolist()]}
+    if isinstance(value, pd.DataFrame) and value.index.equals(pd.RangeIndex(len(value))):
+        return {_KIND: "frame", "rows": len(value), _VALUE: [[str(name), *_column(value[name])] for name in value.columns]}
     if isinstance(value, list):
         return [encode(one) for one in value]
     if isinstance(value, tuple):
@@ -61,6 +64,35 @@ def encode(value: object) -> Any:
     raise TypeError(f"encode: no form for {type(value).__module__}.{name}")
 
 
+def _column(values: pd.Series[Any]) -> tuple[Any, Any]:
+    """Return the type and the values of a column."""
+    kind = values.dtype
+    if isinstance(kind, pd.CategoricalDtype):
+        return ["category", bool(kind.ordered), _column(pd.Series(kind.categories))], values.cat.codes.tolist()
+    if isinstance(kind, pd.StringDtype):
+        return ["text", kind.storage, kind.na_value is pd.NA], [
+            None if missing else text for text, missing in zip(values, values.isna(), strict=True)
+        ]
+    if not isinstance(kind, np.dtype) or kind.kind not in "biufMO":
+        raise TypeError(f"encode: no form for a column of {kind}")
+    array = values.to_numpy()
+    return kind.str, [encode(one) for one in (array.view(np.int64) if kind.kind == "M" else array).tolist()]
+
+
+def _values(kind: Any, data: Any) -> Any:
+    """Return what :func:`_column` was given, as an array."""
+    if isinstance(kind, str):
+        dtype = np.dtype(kind)
+        if dtype.kind == "M":
+            return np.array(data, np.int64).view(dtype)
+        found = np.empty(len(data), dtype)
+        found[:] = [decode(one) for one in data]
+        return found
+    if kind[0] == "category":
+        return pd.Categorical.from_codes(data, categories=pd.Index(_values(*kind[2])), ordered=kind[1])
+    return pd.array(data, dtype=pd.StringDtype(kind[1], na_value=pd.NA if kind[2] else np.nan))
+
+
 def decode(data: Any) -> Any:
     """Return what :func:`encode` was given.
 
@@ -74,6 +106,8 @@ def decode(data: Any) -> Any:
     if not isinstance(data, dict):
         return data
     kind, value = data[_KIND], data[_VALUE]
+    if kind == "frame":
+        return pd.DataFrame({name: _values(dtype, values) for name, dtype, values in value}, index=range(data["rows"]))
     if kind == "float":
         return float(value)
     if kind == "scalar":

@@ -16,7 +16,7 @@ from riskwatch.detectors import detector, memory_of
 from riskwatch.records.streams import STREAMS
 from riskwatch.runner.detect import SERIES, SIGNAL_COLUMNS, ModelRun
 
-__all__ = ["load_assessments", "load_detection", "load_looks", "save_detection", "save_looks"]
+__all__ = ["load_assessments", "load_detection", "load_looks", "objects_of", "save_detection", "save_looks"]
 
 NUMBERS = ("observed", "exposure", "expected", "lower", "upper", "p_value")
 ROLLED_UP = ("series", "parent", "total")
@@ -43,7 +43,7 @@ def load_detection(cache: Cache, key: str, model: ModelDefinition) -> ModelRun:
     tables, note = cache.read("detection", key)
     method = detector(model.detector, **model.parameters)
     signals = tables["signals"]
-    frame = pd.DataFrame({name: _objects(signals.column(name)) for name in (*SERIES, "reason")})
+    frame = pd.DataFrame({name: objects_of(signals.column(name)) for name in (*SERIES, "reason")})
     for name in NUMBERS:
         frame[name] = signals.column(name).to_numpy()
     for name in ("period_start", "period_end"):
@@ -56,7 +56,7 @@ def load_detection(cache: Cache, key: str, model: ModelDefinition) -> ModelRun:
     return ModelRun(model.name, note["address"], True, frame[list(SIGNAL_COLUMNS)], rolled_up, note["history"])
 
 
-def _objects(column: pa.ChunkedArray) -> npt.NDArray[np.object_]:
+def objects_of(column: pa.ChunkedArray) -> npt.NDArray[np.object_]:
     """Return a column of repeating texts as plain Python strings, each text once in memory."""
     whole = column.combine_chunks()
     whole = whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole

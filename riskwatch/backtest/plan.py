@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from riskwatch.assessment.discovery import control_rules
 from riskwatch.backtest.cache import key_of
 from riskwatch.backtest.setting import Setting
 from riskwatch.backtest.work import AssessTask, DayKeys, DetectTask, LooksTask
@@ -144,6 +145,8 @@ def plan_assessments(
     }
     grading = hashlib.sha256(json.dumps(graded, sort_keys=True, default=str).encode()).hexdigest()
     ruled = {"definitions": key_of(**{**definitions, "grading": grading}), "profiles": profiles}
+    # Of the grading rules, the control of false discoveries reads these alone; of the rest, detections, looks and the trees.
+    controlled = {"rules": control_rules(setting.grading), "trees": shared["trees"], "code": shared["code"]}
     keys: dict[dt.date, str] = {}
     tasks = []
     for day in found.days:
@@ -155,5 +158,6 @@ def plan_assessments(
         if not setting.cache.has("assessment", key):
             # The figures of a concern rest on the records in its window, whoever raised it: neither on models nor on thresholds.
             facts = key_of(stage="facts", definitions=key_of(**others), **known)
-            tasks.append(AssessTask(of_day, profiles, key, facts))
+            judged = key_of(stage="judged", models=models, **controlled)
+            tasks.append(AssessTask(of_day, profiles, key, facts, judged))
     return keys, tasks

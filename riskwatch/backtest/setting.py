@@ -13,6 +13,7 @@ from typing import Any
 
 from riskwatch.assessment.rules import ActionCatalogue, GradingRules, HazardCatalogue
 from riskwatch.backtest.cache import Cache
+from riskwatch.backtest.shelf import Shelf
 from riskwatch.backtest.view import Arrivals, History, PastStore
 from riskwatch.calendar import HolidayCalendar
 from riskwatch.definitions import Definitions, load_definitions
@@ -62,6 +63,7 @@ class Setting:
     store: Store
     arrivals: Arrivals
     folder: Path
+    shelf: Shelf | None = None
     kept: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -72,7 +74,7 @@ class Setting:
     def context(self, day: dt.date, history: History | None = None, reporter: Reporter | None = None) -> RunContext:
         """Return the context of one past day; its clock stands at the end of that day."""
         zone = self.definitions.settings.timezone
-        store = PastStore(self.store.database, zone=zone, day=day, arrivals=self.arrivals, history=history)
+        store = PastStore(self.store.database, zone=zone, day=day, arrivals=self.arrivals, history=history, shelf=self.shelf)
         return RunContext(
             root=self.definitions.root,
             definitions=self.definitions,
@@ -173,4 +175,5 @@ def open_setting(place: Place) -> Iterator[Setting]:
             store=store,
             arrivals=Arrivals.read(store),
             folder=own.var / "backtest",
+            shelf=Shelf(store.database),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
@@ -13,7 +13,9 @@ import numpy.typing as npt
 import pandas as pd
 import sqlalchemy as sa
 
+from riskwatch.backtest.shelf import Shelf
 from riskwatch.errors import StoreError
+from riskwatch.records.streams import STREAMS
 from riskwatch.store import AssessmentRow, CaseRow, DigestRow, EventRow, Store, WarningRow
 from riskwatch.store.database import Database
 from riskwatch.store.tables import RECORD_TABLES, batch, quarantine
@@ -61,6 +63,7 @@ class Arrivals:
     landed: list[tuple[dt.date, int]]
     waiting: pd.DataFrame
     heard: dict[str, str]
+    _changes: dict[tuple[str, frozenset[str]], Days] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def read(cls, store: Store) -> Arrivals:
@@ -136,7 +139,8 @@ class Arrivals:
     def vintage(self, stream: str, sources: Iterable[str] | None, as_of: dt.date | None) -> str:
         """Fingerprint what is visible on a day, as :func:`riskwatch.store.read.data_vintage` does, and by the contents of the files.
 
-        A cache outlives the store: two stores may number and count their batches alike.
+        A cache outlives the store: two stores may number and count their batches alike. Of batches that are only partly visible, the last
+        day counts on which a record came or went: up to the next such day the same records are seen.
         """
         wanted = set(sources or ())
         digest = hashlib.sha256(stream.encode())
@@ -147,9 +151,24 @@ class Arrivals:
             partly = partly or (as_of is not None and row["known_to"] > as_of)
             names = ("batch_id", "source", "content_key", "first_row", "n_new", "n_changed", "n_stale", "known_from", "known_to")
             digest.update(" ".join(str(row[name]) for name in names).encode() + b"\n")
-        if partly:
-            digest.update(f"as of {as_of}".encode())
+        if partly and as_of is not None:
+            digest.update(f"as of {self.last_change(stream, wanted, as_of)}".encode())
         return digest.hexdigest()
+
+    def last_change(self, stream: str, sources: Collection[str], as_of: dt.date) -> dt.date | None:
+        """Return the last day, up to ``as_of``, on which a record of a stream became known or was superseded; None before the first.
+
+        From that day to ``as_of`` the same versions are in force. ``sources``: only of these; empty: of all.
+        """
+        key = (stream, frozenset(sources))
+        if key not in self._changes:
+            these = self.streams[stream]
+            mine = np.isin(these.source, [code for code, name in enumerate(these.names) if not sources or name in sources])
+            days = np.concatenate([these.known[mine], these.superseded[mine]])
+            self._changes[key] = np.unique(days[~np.isnat(days)])
+        changes = self._changes[key]
+        at = int(np.searchsorted(changes, np.datetime64(as_of), side="right"))
+        return changes[at - 1].item() if at else None
 
 
 def _moment(text: str) -> dt.datetime:
@@ -197,15 +216,57 @@ class PastStore(Store):
     arrivals : Arrivals
     history : History
         What the replay decided before that day.
+    shelf : Shelf, optional
+        Records in memory; without it every reading asks the database.
     """
 
-    def __init__(self, database: Database, *, zone: str, day: dt.date, arrivals: Arrivals, history: History | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        zone: str,
+        day: dt.date,
+        arrivals: Arrivals,
+        history: History | None = None,
+        shelf: Shelf | None = None,
+    ) -> None:
         super().__init__(database, zone=zone)
-        self.today, self.arrivals, self.history = day, arrivals, history or History()
+        self.today, self.arrivals, self.history, self.shelf = day, arrivals, history or History(), shelf
         for name in WRITES:
             setattr(self, name, refuse)
 
     # --- records ----------------------------------------------------------------------------------------------------
+
+    def read_records(
+        self,
+        stream: str,
+        columns: Sequence[str] | None = None,
+        as_of: dt.date | None = None,
+        *,
+        where: Mapping[str, Iterable[object]] | None = None,
+        between: Mapping[str, tuple[float, float]] | None = None,
+        sources: Iterable[str] | None = None,
+        since: dt.date | None = None,
+        until: dt.date | None = None,
+    ) -> pd.DataFrame:
+        """Read one version per record, the one in force on a day, from memory where it is there."""
+        limits: dict[str, Any] = {"where": where, "between": between, "sources": sources, "since": since, "until": until}
+        if self.shelf is not None and as_of is not None and stream in STREAMS:
+            names = list(columns) if columns is not None else ["source", *(field.name for field in STREAMS[stream].all_fields)]
+            found = self.shelf.records(stream, names, as_of, **limits)
+            if found is not None:
+                return found
+        return super().read_records(stream, columns, as_of, **limits)
+
+    def read_items(self, stream: str, record_ids: Sequence[int] | None = None, as_of: dt.date | None = None) -> pd.DataFrame:
+        """Read child rows, from memory where they are there."""
+        found = None if self.shelf is None else self.shelf.items(stream, record_ids, as_of)
+        return super().read_items(stream, record_ids, as_of) if found is None else found
+
+    def first_known(self, stream: str, sources: Iterable[str] | None = None, as_of: dt.date | None = None) -> pd.DataFrame:
+        """Say when corrected records were first known."""
+        found = None if self.shelf is None or as_of is None else self.shelf.first_known(stream, sources, as_of)
+        return super().first_known(stream, sources, as_of) if found is None else found
 
     def data_vintage(self, stream: str, sources: Iterable[str] | None = None, as_of: dt.date | None = None) -> str:
         """Fingerprint what is visible on a day."""

@@ -11,18 +11,22 @@ import pandas as pd
 import pyarrow as pa
 
 from riskwatch.assessment import to_payload
+from riskwatch.assessment.discovery import control
+from riskwatch.assessment.protocols import TreePaths, tree_of
 from riskwatch.backtest.cache import key_of
 from riskwatch.backtest.frames import load_detection, load_looks, save_detection, save_looks
+from riskwatch.backtest.judged import JudgedDay, load_judged, save_judged
 from riskwatch.backtest.memory import DayMemory
 from riskwatch.backtest.setting import Setting
+from riskwatch.digest import QualityReport
 from riskwatch.errors import LeaseHeldError, StoreError
 from riskwatch.runner.detect import Detection, fit
 from riskwatch.runner.freshness import freshness_by_source
-from riskwatch.runner.looks import FIGURES, KEY, count_looks
-from riskwatch.runner.quality import quality_report, reporter_state
-from riskwatch.runner.run import RunReport, assess_day, read_since, supported_by_profiles
+from riskwatch.runner.looks import SeenFigures
+from riskwatch.runner.quality import reporter_state, source_health
+from riskwatch.runner.run import RunReport, assess_day, first_alarm, since_alarm, supported_by_profiles
 
-__all__ = ["AssessTask", "DayKeys", "DetectTask", "LooksTask", "assess", "detect", "looks", "signals_of"]
+__all__ = ["AssessTask", "DayKeys", "DetectTask", "LooksTask", "assess", "detect", "judged_day", "looks", "signals_of"]
 
 SERIES_COLUMNS = ("model", "stratum", "product", "industry", "region")
 
@@ -54,12 +58,13 @@ class DayKeys:
 
 @dataclass(frozen=True)
 class AssessTask:
-    """Assess one day; ``facts``: key of what it remembers whatever the thresholds."""
+    """Assess one day; ``facts``: key of what it remembers whatever the thresholds; ``judged``: of its series judged together."""
 
     day: DayKeys
     profiles: bool
     key: str
     facts: str
+    judged: str
 
 
 def detect(setting: Setting, task: DetectTask) -> dict[dt.date, str]:
@@ -80,16 +85,9 @@ def detect(setting: Setting, task: DetectTask) -> dict[dt.date, str]:
 def looks(setting: Setting, task: LooksTask) -> None:
     """Count how often each judgement of a model was looked at before, over all days in order."""
     model = setting.definitions.models[task.model]
-    seen = pd.DataFrame(columns=[*KEY, *FIGURES])
+    seen = SeenFigures()
     for detected, key in task.days:
-        signals = load_detection(setting.cache, detected, model).signals
-        judged = signals.loc[signals["p_value"].notna(), [*KEY, *FIGURES]]
-        # Periods before the oldest judged one are not asked for again: a model's window only moves on.
-        mine = seen[seen["period_start"] >= min(judged["period_start"])] if len(judged) and len(seen) else seen
-        save_looks(setting.cache, key, count_looks(mine, signals) if len(judged) else np.ones(len(signals), np.int64))
-        if len(judged):
-            seen = pd.concat([mine, judged], ignore_index=True) if len(mine) else judged
-            seen = seen.drop_duplicates([*KEY, *FIGURES], ignore_index=True)
+        save_looks(setting.cache, key, seen.count(load_detection(setting.cache, detected, model).signals))
 
 
 def signals_of(setting: Setting, keys: DayKeys) -> tuple[Detection, pd.DataFrame]:
@@ -105,18 +103,13 @@ def signals_of(setting: Setting, keys: DayKeys) -> tuple[Detection, pd.DataFrame
     return detection, signals.assign(looks=np.concatenate(counted) if counted else 1)
 
 
-def assess(setting: Setting, task: AssessTask) -> None:
-    """Assess the concerns of one day, and keep what the state machine reads beside them."""
+def judged_day(setting: Setting, task: AssessTask) -> JudgedDay:
+    """Return a day's judged series with false discoveries controlled, from the cache where they are there."""
+    if setting.cache.has("judged", task.judged):
+        return load_judged(setting.cache, task.judged)
     ctx = setting.context(task.day.day)
-    detection, signals = signals_of(setting, task.day)
-    memory = DayMemory(setting.cache, key_of(facts=task.facts, since=read_since(ctx, signals).isoformat()))
-    rules = [getattr(ctx.grading, name).model_dump(mode="json") for name in ("absence", "artefacts")]
-    absence = memory.recall("reporters", rules, lambda: reporter_state(ctx))
-    assessments = assess_day(ctx, signals, quality_report(ctx, detection, [], absence), absence, memory)
-    memory.save()
-    report = RunReport("", "", ctx.as_of)
-    if task.profiles:
-        assessments = list(supported_by_profiles(ctx, assessments, report))
+    _, signals = signals_of(setting, task.day)
+    paths = {name: TreePaths(tree_of(ctx.trees, name)) for name in ("product", "industry", "region")}
     judged = signals.loc[(signals["reason"] == "").to_numpy() & signals["p_value"].notna().to_numpy()]
     reached = judged[[*SERIES_COLUMNS, "period_end"]].drop_duplicates()
     alarms = judged.loc[
@@ -124,14 +117,35 @@ def assess(setting: Setting, task: AssessTask) -> None:
     ].drop_duplicates()
     tables = {"judged": _table(reached), "alarms": _table(alarms)}
     tables["judged"] = tables["judged"].append_column("period_end", pa.array(reached["period_end"].tolist(), pa.date32()))
+    streams = dict(zip(signals["model"], signals["stream"], strict=True))
+    made = JudgedDay(control(signals, ctx.grading, paths), first_alarm(signals), streams, tables)
+    save_judged(setting.cache, task.judged, made)
+    return made
+
+
+def assess(setting: Setting, task: AssessTask) -> None:
+    """Assess the concerns of one day, and keep what the state machine reads beside them."""
+    ctx = setting.context(task.day.day)
+    day = judged_day(setting, task)
+    since = since_alarm(ctx, day.first_alarm)
+    memory = DayMemory(setting.cache, key_of(facts=task.facts, since=since.isoformat()))
+    rules = [getattr(ctx.grading, name).model_dump(mode="json") for name in ("absence", "artefacts")]
+    absence = memory.recall("reporters", rules, lambda: reporter_state(ctx))
+    # Of the quality report an assessment reads the states of sources alone.
+    quality = QualityReport(sources=source_health(ctx, []))
+    assessments = assess_day(ctx, day.controlled, quality, absence, memory, since=since)
+    report = RunReport("", "", ctx.as_of)
+    if task.profiles:
+        assessments = list(supported_by_profiles(ctx, assessments, report, memory))
+    memory.save()
     setting.cache.write(
         "assessment",
         task.key,
-        tables,
+        day.tables,
         {
             "assessments": [to_payload(one) for one in assessments],
             "silent": absence.shares,
-            "streams": dict(zip(signals["model"], signals["stream"], strict=True)),
+            "streams": day.streams,
             "faults": report.faults,
         },
     )

@@ -68,6 +68,7 @@ class HolidayCalendar:
     festivals: Mapping[int, dt.date]
     unverified: frozenset[dt.date] = frozenset()
     years: frozenset[int] = field(init=False)
+    _worked: dict[dt.date, bool] = field(init=False, default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         holidays, workdays = np.unique(_days(self.holidays)), np.unique(_days(self.workdays))
@@ -159,13 +160,20 @@ class HolidayCalendar:
         """
         step, left, day = (1, n, start) if n >= 0 else (-1, -n, start)
         if n == 0:
-            while not self.is_workday([day])[0]:
+            while not self._is_worked(day):
                 day += dt.timedelta(days=1)
             return day
         while left:
             day += dt.timedelta(days=step)
-            left -= int(self.is_workday([day])[0])
+            left -= int(self._is_worked(day))
         return day
+
+    def _is_worked(self, day: dt.date) -> bool:
+        """Return :meth:`is_workday` of one day; the ways to most deadlines lead over the same days."""
+        known = self._worked.get(day)
+        if known is None:
+            known = self._worked[day] = bool(self.is_workday([day])[0])
+        return known
 
     def due_date(self, start: dt.date | dt.datetime, amount: int, unit: str, *, to_workday: bool = False) -> dt.date | dt.datetime:
         """Return when a deadline ends.

@@ -257,15 +257,14 @@ class BinomialBaseline(HistoryWindow):
                 share = rates.rate if rates.rate.ndim == 1 else rates.rate[0]
                 a, b = share * (a + b)[todo], (1.0 - share) * (a + b)[todo]
                 x_now, n_now = x_now[todo], n_now[todo]
-                # The largest count that leaves at most alpha below it.
-                lower = n_now - beta_binomial.quantile(self.alpha, n_now, b, a, mid_p=self.mid_p)
-                if self.window_periods == 1:
-                    p = beta_binomial.tail(x_now, n_now, a, b)
-                    if self.mid_p:
-                        p = np.maximum(p - beta_binomial.mass(x_now, n_now, a, b) / 2.0, 0.0)
-                    upper = beta_binomial.quantile(self.alpha, n_now, a, b, mid_p=self.mid_p)
-                else:
-                    p, upper = self._over_windows(x[todo], n[todo], now, rates)
+                counts = newest_counts(x[todo], n[todo], now, self.window_periods)
+                # Most series of a sparse panel look like another one: what they come to is worked out once.
+                kinds = (x_now, n_now, a, b, *counts[0], *counts[1], *np.atleast_2d(rates.rate), rates.error, rates.correlation)
+                first, place = distinct(*kinds)
+                few = (part[..., first] for part in counts)
+                lower, upper, p = (
+                    part[place] for part in self._judge(x_now[first], n_now[first], a[first], b[first], (*few, rates.at(first)))
+                )
                 out.expected[todo, column] = n_now * share
                 out.lower[todo, column] = np.minimum(lower, upper)
                 out.upper[todo, column] = upper
@@ -282,7 +281,31 @@ class BinomialBaseline(HistoryWindow):
             return estimate_prior(failed, total, correlation, self.typical_rate, self.typical_strength)
         return Prior(*prior_by_labels(failed, total, levels, rate=self.typical_rate, strength=self.typical_strength), correlation)
 
-    def _over_windows(self, x: FloatArray, n: FloatArray, now: int, rates: Rates) -> tuple[FloatArray, FloatArray]:
-        """Return p-values and upper limits from the evidence of the judged period and those just before it."""
+    def _judge(
+        self, x: FloatArray, n: FloatArray, a: FloatArray, b: FloatArray, newest: tuple[FloatArray, FloatArray, Rates]
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return lower and upper limit and p-value of series judged on their own: each rests on its own figures alone."""
+        # The largest count that leaves at most alpha below it.
+        lower = n - beta_binomial.quantile(self.alpha, n, b, a, mid_p=self.mid_p)
+        if self.window_periods == 1:
+            p = beta_binomial.tail(x, n, a, b)
+            if self.mid_p:
+                p = np.maximum(p - beta_binomial.mass(x, n, a, b) / 2.0, 0.0)
+            return lower, beta_binomial.quantile(self.alpha, n, a, b, mid_p=self.mid_p), p
         windows = BinomialWindows((0.0, self.penalty_two, self.penalty_three), mid_p=self.mid_p)
-        return windows.judge(self.alpha, *newest_counts(x, n, now, self.window_periods), rates)
+        p, upper = windows.judge(self.alpha, *newest)
+        return lower, upper, p
+
+
+def distinct(*figures: FloatArray) -> tuple[IntArray, IntArray]:
+    """Return the first of each kind of series that are alike in all ``figures``, bit by bit, and the number of each series' kind.
+
+    Parameters
+    ----------
+    figures : array, shape (series,)
+        Several.
+    """
+    table = np.ascontiguousarray(np.column_stack(figures).astype(np.float64, copy=False))
+    rows = table.view(np.dtype((np.void, table.dtype.itemsize * table.shape[1])))[:, 0]
+    _, first, place = np.unique(rows, return_index=True, return_inverse=True)
+    return first, place

@@ -8,7 +8,7 @@ import pandas as pd
 
 from riskwatch.runner.context import RunContext
 
-__all__ = ["FIGURES", "KEY", "count_looks", "with_looks"]
+__all__ = ["FIGURES", "KEY", "SeenFigures", "count_looks", "with_looks"]
 
 KEY = ["model", "product", "industry", "region", "stratum", "period_start"]
 FIGURES = ["observed", "exposure"]
@@ -47,3 +47,62 @@ def count_looks(before: pd.DataFrame, signals: pd.DataFrame) -> npt.NDArray[np.i
     every = pd.concat([before, now], ignore_index=True).drop_duplicates([*KEY, *FIGURES])
     counts = every.groupby(KEY, dropna=False, sort=False).size().rename("looks").reset_index()
     return now.merge(counts, on=KEY, how="left")["looks"].to_numpy(dtype=np.int64)
+
+
+class SeenFigures:
+    """Figures at which the series and periods of one model were judged so far, in few numbers: many days are counted one after the other.
+
+    For each day the same numbers as :func:`count_looks` gives.
+    """
+
+    def __init__(self) -> None:
+        self._codes: list[dict[str, int]] = [{} for _ in KEY[1:-1]]
+        # One row for each series, period and pair of figures: codes of the series, day of the period; bits of the figures.
+        self._cells = np.empty((0, len(KEY) - 1), np.int64)
+        self._figures = np.empty((0, len(FIGURES)), np.int64)
+
+    def count(self, signals: pd.DataFrame) -> npt.NDArray[np.int64]:
+        """Return the looks at each row of a day's judgements, and remember those with a p-value."""
+        judged = signals["p_value"].notna().to_numpy()
+        if not judged.any():
+            return np.ones(len(signals), np.int64)
+        cells, figures = self._cells_of(signals), _bits(signals[FIGURES].to_numpy(np.float64))
+        # Periods before the oldest judged one are not asked for again: a model's window only moves on.
+        kept = self._cells[:, -1] >= cells[judged, -1].min()
+        every = np.concatenate([self._cells[kept], cells])
+        bits = np.concatenate([self._figures[kept], figures])
+        number = _numbered(every)
+        order = np.lexsort((bits[:, 1], bits[:, 0], number))
+        new = np.ones(len(order), np.bool_)
+        new[1:] = (number[order][1:] != number[order][:-1]) | (bits[order][1:] != bits[order][:-1]).any(axis=1)
+        looks = np.bincount(number[order][new], minlength=int(number.max()) + 1)[number[int(kept.sum()) :]]
+        # What a day did not judge is no look of later days.
+        lasting = np.concatenate([np.ones(int(kept.sum()), np.bool_), judged])
+        stays = order[lasting[order]]
+        repeated = np.zeros(len(stays), np.bool_)
+        repeated[1:] = (number[stays][1:] == number[stays][:-1]) & (bits[stays][1:] == bits[stays][:-1]).all(axis=1)
+        self._cells, self._figures = every[stays[~repeated]], bits[stays[~repeated]]
+        return looks.astype(np.int64)
+
+    def _cells_of(self, signals: pd.DataFrame) -> npt.NDArray[np.int64]:
+        columns = []
+        for known, name in zip(self._codes, KEY[1:-1], strict=True):
+            place, texts = pd.factorize(signals[name].astype("object"), use_na_sentinel=False)
+            columns.append(np.array([known.setdefault(text, len(known)) for text in texts], np.int64)[place])
+        start = pd.to_datetime(signals["period_start"]).to_numpy().astype("datetime64[s]")
+        return np.column_stack([*columns, start.astype(np.int64)])
+
+
+def _numbered(cells: npt.NDArray[np.int64]) -> npt.NDArray[np.intp]:
+    """Return a number for each row, the same for the same row."""
+    number = np.zeros(len(cells), np.int64)
+    for column in cells.T:
+        values, place = np.unique(column, return_inverse=True)
+        _, number = np.unique(number * len(values) + place, return_inverse=True)
+    return number
+
+
+def _bits(figures: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """Return figures, rounded, as whole numbers that are equal where the figures are, or both missing."""
+    rounded = np.round(figures, 9) + 0.0  # -0.0 is 0.0
+    return np.ascontiguousarray(np.where(np.isnan(rounded), np.nan, rounded)).view(np.int64)

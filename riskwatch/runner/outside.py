@@ -7,6 +7,8 @@ import datetime as dt
 import pandas as pd
 
 from riskwatch.assessment.hazards import Classifier
+from riskwatch.assessment.memory import FORGETFUL, Memory
+from riskwatch.dimensions import Tree
 from riskwatch.outside.goods import goods_table
 from riskwatch.outside.matching import match
 from riskwatch.outside.rules import OutsideRules
@@ -23,13 +25,22 @@ _GOODS = {
 _NOTICE = ["record_key", "source", "event_date", "system", "product", "title", "hazard", "hazard_class", "origin", "distribution"]
 
 
-def outside_signals(ctx: RunContext) -> Outside | None:
-    """Return matched notices and goods as known on the day; None without ``config/outside.yaml``."""
+def outside_signals(ctx: RunContext, memory: Memory = FORGETFUL) -> Outside | None:
+    """Return matched notices and goods as known on the day; None without ``config/outside.yaml``.
+
+    They rest on records and definitions, not on thresholds: where the ``memory`` of the day knows them, nothing is read or matched.
+    """
     content = ctx.definitions.catalogue("outside")
     tree = ctx.trees.get("product")
     if not content or tree is None:
         return None
     rules = OutsideRules.model_validate(content)
+    notices, goods = memory.recall("outside", None, lambda: _matched(ctx, rules, tree))
+    return Outside(rules, notices, goods)
+
+
+def _matched(ctx: RunContext, rules: OutsideRules, tree: Tree) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the notices that are about goods, and the goods that are made or sold here."""
     since = ctx.as_of - dt.timedelta(days=rules.weights.forget_days)
     notices = ctx.store.read_records("external_notice", columns=_NOTICE, as_of=ctx.as_of, since=since, until=ctx.as_of)
     notices = notices.sort_values(["event_date", "source", "record_key"], kind="stable").reset_index(drop=True)
@@ -55,4 +66,4 @@ def outside_signals(ctx: RunContext) -> Outside | None:
         stream: ctx.store.read_records(stream, columns=list(columns), as_of=ctx.as_of, since=first, until=ctx.as_of)
         for stream, columns in _GOODS.items()
     }
-    return Outside(rules, matched, goods_table(seen))
+    return matched, goods_table(seen)

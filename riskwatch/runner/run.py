@@ -16,11 +16,11 @@ from riskwatch import __version__
 from riskwatch.assessment import Action, Assessment, Grade, assess, discoveries, from_payload
 from riskwatch.assessment import to_payload as assessment_payload
 from riskwatch.assessment.attention import KeyProduct
-from riskwatch.assessment.discovery import counts_of
+from riskwatch.assessment.discovery import Controlled, counts_of
 from riskwatch.assessment.memory import FORGETFUL, Memory
 from riskwatch.assessment.protocols import TreePaths, tree_of
 from riskwatch.assessment.supporting import RULE as ANOMALY_STEP
-from riskwatch.assessment.supporting import supporting
+from riskwatch.assessment.supporting import supporting, supportive
 from riskwatch.casework.case import CaseEvent
 from riskwatch.casework.view import Handling
 from riskwatch.coverage.rules import CatalogueFile
@@ -55,10 +55,12 @@ __all__ = [
     "decide",
     "digest_inputs",
     "event_rows",
+    "first_alarm",
     "next_run_id",
     "read_lifecycle",
     "read_since",
     "run_pipeline",
+    "since_alarm",
     "supported_by_profiles",
     "warning_row",
     "with_q",
@@ -162,10 +164,19 @@ def _runs_of(ctx: RunContext, pipeline: str) -> list[dict[str, object]]:
 
 
 def assess_day(
-    ctx: RunContext, signals: pd.DataFrame, quality: QualityReport, absence: ReporterState, memory: Memory = FORGETFUL
+    ctx: RunContext,
+    signals: pd.DataFrame | Controlled,
+    quality: QualityReport,
+    absence: ReporterState,
+    memory: Memory = FORGETFUL,
+    *,
+    since: dt.date | None = None,
 ) -> list[Assessment]:
-    """Assess the concerns of a day from its judged series and the records that the store knew."""
-    since = read_since(ctx, signals)
+    """Assess the concerns of a day from its judged series and the records that the store knew, from ``since`` (:func:`read_since`) on."""
+    if since is None:
+        if isinstance(signals, Controlled):
+            raise TypeError("assess_day: controlled signals need the day from which records are read")
+        since = read_since(ctx, signals)
     records: dict[str, pd.DataFrame] = {}
     for name, stream in STREAMS.items():
         columns = ["record_id", "source", *(entry.name for entry in stream.all_fields if entry.name != "narrative")]
@@ -190,7 +201,7 @@ def assess_day(
         borders=borders_of(ctx.root),
         key_products=_key_products(ctx),
         bursts=dossier_rules(ctx.definitions).claimant_bursts,
-        outside=outside_signals(ctx),
+        outside=outside_signals(ctx, memory),
         failures=usual_failures(ctx, since),
         memory=memory,
     )
@@ -198,9 +209,19 @@ def assess_day(
 
 def read_since(ctx: RunContext, signals: pd.DataFrame) -> dt.date:
     """Return the first day whose records an assessment reads: those behind the alarms, and those of the look-back."""
-    since = ctx.as_of - dt.timedelta(days=ctx.grading.floors.lookback_days)
+    return since_alarm(ctx, first_alarm(signals))
+
+
+def first_alarm(signals: pd.DataFrame) -> dt.date | None:
+    """Return the first day of the earliest period in alarm, None without an alarm."""
     judged = signals.loc[signals["alarm"].astype(bool), "period_start"]
-    return min(since, *judged) if len(judged) else since
+    return min(judged) if len(judged) else None
+
+
+def since_alarm(ctx: RunContext, alarm: dt.date | None) -> dt.date:
+    """Return the first day whose records an assessment reads, by the first day of the earliest period in alarm."""
+    since = ctx.as_of - dt.timedelta(days=ctx.grading.floors.lookback_days)
+    return since if alarm is None else min(since, alarm)
 
 
 def _key_products(ctx: RunContext) -> list[KeyProduct]:
@@ -325,10 +346,14 @@ def decide(ctx: RunContext, pipeline: PipelineDefinition, report: RunReport) -> 
     return decided
 
 
-def supported_by_profiles(ctx: RunContext, assessments: Sequence[Assessment], report: RunReport) -> Sequence[Assessment]:
+def supported_by_profiles(
+    ctx: RunContext, assessments: Sequence[Assessment], report: RunReport, memory: Memory = FORGETFUL
+) -> Sequence[Assessment]:
     """Put anomalies beside the concerns that they support; without them the run goes on, for they grade nothing."""
     try:
-        support = supporting(anomaly_frame(ctx, "product-region"), assessments, trees=ctx.trees)
+        # They rest on records and config/anomalies.yaml alone.
+        found = memory.recall("anomalies", None, lambda: supportive(anomaly_frame(ctx, "product-region")))
+        support = supporting(found, assessments, trees=ctx.trees)
     except StoreError:
         raise
     except RiskwatchError as error:

@@ -30,6 +30,14 @@ def dumps(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
+    # The plain types themselves first, for nearly all values are of them; what derives from them is looked at below.
+    kind = type(value)
+    if kind is str or kind is int or kind is bool or value is None:
+        return value
+    if kind is dict:
+        return {key if type(key) is str else str(_plain(key)): _plain(entry) for key, entry in value.items()}
+    if kind is list or kind is tuple:
+        return [_plain(entry) for entry in value]
     if isinstance(value, enum.Enum):
         return value.value if isinstance(value.value, str) else value.name
     if value is None or isinstance(value, str | bool | int):

@@ -18,7 +18,10 @@ from riskwatch.store.columns import arrow_type
 from riskwatch.store.database import Database
 from riskwatch.store.tables import ITEM_TABLES, RECORD_TABLES, batch, quarantine
 
-__all__ = ["count_records", "data_vintage", "first_events", "first_known", "freshness", "read_items", "read_records", "visible"]
+__all__ = [
+    "all_items", "count_records", "count_versions", "data_vintage", "first_events", "first_known", "freshness", "read_items",
+    "read_records", "read_versions", "visible", "whole_number_columns",
+]  # fmt: skip
 
 # Texts that repeat become categoricals; long or nearly unique ones would only carry a dictionary as large as themselves.
 _LONGEST_CATEGORY = 400
@@ -182,17 +185,63 @@ def read_items(
     StoreError
         If the stream has no child rows, or the database refuses.
     """
-    table = _table(stream)
-    if stream not in ITEM_TABLES:
-        raise StoreError(f'Stream "{stream}" has no items.', hint=f"streams with items: {', '.join(ITEM_TABLES)}")
-    items = ITEM_TABLES[stream]
+    table, items = _table(stream), _items(stream)
     query = sa.select(items).order_by(items.c.record_id, items.c.item_no)
     if record_ids is not None:
         query = query.where(items.c.record_id.in_([int(number) for number in record_ids]))
     else:
         query = query.join(table, table.c.record_id == items.c.record_id).where(visible(table, as_of, without))
+    return _read_items(database, stream, query)
+
+
+def _items(stream: str) -> sa.Table:
+    if stream not in ITEM_TABLES:
+        raise StoreError(f'Stream "{stream}" has no items.', hint=f"streams with items: {', '.join(ITEM_TABLES)}")
+    return ITEM_TABLES[stream]
+
+
+def _read_items(database: Database, stream: str, query: sa.Select[Any]) -> pd.DataFrame:
     texts = {field.name for field in STREAMS[stream].items if field.kind in {"text", "code"}}
-    return _read(database, query, list(items.columns), texts, f"read items of {stream}")
+    return _read(database, query, list(_items(stream).columns), texts, f"read items of {stream}")
+
+
+def count_versions(database: Database, stream: str) -> tuple[int, int]:
+    """Return how many versions of records a stream has, and the highest number of one."""
+    table = _table(stream)
+    with database.session(f"count versions of {stream}") as session:
+        row = session.first(sa.select(sa.func.count().label("n"), sa.func.max(table.c.record_id).label("newest")).select_from(table)) or {}
+    return int(row.get("n") or 0), int(row.get("newest") or 0)
+
+
+def read_versions(database: Database, stream: str, columns: Sequence[str], *, until: int) -> pd.DataFrame:
+    """Read all versions of a stream's records up to a record number, in the order of storing; types as :func:`read_records` has them.
+
+    Raises
+    ------
+    StoreError
+        If the stream or a column is unknown, or the database refuses.
+    """
+    table = _table(stream)
+    chosen = [_column(table, name) for name in columns]
+    query = sa.select(*chosen).where(table.c.record_id <= until).order_by(table.c.record_id)
+    return _read(database, query, chosen, _as_categories(stream, columns), f"read all versions of {stream} records")
+
+
+def all_items(database: Database, stream: str) -> pd.DataFrame:
+    """Read the child rows of all versions of a stream's records, as :func:`read_items` has them.
+
+    Raises
+    ------
+    StoreError
+        If the stream has no child rows, or the database refuses.
+    """
+    items = _items(stream)
+    return _read_items(database, stream, sa.select(items).order_by(items.c.record_id, items.c.item_no))
+
+
+def whole_number_columns(stream: str) -> frozenset[str]:
+    """Return the columns of whole numbers: read as int64, or as float64 where some are missing."""
+    return frozenset(column.name for column in _table(stream).c if pa.types.is_integer(arrow_type(column)))
 
 
 def _as_categories(stream: str, names: Sequence[str]) -> set[str]:

@@ -34,6 +34,9 @@ def same(one: Any, other: Any) -> bool:
         return type(one) is type(other) and all(same(getattr(one, f.name), getattr(other, f.name)) for f in dataclasses.fields(one))
     if isinstance(one, np.ndarray):
         return one.dtype == other.dtype and np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
+    if isinstance(one, pd.DataFrame):
+        pd.testing.assert_frame_equal(one, other, check_exact=True, check_index_type=False)
+        return True
     if isinstance(one, dict):
         return type(other) is dict and list(one) == list(other) and all(same(one[key], other[key]) for key in one)
     if isinstance(one, (list, tuple)):
@@ -75,7 +78,7 @@ def test_a_change_of_thresholds_recalls_the_figures(lived: Path, setting: Settin
         made = replay(other, other.definitions.pipelines["daily"], DAYS)
         monkeypatch.setattr(DayMemory, "recall", lambda _, __, ___, make: make())
         bare = replay(unassessed(other, tmp_path / "bare"), other.definitions.pipelines["daily"], DAYS)
-    assert {name for name, _ in asked} == {"facts", "doubts", "heard", "reporters"}
+    assert {name for name, _ in asked} == {"anomalies", "doubts", "facts", "heard", "outside", "reporters"}
     assert all(recalled for _, recalled in asked)
     pd.testing.assert_frame_equal(standing(made), standing(bare))
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from riskwatch.detectors import detector
+from riskwatch.detectors import binomial_baseline, detector
 from riskwatch.detectors.binomial_baseline import Prior, effective, estimate_correlation, estimate_prior, predictive
 from riskwatch.errors import DetectorError
 from riskwatch.panel import Panel
@@ -211,3 +211,30 @@ def test_parameter_messages(given, message):
     with pytest.raises(DetectorError) as caught:
         detector("binomial-baseline", **given)
     assert caught.value.message == message
+
+
+@pytest.mark.parametrize("parameters", [{}, {"mid_p": True}, {"mid_p": True, "window_periods": 3, "guard_periods": 3}])
+def test_series_that_are_alike_are_worked_out_once_to_the_same_bits(monkeypatch, parameters):
+    """Leaving out what repeats changes no bit of any result."""
+    rng = np.random.default_rng(11)
+    x, n = simulate(rng, 150, 1.5, 0.0)
+    x, n = np.repeat(x, 2, axis=0), np.repeat(n, 2, axis=0)
+    index = pd.Index([f"s{number}" for number in range(len(x))])
+    panel = Panel(x, index, WEEKS, n)
+    method = detector("binomial-baseline", min_history_periods=0, **parameters)
+    kinds = []
+    alike = binomial_baseline.distinct
+
+    def noted(*figures):
+        found = alike(*figures)
+        kinds.append((len(found[0]), len(found[1])))
+        return found
+
+    monkeypatch.setattr(binomial_baseline, "distinct", noted)
+    once = method.detect(panel, WEEKS[-3:])
+    assert all(few < every for few, every in kinds)
+    monkeypatch.setattr(binomial_baseline, "distinct", lambda *figures: (np.arange(len(figures[0])),) * 2)
+    each = method.detect(panel, WEEKS[-3:])
+    for name in ("expected", "lower", "upper", "p_value", "alarm", "reason"):
+        np.testing.assert_array_equal(getattr(once, name), getattr(each, name))
+    assert np.isfinite(once.p_value).any()
