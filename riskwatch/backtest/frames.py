@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,10 @@ import pyarrow as pa
 from riskwatch.assessment import Assessment, from_payload
 from riskwatch.backtest.cache import Cache
 from riskwatch.definitions.types import ModelDefinition
-from riskwatch.detectors import detector, memory_of
+from riskwatch.dimensions import Tree
 from riskwatch.records.streams import STREAMS
 from riskwatch.runner.detect import SERIES, SIGNAL_COLUMNS, ModelRun
+from riskwatch.runner.overrides import thresholds
 
 __all__ = ["load_assessments", "load_detection", "load_looks", "objects_of", "save_detection", "save_looks"]
 
@@ -38,10 +40,9 @@ def save_detection(cache: Cache, key: str, run: ModelRun) -> None:
     cache.write("detection", key, {"signals": pa.table(columns), "rolled_up": pa.table(thin)}, note)
 
 
-def load_detection(cache: Cache, key: str, model: ModelDefinition) -> ModelRun:
+def load_detection(cache: Cache, key: str, model: ModelDefinition, trees: Mapping[str, Tree]) -> ModelRun:
     """Return one model's judgements of a day, as a run reads them back."""
     tables, note = cache.read("detection", key)
-    method = detector(model.detector, **model.parameters)
     signals = tables["signals"]
     frame = pd.DataFrame({name: objects_of(signals.column(name)) for name in (*SERIES, "reason")})
     for name in NUMBERS:
@@ -50,8 +51,9 @@ def load_detection(cache: Cache, key: str, model: ModelDefinition) -> ModelRun:
         frame[name] = np.asarray(signals.column(name).to_pylist(), dtype=object)
     frame["alarm"] = signals.column("alarm").to_numpy(zero_copy_only=False)
     frame["model"], frame["stream"], frame["source_type"] = model.name, model.stream, STREAMS[model.stream].evidence
-    frame["detector"], frame["detector_hash"], frame["frequency"] = model.detector, method.hash, model.frequency
-    frame["memory"] = memory_of(method, model.frequency)
+    held = thresholds(model, frame[list(SERIES)], trees)
+    frame["detector"], frame["detector_hash"], frame["frequency"] = model.detector, held.detector_hash, model.frequency
+    frame["memory"] = held.memory
     rolled_up = tables["rolled_up"].to_pandas()
     return ModelRun(model.name, note["address"], True, frame[list(SIGNAL_COLUMNS)], rolled_up, note["history"])
 

@@ -12,12 +12,13 @@ from statsmodels.stats.proportion import proportion_confint
 
 from riskwatch.backtest.injection import Outbreak, trials
 from riskwatch.definitions.types import ModelDefinition
-from riskwatch.detectors import Signals, detector
+from riskwatch.detectors import Signals
 from riskwatch.dimensions import Tree
 from riskwatch.errors import ProjectError, RiskwatchError
 from riskwatch.panel import Panel
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.freshness import freshness_by_source
+from riskwatch.runner.overrides import judge, thresholds
 from riskwatch.runner.panels import model_panel, needs_geography
 
 __all__ = ["POWER_COLUMNS", "SIZES", "PowerMap", "power_map", "summarise"]
@@ -120,11 +121,10 @@ def _within(panel: Panel, trees: Mapping[str, Tree], codes: Mapping[str, str]) -
 def _of_model(
     model: ModelDefinition, panel: Panel, trees: Mapping[str, Tree], outbreak: Outbreak, *, onsets: int, seed: int, advance: object
 ) -> pd.DataFrame:
-    method = detector(model.detector, **model.parameters)
-
     def alarms(signals: Signals) -> np.ndarray:
-        """As :func:`riskwatch.runner.detect.signal_frame` has them: the detector's, above the model's absolute floors."""
-        enough = (signals.observed >= model.min_observed) & (signals.observed >= model.min_relative_risk * signals.expected)
+        """As :func:`riskwatch.runner.detect.signal_frame` has them: the detector's, above the absolute floors of each series."""
+        held = thresholds(model, signals.index, trees)
+        enough = signals.observed >= np.maximum(held.min_observed[:, None], held.min_relative_risk[:, None] * signals.expected)
         return np.asarray(signals.alarm & enough, dtype=np.bool_)
 
     rng = np.random.default_rng([seed, *model.name.encode()])
@@ -136,7 +136,7 @@ def _of_model(
         raise RiskwatchError(f"the history of {len(panel.periods)} periods is too short for outbreaks of {outbreak.days} days")
     chosen = np.sort(rng.choice(np.arange(first, last), min(onsets, last - first), replace=False)).tolist()
     found = trials(
-        panel, lambda part, looked: method.detect(part, periods=looked), alarms, onsets=chosen, outbreak=outbreak, rng=rng,
+        panel, lambda part, looked: judge(model, part, trees, periods=looked), alarms, onsets=chosen, outbreak=outbreak, rng=rng,
         advance=advance,  # type: ignore[arg-type]  # a bound method of the reporter's task
     )  # fmt: skip
     levels = np.array([_level(key, panel.index.names, trees) for key in panel.index], dtype=object)

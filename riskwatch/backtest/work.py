@@ -87,7 +87,7 @@ def looks(setting: Setting, task: LooksTask) -> None:
     model = setting.definitions.models[task.model]
     seen = SeenFigures()
     for detected, key in task.days:
-        save_looks(setting.cache, key, seen.count(load_detection(setting.cache, detected, model).signals))
+        save_looks(setting.cache, key, seen.count(load_detection(setting.cache, detected, model, setting.trees).signals))
 
 
 def signals_of(setting: Setting, keys: DayKeys) -> tuple[Detection, pd.DataFrame]:
@@ -95,7 +95,7 @@ def signals_of(setting: Setting, keys: DayKeys) -> tuple[Detection, pd.DataFrame
     detection = Detection(failed=dict(keys.failed))
     counted = []
     for name, (detected, looked) in keys.models.items():
-        run = load_detection(setting.cache, detected, setting.definitions.models[name])
+        run = load_detection(setting.cache, detected, setting.definitions.models[name], setting.trees)
         detection.runs.append(run)
         if len(run.signals):
             counted.append(load_looks(setting.cache, looked))

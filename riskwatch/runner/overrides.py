@@ -111,8 +111,18 @@ def thresholds(model: ModelDefinition, keys: pd.Index[Any] | pd.DataFrame, trees
     return found
 
 
-def judge(model: ModelDefinition, panel: Panel, trees: Mapping[str, Tree]) -> Signals:
-    """Judge the newest ``model.judge`` periods of a panel, each series by its own parameters.
+def judge(
+    model: ModelDefinition, panel: Panel, trees: Mapping[str, Tree], *, periods: pd.PeriodIndex | None = None
+) -> Signals:
+    """Judge some periods of a panel, each series by its own parameters.
+
+    Parameters
+    ----------
+    model : ModelDefinition
+    panel : Panel
+    trees : mapping of str to Tree
+    periods : PeriodIndex, optional
+        The newest ``model.judge`` where it is left out.
 
     Returns
     -------
@@ -120,7 +130,7 @@ def judge(model: ModelDefinition, panel: Panel, trees: Mapping[str, Tree]) -> Si
         In the order of the panel. ``detector_hash`` is that of the model's own parameters; :func:`thresholds` has those of each series.
     """
     own = detector(model.detector, **model.parameters)
-    periods = panel.periods[-model.judge :]
+    periods = panel.periods[-model.judge :] if periods is None else periods
     if not model.overrides:
         return own.detect(panel, periods=periods)
     judged: dict[str, Signals] = {}

@@ -72,7 +72,10 @@ def test_detections_equal_the_stored_ones(lived: Path, setting: Setting) -> None
             real = detect(ctx)
         assert sorted(real.reused) == sorted(found.models)  # read back: nothing is judged again to be compared with itself
         mine = pd.concat(
-            [load_detection(setting.cache, found.keys[name, day], setting.definitions.models[name]).signals for name in found.models]
+            [
+                load_detection(setting.cache, found.keys[name, day], setting.definitions.models[name], setting.trees).signals
+                for name in found.models
+            ]
         )
         pd.testing.assert_frame_equal(order(real.signals), order(mine), check_dtype=False, check_exact=True)
 
