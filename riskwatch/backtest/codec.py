@@ -87,7 +87,8 @@ def _values(kind: Any, data: Any) -> Any:
             return np.array(data, np.int64).view(dtype)
         found = np.empty(len(data), dtype)
         found[:] = [decode(one) for one in data]
-        return found
+        # Plain Python strings stay what they are: without the type, texts become Arrow's.
+        return pd.Series(found, dtype=dtype) if dtype.kind == "O" else found
     if kind[0] == "category":
         return pd.Categorical.from_codes(data, categories=pd.Index(_values(*kind[2])), ordered=kind[1])
     return pd.array(data, dtype=pd.StringDtype(kind[1], na_value=pd.NA if kind[2] else np.nan))

@@ -61,7 +61,8 @@ def load_judged(cache: Cache, key: str) -> JudgedDay:
     series, families = tables.pop("series"), tables.pop("families")
     table = pd.DataFrame(
         {
-            name: objects_of(series.column(name))
+            # Plain Python strings as they were: without the type, texts become Arrow's.
+            name: pd.Series(objects_of(series.column(name)), dtype="object")
             if kind == "object"
             else series.column(name).to_numpy(zero_copy_only=False).astype(kind, copy=True)
             for name, kind in note["kinds"].items()

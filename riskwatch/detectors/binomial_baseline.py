@@ -261,10 +261,9 @@ class BinomialBaseline(HistoryWindow):
                 # Most series of a sparse panel look like another one: what they come to is worked out once.
                 kinds = (x_now, n_now, a, b, *counts[0], *counts[1], *np.atleast_2d(rates.rate), rates.error, rates.correlation)
                 first, place = distinct(*kinds)
-                few = (part[..., first] for part in counts)
-                lower, upper, p = (
-                    part[place] for part in self._judge(x_now[first], n_now[first], a[first], b[first], (*few, rates.at(first)))
-                )
+                few = (counts[0][:, first], counts[1][:, first], rates.at(first))
+                once = self._judge(x_now[first], n_now[first], a[first], b[first], few)
+                lower, upper, p = (part[place] for part in once)
                 out.expected[todo, column] = n_now * share
                 out.lower[todo, column] = np.minimum(lower, upper)
                 out.upper[todo, column] = upper

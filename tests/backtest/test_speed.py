@@ -200,8 +200,10 @@ def test_frames_come_back_exactly() -> None:
             "share": [0.1 + 0.2, np.nan, -np.inf],
             "day": np.array(["2025-01-01", "NaT", "2026-02-03"], "datetime64[s]"),
             "mixed": pd.Series(["a", None, dt.date(2025, 1, 1)], dtype=object),
+            "words": pd.Series(["a", "b", "c"], dtype=object),
             "text": pd.array(["a", None, "c"], dtype=pd.StringDtype(na_value=np.nan)),
             "code": pd.Categorical(["b", None, "a"], categories=["b", "a"]),
+            "group": pd.Categorical.from_codes([0, 1, 0], categories=pd.Index(["x", "y"], dtype=object)),
             "flag": [True, False, True],
         }
     )
