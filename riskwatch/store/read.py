@@ -208,9 +208,9 @@ def _read_items(database: Database, stream: str, query: sa.Select[Any]) -> pd.Da
 def count_versions(database: Database, stream: str) -> tuple[int, int]:
     """Return how many versions of records a stream has, and the highest number of one."""
     table = _table(stream)
+    wanted: list[sa.ColumnElement[Any]] = [sa.func.count().label("n"), sa.func.max(table.c.record_id).label("newest")]
     with database.session(f"count versions of {stream}") as session:
-        query: sa.Select[Any] = sa.select(sa.func.count().label("n"), sa.func.max(table.c.record_id).label("newest")).select_from(table)
-        row = session.first(query) or {}
+        row = session.first(sa.select(*wanted).select_from(table)) or {}
     return int(row.get("n") or 0), int(row.get("newest") or 0)
 
 
