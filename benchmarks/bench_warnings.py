@@ -101,7 +101,7 @@ def markdown(frame: pd.DataFrame) -> str:
     """Return a frame as a Markdown table."""
     cells = frame.astype(str)
     lines = ["| " + " | ".join(map(str, cells.columns)) + " |", "|" + "---|" * cells.shape[1]]
-    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in cells.to_numpy()])
+    return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in cells.to_numpy()])
 
 
 def tables(rows: pd.DataFrame, high: pd.DataFrame, places: Places, *, months: float) -> str:
