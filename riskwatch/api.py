@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from riskwatch.backtest.outcome import Outcome
+    from riskwatch.backtest.tune import TuneOutcome
 
 __all__ = ["Project", "demo"]
 
@@ -658,6 +659,19 @@ class Project:
             language=language,
         )
         return run_backtest(wanted, reporter or Reporter())
+
+    def tune_budget(
+        self, per_week: float, centre: str, *, grade: str = "III+", reporter: Reporter | None = None, **asked: Any
+    ) -> TuneOutcome:
+        """Find thresholds that meet an alert budget; ``asked``: further fields of :class:`riskwatch.backtest.tune.Budget`. Nothing is applied.
+
+        The outcome's ``trials``, ``changes`` and ``reliability`` are DataFrames, ``diff`` the proposed change of the YAML.
+        """
+        from riskwatch.backtest.tune import Budget, tune_budget  # noqa: PLC0415 - drawing libraries load with it
+
+        days = {name: self.day(asked.pop(name)) for name in ("first", "last") if asked.get(name) is not None}
+        place = {"project": self.root, "today": self.day(), "profile": self._given[0], "overrides": self._given[1]}
+        return tune_budget(Budget(per_week=per_week, centre=centre, grade=grade, **place, **days, **asked), reporter)
 
     def rates(
         self,

@@ -26,9 +26,10 @@ __all__ = ["STANDING", "Day", "Lives", "live"]
 
 STANDING = (
     "day", "warning_id", "kind", "code", "region", "grade", "state", "scope", "hazard", "opened", "covered_by", "cases_only", "models",
-    "source_types", "name_zh", "name_en", "place_zh", "place_en", "alarm_since",
+    "source_types", "name_zh", "name_en", "place_zh", "place_en", "alarm_since", "q_value",
 )  # fmt: skip
-"""Columns of the frame of what stood: one row per day and warning that speaks for itself at a warning level."""
+"""Columns of the frame of what stood: one row per day and warning that speaks for itself at a warning level. ``q_value``: the least of
+its evidence of that day; None where it has none of its own."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,10 @@ def _standing(
     day: dt.date, warnings: Sequence[EarlyWarning], assessments: Sequence[Assessment], alarms: Mapping[tuple[str, ...], dt.date]
 ) -> list[dict[str, Any]]:
     types: dict[tuple[str, ...], set[str]] = {}
+    least: dict[tuple[str, ...], float] = {}
     for seen in assessments:
+        if seen.evidence:
+            least[seen.subject.kind, seen.subject.code, seen.subject.region] = min(e.q_value for e in seen.evidence)
         rests_on = seen.facts.get("rests_on")
         told = {str(name) for name in rests_on.get("source_types", ())} if isinstance(rests_on, Mapping) else set()
         told |= {e.source_type for e in seen.evidence}
@@ -172,6 +176,7 @@ def _standing(
                 "place_zh": str(placed.get("zh", "")),
                 "place_en": str(placed.get("en", "")),
                 "alarm_since": min((alarms[series] for series in one.series if series in alarms), default=None),
+                "q_value": least.get(subject),
             }
         )
     return rows

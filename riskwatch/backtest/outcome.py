@@ -13,6 +13,7 @@ import pandas as pd
 from riskwatch.backtest.hazards import read_hazards
 from riskwatch.backtest.page import HEADS, VALUES, render_page
 from riskwatch.backtest.plan import run_days
+from riskwatch.backtest.reliability import edges_of, reliability_table
 from riskwatch.backtest.replay import Replay, check_days, folder_of, replay
 from riskwatch.backtest.setting import Place, Setting, composed, open_setting
 from riskwatch.backtest.summary import Scored, compare, rules_of, score
@@ -190,6 +191,7 @@ def _write(setting: Setting, wanted: Wanted, outcome: Outcome, after: Scored) ->
         labels: Mapping[str, Any] = {"centre": setting.definitions.centres, "model": setting.definitions.models}.get(by, {})
         return str(getattr(labels[value].label, wanted.language)) if value in labels else value
 
+    reliable = reliability_table(after.lives, edges_of(setting.grading), level=rules.interval)
     page = render_page(
         after,
         wanted.language,
@@ -198,9 +200,10 @@ def _write(setting: Setting, wanted: Wanted, outcome: Outcome, after: Scored) ->
         simulated=setting.definitions.settings.simulated,
         basis=None if rules.basis.verified else (rules.basis.source, rules.basis.dated.isoformat()),
         settle_days=rules.settle_days,
+        reliability=(reliable, rules.reliable_from),
     )
     folder = wanted.out or folder_of(setting, after.replay.name)
-    frames = {"figures": after.table, "warnings": after.lives, "weeks": after.weeks, "hazards": after.hazards}
+    frames = {"figures": after.table, "warnings": after.lives, "weeks": after.weeks, "hazards": after.hazards, "reliability": reliable}
     if outcome.differences is not None:
         frames["differences"] = outcome.differences
     texts = {f"backtest.{wanted.language}.html": page}

@@ -16,9 +16,9 @@ from markupsafe import Markup
 from riskwatch.backtest.summary import Scored
 from riskwatch.digest.privacy import guarded
 from riskwatch.digest.render import css_string
-from riskwatch.plots import calendar_figure, lead_figure, to_png
+from riskwatch.plots import calendar_figure, lead_figure, reliability_figure, to_png
 
-__all__ = ["HEADS", "WORDS", "environment", "image", "render_page"]
+__all__ = ["HEADS", "WORDS", "environment", "image", "reliability_section", "render_page", "table_section"]
 
 WORDS = {
     "zh": {
@@ -30,6 +30,9 @@ WORDS = {
         "new": "{new} 项检测为本次计算，共 {all} 项",
         "note": "首日已存在的预警不计为新预警。“始终单一”：从未得到第二类来源佐证，且无人处置；打开不足 {days} 天的不判断。",
         "change": "共 {gained} 条新增、{lost} 条消失、{earlier} 条提前、{later} 条推后、{grades} 条仅等级不同",
+        "reliability": "置信度是否可信",
+        "stated": "给出的置信度为打开时最强证据的 1 − q；实际为按结案原因判为属实的占比。区间低于虚线：说得过满。",
+        "too_few": "可判断的结案仅 {closed} 条，少于 {enough} 条：尚不足以说明置信度是否可信。",
     },
     "en": {
         "title": "Replay of past days", "internal": "Internal", "basis": "each day as it was known then; no warning is changed",
@@ -41,6 +44,10 @@ WORDS = {
         "note": "Warnings that stood on the first day are not counted as new. Alone: never a second type of source, and nobody acted on "
         "it; those opened less than {days} days before the end are not judged.",
         "change": "{gained} gained, {lost} lost, {earlier} earlier, {later} later, {grades} of another level only",
+        "reliability": "Can stated confidence be believed?",
+        "stated": "Stated: 1 - q of the strongest evidence at the opening. Found: the share that people closed as true. An interval below the "
+        "dotted line: too sure.",
+        "too_few": "Only {closed} coded closures to judge by, fewer than {enough}: too few to say whether stated confidence can be believed.",
     },
 }  # fmt: skip
 HEADS = {
@@ -54,7 +61,9 @@ HEADS = {
     "grade": ("等级", "level"), "warning_id": ("预警编号", "warning"), "change": ("变化", "change"), "name": ("名称", "name"),
     "place": ("地区", "place"), "grade_before": ("原等级", "level before"), "grade_after": ("现等级", "level after"),
     "first_day_before": ("原首日", "first day before"), "first_day_after": ("现首日", "first day after"),
-    "days_earlier": ("提前天数", "days earlier"), "code": ("代码", "code"),
+    "days_earlier": ("提前天数", "days earlier"), "code": ("代码", "code"), "low": ("下界", "from"), "high": ("上界", "to"),
+    "stated": ("平均给出", "stated, mean"), "share": ("属实占比", "share right"), "share_low": ("区间下限", "low"),
+    "share_high": ("区间上限", "high"),
 }  # fmt: skip
 VALUES = {
     "zh": {
@@ -74,6 +83,7 @@ def render_page(
     simulated: bool = False,
     basis: tuple[str, str] | None = None,
     settle_days: int = 0,
+    reliability: tuple[pd.DataFrame, int] | None = None,
 ) -> str:
     """Return the page.
 
@@ -90,6 +100,8 @@ def render_page(
     basis : (str, str), optional
         Source and day of the officer-minutes, where they were not verified.
     settle_days : int
+    reliability : (DataFrame, int), optional
+        :func:`riskwatch.backtest.reliability.reliability_table`, and the closures from which on it says something.
     """
     words = WORDS[language]
     days = scored.replay.days
@@ -102,14 +114,16 @@ def render_page(
             "heads": [],
             "rows": [],
         },
-        _table(words["figures"], _named(scored.table, names), language, text=words["note"].format(days=settle_days)),
+        table_section(words["figures"], _named(scored.table, names), language, text=words["note"].format(days=settle_days)),
         _hazards(scored, other, language),
     ]
     if against is not None:
         change = against[1]["change"].value_counts()
         counted = {name: int(change.get(name, 0)) for name in ("gained", "lost", "earlier", "later")}
         said = words["change"].format(**counted, grades=int(change.get("raised", 0) + change.get("lowered", 0)))
-        sections.append(_table(words["differences"], _differences(against[1], language), language, text=said))
+        sections.append(table_section(words["differences"], _differences(against[1], language), language, text=said))
+    if reliability is not None:
+        sections.append(reliability_section(reliability[0], language, enough=reliability[1]))
     notes = [words["minutes"].format(source=basis[0], dated=basis[1])] if basis is not None else []
     if scored.replay.failed:
         models = sorted({model for failed in scored.replay.failed.values() for model in failed})
@@ -137,7 +151,7 @@ def render_page(
 
 def _hazards(scored: Scored, other: Scored | None, language: str) -> dict[str, Any]:
     columns = ["hazard", "products", "regions", "start", "official", "warned", "after_start_days", "lead_days", "grade"]
-    section = _table(WORDS[language]["hazards"], scored.hazards[columns], language)
+    section = table_section(WORDS[language]["hazards"], scored.hazards[columns], language)
     if len(scored.hazards):
         drawn = lead_figure(scored.hazards, None if other is None else other.hazards, language=language)
         section["png"] = image(to_png(drawn))
@@ -154,7 +168,26 @@ def _differences(frame: pd.DataFrame, language: str) -> pd.DataFrame:
     return frame.assign(name=frame[f"name_{language}"], place=frame[f"place_{language}"])[columns]
 
 
-def _table(title: str, frame: pd.DataFrame, language: str, text: str = "") -> dict[str, Any]:
+def reliability_section(table: pd.DataFrame, language: str, *, enough: int) -> dict[str, Any]:
+    """Return the part of a page on stated confidence; it says plainly where there are too few closures to tell."""
+    words = WORDS[language]
+    closed = int(table["closed"].sum())
+    said = [words["too_few"].format(closed=closed, enough=enough)] if closed < enough else []
+    shown = table.assign(
+        **{name: [f"{value:.4g}" for value in table[name]] for name in ("low", "high")},
+        **{
+            name: ["" if math.isnan(value) else f"{value:.1%}" for value in table[name]]
+            for name in ("stated", "share", "share_low", "share_high")
+        },
+    )
+    section = table_section(words["reliability"], shown, language, text=" ".join([*said, words["stated"]]))
+    if closed:
+        section["png"] = image(to_png(reliability_figure(table, language=language)))
+    return section
+
+
+def table_section(title: str, frame: pd.DataFrame, language: str, text: str = "") -> dict[str, Any]:
+    """Return a part of a page that is a table with a text above it."""
     heads = [HEADS[str(name)][0 if language == "zh" else 1] for name in frame.columns]
     rows = [[_cell(value, language) for value in row] for row in frame.itertuples(index=False, name=None)]
     return {"title": title, "png": "", "text": text, "heads": heads, "rows": rows}

@@ -1,14 +1,19 @@
-"""``config/backtest.yaml`` as typed, frozen data: how a replay is scored."""
+"""``config/backtest.yaml`` as typed, frozen data: how a replay is scored, and which thresholds an alert budget may move."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, StringConstraints, model_validator
 
-from riskwatch.rulebase import Basis, Rule
+from riskwatch.rulebase import Basis, Rule, Text
 
-__all__ = ["BacktestRules", "Minutes"]
+__all__ = ["MOVABLE", "BacktestRules", "BudgetRules", "Knob", "Minutes"]
+
+MOVABLE = ("confidence", "discovery", "lifts", "lifecycle")
+"""Sections of ``config/grading.yaml`` whose thresholds are a matter of workload. Floors, severity, the matrix and caps are not."""
+
+Threshold = Annotated[str, StringConstraints(pattern=rf"^grading\.({'|'.join(MOVABLE)})(\.[a-z_]+)+$")]
 
 
 class Minutes(Rule):
@@ -16,6 +21,47 @@ class Minutes(Rule):
 
     opened: float = Field(ge=0, le=14_400, description="officer-minutes for a new warning")
     worsened: float = Field(ge=0, le=14_400, description="officer-minutes each time it gets worse")
+
+
+class Knob(Rule):
+    """A path of settings from strict to loose: some thresholds times a common factor, or one threshold through listed values."""
+
+    label: Text = Field(description="what readers call it")
+    thresholds: Annotated[tuple[Threshold, ...], Field(min_length=1, max_length=8)] = Field(
+        description="paths as `riskwatch explain` takes them, in config/grading.yaml; never of floors, severity, matrix or caps"
+    )
+    least: float | None = Field(None, gt=0, le=1, description="smallest factor on today's values")
+    most: float | None = Field(None, ge=1, le=1000, description="largest factor on today's values")
+    per_decade: int = Field(10, ge=1, le=40, description="settings for each factor of ten")
+    values: tuple[bool | int | float | str, ...] = Field(
+        (), max_length=40, description="instead of factors: values of the one threshold, strictest first; today's must be among them"
+    )
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if bool(self.values) == (self.least is not None and self.most is not None):
+            raise ValueError("a knob has either values, or both least and most")
+        if self.values and len(self.thresholds) != 1:
+            raise ValueError(f"a knob with values moves one threshold, got {len(self.thresholds)}")
+        if len(set(self.values)) != len(self.values):
+            raise ValueError("values of a knob must differ from each other")
+        return self
+
+
+class BudgetRules(Rule):
+    """Section ``budget``: what ``riskwatch tune budget`` may move, and how it counts."""
+
+    basis: Basis = Field(description="where the numbers come from")
+    warm_up_days: int = Field(
+        28, ge=0, le=730, description="days replayed before the period: its first day would else begin with no warnings"
+    )
+    history_days: int = Field(365, ge=0, le=3650, description="days of records before the period, where none is asked for")
+    in_time_days: int = Field(
+        28, ge=0, le=730, description="days after its start within which a hazard without an official action is warned of in time"
+    )
+    knobs: dict[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")], Knob] = Field(
+        min_length=1, description="by name; the first is turned unless another is asked for"
+    )
 
 
 class BacktestRules(Rule):
@@ -28,4 +74,6 @@ class BacktestRules(Rule):
     )
     settle_days: int = Field(28, ge=0, le=730, description="days after its opening before a warning can be said to have stayed alone")
     recent_days: int = Field(90, ge=0, le=730, description="days after its end on which a warning can still be about a hazard")
-    interval: Annotated[float, Field(gt=0, lt=1)] = Field(0.95, description="level of the interval of the precision (Wilson 1927)")
+    interval: Annotated[float, Field(gt=0, lt=1)] = Field(0.95, description="level of the intervals of shares (Wilson 1927) and of rates")
+    reliable_from: int = Field(30, ge=1, description="coded closures below which a reliability diagram is said to rest on too few")
+    budget: BudgetRules | None = Field(None, description="what `riskwatch tune budget` may move; without it, nothing")

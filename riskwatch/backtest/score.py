@@ -22,7 +22,7 @@ GRADES = ("IV", "III", "II", "I")
 LIVES = (
     "warning_id", "kind", "code", "name_zh", "name_en", "region", "place_zh", "place_en", "first_day", "last_day", "days", "grade_first",
     "grade", "scope", "hazard", "models", "source_types", "worsened", "from_start", "alone", "delay_days", "closed_as", "minutes",
-    "centres",
+    "stated", "centres",
 )  # fmt: skip
 """One row per warning: see :func:`lives_table`."""
 BY = ("all", "centre", "model", "grade", "product")
@@ -75,7 +75,8 @@ def lives_table(standing: pd.DataFrame, events: pd.DataFrame, days: Sequence[dt.
         it reached. ``from_start``: it stood on the first day already, and is no opening of the replay. ``alone``: never a second type of
         source spoke for it, and nobody acted on it; None where it was opened less than ``settle_days`` before the end.
         ``delay_days``: from the first of the run days in a row on which one of its series was in alarm to its opening; NaN where it
-        rests on events alone. ``closed_as``: how its closure counts, "" without. ``minutes``: officer-minutes.
+        rests on events alone. ``closed_as``: how its closure counts, "" without. ``minutes``: officer-minutes. ``stated``: the confidence
+        stated at its opening, 1 - q of its strongest evidence; NaN without.
     """
     rows = []
     last = days[-1] if days else None
@@ -111,6 +112,7 @@ def lives_table(standing: pd.DataFrame, events: pd.DataFrame, days: Sequence[dt.
                 "delay_days": math.nan if first_row["alarm_since"] is None else float((opened - first_row["alarm_since"]).days),
                 "closed_as": ground.closures.get(str(name), ""),
                 "minutes": minutes,
+                "stated": math.nan if first_row["q_value"] is None else 1.0 - float(first_row["q_value"]),
                 "centres": _centres(first_row, ground),
             }
         )

@@ -7,6 +7,7 @@ Every figure is a pure function of a frame; :func:`to_png` turns it into bytes.
 from matplotlib.figure import Figure
 
 from riskwatch.plots.base import ALARM, BAR, DPI, INK, LIMIT, LINE, cjk_font, to_png
+from riskwatch.plots.budget import budget_figure
 from riskwatch.plots.bullet import bullet_figure
 from riskwatch.plots.calibration import calibration_figure
 from riskwatch.plots.clusters import cluster_figure
@@ -18,6 +19,7 @@ from riskwatch.plots.intervals import interval_figure
 from riskwatch.plots.maps import map_figure
 from riskwatch.plots.mix import mix_figure
 from riskwatch.plots.power import power_figure
+from riskwatch.plots.reliability import reliability_figure
 from riskwatch.plots.replay import calendar_figure, lead_figure
 from riskwatch.plots.series import series_figure
 from riskwatch.plots.slopes import slope_figure
@@ -31,6 +33,7 @@ __all__ = [
     "LINE",
     "Figure",
     "binomial_limits",
+    "budget_figure",
     "bullet_figure",
     "calendar_figure",
     "calibration_figure",
@@ -45,6 +48,7 @@ __all__ = [
     "map_figure",
     "mix_figure",
     "power_figure",
+    "reliability_figure",
     "series_figure",
     "slope_figure",
     "to_png",

@@ -25,7 +25,14 @@ _WORDS = {
 }  # fmt: skip
 
 
-def calendar_figure(weeks: pd.DataFrame, before: pd.DataFrame | None = None, *, language: str = "zh", width: float = 6.6) -> Figure:
+def calendar_figure(
+    weeks: pd.DataFrame,
+    before: pd.DataFrame | None = None,
+    *,
+    language: str = "zh",
+    width: float = 6.6,
+    names: tuple[str, str] | None = None,
+) -> Figure:
     """Draw new warnings by week, stacked by level; with ``before``, those of other definitions hang below the line.
 
     Parameters
@@ -37,6 +44,8 @@ def calendar_figure(weeks: pd.DataFrame, before: pd.DataFrame | None = None, *, 
     language : {"zh", "en"}
     width : float
         Inches.
+    names : (str, str), optional
+        What ``before`` and ``weeks`` are called.
 
     Raises
     ------
@@ -64,7 +73,8 @@ def calendar_figure(weeks: pd.DataFrame, before: pd.DataFrame | None = None, *, 
     shown = months[:: max(1, -(-len(months) // 9))]
     axes.set_xticks(shown.to_numpy().astype("datetime64[D]").astype(np.float64), [f"{day:%Y-%m}" for day in shown])
     axes.yaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
-    axes.set_ylabel(words["opened"] if before is None else f"{words['before']}  |  {words['after']}")
+    sides = names or (words["before"], words["after"])
+    axes.set_ylabel(words["opened"] if before is None else "  |  ".join(sides))
     dress(axes, grid="y")
     legend(axes, [Patch(color=colour, label=grade) for grade, colour in LEVELS.items()])
     return figure
