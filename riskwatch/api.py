@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from riskwatch.backtest.outcome import Outcome
-    from riskwatch.backtest.tune import TuneOutcome
+    from riskwatch.backtest.tuned import TuneOutcome
 
 __all__ = ["Project", "demo"]
 
@@ -663,15 +663,16 @@ class Project:
     def tune_budget(
         self, per_week: float, centre: str, *, grade: str = "III+", reporter: Reporter | None = None, **asked: Any
     ) -> TuneOutcome:
-        """Find thresholds that meet an alert budget; ``asked``: further fields of :class:`riskwatch.backtest.tune.Budget`. Nothing is applied.
+        """Find thresholds that meet an alert budget; ``asked``: other fields of :class:`riskwatch.backtest.tuned.Budget`.
 
-        The outcome's ``trials``, ``changes`` and ``reliability`` are DataFrames, ``diff`` the proposed change of the YAML.
+        Nothing is applied. ``trials``, ``changes`` and ``reliability`` of the outcome are DataFrames, ``diff`` is the proposed change.
         """
-        from riskwatch.backtest.tune import Budget, tune_budget  # noqa: PLC0415 - drawing libraries load with it
+        from riskwatch.backtest.tune import tune_budget  # noqa: PLC0415 - drawing libraries load with it
+        from riskwatch.backtest.tuned import Budget  # noqa: PLC0415
 
-        days = {name: self.day(asked.pop(name)) for name in ("first", "last") if asked.get(name) is not None}
-        place = {"project": self.root, "today": self.day(), "profile": self._given[0], "overrides": self._given[1]}
-        return tune_budget(Budget(per_week=per_week, centre=centre, grade=grade, **place, **days, **asked), reporter)
+        asked |= {name: self.day(asked[name]) for name in ("first", "last") if asked.get(name) is not None}
+        asked |= {"project": self.root, "today": self.day(), "profile": self._given[0], "overrides": self._given[1]}
+        return tune_budget(Budget(per_week=per_week, centre=centre, grade=grade, **asked), reporter)
 
     def rates(
         self,

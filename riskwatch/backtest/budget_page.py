@@ -11,7 +11,7 @@ from markupsafe import Markup
 from riskwatch.backtest.budget import weeks_of
 from riskwatch.backtest.page import environment, image, reliability_section, table_section
 from riskwatch.backtest.scalars import written
-from riskwatch.backtest.tune import TuneOutcome
+from riskwatch.backtest.tuned import TuneOutcome
 from riskwatch.digest.render import css_string
 from riskwatch.errors import RiskwatchError
 from riskwatch.plots import budget_figure, calendar_figure, to_png
@@ -22,40 +22,44 @@ WORDS = {
     "zh": {
         "title": "预警预算", "internal": "内部资料", "basis": "按各日当时已知数据回放；不自动应用任何改动", "nothing": "无",
         "simulated": "模拟数据：不得用于任何实际决定", "centre": "中心", "period": "期间", "weeks": "周", "budget": "预算",
-        "asked": "每周 {per_week:g} 条 {grade}", "knob": "调整项", "curve": "预算与检出", "trials": "逐个回放的设置",
-        "calendar": "每周预警：现行（下）与建议（上）", "changes": "得失：逐条比较", "thresholds": "门槛",
-        "yes": "建议设置每周 {rate:.2f} 条（95% 泊松区间 {low:.2f}–{high:.2f}），现行 {now:.2f} 条。其中每周 {events:.2f} 条仅由记录的事件（死亡、复检不合格等）引起，门槛调不走。",
-        "low": "预算无法满足：最严的设置每周仍有 {rate:.2f} 条（区间 {low:.2f}–{high:.2f}），其中 {events:.2f} 条仅由记录的事件引起。以下为最接近的设置，不建议改动。",
-        "high": "预算用不完：最宽的设置每周也只有 {rate:.2f} 条（区间 {low:.2f}–{high:.2f}）。以下为最接近的设置，不建议改动。",
-        "neighbours": "相邻设置：{below}；{above}。", "none_below": "没有更严的设置", "none_above": "没有更宽的设置", "one": "{label} 每周 {rate:.2f} 条",
-        "bend": "回放的设置中，放宽并不总是增多：关注点合并、预警持续时间都会随之改变。所选为已回放者中最接近预算的。",
+        "asked": "每周 {per_week:g} 条 {grade}", "curve": "预算与检出", "trials": "逐个回放的设置",
+        "calendar": "每周预警：现行（线下）与最接近预算的设置（线上）", "changes": "得失：逐条比较", "thresholds": "门槛",
+        "yes": "建议设置每周 {rate:.2f} 条（泊松区间 {low:.2f}–{high:.2f}），现行 {now:.2f} 条。"
+        "其中每周 {events:.2f} 条仅由记录的事件（死亡、复检不合格等）引起，任何门槛都不改变它们。",
+        "low": "预算无法满足：最严的设置每周仍有 {rate:.2f} 条（泊松区间 {low:.2f}–{high:.2f}），"
+        "其中 {events:.2f} 条仅由记录的事件引起。以下为最接近的设置，不建议改动。",
+        "high": "预算用不完：最宽的设置每周也只有 {rate:.2f} 条（泊松区间 {low:.2f}–{high:.2f}）。以下为最接近的设置，不建议改动。",
+        "neighbours": "相邻设置：{below}；{above}。", "none_below": "没有不超预算的设置", "none_above": "没有超出预算的设置",
+        "one": "{label} 每周 {rate:.2f} 条",
+        "bend": "回放的设置中，放宽并不总是增多：关注点会合并，预警会持续更久。所选为已回放者中最接近预算的。",
         "same": "现行设置已最接近预算，无需改动。", "verify": "可调门槛清单未经核实（{source}，{dated}）",
-        "lost": "{gained} 条新增，{lost} 条消失，{grades} 条等级不同，{times} 条仅日期不同（按 {grade}）。",
+        "lost": "{gained} 条新增，{lost} 条消失，{grades} 条等级不同，{times} 条仅日期不同（前后至少一方达到 {grade}）。",
         "failed": "部分模型在某些日未能运行",
-        "note": "计数：打开时即达到、或升至该等级的预警，每次计一条；期间首日之前已达到的不计。及时：早于官方行动；无官方行动的，自危害开始 {days} 天内。",
+        "note": "计数：打开时即达到、或升至该等级的预警，每次计一条；期间开始前已达到的不计。"
+        "及时：早于官方行动；无官方行动的，自危害开始 {days} 天内。",
     },
     "en": {
         "title": "Alert budget", "internal": "Internal", "basis": "each day as it was known then; nothing is applied", "nothing": "None.",
         "simulated": "SIMULATED DATA: for no real decision", "centre": "Centre", "period": "Period", "weeks": "weeks", "budget": "Budget",
-        "asked": "{per_week:g} warnings a week at {grade}", "knob": "Knob", "curve": "Budget and what is found", "trials": "Settings replayed",
-        "calendar": "Warnings by week: today's (below) and proposed (above)", "changes": "Gained and lost, warning by warning",
-        "thresholds": "Thresholds",
-        "yes": "The proposed setting gives {rate:.2f} a week (95 % Poisson interval {low:.2f} to {high:.2f}), today's {now:.2f}. Of these {events:.2f} a "
-        "week rest on recorded events alone (a death, a failed recheck), which no threshold moves.",
-        "low": "The budget cannot be met: the strictest setting still gives {rate:.2f} a week ({low:.2f} to {high:.2f}), of which {events:.2f} rest on "
-        "recorded events alone. The nearest setting is shown; no change is proposed.",
-        "high": "The budget cannot be used up: the loosest setting gives {rate:.2f} a week ({low:.2f} to {high:.2f}). The nearest setting is "
-        "shown; no change is proposed.",
-        "neighbours": "Neighbours: {below}; {above}.", "none_below": "none stricter", "none_above": "none looser",
+        "asked": "{per_week:g} warnings a week at {grade}", "curve": "Budget and what is found", "trials": "Settings replayed",
+        "calendar": "Warnings by week: today's setting (below) and the nearest to the budget (above)",
+        "changes": "Gained and lost, warning by warning", "thresholds": "Thresholds",
+        "yes": "The proposed setting gives {rate:.2f} a week (Poisson interval {low:.2f} to {high:.2f}), today's {now:.2f}. "
+        "Of these {events:.2f} a week rest on recorded events alone (a death, a failed recheck), which no threshold moves.",
+        "low": "The budget cannot be met: the strictest setting still gives {rate:.2f} a week (Poisson interval {low:.2f} to {high:.2f}), "
+        "of which {events:.2f} rest on recorded events alone. The nearest setting is shown; no change is proposed.",
+        "high": "The budget cannot be used up: the loosest setting gives {rate:.2f} a week (Poisson interval {low:.2f} to {high:.2f}). "
+        "The nearest setting is shown; no change is proposed.",
+        "neighbours": "Neighbours: {below}; {above}.", "none_below": "no setting within the budget", "none_above": "no setting beyond it",
         "one": "{label} gives {rate:.2f} a week",
-        "bend": "Looser did not always give more among the settings replayed: concerns merge and warnings last longer. The nearest to the budget "
-        "of those replayed is taken.",
+        "bend": "Looser did not always give more among the settings replayed: concerns merge and warnings last longer. "
+        "The nearest to the budget of those replayed is taken.",
         "same": "Today's setting is the nearest to the budget: nothing to change.",
         "verify": "The list of thresholds that may be moved is not verified ({source}, {dated})",
-        "lost": "{gained} gained, {lost} lost, {grades} of another level, {times} on another day only (at {grade}).",
+        "lost": "{gained} gained, {lost} lost, {grades} of another level, {times} on another day only (at {grade} before or after).",
         "failed": "Some models failed on some days",
-        "note": "Counted: warnings opened at, or raised to, the level, once each time; not those that had it before the period. In time: before the "
-        "official action, or, where none is known, within {days} days of the hazard's start.",
+        "note": "Counted: warnings opened at, or raised to, the level, once each time; not those that had it before the period. "
+        "In time: before the official action, or, where none is known, within {days} days of the hazard's start.",
     },
 }  # fmt: skip
 TRIAL_HEADS = {
@@ -121,15 +125,16 @@ def render_budget(outcome: TuneOutcome, language: str) -> str:
     )  # fmt: skip
     told = changed.assign(name=changed[f"name_{language}"], place=changed[f"place_{language}"])[CHANGED]
     figure = to_png(budget_figure(trials, outcome.budget.per_week, language=language))
+    calendar = calendar_figure(weeks[0], weeks[1], language=language, names=_SIDES[language])
     joint = " " if which else ""
     sections: list[dict[str, Any]] = [
         {"title": words["curve"], "png": image(figure), "text": joint.join(conclusion(outcome, language)), "heads": [], "rows": []},
         {
             "title": words["thresholds"], "png": "", "text": outcome.knob_label[language], "rows": _thresholds(outcome),
-            "heads": [("门槛", "threshold")[which], ("现行", "today")[which], ("建议", "proposed")[which] if outcome.met == "yes" else ("最接近", "nearest")[which]],
+            "heads": [("门槛", "threshold")[which], ("现行", "today")[which], ("最接近", "nearest")[which]],
         },
         {
-            "title": words["calendar"], "png": image(to_png(calendar_figure(weeks[0], weeks[1], language=language, names=_SIDES[language]))),
+            "title": words["calendar"], "png": image(to_png(calendar)),
             "text": "", "heads": [], "rows": [],
         },
         table_section(words["changes"], told, language, text=said),
@@ -161,7 +166,7 @@ def render_budget(outcome: TuneOutcome, language: str) -> str:
     )
 
 
-_SIDES = {"zh": ("现行", "建议"), "en": ("today's", "proposed")}
+_SIDES = {"zh": ("现行", "最接近"), "en": ("today's", "nearest")}
 
 
 def _other_level(changed: pd.DataFrame) -> pd.Series:
@@ -179,12 +184,13 @@ def _thresholds(outcome: TuneOutcome) -> list[list[dict[str, object]]]:
 
 
 def _trials(trials: pd.DataFrame, which: int) -> list[list[dict[str, object]]]:
-    marks = {"today": ("现行", "today"), "chosen": ("建议", "nearest")}
+    marks = {"today": ("现行", "today"), "chosen": ("最接近", "nearest")}
     rows: list[list[dict[str, object]]] = []
     for row in trials.to_dict("records"):
         mark = ", ".join(pair[which] for name, pair in marks.items() if row[name])
         figures = [
-            f"{row['warnings']:,}", f"{row['per_week']:.2f}", f"{row['per_week_low']:.2f}–{row['per_week_high']:.2f}", f"{row['events_alone']:,}",
+            f"{row['warnings']:,}", f"{row['per_week']:.2f}", f"{row['per_week_low']:.2f}–{row['per_week_high']:.2f}",
+            f"{row['events_alone']:,}",
             f"{row['in_time']} / {row['hazards']}",
         ]  # fmt: skip
         texts = [{"text": row["label"], "number": True}, {"text": mark, "number": False}]

@@ -45,9 +45,10 @@ WORDS = {
         "it; those opened less than {days} days before the end are not judged.",
         "change": "{gained} gained, {lost} lost, {earlier} earlier, {later} later, {grades} of another level only",
         "reliability": "Can stated confidence be believed?",
-        "stated": "Stated: 1 - q of the strongest evidence at the opening. Found: the share that people closed as true. An interval below the "
-        "dotted line: too sure.",
-        "too_few": "Only {closed} coded closures to judge by, fewer than {enough}: too few to say whether stated confidence can be believed.",
+        "stated": "Stated: 1 - q of the strongest evidence at the opening. Found: the share that people closed as true. "
+        "An interval below the dotted line: too sure.",
+        "too_few": "Only {closed} coded closures to judge by, fewer than {enough}: "
+        "too few to say whether stated confidence can be believed.",
     },
 }  # fmt: skip
 HEADS = {

@@ -59,7 +59,7 @@ def reliability_table(lives: pd.DataFrame, edges: Sequence[float], *, level: flo
     stated, right = stated[judged][order], right[order]
     at = np.minimum(np.searchsorted(bounds, stated, side="right") - 1, len(bounds) - 2)
     closed = np.bincount(at, minlength=len(bounds) - 1).astype(np.float64)
-    hits = np.bincount(at, weights=right.astype(np.float64), minlength=len(bounds) - 1)
+    hits = np.bincount(at, weights=right.astype(np.float64), minlength=len(bounds) - 1).astype(np.float64)
     sums = np.bincount(at, weights=stated, minlength=len(bounds) - 1)
     some = closed > 0
     low, high = binomial_interval(hits, closed, level=level)

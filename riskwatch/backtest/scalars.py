@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 from riskwatch.errors import ProjectError
@@ -53,14 +54,18 @@ def edited(text: str, changes: Mapping[str, bool | float | str]) -> str:
     ProjectError
         If a path leads to no plain value, or the new text would not say exactly what was asked for (an anchor that others share, say).
     """
-    root = YAML(pure=True).compose(text)
+    root = YAML(typ="safe", pure=True).compose(text)
     places = sorted(((_scalar(root, path), value) for path, value in changes.items()), key=lambda one: -one[0].start_mark.index)
     new = text
     for node, value in places:
         told = f"{node.style}{written(value)}{node.style}" if node.style in {"'", '"'} else written(value)
         new = new[: node.start_mark.index] + told + new[node.end_mark.index :]
     safe = YAML(typ="safe", pure=True)
-    wanted, got = safe.load(text), safe.load(new)
+    wanted = safe.load(text)
+    try:
+        got = safe.load(new)
+    except YAMLError:  # an anchor went with its value
+        got = None
     for path, value in changes.items():
         *parents, last = path.split(".")
         at = wanted

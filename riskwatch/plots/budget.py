@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from riskwatch.plots.base import ALARM, BAR, INK, LIMIT, LINE, canvas, check, cjk_font, column, dress, legend
 
@@ -13,12 +14,13 @@ __all__ = ["budget_figure"]
 
 _WORDS = {
     "zh": {
-        "x": "设置（左严右宽）", "y": "每周预警（条）", "hazards": "及时预警的已知危害", "budget": "预算", "today": "现行", "chosen": "建议",
+        "x": "设置（左严右宽）", "y": "每周预警（条）", "hazards": "及时预警的已知危害", "budget": "预算",
+        "today": "现行", "chosen": "最接近",
         "events": "仅由记录的事件", "interval": "泊松区间", "none": "无已知危害清单",
     },
     "en": {
         "x": "setting (strict to loose)", "y": "warnings a week", "hazards": "known hazards warned of in time", "budget": "budget",
-        "today": "today", "chosen": "proposed", "events": "by recorded events alone", "interval": "Poisson interval",
+        "today": "today", "chosen": "nearest", "events": "by recorded events alone", "interval": "Poisson interval",
         "none": "no list of known hazards",
     },
 }  # fmt: skip
@@ -83,7 +85,7 @@ def budget_figure(trials: pd.DataFrame, budget: float, *, language: str = "zh", 
             right.plot([rate[place]], [share[place]], marker=marker, markersize=7, markerfacecolor="none", markeredgecolor=colour)
         right.set_ylim(0, total * 1.04)
         right.set_xlim(0, 1.06 * max(float(rate.max()), budget))
-        right.yaxis.get_major_locator().set_params(integer=True)
+        right.yaxis.set_major_locator(MaxNLocator(5, integer=True))
         right.set_ylabel(f"{words['hazards']} (/ {total:.0f})")
     else:
         right.text(0.5, 0.5, words["none"], ha="center", va="center", transform=right.transAxes, fontproperties=cjk_font(7), color=INK)

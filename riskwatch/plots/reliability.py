@@ -12,7 +12,10 @@ from riskwatch.plots.base import BAR, INK, LINE, canvas, check, cjk_font, column
 __all__ = ["reliability_figure"]
 
 _WORDS = {
-    "zh": {"x": "给出的置信度（1 − q）", "y": "结案属实的占比", "ideal": "名实相符", "share": "实际占比与区间（括号内：结案数）", "none": "没有可判断的结案"},
+    "zh": {
+        "x": "给出的置信度（1 − q）", "y": "结案属实的占比", "ideal": "名实相符", "share": "实际占比与区间（括号内：结案数）",
+        "none": "没有可判断的结案",
+    },
     "en": {
         "x": "stated confidence (1 - q)", "y": "share of closed warnings that were right", "ideal": "as stated",
         "share": "share and interval (in brackets: closed)", "none": "no closed warning to judge by",

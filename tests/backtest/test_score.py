@@ -48,7 +48,7 @@ def stood(name: str, first: int, last: int, grades: str = "", **fields: object) 
     usual: dict[str, object] = {
         "warning_id": name, "kind": "product", "code": "P01", "region": "2201", "state": "unchanged", "scope": "regional", "hazard": "burn",
         "opened": DAYS[first], "covered_by": "", "cases_only": False, "models": ("m1",), "source_types": ("injury",), "name_zh": "甲",
-        "name_en": "a", "place_zh": "乙", "place_en": "b", "alarm_since": DAYS[first],
+        "name_en": "a", "place_zh": "乙", "place_en": "b", "alarm_since": DAYS[first], "q_value": 0.02,
     }  # fmt: skip
     return [
         {**usual, "day": DAYS[number], "grade": listed[number - first], "state": "new" if number == first else "unchanged", **fields}

@@ -18,7 +18,7 @@ from riskwatch.errors import ProjectError, RiskwatchError
 
 if TYPE_CHECKING:
     from riskwatch.backtest.power import PowerMap
-    from riskwatch.backtest.tune import TuneOutcome
+    from riskwatch.backtest.tuned import TuneOutcome
 
 group = typer.Typer(no_args_is_help=True, help="See what thresholds can and cannot see, before they go live.")
 app.add_typer(group, name="tune")
@@ -108,19 +108,22 @@ def budget(
     """Find the thresholds with which a centre reads so many warnings a week, and say what the past would have gained and lost.
 
     Past run days are replayed, each as it was known then, at some settings of one knob, from strict to loose: thresholds of
-    config/grading.yaml that are a matter of workload. Each setting is a replay; what does not change is taken from earlier ones. Counted are
-    warnings that are opened at the level or above, or raised to it. Floors, severity and caps are never moved: a death stays a warning, and
-    the answer says how much of the budget such events take. Where the budget cannot be met it says what can be had, and ends with 2.
+    config/grading.yaml that are a matter of workload. Each setting is a replay; what does not change is taken from earlier ones.
+    Counted are warnings that are opened at the level or above, or raised to it.
 
-    Nothing is applied unasked. The change is a unified diff of config/grading.yaml that keeps comments and order: review it, then `git apply`
-    it or give --apply.
+    Floors, severity and caps are never moved: a death stays a warning, and the answer says how much of the budget such events take.
+    Where the budget cannot be met it says what can be had, and ends with 2.
+
+    Nothing is applied unasked. The change is a unified diff of config/grading.yaml that keeps comments and order: review it, then
+    `git apply` it or give --apply.
 
     Example: riskwatch tune budget --grade III+ --per-week 5 --centre 220000 --lang en
 
     Example: riskwatch tune budget --per-week 2 --centre changchun --from 2025-01-01 --knob windows --write budget.diff
     """
     from riskwatch.backtest.budget_page import conclusion, write_budget  # noqa: PLC0415 - heavy, and --help must stay quick
-    from riskwatch.backtest.tune import Budget, apply_budget, tune_budget  # noqa: PLC0415
+    from riskwatch.backtest.tune import apply_budget, tune_budget  # noqa: PLC0415
+    from riskwatch.backtest.tuned import Budget  # noqa: PLC0415
 
     options: Globals = context.obj
     project = open_project(context)
