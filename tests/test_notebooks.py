@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 # On real records: longer than all others together.
 LONG = {"07_hoverboards_2015"}
-FIGURES = {"01": 1, "02": 1, "03": 2, "04": 2, "06": 2, "07": 1, "08": 1}
+FIGURES = {"01": 1, "02": 1, "03": 2, "04": 2, "05": 2, "06": 2, "07": 1, "08": 1}
 
 
 @pytest.fixture(scope="module")

@@ -70,12 +70,12 @@ CHANGED = ["change", "name", "code", "place", "grade_before", "grade_after", "fi
 
 
 def setting_label(outcome: TuneOutcome, setting: int) -> str:
-    """Return what a setting is called: its values, shortest first named where several move together."""
+    """Return what a setting is called: its value, or the factor on today's where several move together."""
     values = list(outcome.settings[setting].values())
     if len(values) == 1:
         return written(values[0])
     now = list(outcome.settings[outcome.today].values())[-1]
-    return f"×{float(values[-1]) / float(now):.2g}"
+    return f"×{written(float(f'{float(values[-1]) / float(now):.2g}')).removesuffix('.0')}"
 
 
 def conclusion(outcome: TuneOutcome, language: str) -> list[str]:

@@ -83,7 +83,7 @@ def budget_figure(trials: pd.DataFrame, budget: float, *, language: str = "zh", 
         for name, place in marks:
             marker, colour = looks[name]
             right.plot([rate[place]], [share[place]], marker=marker, markersize=7, markerfacecolor="none", markeredgecolor=colour)
-        right.set_ylim(0, total * 1.04)
+        right.set_ylim(-0.04 * total, total * 1.04)
         right.set_xlim(0, 1.06 * max(float(rate.max()), budget))
         right.yaxis.set_major_locator(MaxNLocator(5, integer=True))
         right.set_ylabel(f"{words['hazards']} (/ {total:.0f})")

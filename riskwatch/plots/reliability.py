@@ -53,8 +53,8 @@ def reliability_figure(table: pd.DataFrame, *, language: str = "zh", width: floa
     axes.hlines(stated[some], at[some] - 0.31, at[some] + 0.31, color=INK, linewidth=0.9, linestyle=":")
     axes.vlines(at[some], low[some], high[some], color=LINE, linewidth=1.2)
     axes.plot(at[some], share[some], "o", color=LINE, markersize=5)
-    for place, top, count in zip(at[some], high[some], closed[some], strict=True):
-        axes.text(place, min(top + 0.03, 1.03), f"({count:.0f})", ha="center", va="bottom", fontproperties=cjk_font(6), color=INK)
+    for place, count in zip(at[some], closed[some], strict=True):
+        axes.text(place, 0.02, f"({count:.0f})", ha="center", va="bottom", fontproperties=cjk_font(6), color=INK)
     if not some.any():
         axes.text(0.5, 0.5, words["none"], ha="center", va="center", transform=axes.transAxes, fontproperties=cjk_font(8), color=INK)
     bounds = [f"{lower:.4g}–{upper:.4g}" for lower, upper in table[["low", "high"]].to_numpy()]

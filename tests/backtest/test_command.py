@@ -52,7 +52,15 @@ def test_compared_with_other_definitions(run: Any, lived: Path, tmp_path: Path, 
     assert told["differences"], "a shorter look-back loses warnings"
     assert {row["change"] for row in told["differences"]} <= {"gained", "lost", "earlier", "later", "raised", "lowered"}
     files = {Path(path).name: Path(path) for path in told["files"]}
-    assert set(files) == {f"backtest.{language}.html", "figures.csv", "warnings.csv", "weeks.csv", "hazards.csv", "differences.csv"}
+    assert set(files) == {
+        f"backtest.{language}.html",
+        "figures.csv",
+        "warnings.csv",
+        "weeks.csv",
+        "hazards.csv",
+        "reliability.csv",
+        "differences.csv",
+    }
     page = files[f"backtest.{language}.html"].read_text(encoding="utf-8")
     assert page.count("data:image/png;base64,") >= 1
     assert "<script" not in page
