@@ -180,8 +180,8 @@ def search(count: Callable[[int], int], size: int, wanted: float, today: int) ->
     """Find the setting whose number of warnings is nearest to what is wanted.
 
     Warnings are taken to grow from setting 0 to the last, so halving finds where they step over the budget: the strictest and today's are
-    always tried, the loosest where it is needed, then about log2(size) more. Where the trials show that they do not grow throughout, the
-    nearest of all tried is chosen all the same, and ``monotone`` says so.
+    always tried, the loosest where it is needed, then about log2(size) more; a setting that meets it to the last warning ends it. Where the
+    trials show that they do not grow throughout, the nearest of all tried is chosen all the same, and ``monotone`` says so.
 
     Parameters
     ----------
@@ -209,7 +209,7 @@ def search(count: Callable[[int], int], size: int, wanted: float, today: int) ->
             high = today
         else:
             low = today
-            if tried(high) <= wanted:
+            if now < wanted and tried(high) <= wanted:
                 low = high
         while high - low > 1 and counts[low] != wanted:
             middle = (low + high) // 2
