@@ -71,11 +71,12 @@ CHANGED = ["change", "name", "code", "place", "grade_before", "grade_after", "fi
 
 def setting_label(outcome: TuneOutcome, setting: int) -> str:
     """Return what a setting is called: its value, or the factor on today's where several move together."""
-    values = list(outcome.settings[setting].values())
-    if len(values) == 1:
-        return written(values[0])
-    now = list(outcome.settings[outcome.today].values())[-1]
-    return f"×{written(float(f'{float(values[-1]) / float(now):.2g}')).removesuffix('.0')}"
+    values, now = outcome.settings[setting], outcome.settings[outcome.today]
+    told = next((name for name in values if isinstance(now[name], (int, float)) and now[name]), "")
+    if len(values) == 1 or not told:
+        return ", ".join(written(value) for value in values.values())
+    factor = float(f"{float(values[told]) / float(now[told]):.2g}")
+    return f"×{written(factor).removesuffix('.0')}"
 
 
 def conclusion(outcome: TuneOutcome, language: str) -> list[str]:
