@@ -111,9 +111,7 @@ def thresholds(model: ModelDefinition, keys: pd.Index[Any] | pd.DataFrame, trees
     return found
 
 
-def judge(
-    model: ModelDefinition, panel: Panel, trees: Mapping[str, Tree], *, periods: pd.PeriodIndex | None = None
-) -> Signals:
+def judge(model: ModelDefinition, panel: Panel, trees: Mapping[str, Tree], *, periods: pd.PeriodIndex | None = None) -> Signals:
     """Judge some periods of a panel, each series by its own parameters.
 
     Parameters
