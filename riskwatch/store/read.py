@@ -209,7 +209,8 @@ def count_versions(database: Database, stream: str) -> tuple[int, int]:
     """Return how many versions of records a stream has, and the highest number of one."""
     table = _table(stream)
     with database.session(f"count versions of {stream}") as session:
-        query: sa.Select[Any] = sa.select(sa.func.count().label("n"), sa.func.max(table.c.record_id).label("newest")).select_from(table)
+        told: list[sa.ColumnElement[Any]] = [sa.func.count().label("n"), sa.func.max(table.c.record_id).label("newest")]
+        query = sa.select(*told).select_from(table)
         row = session.first(query) or {}
     return int(row.get("n") or 0), int(row.get("newest") or 0)
 
