@@ -65,7 +65,7 @@ def load_judged(cache: Cache, key: str) -> JudgedDay:
             name: pd.Series(objects_of(series.column(name)), dtype="object")
             if kind == "object"
             else series.column(name).to_numpy(zero_copy_only=False).astype(kind, copy=True)
-            for name, kind in note["kinds"].items()
+            for name, kind in ((one, note["kinds"][one]) for one in series.column_names)
         }
     )
     family_q = np.asarray(families.column("q").to_numpy(), dtype=np.float64)

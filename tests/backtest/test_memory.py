@@ -78,7 +78,7 @@ def test_a_change_of_thresholds_recalls_the_figures(lived: Path, setting: Settin
         made = replay(other, other.definitions.pipelines["daily"], DAYS)
         monkeypatch.setattr(DayMemory, "recall", lambda _, __, ___, make: make())
         bare = replay(unassessed(other, tmp_path / "bare"), other.definitions.pipelines["daily"], DAYS)
-    assert {name for name, _ in asked} == {"anomalies", "doubts", "facts", "heard", "outside", "reporters"}
+    assert {name for name, _ in asked} == {"doubts", "facts", "heard", "outside", "reporters"}
     assert all(recalled for _, recalled in asked)
     pd.testing.assert_frame_equal(standing(made), standing(bare))
 
