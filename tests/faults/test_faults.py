@@ -17,7 +17,7 @@ import pytest
 import riskwatch.api
 from riskwatch.api import Project
 from riskwatch.errors import RiskwatchError, StoreError
-from riskwatch.runner import detect as detecting
+from riskwatch.runner import overrides as detecting
 from tests.faults.province import FIRST_DAY, deliver, make_province
 from tests.faults.state import differences, state_of
 

@@ -15,7 +15,7 @@ from riskwatch import datasets
 from riskwatch.api import Project
 from riskwatch.errors import AsOfError, LeaseHeldError
 from riskwatch.project import init_project
-from riskwatch.runner import detect as detecting
+from riskwatch.runner import overrides as detecting
 from riskwatch.runner import panels
 from riskwatch.store import Store
 
