@@ -253,15 +253,15 @@ def control(signals: pd.DataFrame, rules: GradingRules, paths: Mapping[str, Tree
             hint="add the model's stream, source type, frequency and detector to Signals.to_frame()",
         )
     reason = signals["reason"].astype("object").fillna("")
-    table = signals.loc[(reason == "").to_numpy() & signals["p_value"].notna().to_numpy(), SIGNAL_COLUMNS].copy()
+    judged = (reason == "").to_numpy() & signals["p_value"].notna().to_numpy()
+    table = signals.loc[judged, SIGNAL_COLUMNS].copy()
     for column in TEXT:
         # Plain Python strings: single rows are read often, and Arrow strings are slow at that.
         table[column] = pd.Series(_texts(table[column]), index=table.index, dtype="object")
     for column in NUMBERS:
         table[column] = table[column].astype(np.float64)
-    positions = np.flatnonzero((reason == "").to_numpy() & signals["p_value"].notna().to_numpy())
     tests = discoveries(signals.reset_index(drop=True), rules, paths)
-    table["q_value"] = tests["q_value"].reindex(positions).to_numpy()
+    table["q_value"] = tests["q_value"].reindex(np.flatnonzero(judged)).to_numpy()
     table["memory"] = signals.loc[table.index, "memory"].astype(np.int64) if "memory" in signals else 1
     for column in ("period_start", "period_end"):
         table[column] = pd.to_datetime(table[column]).dt.normalize()

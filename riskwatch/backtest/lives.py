@@ -19,7 +19,7 @@ from riskwatch.backtest.setting import Setting
 from riskwatch.backtest.view import History
 from riskwatch.backtest.work import SERIES_COLUMNS
 from riskwatch.lifecycle import EarlyWarning, WarningEvent, advance
-from riskwatch.runner.run import assessment_row, event_rows, warning_row
+from riskwatch.runner.rows import assessment_row, event_rows, warning_row
 from riskwatch.store import AssessmentRow, CaseRow
 
 __all__ = ["STANDING", "Day", "Lives", "live"]

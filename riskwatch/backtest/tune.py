@@ -51,7 +51,7 @@ def tune_budget(budget: Budget, reporter: Reporter | None = None) -> TuneOutcome
         else:
             wanted = budget.per_week * outcome.weeks
             outcome.search = search(lambda at: len(run.trial(at).rises), len(outcome.settings), wanted, outcome.today)
-            _conclude(outcome, run)
+            _conclude(outcome, run, outcome.search)
     return outcome
 
 
@@ -101,10 +101,8 @@ def open_runs(budget: Budget, reporter: Reporter | None = None) -> Iterator[Runs
         yield Runs(setting, outcome, original, grades=grades, hazards=hazards, reporter=reporter or Reporter())
 
 
-def _conclude(outcome: TuneOutcome, run: Runs) -> None:
+def _conclude(outcome: TuneOutcome, run: Runs, found: Search) -> None:
     setting, grades, original = run.own, run.grades, run.original
-    found = outcome.search
-    assert found is not None  # noqa: S101 - the caller's own
     outcome.trials = _table(outcome, run, found)
     outcome.before, outcome.after = run.trial(outcome.today), run.trial(found.chosen)
     told = differences(outcome.before.lives, outcome.after.lives, TreePaths(tree_of(setting.trees, "region")))

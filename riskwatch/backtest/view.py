@@ -18,6 +18,7 @@ from riskwatch.errors import StoreError
 from riskwatch.records.streams import STREAMS
 from riskwatch.store import AssessmentRow, CaseRow, DigestRow, EventRow, Store, WarningRow
 from riskwatch.store.database import Database
+from riskwatch.store.read import all_columns
 from riskwatch.store.tables import RECORD_TABLES, batch, quarantine
 
 __all__ = ["WRITES", "Arrivals", "History", "PastStore", "refuse"]
@@ -252,7 +253,7 @@ class PastStore(Store):
         """Read one version per record, the one in force on a day, from memory where it is there."""
         limits: dict[str, Any] = {"where": where, "between": between, "sources": sources, "since": since, "until": until}
         if self.shelf is not None and as_of is not None and stream in STREAMS:
-            names = list(columns) if columns is not None else ["source", *(field.name for field in STREAMS[stream].all_fields)]
+            names = all_columns(stream) if columns is None else list(columns)
             found = self.shelf.records(stream, names, as_of, **limits)
             if found is not None:
                 return found

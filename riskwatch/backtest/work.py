@@ -20,11 +20,12 @@ from riskwatch.backtest.memory import DayMemory
 from riskwatch.backtest.setting import Setting
 from riskwatch.digest import QualityReport
 from riskwatch.errors import LeaseHeldError, StoreError
+from riskwatch.runner.assess import assess_day, first_alarm, since_alarm
 from riskwatch.runner.detect import Detection, fit
 from riskwatch.runner.freshness import freshness_by_source
 from riskwatch.runner.looks import SeenFigures
 from riskwatch.runner.quality import reporter_state, source_health
-from riskwatch.runner.run import RunReport, assess_day, first_alarm, since_alarm, supported_by_profiles
+from riskwatch.runner.run import RunReport, supported_by_profiles
 
 __all__ = ["AssessTask", "DayKeys", "DetectTask", "LooksTask", "assess", "detect", "judged_day", "looks", "signals_of"]
 

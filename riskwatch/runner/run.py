@@ -13,56 +13,44 @@ from pathlib import Path
 import pandas as pd
 
 from riskwatch import __version__
-from riskwatch.assessment import Action, Assessment, Grade, assess, discoveries, from_payload
-from riskwatch.assessment import to_payload as assessment_payload
-from riskwatch.assessment.attention import KeyProduct
-from riskwatch.assessment.discovery import Controlled, counts_of
+from riskwatch.assessment import Action, Assessment, Grade, discoveries, from_payload
+from riskwatch.assessment.discovery import counts_of
 from riskwatch.assessment.memory import FORGETFUL, Memory
 from riskwatch.assessment.protocols import TreePaths, tree_of
 from riskwatch.assessment.supporting import RULE as ANOMALY_STEP
 from riskwatch.assessment.supporting import supporting, supportive
 from riskwatch.casework.case import CaseEvent
 from riskwatch.casework.view import Handling
-from riskwatch.coverage.rules import CatalogueFile
 from riskwatch.definitions.types import PipelineDefinition
 from riskwatch.digest import Digest, QualityReport
 from riskwatch.errors import AsOfError, RiskwatchError, StoreError
 from riskwatch.lifecycle import EarlyWarning, WarningEvent, advance
 from riskwatch.records.streams import STREAMS
-from riskwatch.runner.actions import emergency_rules
 from riskwatch.runner.anomalies import anomaly_frame
+from riskwatch.runner.assess import assess_day, first_alarm, since_alarm
 from riskwatch.runner.borders import borders_hash, borders_of
 from riskwatch.runner.casework import case_rows, day_reactions, handlings
 from riskwatch.runner.code import code_hash
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.detect import Detection, detect
 from riskwatch.runner.digests import DIGEST_LANGUAGE, DigestInputs, build_digests, render_files
-from riskwatch.runner.dossier_rules import dossier_rules
-from riskwatch.runner.failures import usual_failures
 from riskwatch.runner.looks import with_looks
 from riskwatch.runner.messages import messages_of
-from riskwatch.runner.outside import outside_signals
 from riskwatch.runner.pull import PullReport, pull
-from riskwatch.runner.quality import ReporterState, assessment_quality, quality_report, reporter_state
-from riskwatch.store import AssessmentRow, DigestRow, EventRow, WarningRow
+from riskwatch.runner.quality import ReporterState, quality_report, reporter_state
+from riskwatch.runner.rows import assessment_row, event_rows, warning_row
+from riskwatch.store import DigestRow
 
 __all__ = [
     "Decided",
     "RunReport",
     "all_events",
-    "assess_day",
-    "assessment_row",
     "decide",
     "digest_inputs",
-    "event_rows",
-    "first_alarm",
     "next_run_id",
     "read_lifecycle",
-    "read_since",
     "run_pipeline",
-    "since_alarm",
     "supported_by_profiles",
-    "warning_row",
     "with_q",
 ]
 
@@ -163,74 +151,6 @@ def _runs_of(ctx: RunContext, pipeline: str) -> list[dict[str, object]]:
     return sorted(mine, key=lambda run: int(str(run["run_id"]).rpartition("-")[2]), reverse=True)
 
 
-def assess_day(
-    ctx: RunContext,
-    signals: pd.DataFrame | Controlled,
-    quality: QualityReport,
-    absence: ReporterState,
-    memory: Memory = FORGETFUL,
-    *,
-    since: dt.date | None = None,
-) -> list[Assessment]:
-    """Assess the concerns of a day from its judged series and the records that the store knew, from ``since`` (:func:`read_since`) on."""
-    if since is None:
-        if isinstance(signals, Controlled):
-            raise TypeError("assess_day: controlled signals need the day from which records are read")
-        since = read_since(ctx, signals)
-    records: dict[str, pd.DataFrame] = {}
-    for name, stream in STREAMS.items():
-        columns = ["record_id", "source", *(entry.name for entry in stream.all_fields if entry.name != "narrative")]
-        records[name] = ctx.store.read_records(name, columns=columns, as_of=ctx.as_of, since=since, until=ctx.as_of)
-    # A calibration holds for a year: the whole register, not its recent entries.
-    records["laboratory"] = ctx.store.read_records("laboratory", as_of=ctx.as_of)
-    checks = records["spot_check"]
-    items = ctx.store.read_items("spot_check", record_ids=checks.loc[checks["failed"] > 0, "record_id"].tolist())
-    items = items.merge(checks[["record_id", "record_key", "source"]], on="record_id", how="left")
-    return assess(
-        signals,
-        records,
-        items,
-        as_of=ctx.as_of,
-        rules=ctx.grading,
-        actions=ctx.actions,
-        hazards=ctx.hazards,
-        trees=ctx.trees,
-        quality=assessment_quality(ctx, quality, absence),
-        holidays=ctx.holidays,
-        emergency=emergency_rules(ctx),
-        borders=borders_of(ctx.root),
-        key_products=_key_products(ctx),
-        bursts=dossier_rules(ctx.definitions).claimant_bursts,
-        outside=outside_signals(ctx, memory),
-        failures=usual_failures(ctx, since),
-        memory=memory,
-    )
-
-
-def read_since(ctx: RunContext, signals: pd.DataFrame) -> dt.date:
-    """Return the first day whose records an assessment reads: those behind the alarms, and those of the look-back."""
-    return since_alarm(ctx, first_alarm(signals))
-
-
-def first_alarm(signals: pd.DataFrame) -> dt.date | None:
-    """Return the first day of the earliest period in alarm, None without an alarm."""
-    judged = signals.loc[signals["alarm"].astype(bool), "period_start"]
-    return min(judged) if len(judged) else None
-
-
-def since_alarm(ctx: RunContext, alarm: dt.date | None) -> dt.date:
-    """Return the first day whose records an assessment reads, by the first day of the earliest period in alarm."""
-    since = ctx.as_of - dt.timedelta(days=ctx.grading.floors.lookback_days)
-    return since if alarm is None else min(since, alarm)
-
-
-def _key_products(ctx: RunContext) -> list[KeyProduct]:
-    """Return the entries of the key-product catalogue in force on the day; none without the file."""
-    content = ctx.definitions.catalogue("catalogue")
-    edition = CatalogueFile.model_validate(content).in_force(ctx.as_of) if content else None
-    return [KeyProduct(one.product, one.reason, one.vulnerable, one.season) for one in edition.entries] if edition is not None else []
-
-
 def read_lifecycle(ctx: RunContext) -> tuple[list[EarlyWarning], list[WarningEvent]]:
     """Return the stored warnings as they stand on the as-of day, and all events up to it."""
     warnings = [EarlyWarning.from_payload(row.payload) for row in ctx.store.read_warnings(as_of=ctx.as_of)]
@@ -322,7 +242,8 @@ def decide(ctx: RunContext, pipeline: PipelineDefinition, report: RunReport) -> 
         elif step.step == "assess":
             decided.absence = reporter_state(ctx)
             decided.quality = quality_report(ctx, decided.detection, report.pulls, decided.absence)
-            decided.assessments = assess_day(ctx, decided.signals, decided.quality, decided.absence)
+            since = since_alarm(ctx, first_alarm(decided.signals))
+            decided.assessments = assess_day(ctx, decided.signals, decided.quality, decided.absence, since=since)
         elif step.step == "profile":
             decided.assessments = supported_by_profiles(ctx, decided.assessments, report)
         elif step.step == "warn":
@@ -487,45 +408,3 @@ def _stands(ctx: RunContext, pipeline: PipelineDefinition, basis: str, report: R
     rows = [ctx.store.read_digest(centre, ctx.as_of, language=DIGEST_LANGUAGE) for centre in ctx.definitions.centres]
     report.digests = render_files(ctx, [Digest.model_validate(row.payload) for row in rows if row is not None])
     return True
-
-
-def assessment_row(entry: Assessment) -> AssessmentRow:
-    """Return an assessment as the store keeps it."""
-    subject = entry.subject
-    key = hashlib.sha256(f"{subject.kind}|{subject.code}|{subject.region}".encode()).hexdigest()[:16]
-    return AssessmentRow(key, entry.as_of, subject.kind, subject.code, subject.region, entry.grade.name, assessment_payload(entry))
-
-
-def warning_row(warning: EarlyWarning, as_of: dt.date) -> WarningRow:
-    """Return a warning as the store keeps it for a day."""
-    return WarningRow(
-        warning_id=warning.warning_id,
-        as_of=as_of,
-        fingerprint=warning.fingerprint,
-        subject_kind=warning.subject.kind,
-        subject_code=warning.subject.code,
-        region=warning.subject.region,
-        state=warning.state,
-        grade=warning.grade.name,
-        scope=warning.scope.value,
-        first_seen=warning.first_seen,
-        last_seen=warning.last_seen,
-        payload=warning.to_payload(),
-    )
-
-
-def event_rows(events: Sequence[WarningEvent]) -> list[EventRow]:
-    """Return the events of a day as the store keeps them, in their order."""
-    return [
-        EventRow(
-            warning_id=event.warning_id,
-            as_of=event.as_of,
-            seq=number,
-            kind=event.kind,
-            reason=event.reason,
-            grade_before=event.grade_before.name,
-            grade_after=event.grade_after.name,
-            payload=event.to_payload(),
-        )
-        for number, event in enumerate(events)
-    ]

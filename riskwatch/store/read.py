@@ -19,7 +19,7 @@ from riskwatch.store.database import Database
 from riskwatch.store.tables import ITEM_TABLES, RECORD_TABLES, batch, quarantine
 
 __all__ = [
-    "all_items", "count_records", "count_versions", "data_vintage", "first_events", "first_known", "freshness", "read_items",
+    "all_columns", "all_items", "count_records", "count_versions", "data_vintage", "first_events", "first_known", "freshness", "read_items",
     "read_records", "read_versions", "visible", "whole_number_columns",
 ]  # fmt: skip
 
@@ -59,6 +59,11 @@ def _column(table: sa.Table, name: str) -> sa.Column[Any]:
     if name not in table.c:
         raise StoreError(f'No column "{name}" in {table.name}.', hint=f"columns are {', '.join(table.c.keys())}")
     return table.c[name]
+
+
+def all_columns(stream: str) -> list[str]:
+    """Return the columns that are read where none are named: the source, and all fields of the stream."""
+    return ["source", *(field.name for field in STREAMS[stream].all_fields)]
 
 
 def read_records(
@@ -110,7 +115,7 @@ def read_records(
         If the stream or a column is unknown, or the database refuses.
     """
     table = _table(stream)
-    names = list(columns) if columns is not None else ["source", *(field.name for field in STREAMS[stream].all_fields)]
+    names = all_columns(stream) if columns is None else list(columns)
     chosen = [_column(table, name) for name in names]
     conditions = [visible(table, as_of, without)]
     conditions += [_column(table, name).in_(list(values)) for name, values in (where or {}).items()]
