@@ -177,22 +177,27 @@ class RecordBase:
             self._counted[asked] = float(self._counts[stream][chosen].sum())
         return self._counted[asked]
 
-    def select(self, stream: str, subject: Subject, *, window: Window | None, region: str | None = None) -> pd.DataFrame:
-        """Return the rows of ``stream`` about ``subject``, by default within its anchor region."""
-        place = subject.region if region is None else region
-        codes = {"product": "", "industry": "", "region": place}
+    def about(self, stream: str, subject: Subject, *, window: Window | None, region: str | None = None) -> BoolArray:
+        """Return which rows of ``stream`` are about ``subject``, by default within its anchor region."""
+        codes = {"product": "", "industry": "", "region": subject.region if region is None else region}
         if subject.kind != "region":
             codes[subject.kind] = subject.code
-        return self.frames[stream].loc[self.mask(stream, **codes, window=window)]
+        return self.mask(stream, **codes, window=window)
+
+    def select(self, stream: str, subject: Subject, *, window: Window | None, region: str | None = None) -> pd.DataFrame:
+        """Return the rows of ``stream`` about ``subject``, by default within its anchor region."""
+        return self.frames[stream].loc[self.about(stream, subject, window=window, region=region)]
 
     def counts_by_region(self, stream: str, rows: pd.DataFrame) -> dict[str, float]:
         """Return region -> count over ``rows`` of ``stream``, rows without a region left out."""
-        if rows.empty or "region" not in rows.columns:
+        codes = self._codes.get((stream, "region"))
+        if rows.empty or codes is None:
             return {}
-        counts = pd.Series(self._counts[stream], index=self.frames[stream].index).loc[rows.index]
-        region = rows["region"].astype("object")
-        known = region.notna() & (region != "")
-        return {str(code): float(total) for code, total in counts[known].groupby(region[known].astype(str)).sum().items()}
+        at = rows.index.to_numpy(dtype=np.intp)
+        ids = codes.ids[at]
+        totals = np.bincount(ids, weights=self._counts[stream][at], minlength=len(codes.codes))
+        there = np.bincount(ids, minlength=len(codes.codes)) > 0
+        return {code: float(total) for code, total, seen in zip(codes.codes, totals, there, strict=True) if code and seen}
 
     def items_of(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Return the test items of ``rows`` of the spot checks, with ``sample``: the row that each belongs to."""

@@ -13,6 +13,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from riskwatch.assessment.protocols import TreePaths
+from riskwatch.assessment.texts import texts_of
 
 __all__ = ["Cases", "link_cases", "may_be_same"]
 
@@ -80,10 +81,7 @@ class _People:
 
 
 def _column(frame: pd.DataFrame, name: str) -> npt.NDArray[np.object_]:
-    if name not in frame.columns:
-        return np.full(len(frame), "", dtype=object)
-    values = frame[name].astype("object")
-    return np.asarray(values.where(values.notna(), "").astype(str), dtype=object)
+    return texts_of(frame[name]) if name in frame.columns else np.full(len(frame), "", dtype=object)
 
 
 def _related(one: npt.NDArray[np.object_], other: npt.NDArray[np.object_], paths: TreePaths) -> BoolArray:

@@ -14,7 +14,7 @@ from riskwatch.assessment.behind import RecordBase, Window
 from riskwatch.assessment.concerns import Concern
 from riskwatch.assessment.confidence import Quality
 from riskwatch.assessment.discovery import Judged
-from riskwatch.assessment.doubts import Doubt
+from riskwatch.assessment.doubts import Calibrations, Doubt
 from riskwatch.assessment.emergency_rules import EmergencyRules
 from riskwatch.assessment.facts import Facts
 from riskwatch.assessment.floors import FloorEvent
@@ -44,11 +44,11 @@ class Run:
     calendar: WorkCalendar | None
     events: Sequence[FloorEvent]
     desk: Desk  # tells which body of law a subject falls under
+    calibrations: Calibrations  # of laboratories, as known on the day
     emergency: EmergencyRules | None = None
     borders: Collection[tuple[str, str]] = ()  # pairs of neighbouring regions
     key_products: Sequence[KeyProduct] = ()
     festivals: Mapping[int, dt.date] = field(default_factory=dict)
-    laboratories: pd.DataFrame | None = None  # calibrations, as known on the day
     bursts: BurstRules = BURSTS
     outside: Outside | None = None  # notices matched to goods here
     failures: RecordBase | None = None  # failed samples of the last years; None: those among the records

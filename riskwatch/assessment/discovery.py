@@ -8,7 +8,7 @@ same series and period share the error of one test.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,12 +20,15 @@ from riskwatch.assessment.evidence_rules import Discovery
 from riskwatch.assessment.families import look_weights, tree_q_values
 from riskwatch.assessment.protocols import TreePaths
 from riskwatch.assessment.rules import ConfidenceRules, GradingRules
+from riskwatch.assessment.texts import Coded, coded, joined
 from riskwatch.errors import DetectorError
 
 __all__ = [
     "SERIES", "SIGNAL_COLUMNS", "TOO_FEW", "Controlled", "Judged", "control", "control_rules", "counts_of", "discoveries", "judge",
     "q_values", "unseen_tests",
 ]  # fmt: skip
+
+Ids = npt.NDArray[np.int64]
 
 TOO_FEW = "too-few-cases"
 """Reason of cells that are not judged because of their own small count: tests all the same."""
@@ -112,38 +115,36 @@ def unseen_tests(reasons: Iterable[str]) -> int:
     return sum(reason == TOO_FEW for reason in reasons)
 
 
-def _texts(values: pd.Series) -> list[str]:
-    plain = values.astype("object")
-    return [str(value) for value in plain.where(plain.notna(), "")]
+def _labels(columns: Mapping[str, Coded], rules: Discovery, paths: Mapping[str, TreePaths], spread_level: str) -> list[Ids]:
+    """Return the family of each row on each level, coarse to fine, as numbers."""
 
-
-def _labels(frame: pd.DataFrame, rules: Discovery, paths: Mapping[str, TreePaths], spread_level: str) -> list[list[str]]:
-    """Return the family of each row on each level, coarse to fine."""
-    top: dict[tuple[str, str], str] = {}
+    def subject() -> tuple[Ids, list[tuple[str, str]]]:
+        """Return the kind and code of what each row is about: its product, else its industry, else its region."""
+        product, industry = columns["product"], columns["industry"]
+        pair = joined(product.ids, industry.ids)
+        _, first = np.unique(pair, return_index=True)
+        told = [(str(product.words[product.ids[row]]), str(industry.words[industry.ids[row]])) for row in first.tolist()]
+        return pair, [("product", p) if p else ("industry", i) if i else ("region", "") for p, i in told]
 
     def branch(kind: str, code: str) -> str:
-        known = top.get((kind, code))
-        if known is None:
-            line = paths[kind].path(code) if kind in paths else (code,)
-            known = top[kind, code] = f"{kind}|{line[0] if line else code}"
-        return known
-
-    place: dict[str, str] = {}
+        if not code:
+            return kind
+        line = paths[kind].path(code) if kind in paths else (code,)
+        return f"{kind}|{line[0] if line else code}"
 
     def prefecture(code: str) -> str:
-        known = place.get(code)
-        if known is None:
-            known = place[code] = (paths["region"].at_level(code, spread_level) if "region" in paths else "") or code
-        return known
+        return (paths["region"].at_level(code, spread_level) if "region" in paths else "") or code
 
-    products, industries, regions = (_texts(frame[name]) for name in ("product", "industry", "region"))
-    kinds = ["product" if p else "industry" if i else "region" for p, i in zip(products, industries, strict=True)]
-    codes = [p or i for p, i in zip(products, industries, strict=True)]
-    every = {
-        "branch": lambda: [branch(kind, code) if code else kind for kind, code in zip(kinds, codes, strict=True)],
-        "model": lambda: _texts(frame["model"]),
-        "subject": lambda: [f"{kind}|{code}" for kind, code in zip(kinds, codes, strict=True)],
-        "place": lambda: [prefecture(code) for code in regions],
+    def labelled(ids: Ids, names: list[str]) -> Ids:
+        return np.asarray(pd.factorize(np.array(names, dtype=object))[0].astype(np.int64)[ids])
+
+    pair, subjects = subject()
+    region = columns["region"]
+    every: dict[str, Callable[[], Ids]] = {
+        "branch": lambda: labelled(pair, [branch(kind, code) for kind, code in subjects]),
+        "model": lambda: columns["model"].ids,
+        "subject": lambda: labelled(pair, [f"{kind}|{code}" for kind, code in subjects]),
+        "place": lambda: labelled(region.ids, [prefecture(str(code)) for code in region.words]),
     }
     return [every[level]() for level in rules.families]
 
@@ -185,7 +186,8 @@ def discoveries(signals: pd.DataFrame, rules: GradingRules, paths: Mapping[str, 
     out = pd.DataFrame({"q_value": np.ones(len(rows)), "judged": known, "look": 1, "family": 0}, index=part.index)
     if not len(rows):
         return out
-    series = pd.factorize(pd.MultiIndex.from_arrays([_texts(part[name]) for name in SERIES]))[0]
+    columns = {name: coded(part[name]) for name in SERIES}
+    series = joined(*(column.ids for column in columns.values()))
     start = pd.to_datetime(part["period_start"]).to_numpy()
     order = np.lexsort((start, series))
     order = order[known[order]]
@@ -196,10 +198,10 @@ def discoveries(signals: pd.DataFrame, rules: GradingRules, paths: Mapping[str, 
     place = pd.Series(series[order]).groupby(series[order]).cumcount(ascending=False).to_numpy() + 1
     look = np.ones(len(rows), dtype=np.int64)
     look[order] = np.maximum(place, told[order])
-    labels = _labels(part, rules.discovery, paths or {}, rules.scope.spread_level)
+    labels = _labels(columns, rules.discovery, paths or {}, rules.scope.spread_level)
     out["q_value"] = tree_q_values(p / weight, labels)
     out["look"] = look
-    out["family"] = pd.factorize(pd.MultiIndex.from_arrays([[""] * len(rows), *labels]))[0]
+    out["family"] = joined(np.zeros(len(rows), dtype=np.int64), *labels)
     return out
 
 
@@ -257,7 +259,7 @@ def control(signals: pd.DataFrame, rules: GradingRules, paths: Mapping[str, Tree
     table = signals.loc[judged, SIGNAL_COLUMNS].copy()
     for column in TEXT:
         # Plain Python strings: single rows are read often, and Arrow strings are slow at that.
-        table[column] = pd.Series(_texts(table[column]), index=table.index, dtype="object")
+        table[column] = pd.Series(coded(table[column]).texts, index=table.index, dtype="object")
     for column in NUMBERS:
         table[column] = table[column].astype(np.float64)
     tests = discoveries(signals.reset_index(drop=True), rules, paths)

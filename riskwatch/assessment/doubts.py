@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from riskwatch.assessment.behind import RecordBase, Window
@@ -16,7 +18,9 @@ from riskwatch.dossiers.calibration import lapsed_results
 from riskwatch.dossiers.complaints import claimant_bursts
 from riskwatch.dossiers.rules import BurstRules
 
-__all__ = ["CLAIMANT_BURST", "LAPSED_CALIBRATION", "Doubt", "doubts_of", "lapsed_share", "split"]
+__all__ = ["CLAIMANT_BURST", "LAPSED_CALIBRATION", "Calibrations", "Doubt", "doubts_of", "lapsed_samples", "lapsed_share", "split"]
+
+BoolArray = npt.NDArray[np.bool_]
 
 LAPSED_CALIBRATION = "lapsed-calibration"
 CLAIMANT_BURST = "claimant-burst"
@@ -44,24 +48,23 @@ class Doubt:
         return {"kind": self.kind, "stream": self.stream, "share": round(self.share, 3), "of": self.count}
 
 
-def lapsed_share(checks: pd.DataFrame, items: pd.DataFrame, laboratories: pd.DataFrame) -> tuple[float, float]:
-    """Return the share of failing samples whose laboratory's calibration had lapsed when it reported, and how many failed.
+def lapsed_samples(checks: pd.DataFrame, items: pd.DataFrame, laboratories: pd.DataFrame) -> BoolArray:
+    """Return which samples failed in a laboratory whose calibration had lapsed when it reported, shape (samples,).
 
     A sample with failing items counts only if the calibration for every one of them had lapsed: one item measured well is a failure.
 
     Parameters
     ----------
     checks : pandas.DataFrame
-        Samples: ``event_date``, ``failed``, ``laboratory`` and, where known, ``reported_on``.
+        Samples: ``event_date``, ``failed``, ``laboratory`` and, where known, ``reported_on``; an index without duplicates.
     items : pandas.DataFrame
         Their test items: ``sample`` (index of the sample), ``item``, ``verdict``.
     laboratories : pandas.DataFrame
         Stream ``laboratory``, see :func:`riskwatch.dossiers.calibration.lapsed_results`.
     """
-    fails = checks.loc[(checks["failed"] > 0).to_numpy()]
-    total = float(fails["failed"].sum())
-    if total <= 0:
-        return 0.0, 0.0
+    failed = (checks["failed"] > 0).to_numpy(dtype=np.bool_)
+    fails = checks.loc[failed]
+    found = np.zeros(len(checks), dtype=np.bool_)
     day = pd.to_datetime(fails["event_date"])
     if "reported_on" in fails.columns:
         reported = pd.to_datetime(fails["reported_on"])
@@ -69,14 +72,40 @@ def lapsed_share(checks: pd.DataFrame, items: pd.DataFrame, laboratories: pd.Dat
     laboratories = laboratories.loc[laboratories["laboratory"].isin(fails["laboratory"].unique()).to_numpy()]
     bad_ever = laboratories["calibration"].isin(["lapsed", "failed"]).to_numpy()
     if not (bad_ever | (pd.to_datetime(laboratories["calibration_until"]) < day.max()).to_numpy()).any():
-        return 0.0, total
+        return found
     samples = pd.DataFrame({"sample": fails.index, "laboratory": fails["laboratory"].to_numpy(), "day": day.to_numpy()})
     bad = pd.DataFrame({"sample": [], "item": []}, dtype=object)
     if len(items):
         bad = items.loc[(items["verdict"].astype("object") == "fail").to_numpy(), ["sample", "item"]].astype(object)
     results = samples.merge(bad.astype({"sample": samples["sample"].dtype}), on="sample", how="left")
     lapsed = pd.Series(lapsed_results(results, laboratories)).groupby(results["sample"].to_numpy()).all()
-    return float(fails["failed"].to_numpy(dtype=np.float64) @ lapsed.reindex(fails.index).to_numpy(dtype=np.float64)) / total, total
+    found[failed] = lapsed.reindex(fails.index).to_numpy(dtype=np.bool_)
+    return found
+
+
+def lapsed_share(checks: pd.DataFrame, lapsed: BoolArray) -> tuple[float, float]:
+    """Return the share of failing samples that are among the ``lapsed`` (:func:`lapsed_samples`), and how many failed."""
+    failed = np.maximum(np.nan_to_num(checks["failed"].to_numpy(dtype=np.float64, na_value=np.nan)), 0.0)
+    total = float(failed.sum())
+    return (float(failed @ lapsed) / total, total) if total > 0 else (0.0, 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Calibrations:
+    """Which of a run's samples failed in a laboratory whose calibration had lapsed; worked out once, when it is first asked for."""
+
+    base: RecordBase
+    laboratories: pd.DataFrame | None
+
+    @cached_property
+    def lapsed(self) -> BoolArray | None:
+        """One truth value for each spot check of the base; None where nothing is known of laboratories."""
+        checks = self.base.frames.get("spot_check")
+        if self.laboratories is None or not len(self.laboratories) or checks is None or not {"failed", "laboratory"} <= set(checks.columns):
+            return None
+        fails = checks.loc[(checks["failed"] > 0).to_numpy(dtype=np.bool_)]
+        items = self.base.items_of(fails) if len(self.base.items) else self.base.items
+        return lapsed_samples(checks, items, self.laboratories)
 
 
 def doubts_of(
@@ -85,7 +114,7 @@ def doubts_of(
     windows: Mapping[str, Window | None],
     *,
     as_of: dt.date,
-    laboratories: pd.DataFrame | None,
+    calibrations: Calibrations,
     artefacts: ArtefactRules,
     bursts: BurstRules,
 ) -> tuple[Doubt, ...]:
@@ -94,19 +123,21 @@ def doubts_of(
     Failing samples are those of the concern's own window, complaints those of the last ``bursts.days``: a campaign is longer than a week.
     """
     found: list[Doubt] = []
-    checks = base.frames.get("spot_check")
-    if laboratories is not None and len(laboratories) and checks is not None and {"failed", "laboratory"} <= set(checks.columns):
-        rows = base.select("spot_check", subject, window=windows.get("spot_check"))
-        share, count = lapsed_share(rows, base.items_of(rows) if len(base.items) else base.items, laboratories)
+    lapsed = calibrations.lapsed
+    if lapsed is not None:
+        chosen = base.about("spot_check", subject, window=windows.get("spot_check"))
+        share, count = lapsed_share(base.frames["spot_check"].loc[chosen, ["failed"]], lapsed[chosen])
         if share > artefacts.lapsed_share:
             found.append(Doubt(LAPSED_CALIBRATION, "spot_check", share, count))
     complaints = base.frames.get("complaint")
     if complaints is not None and {"complainant", "complaints"} <= set(complaints.columns):
-        recent = base.select("complaint", subject, window=(as_of - dt.timedelta(days=bursts.days - 1), as_of))
+        chosen = base.about("complaint", subject, window=(as_of - dt.timedelta(days=bursts.days - 1), as_of))
+        recent = complaints.loc[chosen, ["event_date", "complainant", "complaints"]]
         # One subject, whatever its products and places.
         recent = recent.assign(product=subject.code, region=subject.region)
-        enough = float(recent["complaints"].sum()) >= bursts.least
-        one = claimant_bursts(recent, as_of=as_of, **bursts.arguments()) if enough else recent.iloc[:0]
+        # Looked at closely only where somebody may have written often enough.
+        often = recent.groupby(recent["complainant"].astype("object"))["complaints"].sum().max() if len(recent) else 0.0
+        one = claimant_bursts(recent, as_of=as_of, **bursts.arguments()) if often >= bursts.least else recent.iloc[:0]
         if len(one):
             found.append(Doubt(CLAIMANT_BURST, "complaint", float(one["share"].iloc[0]), float(one["complaints"].iloc[0])))
     return tuple(found)

@@ -16,7 +16,7 @@ from riskwatch.assessment.confidence import Quality, witnesses_of_hits
 from riskwatch.assessment.context import Case, Run, flags_on, windows_of
 from riskwatch.assessment.counting import count_together, signals_of
 from riskwatch.assessment.discovery import Controlled, judge
-from riskwatch.assessment.doubts import doubts_of, split
+from riskwatch.assessment.doubts import Calibrations, doubts_of, split
 from riskwatch.assessment.emergency import response_of
 from riskwatch.assessment.emergency_rules import EmergencyRules
 from riskwatch.assessment.facts import gather
@@ -137,11 +137,11 @@ def assess(
         holidays,
         events,
         desk,
+        Calibrations(base, records.get("laboratory")),
         emergency=emergency,
         borders=borders,
         key_products=key_products,
         festivals=dict(getattr(holidays, "festivals", {})),
-        laboratories=records.get("laboratory"),
         bursts=bursts,
         outside=outside,
         failures=None if failures is None else RecordBase({"spot_check": failures[0]}, failures[1], paths),
@@ -195,7 +195,7 @@ def _read(run: Run, concern: Concern) -> tuple[Case, Step]:
                 subject,
                 windows,
                 as_of=run.as_of,
-                laboratories=run.laboratories,
+                calibrations=run.calibrations,
                 artefacts=run.rules.artefacts,
                 bursts=run.bursts,
             ),

@@ -18,6 +18,7 @@ from riskwatch.assessment.other_facts import OTHER_STREAMS
 from riskwatch.assessment.related import Shared
 from riskwatch.assessment.risk import cluster_severity, proportion_interval, severities
 from riskwatch.assessment.rules import GradingRules, Privacy
+from riskwatch.assessment.texts import texts_of
 from riskwatch.assessment.types import Subject
 
 __all__ = ["Facts", "InjuryFacts", "NoticeFacts", "OtherFacts", "SpotCheckFacts", "age_bands", "gather"]
@@ -131,10 +132,8 @@ class Facts:
 
 
 def _text(frame: pd.DataFrame, column: str) -> pd.Series:
-    if column not in frame.columns:
-        return pd.Series([""] * len(frame), index=frame.index, dtype="object")
-    values = frame[column].astype("object")
-    return values.where(values.notna(), "").astype(str).astype("object")
+    texts = texts_of(frame[column]) if column in frame.columns else np.full(len(frame), "", dtype=object)
+    return pd.Series(texts, index=frame.index, dtype="object")
 
 
 def _number(frame: pd.DataFrame, column: str, default: float) -> FloatArray:
@@ -144,8 +143,13 @@ def _number(frame: pd.DataFrame, column: str, default: float) -> FloatArray:
 
 
 def _sums(labels: pd.Series, weights: FloatArray) -> dict[str, float]:
-    totals = pd.Series(weights, index=labels.index).groupby(labels).sum()
-    return {str(label): float(total) for label, total in sorted(totals.items(), key=lambda pair: (-pair[1], str(pair[0]))) if total > 0}
+    ids, words = pd.factorize(labels.to_numpy(dtype=object))
+    totals = np.bincount(ids, weights=weights, minlength=len(words)).tolist()
+    return {
+        str(label): total
+        for label, total in sorted(zip(words, totals, strict=True), key=lambda pair: (-pair[1], str(pair[0])))
+        if total > 0
+    }
 
 
 def age_bands(ages: FloatArray, persons: FloatArray, privacy: Privacy) -> dict[str, int | None]:

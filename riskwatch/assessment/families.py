@@ -77,7 +77,8 @@ def tree_q_values(p_values: npt.ArrayLike, levels: Sequence[npt.ArrayLike]) -> F
         raise DetectorError(f"tree_q_values: p-values must not be missing or negative, {int((~(p >= 0)).sum())} of {p.size} are")
     nodes = [np.zeros(p.size, dtype=np.int64)]
     for level in levels:
-        labels = pd.factorize(np.asarray(level, dtype=object))[0].astype(np.int64)
+        given = np.asarray(level)
+        labels = pd.factorize(given if given.dtype.kind in "iu" else np.asarray(level, dtype=object))[0].astype(np.int64)
         if labels.size != p.size:
             raise DetectorError(f"tree_q_values: each level needs one label for each of {p.size} tests, got {labels.size}")
         nodes.append(pd.factorize(nodes[-1] * (labels.max() + 2) + labels)[0].astype(np.int64))

@@ -49,7 +49,13 @@ class Classifier:
         return found
 
     def _column(self, kind: str, column: pd.Series) -> list[str]:
-        return [self.classify(kind, str(value)) if isinstance(value, str) and value else UNKNOWN for value in column.astype("object")]
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            classes = [*(self._of(kind, word) for word in column.cat.categories), UNKNOWN]
+            return [classes[code] for code in column.cat.codes.tolist()]  # -1, missing, reads the last
+        return [self._of(kind, value) for value in column.astype("object").tolist()]
+
+    def _of(self, kind: str, value: object) -> str:
+        return self.classify(kind, value) if isinstance(value, str) and value else UNKNOWN
 
     def of_items(self, items: pd.DataFrame) -> list[str]:
         """Return the class of each row of test items."""

@@ -184,7 +184,8 @@ def _places(
         return {}
     regions = paths["region"]
     spans = set(zip(evidence["model"], evidence["stratum"], evidence["period_start"], strict=True))
-    same = table.loc[((table[subject.kind] == subject.code) & (table["region"] != "")).to_numpy()]
+    wanted = ((table[subject.kind] == subject.code) & (table["region"] != "")).to_numpy()
+    same = table.loc[wanted, ["model", "stratum", "period_start", "region", "p_value", "excess", "expected"]]
     whole: dict[str, list[Mapping[Hashable, Any]]] = defaultdict(list)
     parts: dict[str, list[Mapping[Hashable, Any]]] = defaultdict(list)
     for row in same.to_dict("records"):

@@ -147,10 +147,11 @@ class Situation:
             )
         units = None if self.units is None else self.units * 10**move.units
         if move.targeted and self.targeted_share is not None:
-            share = self.targeted_share + move.targeted
-            inputs = replace(inputs, only_targeted=self.inspected_only and share >= self.rules.lowers.targeted_share)
+            targeted = self.inspected_only and self.targeted_share + move.targeted >= self.rules.lowers.targeted_share
+            inputs = inputs if targeted == inputs.only_targeted else replace(inputs, only_targeted=targeted)
         if move.q or move.windows:
-            inputs = replace(inputs, confidence=self.confidence(move.q, move.windows))
+            confidence = self.confidence(move.q, move.windows)
+            inputs = inputs if confidence == inputs.confidence else replace(inputs, confidence=confidence)
         if move.windows < 0:
             inputs = replace(inputs, rising=inputs.rising and self.longest + move.windows >= self.rules.lifts.rising_windows)
         if move.probability or move.severity or move.units or scope != self.scope:
@@ -158,8 +159,9 @@ class Situation:
             raised = risk
             if scope.value in self.rules.uplift.scopes and units is not None:
                 raised = uplifted(risk, units, self.rules.uplift)
-            inputs = replace(inputs, risk=raised, uplifted=raised != risk)
-        return replace(inputs, units_in_use=units)
+            if (raised, raised != risk) != (inputs.risk, inputs.uplifted):
+                inputs = replace(inputs, risk=raised, uplifted=raised != risk)
+        return inputs if units == inputs.units_in_use else replace(inputs, units_in_use=units)
 
     @cached_property
     def inspected_only(self) -> bool:

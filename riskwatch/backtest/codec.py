@@ -76,7 +76,8 @@ def _column(values: pd.Series[Any]) -> tuple[Any, Any]:
     if not isinstance(kind, np.dtype) or kind.kind not in "biufMO":
         raise TypeError(f"encode: no form for a column of {kind}")
     array = values.to_numpy()
-    return kind.str, [encode(one) for one in (array.view(np.int64) if kind.kind == "M" else array).tolist()]
+    plain = (array.view(np.int64) if kind.kind == "M" else array).tolist()
+    return kind.str, plain if kind.kind in "biuM" else [encode(one) for one in plain]
 
 
 def _values(kind: Any, data: Any) -> Any:
@@ -85,6 +86,8 @@ def _values(kind: Any, data: Any) -> Any:
         dtype = np.dtype(kind)
         if dtype.kind == "M":
             return np.array(data, np.int64).view(dtype)
+        if dtype.kind in "biu":
+            return np.array(data, dtype)
         found = np.empty(len(data), dtype)
         found[:] = [decode(one) for one in data]
         # Plain Python strings stay what they are: without the type, texts become Arrow's.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,7 @@ from riskwatch.runner.overrides import thresholds
 __all__ = ["load_assessments", "load_detection", "load_looks", "objects_of", "save_detection", "save_looks"]
 
 NUMBERS = ("observed", "exposure", "expected", "lower", "upper", "p_value")
+_EPOCH = dt.date(1970, 1, 1)
 ROLLED_UP = ("series", "parent", "total")
 
 
@@ -48,7 +50,7 @@ def load_detection(cache: Cache, key: str, model: ModelDefinition, trees: Mappin
     for name in NUMBERS:
         frame[name] = signals.column(name).to_numpy()
     for name in ("period_start", "period_end"):
-        frame[name] = np.asarray(signals.column(name).to_pylist(), dtype=object)
+        frame[name] = _dates_of(signals.column(name))
     frame["alarm"] = signals.column("alarm").to_numpy(zero_copy_only=False)
     frame["model"], frame["stream"], frame["source_type"] = model.name, model.stream, STREAMS[model.stream].evidence
     held = thresholds(model, frame[list(SERIES)], trees)
@@ -64,6 +66,12 @@ def objects_of(column: pa.ChunkedArray) -> npt.NDArray[np.object_]:
     whole = whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
     words = np.asarray(whole.dictionary.to_pylist(), dtype=object)
     return words[whole.indices.to_numpy()] if len(words) else np.empty(len(whole), dtype=object)
+
+
+def _dates_of(column: pa.ChunkedArray) -> npt.NDArray[np.object_]:
+    """Return a column of repeating days as dates, each made once."""
+    numbers, days = pd.factorize(column.cast(pa.int32()).to_numpy())
+    return np.asarray(np.array([_EPOCH + dt.timedelta(days=day) for day in days.tolist()], dtype=object)[numbers], dtype=object)
 
 
 def save_looks(cache: Cache, key: str, looks: npt.NDArray[np.int64]) -> None:

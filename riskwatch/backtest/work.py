@@ -109,7 +109,7 @@ def judged_day(setting: Setting, task: AssessTask) -> JudgedDay:
     if setting.cache.has("judged", task.judged):
         return load_judged(setting.cache, task.judged)
     ctx = setting.context(task.day.day)
-    _, signals = signals_of(setting, task.day)
+    detection, signals = signals_of(setting, task.day)
     paths = {name: TreePaths(tree_of(ctx.trees, name)) for name in ("product", "industry", "region")}
     judged = signals.loc[(signals["reason"] == "").to_numpy() & signals["p_value"].notna().to_numpy()]
     reached = judged[[*SERIES_COLUMNS, "period_end"]].drop_duplicates()
@@ -118,7 +118,7 @@ def judged_day(setting: Setting, task: AssessTask) -> JudgedDay:
     ].drop_duplicates()
     tables = {"judged": _table(reached), "alarms": _table(alarms)}
     tables["judged"] = tables["judged"].append_column("period_end", pa.array(reached["period_end"].tolist(), pa.date32()))
-    streams = dict(zip(signals["model"], signals["stream"], strict=True))
+    streams = {run.model: setting.definitions.models[run.model].stream for run in detection.runs if len(run.signals)}
     made = JudgedDay(control(signals, ctx.grading, paths), first_alarm(signals), streams, tables)
     save_judged(setting.cache, task.judged, made)
     return made

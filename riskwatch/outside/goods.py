@@ -62,7 +62,10 @@ def goods_table(records: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         for column, name in _NAMES.items():
             table[name] = frame[column].astype("object") if column in frame.columns else ""
         parts.append(table.fillna("").groupby(["stream", "product", "region", "made_in"], sort=True).size().rename("records").reset_index())
-    return pd.concat(parts, ignore_index=True)[list(GOODS)] if parts else pd.DataFrame(columns=list(GOODS))
+    if not parts:
+        return pd.DataFrame(columns=list(GOODS))
+    # Categories: whether a product or a place lies within another is then asked once for each, not for each row.
+    return pd.concat(parts, ignore_index=True)[list(GOODS)].astype(dict.fromkeys(GOODS[:4], "category"))
 
 
 def met(goods: pd.DataFrame, codes: Collection[str], region: str, *, product: Within, place: Within, rules: LocalRules) -> Met:
