@@ -6,8 +6,6 @@ import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import pandas as pd
-
 from riskwatch.assessment.actions import Desk
 from riskwatch.assessment.attention import KeyProduct
 from riskwatch.assessment.behind import RecordBase, Window

@@ -41,6 +41,7 @@ IntArray = npt.NDArray[np.int64]
 
 _LARGEST = 1e6  # concentration above which series cannot be told apart
 _GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
+_NEAR = 1e-3  # of the logarithm of the concentration
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,20 +159,28 @@ def concentration(triangle: ReportingTriangle, cdf: FloatArray) -> float:
         return largest
     n, stay = n[busy], stay[busy]
     mass, below = (np.broadcast_to(part[use], busy.shape)[busy] for part in (mass, below))
+    # Most cells look like another one: what they come to is worked out once.
+    place = np.broadcast_to(np.arange(int(use.sum())), busy.shape)[busy]
+    _, first, times = np.unique((place * (n.max() + 1.0) + n) * (stay.max() + 1.0) + stay, return_index=True, return_counts=True)
+    n, stay, mass, below = n[first], stay[first], mass[first], below[first]
 
     def likelihood(log_alpha: float) -> float:
         a, b = math.exp(log_alpha) * mass, math.exp(log_alpha) * below
-        return math.fsum(special.betaln(a + n, b + stay) - special.betaln(a, b))
+        return math.fsum(times * (special.betaln(a + n, b + stay) - special.betaln(a, b)))
 
+    # Golden section: of the two points inside, one is kept from step to step.
     low, high = math.log(0.1), math.log(max(largest, 0.2))
-    for _ in range(40):
-        one, two = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
-        if likelihood(one) > likelihood(two):
-            high = two
+    one, two = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
+    at_one, at_two = likelihood(one), likelihood(two)
+    while high - low >= _NEAR:
+        if at_one > at_two:
+            high, two, at_two = two, one, at_one
+            one = high - _GOLDEN * (high - low)
+            at_one = likelihood(one)
         else:
-            low = one
-        if high - low < 1e-3:
-            break
+            low, one, at_one = one, two, at_two
+            two = low + _GOLDEN * (high - low)
+            at_two = likelihood(two)
     return math.exp((low + high) / 2.0)
 
 
