@@ -124,7 +124,8 @@ class BinomialWindows:
         low, high = shapes.reach - 1.0, shapes.n[0].copy()  # low is quiet
         open_ = np.flatnonzero(low < high)
         while open_.size:
-            middle = np.ceil((low[open_] + high[open_]) / 2.0)
+            # From the expectation outwards: most answers lie near it.
+            middle = np.minimum(np.ceil((low[open_] + high[open_]) / 2.0), 4.0 * low[open_] + 4.0)
             quiet = self._p_value(np.vstack([middle, before[:, open_]]), shapes.at(open_)) > alpha
             low[open_] = np.where(quiet, middle, low[open_])
             high[open_] = np.where(quiet, high[open_], middle - 1.0)

@@ -127,8 +127,11 @@ def limits(alpha: float, before: FloatArray, *, n_now: FloatArray, n_before: Flo
     def bisect(quiet_above: bool) -> FloatArray:
         low, high = np.full(len(before), -1.0), np.asarray(n_now, dtype=np.float64).copy()
         open_ = np.flatnonzero(low + 1.0 < high + 1.0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            near = np.nan_to_num(np.ceil(4.0 * np.asarray(before) * n_now / n_before)) + 4.0
         while open_.size:
-            middle = np.ceil((low[open_] + high[open_]) / 2.0)
+            # From near what is usual outwards: most answers lie there, and tails of few records are quick.
+            middle = np.minimum(np.ceil((low[open_] + high[open_]) / 2.0), np.maximum(4.0 * low[open_], near[open_]))
             given = {"n_now": n_now[open_], "n_before": n_before[open_], "rho": rho[open_]}
             if quiet_above:  # largest count that is not yet remarkably low
                 good = 1.0 - conditional_tail(middle + 1.0, before[open_], **given) <= alpha

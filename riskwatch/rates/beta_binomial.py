@@ -18,6 +18,8 @@ __all__ = ["mass", "quantile", "tail"]
 FloatArray = npt.NDArray[np.float64]
 
 _SUM_LIMIT = 2000.0
+_FEW = 64.0
+_CANCELS = 1e-4  # 1 less a sum has a relative error of some 1e-16 over the tail
 _NODES = np.linspace(-1.0, 1.0, 1249)  # 12 nodes per spread at the longest reach
 _ROWS = 256
 
@@ -52,8 +54,21 @@ def tail(x: FloatArray, n: FloatArray, a: FloatArray, b: FloatArray) -> FloatArr
 
 
 def _by_sum(x: FloatArray, n: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
-    """Sum the mass from x away from the mean, so that nothing cancels: upwards above it, else the complement downwards."""
-    up = x > n * a / (a + b)
+    """Sum the mass from x away from the mean, so that nothing cancels: upwards above it, else the complement downwards.
+
+    The few terms at either end are soon summed: those from x up to n wherever x lies, those below x where little cancels in 1 less them.
+    """
+    up = (x > n * a / (a + b)) | (n - x <= _FEW)
+    few = up & (x <= _FEW) & (x < n - x)
+    out = _summed(x, n, a, b, up=up & ~few)
+    small = np.flatnonzero(few & (out < _CANCELS))
+    if small.size:
+        out[small] = _summed(x[small], n[small], a[small], b[small], up=np.ones(small.size, dtype=np.bool_))
+    return out
+
+
+def _summed(x: FloatArray, n: FloatArray, a: FloatArray, b: FloatArray, *, up: npt.NDArray[np.bool_]) -> FloatArray:
+    """Return the tail, its terms summed upwards or 1 less the sum of those below."""
     first = np.where(up, x, x - 1.0)
     total = term = mass(first, n, a, b)
     total = total.copy()
@@ -123,9 +138,17 @@ def quantile(level: float, n: FloatArray, a: FloatArray, b: FloatArray, *, mid_p
     """
     n, a, b = (np.asarray(part, dtype=np.float64) for part in np.broadcast_arrays(n, a, b))
     low, high = np.zeros(n.shape), np.where(np.isfinite(n + a + b), n, 0.0)  # invariant: low not significant; answer in [low, high]
+    # From near the mean outwards: most answers lie there, and sums over few counts are quick.
+    mean = n * a / (a + b)
+    near, far = np.ceil(4.0 * mean) + 4.0, np.ceil(4.0 * (n - mean)) + 4.0
     while (low < high).any():
         open_ = low < high
-        middle = np.ceil((low[open_] + high[open_]) / 2.0)
+        half = np.ceil((low[open_] + high[open_]) / 2.0)
+        middle = np.where(
+            near[open_] <= far[open_],
+            np.minimum(half, np.maximum(4.0 * low[open_], near[open_])),
+            np.maximum(half, n[open_] - np.maximum(4.0 * (n[open_] - high[open_]), far[open_])),
+        )
         probability = tail(middle, n[open_], a[open_], b[open_])
         if mid_p:
             probability = probability - mass(middle, n[open_], a[open_], b[open_]) / 2.0
