@@ -116,11 +116,11 @@ class RecordBase:
         self._dates: dict[str, npt.NDArray[np.datetime64]] = {}
         self._counts: dict[str, npt.NDArray[np.float64]] = {}
         self._counted: dict[tuple[str, str, str, str, Window | None], float] = {}
-        for stream, frame in sorted(records.items()):
+        for stream in sorted(records):
             # Figures of indicators, classes and licences of enterprises, recalls and plans of other states are context: neither evidence
             # nor part of a count.
             if stream in NUMERATOR:
-                self._add(stream, frame)
+                self._add(stream, records[stream])
         self.items = items
         self._sample_of_item = self._join(items)
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from riskwatch.assessment.behind import RecordBase
 from riskwatch.assessment.floors import FloorEvent
 from riskwatch.assessment.protocols import TreePaths
+from riskwatch.assessment.recalled import Behind
 from riskwatch.assessment.rules import GradingRules
 from riskwatch.assessment.types import Evidence, Subject
 
@@ -79,8 +79,8 @@ def _key(row: Mapping[str, object]) -> Key:
 
 
 class _Merger:
-    def __init__(self, table: pd.DataFrame, base: RecordBase, paths: Mapping[str, TreePaths], rules: GradingRules) -> None:
-        self.table, self.base, self.paths, self.rules = table, base, paths, rules
+    def __init__(self, table: pd.DataFrame, behind: Behind, paths: Mapping[str, TreePaths], rules: GradingRules) -> None:
+        self.table, self.behind, self.paths, self.rules = table, behind, paths, rules
         self.excess = Excess(table)
         self.placing = set(table.loc[(table["region"] != "").to_numpy(), "model"])
 
@@ -94,8 +94,8 @@ class _Merger:
         for stream, group in self.table.loc[list(rows)].groupby("stream", sort=True):
             window = self.window(list(group.index))
             codes = {name: group[name].iloc[0] if len(set(group[name])) == 1 else "" for name in ("product", "industry", "region")}
-            whole += self.base.count(str(stream), **codes, window=window)
-            part += self.base.count(str(stream), **{**codes, **other}, window=window)
+            whole += self.behind.count(str(stream), codes, window)
+            part += self.behind.count(str(stream), {**codes, **other}, window)
         return part / whole if whole > 0 else 0.0
 
     def share(self, rows: Sequence[int], **other: str) -> float:
@@ -237,9 +237,8 @@ class _Merger:
         counts: dict[str, float] = defaultdict(float)
         window = self.window(rows)
         for stream in sorted(set(self.table.loc[list(rows), "stream"])):
-            if stream in self.base.frames:
-                selected = self.base.select(stream, Subject(kind, code), window=window)
-                for region, value in self.base.counts_by_region(stream, selected).items():
+            if stream in self.behind.streams:
+                for region, value in self.behind.by_region(stream, Subject(kind, code), window).items():
                     counts[region] += value
         counted = {region: value for region, value in counts.items() if value > 0}
         if not found and sum(counted.values()) >= self.rules.scope.min_cases:
@@ -267,14 +266,14 @@ class _Merger:
         return max(enough, key=lambda region: (len(paths.path(region)), totals[region], region), default="")
 
 
-def merge(table: pd.DataFrame, base: RecordBase, paths: Mapping[str, TreePaths], rules: GradingRules) -> list[Concern]:
+def merge(table: pd.DataFrame, behind: Behind, paths: Mapping[str, TreePaths], rules: GradingRules) -> list[Concern]:
     """Merge the alarms of a run into concerns, each shown once.
 
     Parameters
     ----------
     table : pandas.DataFrame
         Judged series-periods as made by :func:`riskwatch.assessment.discovery.judge`; ``candidate`` marks the alarms.
-    base : RecordBase
+    behind : Behind
         Records, for shares where no series was judged.
     paths : mapping of str to TreePaths
         ``product``, ``industry``, ``region``.
@@ -286,7 +285,7 @@ def merge(table: pd.DataFrame, base: RecordBase, paths: Mapping[str, TreePaths],
     list of Concern
         Sorted by subject; every alarm is evidence of exactly one concern.
     """
-    merger = _Merger(table, base, paths, rules)
+    merger = _Merger(table, behind, paths, rules)
     by_kind: dict[str, dict[str, list[int]]] = {"product": defaultdict(list), "industry": defaultdict(list), "region": defaultdict(list)}
     alarms = table.loc[table["candidate"]]
     for row, record in zip(alarms.index, alarms.to_dict("records"), strict=True):

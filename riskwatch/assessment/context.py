@@ -19,6 +19,7 @@ from riskwatch.assessment.floors import FloorEvent
 from riskwatch.assessment.hazards import Classifier
 from riskwatch.assessment.memory import FORGETFUL, Memory
 from riskwatch.assessment.protocols import TreePaths, WorkCalendar
+from riskwatch.assessment.recalled import Behind
 from riskwatch.assessment.rules import ActionCatalogue, GradingRules
 from riskwatch.assessment.types import Evidence, Subject
 from riskwatch.dossiers.rules import BURSTS, BurstRules
@@ -33,7 +34,7 @@ class Run:
 
     as_of: dt.date
     judged: Judged
-    base: RecordBase
+    behind: Behind
     paths: Mapping[str, TreePaths]
     rules: GradingRules
     catalogue: ActionCatalogue
@@ -49,8 +50,12 @@ class Run:
     festivals: Mapping[int, dt.date] = field(default_factory=dict)
     bursts: BurstRules = BURSTS
     outside: Outside | None = None  # notices matched to goods here
-    failures: RecordBase | None = None  # failed samples of the last years; None: those among the records
     memory: Memory = FORGETFUL  # figures that other thresholds do not change
+
+    @property
+    def base(self) -> RecordBase:
+        """The records behind all concerns."""
+        return self.behind.base
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,12 +81,12 @@ def windows_of(run: Run, concern: Concern) -> dict[str, Window | None]:
     table = run.judged.table.loc[list(concern.rows)]
     if table.empty:
         window = (run.as_of - dt.timedelta(days=run.rules.floors.lookback_days), run.as_of)
-        return dict.fromkeys(run.base.frames, window)
+        return dict.fromkeys(run.behind.streams, window)
     spans = {
         str(stream): (group["period_start"].min().date(), group["period_end"].max().date()) for stream, group in table.groupby("stream")
     }
     whole = (table["period_start"].min().date(), table["period_end"].max().date())
-    return {stream: spans.get(stream, whole) for stream in run.base.frames}
+    return {stream: spans.get(stream, whole) for stream in run.behind.streams}
 
 
 def flags_on(run: Run, subject: Subject, streams: Collection[str], kinds: Sequence[str]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from riskwatch.assessment.behind import RecordBase, Window
 from riskwatch.assessment.certainty_rules import ArtefactRules
+from riskwatch.assessment.recalled import Behind
 from riskwatch.assessment.types import Subject
 from riskwatch.dossiers.calibration import lapsed_results
 from riskwatch.dossiers.complaints import claimant_bursts
@@ -94,18 +95,17 @@ def lapsed_share(checks: pd.DataFrame, lapsed: BoolArray) -> tuple[float, float]
 class Calibrations:
     """Which of a run's samples failed in a laboratory whose calibration had lapsed; worked out once, when it is first asked for."""
 
-    base: RecordBase
-    laboratories: pd.DataFrame | None
+    behind: Behind
 
     @cached_property
     def lapsed(self) -> BoolArray | None:
         """One truth value for each spot check of the base; None where nothing is known of laboratories."""
-        checks = self.base.frames.get("spot_check")
-        if self.laboratories is None or not len(self.laboratories) or checks is None or not {"failed", "laboratory"} <= set(checks.columns):
+        laboratories, base = self.behind.records.get("laboratory"), self.behind.base
+        checks = base.frames.get("spot_check")
+        if laboratories is None or not len(laboratories) or checks is None or not {"failed", "laboratory"} <= set(checks.columns):
             return None
         fails = checks.loc[(checks["failed"] > 0).to_numpy(dtype=np.bool_)]
-        items = self.base.items_of(fails) if len(self.base.items) else self.base.items
-        return lapsed_samples(checks, items, self.laboratories)
+        return lapsed_samples(checks, base.items_of(fails) if len(base.items) else base.items, laboratories)
 
 
 def doubts_of(

@@ -10,7 +10,6 @@ import pandas as pd
 
 from riskwatch.assessment import actions as handling
 from riskwatch.assessment.attention import KeyProduct, attention_step, signs_of
-from riskwatch.assessment.behind import RecordBase
 from riskwatch.assessment.concerns import Concern, evidence_of, merge
 from riskwatch.assessment.confidence import Quality, witnesses_of_hits
 from riskwatch.assessment.context import Case, Run, flags_on, windows_of
@@ -20,7 +19,7 @@ from riskwatch.assessment.doubts import Calibrations, doubts_of, split
 from riskwatch.assessment.emergency import response_of
 from riskwatch.assessment.emergency_rules import EmergencyRules
 from riskwatch.assessment.facts import gather
-from riskwatch.assessment.floors import covers, floor_events_of_domains, grouped, subjects_of
+from riskwatch.assessment.floors import covers, floor_events_of_domains, floor_rules, grouped, subjects_of
 from riskwatch.assessment.grading import decide
 from riskwatch.assessment.harm import hazard_of, mix_of, presumed_of, scenarios_of, units_of, uplift_of
 from riskwatch.assessment.hazards import UNKNOWN, Classifier
@@ -29,6 +28,7 @@ from riskwatch.assessment.nearest import nearest_changes
 from riskwatch.assessment.outside import OWN, facts_of, hear, outside_step
 from riskwatch.assessment.protocols import TreePaths, WorkCalendar, tree_of
 from riskwatch.assessment.readings import completed_of, figures_of, inputs_of, targeted_share
+from riskwatch.assessment.recalled import Behind, Failures, Items
 from riskwatch.assessment.related import Shared, relate
 from riskwatch.assessment.risk import overall_risk
 from riskwatch.assessment.rules import ActionCatalogue, GradingRules, HazardCatalogue
@@ -49,7 +49,7 @@ __all__ = ["assess"]
 def assess(
     signals: pd.DataFrame | Controlled,
     records: Mapping[str, pd.DataFrame],
-    items: pd.DataFrame,
+    items: Items,
     *,
     as_of: dt.date,
     rules: GradingRules,
@@ -63,7 +63,7 @@ def assess(
     key_products: Sequence[KeyProduct] = (),
     bursts: BurstRules = BURSTS,
     outside: Outside | None = None,
-    failures: tuple[pd.DataFrame, pd.DataFrame] | None = None,
+    failures: Failures | None = None,
     memory: Memory = FORGETFUL,
 ) -> list[Assessment]:
     """Assess all concerns of a run.
@@ -77,8 +77,9 @@ def assess(
     records : mapping of str to pandas.DataFrame
         Stream -> record rows known on the as-of day with event dates in the recent window: the stream's fields and ``source``.
         Of ``laboratory`` the whole register: a calibration holds for a year.
-    items : pandas.DataFrame
-        Their test items (``record_key``, ``item``, ``verdict``, ideally ``source``); may be empty.
+        It may read each stream when it is asked for: with a ``memory`` that knows the figures, nothing is read.
+    items : pandas.DataFrame or callable
+        Their test items (``record_key``, ``item``, ``verdict``, ideally ``source``), or what reads them; may be empty.
     as_of : datetime.date
         The day that is assessed; the clock is never read.
     rules, actions, hazards : GradingRules, ActionCatalogue, HazardCatalogue
@@ -99,9 +100,9 @@ def assess(
         When many complaints are one claimant's.
     outside : Outside, optional
         Notices from elsewhere, matched to goods here, and what they weigh; without it nothing is heard from outside.
-    failures : (DataFrame, DataFrame), optional
-        Failed samples of the last years and their items, as in ``records`` and ``items``, for the suppliers that failures usually name;
-        without it those among ``records``.
+    failures : callable, optional
+        Reads failed samples of the last years and their items, as in ``records`` and ``items``, for the suppliers that failures usually
+        name; without it those among ``records``.
     memory : Memory
         Of this day, its records and all definitions but ``rules``: figures that other thresholds do not change are taken from it.
 
@@ -117,18 +118,22 @@ def assess(
     """
     paths = {name: TreePaths(tree_of(trees, name)) for name in ("product", "industry", "region")}
     judged = judge(signals, rules, paths)
-    base = RecordBase(records, items, paths)
+    behind = Behind(records, items, paths, failures, memory)
     classifier = Classifier(hazards)
     source_types = {name: stream.evidence for name, stream in STREAMS.items()}
     source_types.update(dict(zip(judged.table["stream"], judged.table["source_type"], strict=True)))
     desk = handling.Desk(actions, paths["region"], holidays, paths["product"], paths["industry"])
-    events = floor_events_of_domains(
-        base, rules, classifier, as_of=as_of, source_types=source_types, domain_of=lambda subject: desk.bodies(subject).goods
+    events = memory.recall(
+        "floors",
+        (floor_rules(rules, as_of), source_types),
+        lambda: floor_events_of_domains(
+            behind.base, rules, classifier, as_of=as_of, source_types=source_types, domain_of=lambda subject: desk.bodies(subject).goods
+        ),
     )
     run = Run(
         as_of,
         judged,
-        base,
+        behind,
         paths,
         rules,
         actions,
@@ -137,18 +142,17 @@ def assess(
         holidays,
         events,
         desk,
-        Calibrations(base, records.get("laboratory")),
+        Calibrations(behind),
         emergency=emergency,
         borders=borders,
         key_products=key_products,
         festivals=dict(getattr(holidays, "festivals", {})),
         bursts=bursts,
         outside=outside,
-        failures=None if failures is None else RecordBase({"spot_check": failures[0]}, failures[1], paths),
         memory=memory,
     )
 
-    concerns = merge(judged.table, base, paths, rules)
+    concerns = merge(judged.table, behind, paths, rules)
     spoken = {event for event in events if any(covers(concern.subject, event, paths) for concern in concerns)}
     alone = [event for event in events if event not in spoken]
     alone, cases = grouped(alone, rules.floors.grouped, paths)

@@ -18,7 +18,7 @@ from riskwatch.assessment.protocols import TreePaths
 from riskwatch.assessment.rules import GradingRules, GroupedFloors
 from riskwatch.assessment.types import Grade, Subject
 
-__all__ = ["FloorEvent", "covers", "find_floor_events", "floor_events_of_domains", "grouped", "subjects_of"]
+__all__ = ["FloorEvent", "covers", "find_floor_events", "floor_events_of_domains", "floor_rules", "grouped", "subjects_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +145,12 @@ def floor_events_of_domains(
         some = find_floor_events(base, merged, classifier, as_of=as_of, source_types=source_types)
         kept += [event for event in some if domain(event) == name]
     return kept
+
+
+def floor_rules(rules: GradingRules, as_of: dt.date) -> dict[str, object]:
+    """Return what :func:`floor_events_of_domains` reads of the rules, JSON-able."""
+    own = {name: rules.for_domain(name, as_of).floors.model_dump(mode="json") for name in rules.domains}
+    return {"floors": rules.floors.model_dump(mode="json"), "domains": own}
 
 
 def _injury_events(rows: pd.DataFrame, rules: GradingRules, source_type: str) -> list[FloorEvent]:

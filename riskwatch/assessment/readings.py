@@ -157,7 +157,7 @@ def figures_of(run: Run, case: Case, scenarios: Sequence[Scenario], grade: Grade
         "windows": spans,
         "rests_on": {"source_types": list(case.types), "streams": sorted(case.streams)},
         "cases_by_region": dict(facts.by_region) if len(facts.by_region) <= 80 else {},
-        "duplicates_left_out": dict(run.base.duplicates),
+        "duplicates_left_out": dict(run.behind.duplicates),
         "sources": {stream: list(names) for stream, names in facts.sources.items()},
         "units_in_use": case.units,
         "scenarios": [asdict(scenario) for scenario in scenarios],

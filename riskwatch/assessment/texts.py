@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,6 +55,7 @@ def coded(column: pd.Series) -> Coded:
     ----------
     column : pandas.Series
     """
+    values: Iterable[object]
     if isinstance(column.dtype, pd.CategoricalDtype):
         at, values = column.cat.codes.to_numpy(), column.cat.categories
     else:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ import pandas as pd
 from riskwatch.assessment.behind import RecordBase
 from riskwatch.assessment.context import Case, Run
 from riskwatch.assessment.suppliers import SUPPLIER_COLUMNS, SupplierFigures, standing_out
+from riskwatch.assessment.types import Evidence, Subject
 
 __all__ = ["supplier_figures"]
 
@@ -29,14 +31,21 @@ def supplier_figures(run: Run, case: Case) -> SupplierFigures | None:
     time before and from the failures in other items, which tell how much was sampled and is known yet.
     """
     spoken = [one for one in case.evidence if one.stream == "spot_check"]
-    base = run.base if run.failures is None else run.failures
-    if not spoken or case.subject.kind == "region" or "spot_check" not in base.frames:
+    if not spoken or case.subject.kind == "region":
+        return None
+    asked = (asdict(case.subject), sorted((one.stratum, one.period_start) for one in spoken), run.rules.scope.model_dump(mode="json"))
+    return run.memory.recall("suppliers", asked, lambda: _figures(run, case.subject, spoken))
+
+
+def _figures(run: Run, subject: Subject, spoken: Sequence[Evidence]) -> SupplierFigures | None:
+    base = run.behind.failures
+    if "spot_check" not in base.frames:
         return None
     rules = run.rules.scope.suppliers
     first = min(run.as_of - dt.timedelta(days=rules.window_days), *(one.period_start for one in spoken))
     window = (first - dt.timedelta(days=rules.usual_days), run.as_of)
-    path = run.paths[case.subject.kind].path(case.subject.code) if case.subject.kind == "product" else ()
-    subject = replace(case.subject, code=path[-2]) if len(path) > 1 else case.subject
+    path = run.paths[subject.kind].path(subject.code) if subject.kind == "product" else ()
+    subject = replace(subject, code=path[-2]) if len(path) > 1 else subject
     # Suppliers decide where the excess lies everywhere: they are asked everywhere, wherever the concern is anchored.
     rows = base.select("spot_check", subject, window=window, region="")
     rows = rows.loc[(rows["failed"].astype(np.float64) > 0).to_numpy()]

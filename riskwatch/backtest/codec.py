@@ -14,8 +14,11 @@ import pandas as pd
 from riskwatch.assessment.cases import Cases
 from riskwatch.assessment.doubts import Doubt
 from riskwatch.assessment.facts import Facts, InjuryFacts, NoticeFacts, OtherFacts, SpotCheckFacts
+from riskwatch.assessment.floors import FloorEvent
 from riskwatch.assessment.outside import Heard
 from riskwatch.assessment.related import Shared
+from riskwatch.assessment.suppliers import SupplierFigures
+from riskwatch.assessment.types import Grade
 from riskwatch.outside.goods import Met
 from riskwatch.outside.weight import Term, Weight
 from riskwatch.runner.quality import ReporterState
@@ -24,8 +27,11 @@ __all__ = ["decode", "encode"]
 
 TYPES: dict[str, type] = {
     one.__name__: one
-    for one in (Cases, Doubt, Facts, Heard, InjuryFacts, Met, NoticeFacts, OtherFacts, ReporterState, Shared, SpotCheckFacts, Term, Weight)
-}
+    for one in (
+        Cases, Doubt, Facts, FloorEvent, Heard, InjuryFacts, Met, NoticeFacts, OtherFacts, ReporterState, Shared, SpotCheckFacts,
+        SupplierFigures, Term, Weight,
+    )
+}  # fmt: skip
 _KIND, _VALUE = "~", "v"
 
 
@@ -39,6 +45,8 @@ def encode(value: object) -> Any:
     """
     if value is None or isinstance(value, (bool, str)) or type(value) is int:
         return value
+    if isinstance(value, Grade):
+        return {_KIND: "grade", _VALUE: value.name}
     if isinstance(value, np.generic):
         return {_KIND: "scalar", "t": value.dtype.str, _VALUE: encode(value.item())}
     if isinstance(value, float):
@@ -116,6 +124,8 @@ def decode(data: Any) -> Any:
         return float(value)
     if kind == "scalar":
         return np.dtype(data["t"]).type(decode(value))
+    if kind == "grade":
+        return Grade[value]
     if kind == "day":
         return dt.date.fromisoformat(value)
     if kind == "array":

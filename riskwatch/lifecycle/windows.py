@@ -5,9 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from riskwatch.assessment.protocols import TreePaths
+from riskwatch.assessment.texts import coded, joined, texts_of
 from riskwatch.lifecycle.types import EarlyWarning
 
 __all__ = ["Windows"]
@@ -28,7 +31,8 @@ class Windows:
 
     def __init__(self, judged: pd.DataFrame | None, paths: Mapping[str, TreePaths], silent: Mapping[str, Mapping[str, float]]) -> None:
         self.paths, self.silent = paths, silent
-        self.judged = _judged(judged)
+        self._rows, self._of_series = _judged(judged)
+        self._asked: dict[tuple[str, str], list[tuple[str, str, str, dt.date]]] = {}
         known = judged is not None and {"model", "stream"} <= set(judged.columns)
         self.streams = dict(zip(judged["model"], judged["stream"], strict=True)) if judged is not None and known else {}
 
@@ -36,7 +40,7 @@ class Windows:
         """Return ends of judged periods of the warning's series, or of series that contain them (rolled up when sparse)."""
         found: set[dt.date] = set()
         for model, stratum, product, industry, region in warning.series:
-            for judged_product, judged_industry, judged_region, end in self.judged.get((model, stratum), ()):
+            for judged_product, judged_industry, judged_region, end in self._judged_of(model, stratum):
                 if (
                     self.paths["product"].within(product, judged_product)
                     and self.paths["industry"].within(industry, judged_industry)
@@ -44,6 +48,16 @@ class Windows:
                 ):
                     found.add(end)
         return found
+
+    def _judged_of(self, model: str, stratum: str) -> list[tuple[str, str, str, dt.date]]:
+        """Return product, industry, region and period end of what was judged; few models and strata are ever asked for."""
+        key = model, stratum
+        if key not in self._asked:
+            part = self._rows.iloc[self._of_series.get(key, np.empty(0, np.intp))]
+            # Plain Python strings: single rows are read, and Arrow strings are slow at that.
+            texts = (texts_of(part[name]) for name in ("product", "industry", "region"))
+            self._asked[key] = list(zip(*texts, pd.to_datetime(part["period_end"]).dt.date, strict=True))
+        return self._asked[key]
 
     def silence(self, warning: EarlyWarning) -> float:
         """Return the share of the area's usual records that silent reporters bring, in the stream where it is largest."""
@@ -53,20 +67,15 @@ class Windows:
         return max((self.silent[stream].get(warning.subject.region, 0.0) for stream in streams), default=0.0)
 
 
-def _judged(frame: pd.DataFrame | None) -> dict[tuple[str, str], list[tuple[str, str, str, dt.date]]]:
-    """Return (model, stratum) -> (product, industry, region, period end) of what was judged."""
-    found: dict[tuple[str, str], list[tuple[str, str, str, dt.date]]] = {}
+def _judged(frame: pd.DataFrame | None) -> tuple[pd.DataFrame, Mapping[tuple[str, str], npt.NDArray[np.intp]]]:
+    """Return what was judged, and the rows of each model and stratum."""
+    columns = ["product", "industry", "region", "period_end"]
     if frame is None or frame.empty:
-        return found
+        return pd.DataFrame(columns=columns), {}
     ok = (frame["reason"].astype("object").fillna("") == "").to_numpy() & frame["p_value"].notna().to_numpy()
-    columns = ["model", "stratum", "product", "industry", "region"]
-    part = frame.loc[ok, [*columns, "period_end"]].copy()
-    for column in columns:
-        part[column] = part[column].astype("object").where(part[column].notna(), "").astype(str)
-    part["period_end"] = pd.to_datetime(part["period_end"]).dt.date
-    once = part.drop_duplicates()
-    # Plain Python objects: single rows are read, and Arrow strings are slow at that.
-    texts = (once[column].to_numpy(dtype=object) for column in columns)
-    for model, stratum, product, industry, region, end in zip(*texts, once["period_end"], strict=True):
-        found.setdefault((model, stratum), []).append((product, industry, region, end))
-    return found
+    model, stratum = (coded(frame.loc[ok, name]) for name in ("model", "stratum"))
+    both = joined(model.ids, stratum.ids)
+    order = np.argsort(both, kind="stable")
+    parts = np.split(order, np.flatnonzero(np.diff(both[order])) + 1) if order.size else []
+    rows = {(str(model.words[model.ids[part[0]]]), str(stratum.words[stratum.ids[part[0]]])): part for part in parts}
+    return frame.loc[ok, columns], rows

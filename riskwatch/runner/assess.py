@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
@@ -34,19 +35,11 @@ def assess_day(
     since: dt.date,
 ) -> list[Assessment]:
     """Assess the concerns of a day from its judged series and the records that the store knew, from ``since`` (:func:`since_alarm`) on."""
-    records: dict[str, pd.DataFrame] = {}
-    for name, stream in STREAMS.items():
-        columns = ["record_id", "source", *(entry.name for entry in stream.all_fields if entry.name != "narrative")]
-        records[name] = ctx.store.read_records(name, columns=columns, as_of=ctx.as_of, since=since, until=ctx.as_of)
-    # A calibration holds for a year: the whole register, not its recent entries.
-    records["laboratory"] = ctx.store.read_records("laboratory", as_of=ctx.as_of)
-    checks = records["spot_check"]
-    items = ctx.store.read_items("spot_check", record_ids=checks.loc[checks["failed"] > 0, "record_id"].tolist())
-    items = items.merge(checks[["record_id", "record_key", "source"]], on="record_id", how="left")
+    records = _Records(ctx, since)
     return assess(
         signals,
         records,
-        items,
+        records.failing_items,
         as_of=ctx.as_of,
         rules=ctx.grading,
         actions=ctx.actions,
@@ -59,9 +52,40 @@ def assess_day(
         key_products=_key_products(ctx),
         bursts=dossier_rules(ctx.definitions).claimant_bursts,
         outside=outside_signals(ctx, memory),
-        failures=usual_failures(ctx, since),
+        failures=lambda: usual_failures(ctx, since),
         memory=memory,
     )
+
+
+class _Records(Mapping[str, pd.DataFrame]):
+    """The records of each stream, read when they are first asked for."""
+
+    def __init__(self, ctx: RunContext, since: dt.date) -> None:
+        self._ctx, self._since = ctx, since
+        self._read: dict[str, pd.DataFrame] = {}
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        if name not in self._read:
+            store, day = self._ctx.store, self._ctx.as_of
+            if name == "laboratory":
+                # A calibration holds for a year: the whole register, not its recent entries.
+                self._read[name] = store.read_records(name, as_of=day)
+            else:
+                columns = ["record_id", "source", *(entry.name for entry in STREAMS[name].all_fields if entry.name != "narrative")]
+                self._read[name] = store.read_records(name, columns=columns, as_of=day, since=self._since, until=day)
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(STREAMS)
+
+    def __len__(self) -> int:
+        return len(STREAMS)
+
+    def failing_items(self) -> pd.DataFrame:
+        """Return the test items of the failing samples."""
+        checks = self["spot_check"]
+        items = self._ctx.store.read_items("spot_check", record_ids=checks.loc[checks["failed"] > 0, "record_id"].tolist())
+        return items.merge(checks[["record_id", "record_key", "source"]], on="record_id", how="left")
 
 
 def first_alarm(signals: pd.DataFrame) -> dt.date | None:

@@ -237,7 +237,7 @@ def world(supplier, item="小零件"):
     failed = pd.concat([frame[frame["failed"] > 0], pd.DataFrame(usual)], ignore_index=True)
     stratum = {"stream": "spot_check", "stratum": f"item={item}"}
     alarms = [row for code in PREFECTURES for row in (*twice("dolls", code, **stratum), *twice("dolls", code))]
-    return judge_run(alarms, checks=everywhere, failures=(failed, items))
+    return judge_run(alarms, checks=everywhere, failures=lambda: (failed, items))
 
 
 def text_of(found, language):
