@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from riskwatch.assessment.behind import RecordBase
 from riskwatch.assessment.memory import FACT_RULES
 from riskwatch.backtest.codec import decode, encode
 from riskwatch.backtest.memory import DayMemory
@@ -78,9 +79,24 @@ def test_a_change_of_thresholds_recalls_the_figures(lived: Path, setting: Settin
         made = replay(other, other.definitions.pipelines["daily"], DAYS)
         monkeypatch.setattr(DayMemory, "recall", lambda _, __, ___, make: make())
         bare = replay(unassessed(other, tmp_path / "bare"), other.definitions.pipelines["daily"], DAYS)
-    assert {name for name, _ in asked} == {"doubts", "facts", "heard", "outside", "reporters"}
+    assert {name for name, _ in asked} == {"doubts", "duplicates", "facts", "floors", "heard", "outside", "reporters"}
     assert all(recalled for _, recalled in asked)
     pd.testing.assert_frame_equal(standing(made), standing(bare))
+
+
+def test_a_change_of_thresholds_reads_no_records(lived: Path, setting: Setting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    replay(setting, setting.definitions.pipelines["daily"], DAYS)
+
+    def unread(*_: object) -> None:
+        raise AssertionError("the records behind a run were read")
+
+    folder = other_setting(lived, tmp_path, config__grading="q_strong: 0.01 => q_strong: 0.006")
+    with open_setting(Place(str(lived), str(folder))) as other:
+        monkeypatch.setattr(RecordBase, "__init__", unread)
+        made = replay(other, other.definitions.pipelines["daily"], DAYS)
+        assert made.counts.new_assessments
+        with pytest.raises(AssertionError, match="were read"):
+            replay(unassessed(other, tmp_path / "bare"), other.definitions.pipelines["daily"], DAYS)
 
 
 def test_figures_read_no_rules_but_those_that_they_are_remembered_by(
@@ -108,3 +124,25 @@ def test_figures_read_no_rules_but_those_that_they_are_remembered_by(
     replay(bare, setting.definitions.pipelines["daily"], DAYS[-2:])
     assert read
     assert read <= set(FACT_RULES)
+
+
+def test_floors_read_no_rules_but_those_that_they_are_remembered_by(
+    setting: Setting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from riskwatch.assessment import floors
+
+    read: set[str] = set()
+
+    class Watched:
+        def __init__(self, rules: object) -> None:
+            self._rules = rules
+
+        def __getattr__(self, name: str) -> object:
+            read.add(name)
+            return getattr(self._rules, name)
+
+    found = floors.find_floor_events
+    monkeypatch.setattr(floors, "find_floor_events", lambda base, rules, *rest, **more: found(base, Watched(rules), *rest, **more))
+    replay(setting, setting.definitions.pipelines["daily"], DAYS[-2:])
+    replay(unassessed(setting, tmp_path), setting.definitions.pipelines["daily"], DAYS[-2:])
+    assert read == {"floors"}
