@@ -18,6 +18,7 @@ from riskwatch.assessment.rules import RISKS, GradingRules
 from riskwatch.assessment.scope import ScopeFigures, decide_scope
 from riskwatch.assessment.suppliers import Verdict
 from riskwatch.assessment.types import Grade, Scope
+from riskwatch.outside.weight import lowered
 
 __all__ = ["Move", "Signals", "Situation"]
 
@@ -106,6 +107,7 @@ class Situation:
     presumed: bool = False
     completed: tuple[str, ...] = ()
     _grades: dict[Inputs, Grade] = field(default_factory=dict, repr=False)
+    _confidences: dict[tuple[int | bytes, ...], str] = field(default_factory=dict, repr=False)
 
     @cached_property
     def longest(self) -> int:
@@ -172,10 +174,17 @@ class Situation:
         """Return C after q was multiplied by a power of ten and every run of windows lengthened."""
         signals, rules = self.signals, self.rules.confidence
         q = np.minimum(1.0, signals.q * 10**q_decades) if q_decades else signals.q
-        levels = row_levels(
-            q, np.maximum(1, signals.windows + windows), signals.newest, signals.sound, signals.weakened, rules, signals.ratios
-        )
-        return f"C{level_of(levels, signals.kinds, confirmed=self.confirmed, rules=rules)}"
+        heard = (q,) if signals.ratios is None else (q, lowered(q, signals.ratios))
+        limits = (rules.q_weak, rules.q_strong, rules.q_decisive)
+        # Of q, only on which side of each limit it lies counts: many a shift comes to the same.
+        asked = windows, *((one < limit).tobytes() for one in heard for limit in limits)
+        known = self._confidences.get(asked)
+        if known is None:
+            levels = row_levels(
+                q, np.maximum(1, signals.windows + windows), signals.newest, signals.sound, signals.weakened, rules, signals.ratios
+            )
+            known = self._confidences[asked] = f"C{level_of(levels, signals.kinds, confirmed=self.confirmed, rules=rules)}"
+        return known
 
     def _risk(self, move: Move) -> str:
         rank = RISKS.index("S") if self.presumed else 0
