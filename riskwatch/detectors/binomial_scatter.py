@@ -24,13 +24,24 @@ import numpy.typing as npt
 from riskwatch.detectors.binomial_prior import Prior, effective, estimate_prior, predictive
 from riskwatch.rates import beta_binomial
 
-__all__ = ["HIGHEST", "Moments", "draw_together", "estimate_correlation", "group_correlations", "moments", "square_variance"]
+__all__ = [
+    "HIGHEST",
+    "Moments",
+    "central_moments",
+    "draw_together",
+    "estimate_correlation",
+    "group_correlations",
+    "moments",
+    "outlying",
+    "sampling_error",
+]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.intp]
 
 HIGHEST = 0.99
 _TURNS = 2  # of leaving out and estimating again
+_EPISODE = 3  # periods
 _HALVINGS = 60
 
 
@@ -44,20 +55,78 @@ class Moments:
         Sum over series and periods of (x - n p)^2 / n beyond what no correlation leads to expect.
     below : float
         What a correlation of 1 would add to it; 0 where the group says nothing.
-    error : float
-        Variance of ``above`` under the correlation that was asked about.
     """
 
     above: float
     below: float
-    error: float
+
+    @property
+    def ratio(self) -> float:
+        """The group's own estimate, unbiased and so at times below 0; NaN where it says nothing."""
+        return self.above / self.below if self.below > 0.0 else math.nan
 
 
-def square_variance(n: FloatArray, p: FloatArray, rho: float) -> FloatArray:
-    """Return the variance of (x - n p)^2 / n for beta-binomial x with mean n p and correlation ``rho``; 0 where n is 0.
+def moments(x: FloatArray, n: FloatArray) -> Moments:
+    """Return how much more than chance the failures of a group scatter between periods, each series about its own rate.
 
-    From the factorial moments E[x (x - 1) ... (x - k + 1)] = n ... (n - k + 1) prod_j (p (1 - rho) + j rho) / (1 - rho + j rho). Without
-    correlation it is 2 v^2 + v (1 - 6 v) / n with v = p (1 - p).
+    The sum over series and periods of (x - n p)^2 / n, p the series' own rate, has its expectation under
+    Var(x) = n v (1 + (n - 1) rho) in ``above`` = rho ``below``.
+
+    Parameters
+    ----------
+    x, n : array, shape (series, period)
+        Failures and inspections; n = 0 where there were none.
+    """
+    total, failed, periods, slope, use = _shape(x, n)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rate = failed / total
+        spread = np.where(n > 0, (x - n * rate[:, None]) ** 2 / np.where(n > 0, n, 1.0), 0.0).sum(axis=1)
+        variance = rate * (1.0 - rate) * total / (total - 1.0)
+    use &= np.isfinite(variance)
+    # Exactly rounded sums: the order of the series does not matter.
+    above = math.fsum((spread - variance * (periods - 1.0))[use].tolist())
+    below = math.fsum((variance * slope)[use].tolist())
+    return Moments(above, below)
+
+
+def _shape(x: FloatArray, n: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, npt.NDArray[np.bool_]]:
+    """Return inspections, failures and periods of each series, what a correlation of 1 adds, and whether it tells."""
+    total, failed = n.sum(axis=1), x.sum(axis=1)
+    periods = (n > 0).sum(axis=1).astype(np.float64)
+    pairs = (n * np.maximum(n - 1.0, 0.0)).sum(axis=1)
+    slope = np.maximum(n - 1.0, 0.0).sum(axis=1) - np.divide(pairs, total, out=np.zeros(len(total)), where=total > 0)
+    return total, failed, periods, slope, (periods >= 2) & (total > periods)
+
+
+def sampling_error(x: FloatArray, n: FloatArray, rate: FloatArray, rho: float) -> float:
+    """Return the variance of ``above`` - ``rho`` ``below`` of :func:`moments` under correlation ``rho``.
+
+    What a lone failure adds to the squares its part in the estimated rate takes away again, so the variance is that of the squares less
+    their regression on x: Var(s) - 2 k Cov(s, x) + k^2 Var(x) in each cell, s = (x - n p)^2 / n, k what one failure more adds to the
+    expectation of the sum. For rare failures little but the chance of two in one cell is left.
+
+    Parameters
+    ----------
+    x, n : array, shape (series, period)
+    rate : array, shape (series,)
+        What the series' rates are taken to be: a series' own would be far off where it failed once or never.
+    rho : float
+    """
+    total, _, periods, slope, use = _shape(x, n)
+    if not use.any():
+        return 0.0
+    p, cells = rate[use], n[use]
+    step = (1.0 - 2.0 * p) * (periods[use] - 1.0 + rho * slope[use]) / total[use]
+    second, third, fourth = central_moments(cells, p[:, None], rho)
+    per = np.where(cells > 0, cells, 1.0)
+    each = (fourth - second**2) / per**2 - 2.0 * step[:, None] * third / per + step[:, None] ** 2 * second
+    return math.fsum(np.maximum(np.where(cells > 0, each, 0.0), 0.0).sum(axis=1).tolist())
+
+
+def central_moments(n: FloatArray, p: FloatArray, rho: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the second to fourth central moment of beta-binomial counts with mean n p and correlation ``rho``.
+
+    From the factorial moments E[x (x - 1) ... (x - k + 1)] = n ... (n - k + 1) prod_j (p (1 - rho) + j rho) / (1 - rho + j rho).
 
     Parameters
     ----------
@@ -71,41 +140,9 @@ def square_variance(n: FloatArray, p: FloatArray, rho: float) -> FloatArray:
     for j in range(4):
         factorial.append(factorial[-1] * np.maximum(n - j, 0.0) * (p * (1.0 - rho) + j * rho) / (1.0 - rho + j * rho))
     _, m1, m2, m3, m4 = factorial
-    second = m2 + m1
-    fourth = m4 + 6.0 * m3 + 7.0 * m2 + m1 - 4.0 * m1 * (m3 + 3.0 * m2 + m1) + 6.0 * m1**2 * second - 3.0 * m1**4
-    return np.divide(np.maximum(fourth - (second - m1**2) ** 2, 0.0), n**2, out=np.zeros(n.shape), where=n > 0)
-
-
-def moments(x: FloatArray, n: FloatArray, rho: float | None = None) -> Moments:
-    """Return how much more than chance the failures of a group scatter between periods, each series about its own rate.
-
-    The sum over series and periods of (x - n p)^2 / n, p the series' own rate, has its expectation under
-    Var(x) = n v (1 + (n - 1) rho) in ``above`` = rho ``below``.
-
-    Parameters
-    ----------
-    x, n : array, shape (series, period)
-        Failures and inspections; n = 0 where there were none.
-    rho : float, optional
-        Correlation under which ``error`` is wanted; NaN without.
-    """
-    total, failed = n.sum(axis=1), x.sum(axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        rate = failed / total
-        spread = np.where(n > 0, (x - n * rate[:, None]) ** 2 / np.where(n > 0, n, 1.0), 0.0).sum(axis=1)
-        variance = rate * (1.0 - rate) * total / (total - 1.0)
-        periods = (n > 0).sum(axis=1)
-        pairs = (n * np.maximum(n - 1.0, 0.0)).sum(axis=1)
-        slope = np.maximum(n - 1.0, 0.0).sum(axis=1) - pairs / total
-    use = (periods >= 2) & (total > periods) & np.isfinite(variance)
-    # Exactly rounded sums: the order of the series does not matter.
-    above = math.fsum((spread - variance * (periods - 1.0))[use].tolist())
-    below = math.fsum((variance * slope)[use].tolist())
-    error = math.nan
-    if rho is not None:
-        some = use & (failed > 0)
-        error = math.fsum(square_variance(n[some], rate[some, None], rho).sum(axis=1).tolist())
-    return Moments(above, below, error)
+    square, cube, power = m2 + m1, m3 + 3.0 * m2 + m1, m4 + 6.0 * m3 + 7.0 * m2 + m1
+    third = cube - 3.0 * m1 * square + 2.0 * m1**3
+    return square - m1**2, third, power - 4.0 * m1 * cube + 6.0 * m1**2 * square - 3.0 * m1**4
 
 
 def estimate_correlation(x: FloatArray, n: FloatArray) -> float:
@@ -118,8 +155,8 @@ def estimate_correlation(x: FloatArray, n: FloatArray) -> float:
     x, n : array, shape (series, period)
         Failures and inspections; n = 0 where there were none.
     """
-    found = moments(x, n)
-    return float(min(max(found.above / found.below, 0.0), HIGHEST)) if found.below > 0.0 else 0.0
+    found = moments(x, n).ratio
+    return min(max(found, 0.0), HIGHEST) if math.isfinite(found) else 0.0
 
 
 def draw_together(estimate: FloatArray, error: FloatArray) -> tuple[FloatArray, FloatArray, float, float]:
@@ -130,8 +167,10 @@ def draw_together(estimate: FloatArray, error: FloatArray) -> tuple[FloatArray, 
     estimate, error : array, shape (group,)
         A group's own estimate, unbiased and so at times below 0, and its sampling variance; infinite where it says nothing.
     """
-    known = np.isfinite(estimate) & np.isfinite(error)
+    known = np.isfinite(estimate) & (error > 0.0)
     r, s = estimate[known], error[known]
+    if not len(r):
+        return np.zeros(len(estimate)), np.zeros(len(estimate)), 0.0, 0.0
 
     def centre(between: float) -> tuple[float, float]:
         weight = 1.0 / (s + between)
@@ -148,12 +187,11 @@ def draw_together(estimate: FloatArray, error: FloatArray) -> tuple[FloatArray, 
     else:
         between = 0.0
     middle = max(centre(between)[0], 0.0)
-    unsure = 1.0 / math.fsum((1.0 / (s + between)).tolist())
     own = np.zeros(len(estimate))
     own[known] = between / (s + between)
     mean = np.full(len(estimate), middle)
     mean[known] += own[known] * (r - middle)
-    return mean, (1.0 - own) * between + (1.0 - own) ** 2 * unsure, middle, between
+    return mean, (1.0 - own) * between, middle, between
 
 
 def group_correlations(
@@ -186,16 +224,20 @@ def group_correlations(
     of them in one period grows with the square of the correlation.
     """
     family = np.asarray(families)
-    rho = _drawn([(x[rows], n[rows]) for rows in groups], family)
+    start = _common([moments(x[rows], n[rows]) for rows in groups], family)
+    priors = [estimate_prior(*effective(x[rows], n[rows], one), one, *typical) for rows, one in zip(groups, start.tolist(), strict=True)]
+    rates = [_rates(x[rows], n[rows], prior) for rows, prior in zip(groups, priors, strict=True)]
+    counts = [(x[rows], n[rows]) for rows in groups]
     if outlier_tail <= 0.0:
-        return rho
-    priors = [estimate_prior(*effective(x[rows], n[rows], one), one, *typical) for rows, one in zip(groups, rho.tolist(), strict=True)]
+        return _drawn(counts, [moments(*pair) for pair in counts], rates, family)
+    # One episode must not hide itself; scatter that is there in other periods too remains.
+    rho = _drawn(counts, [without_episode(*pair) for pair in counts], rates, family)
     for _ in range(_TURNS):
         kept = []
         for rows, one, prior in zip(groups, rho.tolist(), priors, strict=True):
             out = outlying(x[rows], n[rows], Prior(prior.rate, prior.strength, one), outlier_tail)
             kept.append((np.where(out, 0.0, x[rows]), np.where(out, 0.0, n[rows])))
-        rho = _drawn(kept, family)
+        rho = _drawn(kept, [moments(*pair) for pair in kept], rates, family)
     return rho
 
 
@@ -220,20 +262,71 @@ def outlying(x: FloatArray, n: FloatArray, prior: Prior, level: float) -> npt.ND
     return out
 
 
-def _drawn(counts: Sequence[tuple[FloatArray, FloatArray]], family: IntArray) -> FloatArray:
-    """Return the root mean square of what is believed of each group's correlation, each family by itself."""
-    rho = np.zeros(len(counts))
-    plain = [moments(x, n) for x, n in counts]
+def without_episode(x: FloatArray, n: FloatArray) -> Moments:
+    """Return the moments of a group without those neighbouring periods, three at most, that raise its correlation most.
+
+    Each series keeps the rate that it has with them: good enough to begin with.
+
+    Parameters
+    ----------
+    x, n : array, shape (series, period)
+    """
+    whole = moments(x, n)
+    total, failed, periods, _, use = _shape(x, n)
+    use &= (total > 1.0) & (failed > 0)
+    if not use.any():
+        return whole
+    x, n, total, periods = x[use], n[use], total[use, None], periods[use, None]
+    rate = failed[use, None] / total
+    variance = rate * (1.0 - rate) * total / (total - 1.0)
+    looked = n > 0
+    spread = np.where(looked, (x - n * rate) ** 2 / np.where(looked, n, 1.0) - variance * (1.0 - 1.0 / periods), 0.0)
+    more = np.maximum(n - 1.0, 0.0)
+    by_period = [
+        (math.fsum(s), math.fsum(b)) for s, b in zip(spread.T.tolist(), (variance * (more - n * more / total)).T.tolist(), strict=True)
+    ]
+    best = whole
+    for first in range(len(by_period)):
+        for last in range(first + 1, min(first + _EPISODE, len(by_period)) + 1):
+            part = by_period[first:last]
+            left = Moments(whole.above - math.fsum(a for a, _ in part), whole.below - math.fsum(b for _, b in part))
+            if left.below > 0.0 and left.ratio < best.ratio:
+                best = left
+    return best
+
+
+def _rates(x: FloatArray, n: FloatArray, prior: Prior) -> FloatArray:
+    """Return the root mean square of what is believed of each series' rate."""
+    failed, total = effective(x, n, prior.correlation)
+    size = prior.strength + total
+    mean = (prior.rate * prior.strength + failed) / size
+    return np.asarray(np.sqrt(mean**2 + mean * (1.0 - mean) / (size + 1.0)))
+
+
+def _common(found: Sequence[Moments], family: IntArray) -> FloatArray:
+    """Return for each group the correlation of all groups of its family together."""
+    rho = np.zeros(len(found))
     for one in np.unique(family):
-        at = np.flatnonzero(family == one).tolist()
-        below = math.fsum(plain[k].below for k in at)
-        if below <= 0.0:
-            continue
-        common = min(max(math.fsum(plain[k].above for k in at) / below, 0.0), HIGHEST)
-        # Errors under the common correlation: those under a group's own would give the lucky ones the greatest weight.
-        found = [moments(*counts[k], common) for k in at]
-        r = np.array([m.above / m.below if m.below > 0.0 else math.nan for m in found])
-        s = np.array([m.error / m.below**2 if m.below > 0.0 else math.nan for m in found])
-        mean, variance, *_ = draw_together(r, s)
+        at = np.flatnonzero(family == one)
+        below = math.fsum(found[k].below for k in at)
+        if below > 0.0:
+            rho[at] = min(max(math.fsum(found[k].above for k in at) / below, 0.0), HIGHEST)
+    return rho
+
+
+def _drawn(
+    counts: Sequence[tuple[FloatArray, FloatArray]], found: Sequence[Moments], rates: Sequence[FloatArray], family: IntArray
+) -> FloatArray:
+    """Return the root mean square of what is believed of each group's correlation, each family by itself."""
+    # Errors under the common correlation: those under a group's own would give the lucky ones the greatest weight.
+    common = _common(found, family).tolist()
+    error = [
+        sampling_error(x, n, rate, rho) / one.below**2 if one.below > 0.0 else math.nan
+        for (x, n), rate, rho, one in zip(counts, rates, common, found, strict=True)
+    ]
+    rho = np.zeros(len(counts))
+    for one in np.unique(family):
+        at = np.flatnonzero(family == one)
+        mean, variance, *_ = draw_together(np.array([found[k].ratio for k in at]), np.array([error[k] for k in at]))
         rho[at] = np.sqrt(np.clip(mean, 0.0, HIGHEST) ** 2 + variance)
     return np.minimum(rho, HIGHEST)
