@@ -4,8 +4,9 @@ python benchmarks/calibration_scatter.py                # the table of docs/dete
 python benchmarks/calibration_scatter.py --repeats 2    # quicker
 python benchmarks/calibration_scatter.py --power        # also how small the p-values of failures three and six times as often are
 
-78 items, each of 150 series of thirty months: rates of items from 0.1 to 3 % (even on the log scale), of their series Beta with the strength
-of 40 inspections, inspections a month Poisson about a gamma mean (shape 2). Each item has its own correlation between inspections of a month.
+78 items, each of 150 series of thirty months: rates of items from 0.1 to 3 % (even on the log scale), of their series Beta with the
+strength of 40 inspections, inspections a month Poisson about a gamma mean (shape 2). Each item has its own correlation between inspections
+of a month.
 """
 
 from __future__ import annotations
