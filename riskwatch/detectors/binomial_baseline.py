@@ -143,9 +143,9 @@ class BinomialBaseline(HistoryWindow):
         x, n = checked_counts(panel, self.name)
         judged = positions_of(panel, periods, self.name)
         out = empty_signals(panel, judged, self.name, self.hash)
-        if self.window_periods > 1:
-            counts = [newest_counts(x, n, now, self.window_periods)[0].sum(axis=0) for now in judged.tolist()]
-            out = dataclasses.replace(out, weighed=np.where(np.isnan(out.observed), np.nan, np.stack(counts, axis=1)))
+        if self.window_periods > 1 and judged.size:
+            weighed = [newest_counts(x, n, now, self.window_periods)[0].sum(axis=0) for now in judged.tolist()]
+            out = dataclasses.replace(out, weighed=np.where(np.isnan(out.observed), np.nan, np.stack(weighed, axis=1)))
         groups = [(rows, named_levels(panel.index[rows]) if self.crossed_prior else ()) for rows in self._siblings(panel.index)]
         families = families_of(panel.index, [rows for rows, _ in groups])
         for column, now in enumerate(judged.tolist()):

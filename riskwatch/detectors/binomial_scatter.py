@@ -308,9 +308,9 @@ def _common(found: Sequence[Moments], family: IntArray) -> FloatArray:
     rho = np.zeros(len(found))
     for one in np.unique(family):
         at = np.flatnonzero(family == one)
-        below = math.fsum(found[k].below for k in at)
+        below = math.fsum(found[k].below for k in at.tolist())
         if below > 0.0:
-            rho[at] = min(max(math.fsum(found[k].above for k in at) / below, 0.0), HIGHEST)
+            rho[at] = min(max(math.fsum(found[k].above for k in at.tolist()) / below, 0.0), HIGHEST)
     return rho
 
 
@@ -327,6 +327,6 @@ def _drawn(
     rho = np.zeros(len(counts))
     for one in np.unique(family):
         at = np.flatnonzero(family == one)
-        mean, variance, *_ = draw_together(np.array([found[k].ratio for k in at]), np.array([error[k] for k in at]))
+        mean, variance, *_ = draw_together(np.array([found[k].ratio for k in at.tolist()]), np.array([error[k] for k in at.tolist()]))
         rho[at] = np.sqrt(np.clip(mean, 0.0, HIGHEST) ** 2 + variance)
     return np.minimum(rho, HIGHEST)

@@ -99,8 +99,8 @@ def families_of(index: pd.Index[Any], groups: Sequence[IntArray]) -> list[int]:
     if not isinstance(index, pd.MultiIndex):
         return [0] * len(groups)
     first = index[[rows[0] for rows in groups]]
-    blank = pd.DataFrame({name: first.get_level_values(name) == "" for name in index.names if name != "stratum"}, index=range(len(groups)))
-    return [sum(2**at for at, named in enumerate(row) if named) for row in blank.to_numpy().tolist()]
+    at = [place for place, name in enumerate(index.names) if name != "stratum"]
+    return [sum(2**place for place in at if key[place] == "") for key in first]
 
 
 def pooled(index: pd.Index[Any], *, strata: bool) -> pd.Index[Any]:
