@@ -124,7 +124,7 @@ def _of_model(
     def alarms(signals: Signals) -> np.ndarray:
         """As :func:`riskwatch.runner.detect.signal_frame` has them: the detector's, above the absolute floors of each series."""
         held = thresholds(model, signals.index, trees)
-        enough = signals.observed >= np.maximum(held.min_observed[:, None], held.min_relative_risk[:, None] * signals.expected)
+        enough = (signals.support >= held.min_observed[:, None]) & (signals.observed >= held.min_relative_risk[:, None] * signals.expected)
         return np.asarray(signals.alarm & enough, dtype=np.bool_)
 
     rng = np.random.default_rng([seed, *model.name.encode()])

@@ -218,6 +218,7 @@ def simulate_laboratories(scene: Scene) -> pd.DataFrame:
             lapse = axis.days[-1] - np.timedelta64(_LAPSED_DAYS, "D")
             while day <= axis.days[-1]:
                 if number == _LAPSED_LABORATORY and day > lapse - np.timedelta64(365, "D"):
+                    add(number, item, day=day, state="valid", until=lapse)
                     add(number, item, day=lapse, state="lapsed", until=lapse)
                     break
                 add(number, item, day=day, state="valid", until=day + np.timedelta64(365, "D"))

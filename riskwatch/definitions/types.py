@@ -315,7 +315,9 @@ class Override(Definition):
     parameters: dict[str, Any] = Field(
         default_factory=dict, description="parameters of the detector for these series; those left out are as without this entry"
     )
-    min_observed: float | None = Field(None, ge=0, description="absolute floor for these series: no alarm below this count")
+    min_observed: float | None = Field(
+        None, ge=0, description="absolute floor for these series: no alarm below this count (with `window_periods`: of the window)"
+    )
     min_relative_risk: float | None = Field(
         None, ge=0, description="absolute floor for these series: no alarm below this observed/expected"
     )
@@ -363,7 +365,7 @@ class ModelDefinition(Definition):
     sparse: Sparse = Field(Sparse(), description="when a series is too thin to model")
     detector: str = Field(description="registry name of the method")
     parameters: dict[str, Any] = Field(default_factory=dict, description="parameters of the detector; those left out keep its defaults")
-    min_observed: float = Field(0, ge=0, description="absolute floor: no alarm below this count")
+    min_observed: float = Field(0, ge=0, description="absolute floor: no alarm below this count (with `window_periods`: of the window)")
     min_relative_risk: float = Field(1.0, ge=0, description="absolute floor: no alarm below this observed/expected")
     # Left out of what is hashed while empty: a model without overrides has the hash that it had before there were any.
     overrides: tuple[Override, ...] = Field(

@@ -9,19 +9,20 @@ Predictive tail as p-value: Box (1980), J. R. Statist. Soc. A 143(4), 383-430.
 
 from __future__ import annotations
 
-import math
+import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import optimize, special
 
 from riskwatch.detectors.baselines import frequency_of
+from riskwatch.detectors.binomial_prior import Prior, effective, estimate_prior, predictive
+from riskwatch.detectors.binomial_scatter import estimate_correlation, group_correlations
 from riskwatch.detectors.binomial_windows import WINDOWS, BinomialWindows, Rates, newest_counts
 from riskwatch.detectors.crossed_prior import named_levels, prior_by_labels
-from riskwatch.detectors.failures import checked_counts, pooled, refuse, siblings
+from riskwatch.detectors.failures import checked_counts, families_of, pooled, refuse, siblings
 from riskwatch.detectors.history_window import HistoryWindow, history_before
 from riskwatch.detectors.label_mix import label_factors
 from riskwatch.detectors.parameters import parameter
@@ -30,106 +31,12 @@ from riskwatch.detectors.support import empty_signals, positions_of
 from riskwatch.panel import Panel
 from riskwatch.rates import beta_binomial
 
-__all__ = ["BinomialBaseline", "Prior", "estimate_correlation", "estimate_prior", "predictive"]
+__all__ = ["BinomialBaseline", "Prior", "effective", "estimate_correlation", "estimate_prior", "predictive"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 _HIGHEST = 0.99  # share expected to fail, at most
-
-
-@dataclass(frozen=True, slots=True)
-class Prior:
-    """Distribution of the long-run rates of sibling series, Beta(rate * strength, (1 - rate) * strength).
-
-    Rate and strength are one for all siblings, or arrays of shape (series,). ``strength`` counts as that many inspections;
-    ``correlation`` is between two inspections of one series in one period.
-    """
-
-    rate: float | FloatArray
-    strength: float | FloatArray
-    correlation: float
-
-
-def estimate_correlation(x: FloatArray, n: FloatArray) -> float:
-    """Return the pooled correlation between inspections of one series in one period (over-dispersion between periods).
-
-    The sum over series and periods of (x - n p)^2 / n, p the series' own rate, is set equal to its expectation under
-    Var(x) = n v (1 + (n - 1) rho); one rho for all series, not below 0.
-
-    Parameters
-    ----------
-    x, n : array, shape (series, period)
-        Failures and inspections; n = 0 where there were none.
-    """
-    total, failed = n.sum(axis=1), x.sum(axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        rate = failed / total
-        spread = np.where(n > 0, (x - n * rate[:, None]) ** 2 / np.where(n > 0, n, 1.0), 0.0).sum(axis=1)
-        variance = rate * (1.0 - rate) * total / (total - 1.0)
-        periods = (n > 0).sum(axis=1)
-        pairs = (n * np.maximum(n - 1.0, 0.0)).sum(axis=1)
-        slope = np.maximum(n - 1.0, 0.0).sum(axis=1) - pairs / total
-    use = (periods >= 2) & (total > periods) & np.isfinite(variance)
-    # Exactly rounded sums: the order of the series does not matter.
-    above = math.fsum((spread - variance * (periods - 1.0))[use].tolist())
-    below = math.fsum((variance * slope)[use].tolist())
-    return float(min(max(above / below, 0.0), 0.99)) if below > 0.0 else 0.0
-
-
-def estimate_prior(failed: FloatArray, total: FloatArray, correlation: float, rate: float, strength: float) -> Prior:
-    """Return the prior that makes the siblings' totals likeliest.
-
-    Parameters
-    ----------
-    failed, total : array, shape (series,)
-        Effective failures and inspections (see :func:`effective`), may be fractions.
-    correlation : float
-    rate, strength : float
-        What to believe without siblings: the two estimates are pulled towards these with the weight of a normal distribution of
-        standard deviation 2 on the logit of the rate and on the log of the strength, which a dozen siblings outweigh.
-    """
-    use = total > 0
-    order = np.lexsort((failed[use], total[use]))  # the same sums whatever the order of the series
-    x, n = failed[use][order], total[use][order]
-    centre = np.array([special.logit(rate), math.log(strength)])
-
-    def loss(point: FloatArray) -> tuple[float, FloatArray]:
-        mean, size = float(special.expit(point[0])), math.exp(point[1])
-        a, b = mean * size, (1.0 - mean) * size
-        value = float((special.betaln(x + a, n - x + b) - special.betaln(a, b)).sum())
-        common = special.digamma(size) - special.digamma(n + size)
-        by_a = float((special.digamma(x + a) - special.digamma(a) + common).sum())
-        by_b = float((special.digamma(n - x + b) - special.digamma(b) + common).sum())
-        gradient = np.array([(by_a - by_b) * mean * (1.0 - mean) * size, by_a * a + by_b * b])
-        away = (point - centre) / 2.0
-        return float(away @ away) / 2.0 - value, away / 2.0 - gradient
-
-    found = optimize.minimize(
-        loss, centre, jac=True, method="L-BFGS-B", bounds=[(-13.8, 13.8), (math.log(0.1), math.log(1e6))], options={"maxiter": 200}
-    )
-    return Prior(float(special.expit(found.x[0])), float(math.exp(found.x[1])), correlation)
-
-
-def effective(x: FloatArray, n: FloatArray, correlation: float) -> tuple[FloatArray, FloatArray]:
-    """Return failures and inspections per series with each period divided by its design effect 1 + (n - 1) rho."""
-    weight = np.where(n > 0, 1.0 / (1.0 + np.maximum(n - 1.0, 0.0) * correlation), 0.0)
-    return (x * weight).sum(axis=1), (n * weight).sum(axis=1)
-
-
-def predictive(failed: FloatArray, total: FloatArray, prior: Prior) -> tuple[FloatArray, FloatArray]:
-    """Return a, b of the rate of one new period, as the beta distribution with its exact mean and variance.
-
-    The long-run rate has the posterior Beta(rate * strength + failed, ...); a period's rate scatters around it with ``correlation``.
-    Both variances add up: 1 / (a + b + 1) = r + rho (1 - r), with r the posterior's own 1 / (total + strength + 1). Without correlation
-    this is exact; with it, tails down to 0.0001 are between 2 % too small and 30 % too large against integration over the mixture.
-    """
-    size = prior.strength + total
-    mean = (prior.rate * prior.strength + failed) / size
-    r = 1.0 / (size + 1.0)
-    joint = r + prior.correlation * (1.0 - r)
-    strength = 1.0 / joint - 1.0
-    return mean * strength, (1.0 - mean) * strength
 
 
 def _mixed(rate: FloatArray, mix: FloatArray | None, now: int, periods: int) -> FloatArray:
@@ -175,6 +82,11 @@ class BinomialBaseline(HistoryWindow):
         rate of all siblings. Where siblings differ in one dimension only there is nothing to add up.
     pool_strata : bool
         Series of all strata are siblings (strata that are terms); else those of one stratum.
+    pool_correlation : bool
+        Draw the correlation of a stratum's series to that of all strata by what it rests on, without periods that stand out
+        (:mod:`riskwatch.detectors.binomial_scatter`): the result of a series then depends on the other strata of its panel.
+    outlier_tail : float
+        With ``pool_correlation``: periods with a smaller tail are left out of the estimate of the correlation. 0: none.
     penalty_two, penalty_three : float
         By how much evidence of the longer windows is discounted: their tail probability is multiplied by exp(penalty).
     typical_rate, typical_strength : float
@@ -192,6 +104,8 @@ class BinomialBaseline(HistoryWindow):
     window_periods: int = parameter(1, minimum=1, maximum=3, unit="periods")
     crossed_prior: bool = parameter(default=False)
     pool_strata: bool = parameter(default=False)
+    pool_correlation: bool = parameter(default=False)
+    outlier_tail: float = parameter(0.001, minimum=0.0, below=0.5, unit="probability")
     penalty_two: float = parameter(1.0, above=0.0, maximum=50.0, unit="nats")
     penalty_three: float = parameter(2.0, above=0.0, maximum=50.0, unit="nats")
     typical_rate: float = parameter(0.05, above=0.0, below=1.0, unit="share failed")
@@ -229,7 +143,11 @@ class BinomialBaseline(HistoryWindow):
         x, n = checked_counts(panel, self.name)
         judged = positions_of(panel, periods, self.name)
         out = empty_signals(panel, judged, self.name, self.hash)
+        if self.window_periods > 1 and judged.size:
+            weighed = [newest_counts(x, n, now, self.window_periods)[0].sum(axis=0) for now in judged.tolist()]
+            out = dataclasses.replace(out, weighed=np.where(np.isnan(out.observed), np.nan, np.stack(weighed, axis=1)))
         groups = [(rows, named_levels(panel.index[rows]) if self.crossed_prior else ()) for rows in self._siblings(panel.index)]
+        families = families_of(panel.index, [rows for rows, _ in groups])
         for column, now in enumerate(judged.tolist()):
             past = history_before(now, history, guard)
             looked = np.isfinite(x[:, past]) & np.isfinite(n[:, past])
@@ -238,8 +156,8 @@ class BinomialBaseline(HistoryWindow):
             # A rate is that of inspections of average labels: a raised inspection counts as more than one.
             like = n_past if mix is None else np.maximum(n_past * mix[:, past], x_past)
             a, b, error, correlation = (np.full(len(panel.index), np.nan) for _ in range(4))
-            for rows, levels in groups:
-                rho = estimate_correlation(x_past[rows], like[rows])
+            scatter = self._scatter(x_past, like, [rows for rows, _ in groups], families)
+            for (rows, levels), rho in zip(groups, scatter, strict=True):
                 failed, total = effective(x_past[rows], like[rows], rho)
                 prior = self._prior(failed, total, rho, levels)
                 a[rows], b[rows] = predictive(failed, total, prior)
@@ -273,6 +191,14 @@ class BinomialBaseline(HistoryWindow):
 
     def _siblings(self, index: pd.Index[str]) -> list[IntArray]:
         return siblings(pooled(index, strata=self.pool_strata))
+
+    def _scatter(self, x: FloatArray, n: FloatArray, groups: list[IntArray], families: list[int]) -> list[float]:
+        """Return the correlation of each group: its own estimate, or one drawn to that of all groups summed over the same dimensions."""
+        if not self.pool_correlation:
+            return [estimate_correlation(x[rows], n[rows]) for rows in groups]
+        typical = (self.typical_rate, self.typical_strength)
+        found: list[float] = group_correlations(x, n, groups, families, outlier_tail=self.outlier_tail, typical=typical).tolist()
+        return found
 
     def _prior(self, failed: FloatArray, total: FloatArray, correlation: float, levels: tuple[IntArray, ...]) -> Prior:
         """Return the siblings' common prior, or one for each series where they differ in two dimensions at least."""

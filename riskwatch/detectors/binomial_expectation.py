@@ -17,8 +17,9 @@ from scipy import special
 
 from riskwatch.detectors import binomial_regression, nb_regression
 from riskwatch.detectors.baselines import PERIODS_PER_YEAR, frequency_of
-from riskwatch.detectors.binomial_baseline import effective, estimate_correlation, estimate_prior, predictive
 from riskwatch.detectors.binomial_pattern import ABSENT, ORDER, common_pattern, correlation_parts, prior_precision, scatter
+from riskwatch.detectors.binomial_prior import effective, estimate_prior, predictive
+from riskwatch.detectors.binomial_scatter import estimate_correlation
 from riskwatch.detectors.blocks import over_blocks
 from riskwatch.detectors.failures import sorted_siblings
 from riskwatch.detectors.laboratory import LabEffects, estimate_effects

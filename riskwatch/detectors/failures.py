@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from riskwatch.detectors.signals import REASONS
 from riskwatch.errors import DetectorError
 from riskwatch.panel import Panel
 
-__all__ = ["checked_counts", "pooled", "refuse", "siblings", "sorted_siblings"]
+__all__ = ["checked_counts", "families_of", "pooled", "refuse", "siblings", "sorted_siblings"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.intp]
@@ -91,6 +92,15 @@ def siblings(index: pd.Index[Any]) -> list[IntArray]:
             number = blank[codes]
         group = group * (int(number.max(initial=0)) + 1) + number
     return [np.flatnonzero(group == one) for one in np.unique(group)]
+
+
+def families_of(index: pd.Index[Any], groups: Sequence[IntArray]) -> list[int]:
+    """Return a number for each group of siblings, the same for groups of other strata that are summed over the same dimensions."""
+    if not isinstance(index, pd.MultiIndex):
+        return [0] * len(groups)
+    first = index[[rows[0] for rows in groups]]
+    at = [place for place, name in enumerate(index.names) if name != "stratum"]
+    return [sum(2**place for place in at if key[place] == "") for key in first]
 
 
 def pooled(index: pd.Index[Any], *, strata: bool) -> pd.Index[Any]:

@@ -53,6 +53,8 @@ class Signals:
         Index into :data:`REASONS`; 0 where the cell was judged.
     exposure : array, optional
         Denominator of the judged periods.
+    weighed : array, optional
+        Counts of all periods that a judgement weighed together, where they are more than the judged one.
     detector, detector_hash : str
         Registry name and fingerprint of the detector's parameters.
 
@@ -72,15 +74,21 @@ class Signals:
     alarm: npt.NDArray[np.bool_]
     reason: npt.NDArray[np.uint8]
     exposure: FloatArray | None = None
+    weighed: FloatArray | None = None
     detector: str = ""
     detector_hash: str = ""
 
     def __post_init__(self) -> None:
         shape = (len(self.index), len(self.periods))
-        names = ("observed", "expected", "lower", "upper", "p_value", "alarm", "reason", "exposure")
+        names = ("observed", "expected", "lower", "upper", "p_value", "alarm", "reason", "exposure", "weighed")
         wrong = [name for name in names if getattr(self, name) is not None and getattr(self, name).shape != shape]
         if wrong:
             raise DetectorError(f"Signals: arrays must have shape (series, judged period) = {shape}; not so: {', '.join(wrong)}")
+
+    @property
+    def support(self) -> FloatArray:
+        """Cases that a judgement rests on: those of the periods weighed together, NaN where the judged one is missing."""
+        return self.observed if self.weighed is None else self.weighed
 
     @property
     def excess(self) -> FloatArray:

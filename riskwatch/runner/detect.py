@@ -99,7 +99,8 @@ def signal_frame(model: ModelDefinition, signals: Signals, held: Thresholds) -> 
     frame["source_type"] = STREAMS[model.stream].evidence
     rows = held.repeated(len(signals.periods))
     frame["detector"], frame["detector_hash"], frame["memory"] = model.detector, rows.detector_hash, rows.memory
-    enough = (frame["observed"] >= rows.min_observed) & (frame["observed"] >= rows.min_relative_risk * frame["expected"])
+    # A method that weighs several periods together rests on the cases of all of them: one more after two is three.
+    enough = (signals.support.ravel() >= rows.min_observed) & (frame["observed"] >= rows.min_relative_risk * frame["expected"])
     frame["alarm"] = frame["alarm"].to_numpy(dtype=bool) & enough.to_numpy(dtype=bool)
     if "exposure" not in frame:
         frame["exposure"] = np.nan

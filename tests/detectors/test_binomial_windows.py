@@ -143,3 +143,16 @@ def test_windows_of_the_regression():
     assert detector("binomial-glm", guard_periods=0, window_periods=3).min_periods("month") == one.min_periods("month") - 1
     signals = detector("binomial-glm", alpha=0.05, mid_p=True, window_periods=3).detect(panel, panel.periods[[-9, -5, -1]])
     assert 0.015 < signals.alarm[signals.reason == 0].mean() < 0.075  # 600 cells: standard error 0.9 points
+
+
+@pytest.mark.parametrize("periods", [1, 2, 3])
+def test_a_judgement_says_how_many_cases_it_rests_on(periods):
+    x = np.zeros((2, 30))
+    x[0, -5:] = [4.0, 0.0, 2.0, 1.0, 1.0]
+    x[1, -2:] = [3.0, np.nan]
+    panel = Panel(x, pd.RangeIndex(2), pd.period_range("2022-01", periods=30, freq="M"), np.full((2, 30), 8.0))
+    signals = detector("binomial-baseline", window_periods=periods, guard_periods=3).detect(panel, panel.periods[-3:])
+    expected = {1: [2.0, 1.0, 1.0], 2: [2.0, 3.0, 2.0], 3: [6.0, 3.0, 4.0]}[periods]
+    assert signals.support[0].tolist() == expected
+    assert (signals.weighed is None) == (periods == 1)
+    np.testing.assert_array_equal(signals.support[1], [0.0, 3.0, np.nan])

@@ -228,6 +228,22 @@ def test_floors_and_memory_are_those_of_each_row(project: Project) -> None:
     assert frame.dtypes.equals(before.dtypes)
 
 
+@pytest.mark.parametrize(("windows", "alarm"), [(1, False), (3, True)])
+def test_the_floor_on_cases_is_that_of_the_window(project: Project, windows: int, *, alarm: bool) -> None:
+    """One failure of two inspections after two and one in the months before: three in the quarter, one in the month."""
+    failed, inspected = np.zeros((12, 30)), np.full((12, 30), 10.0)
+    failed[0, -3:], inspected[:, -1] = (1.0, 2.0, 1.0), 2.0
+    index = pd.MultiIndex.from_tuples([(f"P{at:02d}", "", "", "") for at in range(12)], names=list(SERIES))
+    panel = Panel(failed, index, pd.period_range("2023-01", periods=30, freq="M"), inspected)
+    given = {"alpha": 0.05, "guard_periods": 3, "window_periods": windows, "mid_p": True}
+    base = plain(project, "binomial-baseline", **given).model_copy(update={"frequency": "month", "judge": 1, "min_observed": 2})
+    for model in (base, with_overrides(base, entry(product="P03", alpha=0.01))):
+        signals = judge(model, panel, project.trees)
+        frame = signal_frame(model, signals, thresholds(model, panel.index, project.trees))
+        assert signals.alarm[0, 0]
+        assert bool(frame["alarm"].iloc[0]) is alarm
+
+
 # --- a run -----------------------------------------------------------------------------------------------------------
 
 
