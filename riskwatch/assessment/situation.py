@@ -177,7 +177,7 @@ class Situation:
         heard = (q,) if signals.ratios is None else (q, lowered(q, signals.ratios))
         limits = (rules.q_weak, rules.q_strong, rules.q_decisive)
         # Of q, only on which side of each limit it lies counts: many a shift comes to the same.
-        asked = windows, *((one < limit).tobytes() for one in heard for limit in limits)
+        asked: tuple[int | bytes, ...] = (windows, *((one < limit).tobytes() for one in heard for limit in limits))
         known = self._confidences.get(asked)
         if known is None:
             levels = row_levels(
