@@ -64,7 +64,7 @@ class Lives:
 
 def live(
     setting: Setting,
-    keys: Mapping[dt.date, str],
+    keys: Iterable[tuple[dt.date, str]],
     *,
     each: Callable[[Day, History], list[CaseRow]] | None = None,
     advance_bar: Callable[[], None] = lambda: None,
@@ -74,8 +74,8 @@ def live(
     Parameters
     ----------
     setting : Setting
-    keys : mapping of date to str
-        Day -> key of its assessments, in order.
+    keys : iterable of (date, str)
+        Days in order, each with the key of its assessments.
     each : callable, optional
         Called with each day decided and the history before it; returns what followed by itself in the cases of that day. Without it,
         no day's assessments are kept.
@@ -86,7 +86,7 @@ def live(
     alarms: dict[tuple[str, ...], dt.date] = {}
     by_day: dict[dt.date, list[AssessmentRow]] = {}
     found.history.assessments = lambda day: by_day.get(day, [])
-    for day, key in keys.items():
+    for day, key in keys:
         assessments, tables, note = load_assessments(setting.cache, key)
         found.faults += [f"{day}: {fault}" for fault in note["faults"]]
         outcome = advance(

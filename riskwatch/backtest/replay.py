@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from riskwatch.backtest.plan import Detections, plan_assessments, plan_detection
 from riskwatch.backtest.pool import open_pool
 from riskwatch.backtest.setting import Setting
 from riskwatch.backtest.view import History
-from riskwatch.backtest.work import assess, detect, looks
+from riskwatch.backtest.work import AssessTask, assess, detect, looks
 from riskwatch.definitions.types import PipelineDefinition
 from riskwatch.digest import Digest
 from riskwatch.errors import ProjectError, StoreError
@@ -144,8 +144,11 @@ def replay(
         assessed, unassessed = plan_assessments(setting, pipeline, detections, keys)
         counts.new_assessments = len(unassessed)
         with told.task("assess", total=len(unassessed)) as task:
-            for _ in pool.results(assess, unassessed):
-                task.advance()
+            ready = _as_assessed(assessed, pool.results(assess, unassessed), {one.key for one in unassessed}, task.advance)
+            # The state machine takes the days in order, each as soon as it is there; digests wait until nothing can arrive any more.
+            lives = Lives() if digests else live(setting, ready)
+            for _ in ready:
+                pass
         clock.lap("assess")
     if not setting.arrivals.still(setting.store, days[-1]):
         # What was computed lies under keys that nothing asks for any more.
@@ -153,18 +156,35 @@ def replay(
             "backtest: records of the replayed days arrived meanwhile", hint="start again; days that they do not touch are kept"
         )
     found.failed = detections.failed
-    with told.task("warn", total=len(days)) as task:
+    if digests:
+        with told.task("warn", total=len(days)) as task:
 
-        def each(day: Day, history: History) -> list[CaseRow]:
-            made, followed = digests_of(setting, detections.of_day(day.day, keys), day, history)
-            found.digests[day.day] = made
-            ctx = dataclasses.replace(setting.context(day.day), out=folder_of(setting, name) / "digests")
-            render_files(ctx, made)
-            return followed
+            def each(day: Day, history: History) -> list[CaseRow]:
+                made, followed = digests_of(setting, detections.of_day(day.day, keys), day, history)
+                found.digests[day.day] = made
+                ctx = dataclasses.replace(setting.context(day.day), out=folder_of(setting, name) / "digests")
+                render_files(ctx, made)
+                return followed
 
-        found.lives = live(setting, assessed, each=each if digests else None, advance_bar=task.advance)
-    clock.lap("warn")
+            lives = live(setting, assessed.items(), each=each, advance_bar=task.advance)
+        clock.lap("warn")
+    found.lives = lives
     return found
+
+
+def _as_assessed(
+    keys: Mapping[dt.date, str], results: Iterable[tuple[AssessTask, None]], waiting: set[str], advance_bar: Callable[[], None]
+) -> Iterator[tuple[dt.date, str]]:
+    """Yield each day and the key of its assessments, in order, as soon as they are there."""
+    arriving = iter(results)
+    for day, key in keys.items():
+        while key in waiting:
+            task, _ = next(arriving)
+            waiting.discard(task.key)
+            advance_bar()
+        yield day, key
+    for _ in arriving:
+        advance_bar()
 
 
 def folder_of(setting: Setting, name: str) -> Path:
