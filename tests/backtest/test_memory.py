@@ -23,6 +23,17 @@ from tests.backtest.conftest import DAYS
 from tests.backtest.test_replay import other_setting, standing
 
 
+class Watched:
+    """Rules that note which of their sections are read."""
+
+    def __init__(self, rules: object, read: set[str]) -> None:
+        self._rules, self._read = rules, read
+
+    def __getattr__(self, name: str) -> object:
+        self._read.add(name)
+        return getattr(self._rules, name)
+
+
 def unassessed(setting: Setting, folder: Path) -> Setting:
     """Return a setting with a cache that holds the detections alone."""
     for kind in ("detection", "looks"):
@@ -109,17 +120,9 @@ def test_figures_read_no_rules_but_those_that_they_are_remembered_by(
 
     read: set[str] = set()
 
-    class Watched:
-        def __init__(self, rules: object) -> None:
-            self._rules = rules
-
-        def __getattr__(self, name: str) -> object:
-            read.add(name)
-            return getattr(self._rules, name)
-
     gather = engine.gather
     monkeypatch.setattr(
-        engine, "gather", lambda subject, windows, base, rules, classifier: gather(subject, windows, base, Watched(rules), classifier)
+        engine, "gather", lambda subject, windows, base, rules, classifier: gather(subject, windows, base, Watched(rules, read), classifier)
     )
     replay(setting, setting.definitions.pipelines["daily"], DAYS[-2:])
     bare = unassessed(setting, tmp_path)
@@ -135,16 +138,8 @@ def test_floors_read_no_rules_but_those_that_they_are_remembered_by(
 
     read: set[str] = set()
 
-    class Watched:
-        def __init__(self, rules: object) -> None:
-            self._rules = rules
-
-        def __getattr__(self, name: str) -> object:
-            read.add(name)
-            return getattr(self._rules, name)
-
     found = floors.find_floor_events
-    monkeypatch.setattr(floors, "find_floor_events", lambda base, rules, *rest, **more: found(base, Watched(rules), *rest, **more))
+    monkeypatch.setattr(floors, "find_floor_events", lambda base, rules, *rest, **more: found(base, Watched(rules, read), *rest, **more))
     replay(setting, setting.definitions.pipelines["daily"], DAYS[-2:])
     replay(unassessed(setting, tmp_path), setting.definitions.pipelines["daily"], DAYS[-2:])
     assert read == {"floors"}
