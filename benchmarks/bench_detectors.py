@@ -25,7 +25,7 @@ import pytest
 from conftest import size
 from scipy import stats
 
-from riskwatch.detectors import binomial_baseline, blocks, detector
+from riskwatch.detectors import binomial_prior, binomial_scatter, blocks, detector
 from riskwatch.detectors.baselines import reference_positions, seasonal_baseline
 from riskwatch.panel import Panel
 
@@ -218,10 +218,10 @@ def test_binomial_and_scipy_loop(measure):
     judge = detector("binomial-baseline")
     past = slice(len(panel.periods) - 1 - 4 - 104, len(panel.periods) - 1 - 4)
     x, n = panel.observed[:, past], panel.exposure[:, past]
-    rho = binomial_baseline.estimate_correlation(x, n)
-    failed, total = binomial_baseline.effective(x, n, rho)
-    prior = binomial_baseline.estimate_prior(failed, total, rho, judge.typical_rate, judge.typical_strength)
-    a, b = binomial_baseline.predictive(failed, total, prior)
+    rho = binomial_scatter.estimate_correlation(x, n)
+    failed, total = binomial_prior.effective(x, n, rho)
+    prior = binomial_prior.estimate_prior(failed, total, rho, judge.typical_rate, judge.typical_strength)
+    a, b = binomial_prior.predictive(failed, total, prior)
 
     def loop():
         found = [stats.betabinom(int(m), p, q) for m, p, q in zip(panel.exposure[:, -1], a, b, strict=True)]

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskwatch.assessment.protocols import TreePaths
+from riskwatch.assessment.texts import coded
 from riskwatch.assessment.types import Subject
 
 __all__ = ["NUMERATOR", "RecordBase", "Window", "drop_duplicates"]
@@ -75,15 +76,11 @@ class _Codes:
 
     @classmethod
     def of(cls, column: pd.Series, paths: TreePaths) -> _Codes:
-        if isinstance(column.dtype, pd.CategoricalDtype):
-            texts = [*(str(code) for code in column.cat.categories), ""]  # -1, missing, reads the last
-            at = column.cat.codes.to_numpy()
-            found = sorted({texts[code] for code in np.unique(at)})
-            place = {code: number for number, code in enumerate(found)}
-            return cls(np.array([place.get(code, -1) for code in texts], dtype=np.intp)[at], found, paths)
-        text = column.astype("object").where(column.notna(), "").astype(str)
-        ids, codes = pd.factorize(text, sort=True)
-        return cls(ids, [str(code) for code in codes], paths)
+        found = coded(column)
+        order = np.argsort(found.words)
+        place = np.empty(len(order), dtype=np.intp)
+        place[order] = np.arange(len(order))
+        return cls(place[found.ids], found.words[order].tolist(), paths)
 
     def within(self, ancestor: str) -> BoolArray:
         known = self.cache.get(ancestor)

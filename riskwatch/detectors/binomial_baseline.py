@@ -31,7 +31,7 @@ from riskwatch.detectors.support import empty_signals, positions_of
 from riskwatch.panel import Panel
 from riskwatch.rates import beta_binomial
 
-__all__ = ["BinomialBaseline", "Prior", "effective", "estimate_correlation", "estimate_prior", "predictive"]
+__all__ = ["BinomialBaseline"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]

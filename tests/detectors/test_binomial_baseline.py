@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from riskwatch.detectors import binomial_baseline, detector
-from riskwatch.detectors.binomial_baseline import Prior, effective, estimate_correlation, estimate_prior, predictive
+from riskwatch.detectors.binomial_prior import Prior, effective, estimate_prior, predictive
+from riskwatch.detectors.binomial_scatter import estimate_correlation
 from riskwatch.errors import DetectorError
 from riskwatch.panel import Panel
 from riskwatch.rates import beta_binomial

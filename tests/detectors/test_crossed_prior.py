@@ -8,7 +8,7 @@ import pytest
 from scipy import special
 
 from riskwatch.detectors import detector
-from riskwatch.detectors.binomial_baseline import estimate_prior
+from riskwatch.detectors.binomial_prior import estimate_prior
 from riskwatch.detectors.crossed_prior import named_levels, prior_by_labels
 from riskwatch.panel import Panel
 
