@@ -86,7 +86,7 @@ class _Merger:
 
     def window(self, rows: Sequence[int]) -> tuple[dt.date, dt.date]:
         part = self.table.loc[list(rows)]
-        return part["period_start"].min().date(), part["period_end"].max().date()
+        return part["evidence_start"].min().date(), part["period_end"].max().date()
 
     def record_share(self, rows: Sequence[int], **other: str) -> float:
         """Share of what the records of ``rows`` count that lies within ``other`` codes, over the streams of the rows."""

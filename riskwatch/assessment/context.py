@@ -77,15 +77,19 @@ class Case:
 
 
 def windows_of(run: Run, concern: Concern) -> dict[str, Window | None]:
-    """Return the days whose records are read, for each stream: its own evidence, else the whole concern's, else the look-back."""
+    """Return the days whose records are read, for each stream: its own evidence, else the whole concern's, else the look-back.
+
+    Evidence that lies in several periods together (three single failures in three months) is read in all of them: by its last one alone
+    it would be too few cases, or one firm.
+    """
     table = run.judged.table.loc[list(concern.rows)]
     if table.empty:
         window = (run.as_of - dt.timedelta(days=run.rules.floors.lookback_days), run.as_of)
         return dict.fromkeys(run.behind.streams, window)
     spans = {
-        str(stream): (group["period_start"].min().date(), group["period_end"].max().date()) for stream, group in table.groupby("stream")
+        str(stream): (group["evidence_start"].min().date(), group["period_end"].max().date()) for stream, group in table.groupby("stream")
     }
-    whole = (table["period_start"].min().date(), table["period_end"].max().date())
+    whole = (table["evidence_start"].min().date(), table["period_end"].max().date())
     return {stream: spans.get(stream, whole) for stream in run.behind.streams}
 
 

@@ -237,7 +237,8 @@ def control(signals: pd.DataFrame, rules: GradingRules, paths: Mapping[str, Tree
     ----------
     signals : pandas.DataFrame
         Long frame of all series-periods of a run with the columns :data:`SIGNAL_COLUMNS`; ``reason`` is "" where judged. ``memory``,
-        if there, is how many newest periods the method weighed for each judgement; by default 1.
+        if there, is how many newest periods the method weighed for each judgement; by default 1. ``evidence_start``, if there, is the
+        first day of the periods in which the evidence lies; by default that of the judged period.
     rules : GradingRules
         ``discovery`` and ``scope.spread_level`` are read (:func:`control_rules`).
     paths : mapping of str to TreePaths, optional
@@ -265,7 +266,9 @@ def control(signals: pd.DataFrame, rules: GradingRules, paths: Mapping[str, Tree
     tests = discoveries(signals.reset_index(drop=True), rules, paths)
     table["q_value"] = tests["q_value"].reindex(np.flatnonzero(judged)).to_numpy()
     table["memory"] = signals.loc[table.index, "memory"].astype(np.int64) if "memory" in signals else 1
-    for column in ("period_start", "period_end"):
+    given = signals.loc[table.index, "evidence_start"] if "evidence_start" in signals else table["period_start"]
+    table["evidence_start"] = given.fillna(table["period_start"])
+    for column in ("period_start", "period_end", "evidence_start"):
         table[column] = pd.to_datetime(table[column]).dt.normalize()
     table["alarm"] = table["alarm"].astype(bool)
     table = table.sort_values([*SERIES, "period_start"], kind="stable").reset_index(drop=True)

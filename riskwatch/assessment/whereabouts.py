@@ -82,16 +82,16 @@ def _about(table: pd.DataFrame, subject: Subject, tree: TreePaths) -> pd.DataFra
 def _candidates(judged: pd.DataFrame, group: pd.DataFrame) -> Iterator[pd.DataFrame]:
     """Yield what each model of a stream judged, the loudest of the evidence first, then those that are silent.
 
-    Of a model in alarm all periods since its first alarm count, in each stratum: those that alarmed for the whole are the ones in which
-    chance was high everywhere, and a place that was high in the others is a place all the same.
+    Of a model in alarm all periods since the evidence of its first alarm begins count, in each stratum: those that alarmed for the whole
+    are the ones in which chance was high everywhere, and a place that was high in the others is a place all the same.
     """
     loudest = group.sort_values(["q_value", "p_value", "model"], kind="stable")["model"].unique().tolist()
     for model in loudest:
-        began = group.loc[(group["model"] == model).to_numpy()].groupby("stratum")["period_start"].min()
+        began = group.loc[(group["model"] == model).to_numpy()].groupby("stratum")["evidence_start"].min()
         part = judged.loc[((judged["model"] == model) & judged["stratum"].isin(began.index)).to_numpy()]
         yield part.loc[(part["period_start"] >= part["stratum"].map(began)).to_numpy()]
     during = judged.loc[
-        ((judged["period_end"] >= group["period_start"].min()) & (judged["period_start"] <= group["period_end"].max())).to_numpy()
+        ((judged["period_end"] >= group["evidence_start"].min()) & (judged["period_start"] <= group["period_end"].max())).to_numpy()
     ]
     # The most that is known of the places: the model that expects most.
     others = during.loc[(~during["model"].isin(loudest) & (during["region"] != "")).to_numpy()]

@@ -22,6 +22,7 @@ from riskwatch.runner.overrides import thresholds
 __all__ = ["load_assessments", "load_detection", "load_looks", "objects_of", "save_detection", "save_looks"]
 
 NUMBERS = ("observed", "exposure", "expected", "lower", "upper", "p_value")
+DAYS = ("period_start", "period_end", "evidence_start")
 _EPOCH = dt.date(1970, 1, 1)
 ROLLED_UP = ("series", "parent", "total")
 
@@ -34,7 +35,7 @@ def save_detection(cache: Cache, key: str, run: ModelRun) -> None:
         name: pa.array(frame[name].astype(str).tolist(), pa.string()).dictionary_encode() for name in (*SERIES, "reason")
     }
     columns |= {name: pa.array(frame[name].to_numpy(np.float64)) for name in NUMBERS}
-    columns |= {name: pa.array(frame[name].tolist(), pa.date32()) for name in ("period_start", "period_end")}
+    columns |= {name: pa.array(frame[name].tolist(), pa.date32()) for name in DAYS}
     columns["alarm"] = pa.array(frame["alarm"].to_numpy(bool))
     thin = {name: pa.array(run.rolled_up[name].astype(str).tolist(), pa.string()) for name in ROLLED_UP[:2]}
     thin["total"] = pa.array(run.rolled_up["total"].to_numpy(np.float64))
@@ -49,7 +50,7 @@ def load_detection(cache: Cache, key: str, model: ModelDefinition, trees: Mappin
     frame = pd.DataFrame({name: objects_of(signals.column(name)) for name in (*SERIES, "reason")})
     for name in NUMBERS:
         frame[name] = signals.column(name).to_numpy()
-    for name in ("period_start", "period_end"):
+    for name in DAYS:
         frame[name] = _dates_of(signals.column(name))
     frame["alarm"] = signals.column("alarm").to_numpy(zero_copy_only=False)
     frame["model"], frame["stream"], frame["source_type"] = model.name, model.stream, STREAMS[model.stream].evidence

@@ -94,7 +94,7 @@ class BinomialBaseline(HistoryWindow):
     """
 
     name: ClassVar[str] = "binomial-baseline"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     uses_breakdown: ClassVar[bool] = True
 
     min_history_periods: int | None = parameter(None, minimum=0, kind=int, optional=True, unit="periods")
@@ -146,6 +146,7 @@ class BinomialBaseline(HistoryWindow):
         if self.window_periods > 1 and judged.size:
             weighed = [newest_counts(x, n, now, self.window_periods)[0].sum(axis=0) for now in judged.tolist()]
             out = dataclasses.replace(out, weighed=np.where(np.isnan(out.observed), np.nan, np.stack(weighed, axis=1)))
+        span = np.ones(out.observed.shape, np.int64)
         groups = [(rows, named_levels(panel.index[rows]) if self.crossed_prior else ()) for rows in self._siblings(panel.index)]
         families = families_of(panel.index, [rows for rows, _ in groups])
         for column, now in enumerate(judged.tolist()):
@@ -181,13 +182,14 @@ class BinomialBaseline(HistoryWindow):
                 first, place = distinct(*kinds)
                 few = (counts[0][:, first], counts[1][:, first], rates.at(first))
                 once = self._judge(x_now[first], n_now[first], a[first], b[first], few)
-                lower, upper, p = (part[place] for part in once)
+                lower, upper, p, periods_ = (part[place] for part in once)
                 out.expected[todo, column] = n_now * share
                 out.lower[todo, column] = np.minimum(lower, upper)
                 out.upper[todo, column] = upper
                 out.p_value[todo, column] = p
                 out.alarm[todo, column] = x_now > upper
-        return out
+                span[todo, column] = periods_
+        return dataclasses.replace(out, span=span)
 
     def _siblings(self, index: pd.Index[str]) -> list[IntArray]:
         return siblings(pooled(index, strata=self.pool_strata))
@@ -208,18 +210,22 @@ class BinomialBaseline(HistoryWindow):
 
     def _judge(
         self, x: FloatArray, n: FloatArray, a: FloatArray, b: FloatArray, newest: tuple[FloatArray, FloatArray, Rates]
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return lower and upper limit and p-value of series judged on their own: each rests on its own figures alone."""
+    ) -> tuple[FloatArray, FloatArray, FloatArray, IntArray]:
+        """Return lower and upper limit, p-value and span of series judged on their own: each rests on its own figures alone."""
         # The largest count that leaves at most alpha below it.
         lower = n - beta_binomial.quantile(self.alpha, n, b, a, mid_p=self.mid_p)
+        span = np.ones(len(x), np.int64)
         if self.window_periods == 1:
             p = beta_binomial.tail(x, n, a, b)
             if self.mid_p:
                 p = np.maximum(p - beta_binomial.mass(x, n, a, b) / 2.0, 0.0)
-            return lower, beta_binomial.quantile(self.alpha, n, a, b, mid_p=self.mid_p), p
+            return lower, beta_binomial.quantile(self.alpha, n, a, b, mid_p=self.mid_p), p, span
         windows = BinomialWindows((0.0, self.penalty_two, self.penalty_three), mid_p=self.mid_p)
         p, upper = windows.judge(self.alpha, *newest)
-        return lower, upper, p
+        loud = np.flatnonzero(x > upper)
+        failed, inspected, rates = newest
+        span[loud] = windows.span(failed[:, loud], inspected[:, loud], rates.at(loud))
+        return lower, upper, p, span
 
 
 def distinct(*figures: FloatArray) -> tuple[IntArray, IntArray]:

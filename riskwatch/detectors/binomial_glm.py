@@ -10,7 +10,7 @@ Laboratories as a random effect: Breslow & Clayton (1993), J. Amer. Statist. Ass
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -78,7 +78,7 @@ class BinomialGlm(HistoryWindow):
     """
 
     name: ClassVar[str] = "binomial-glm"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     usual: ClassVar[Mapping[str, tuple[int, int, int]]] = _BY_FREQUENCY
     uses_covariates: ClassVar[bool] = True
     uses_breakdown: ClassVar[bool] = True
@@ -130,6 +130,7 @@ class BinomialGlm(HistoryWindow):
         x, n = checked_counts(panel, self.name)
         judged = positions_of(panel, periods, self.name)
         out = empty_signals(panel, judged, self.name, self.hash)
+        span = np.ones(out.observed.shape, np.int64)
         for column, now in enumerate(judged.tolist()):
             base = history_before(now, history, guard)
             looked = np.isfinite(x[:, base]) & (np.nan_to_num(n[:, base]) > 0)
@@ -151,13 +152,16 @@ class BinomialGlm(HistoryWindow):
             else:
                 windows = BinomialWindows((0.0, self.penalty_two, self.penalty_three), mid_p=self.mid_p)
                 counts = newest_counts(x[todo], n[todo], now, self.window_periods)
-                p, upper = windows.judge(self.alpha, *counts, _by_period(found, todo))
+                rates = _by_period(found, todo)
+                p, upper = windows.judge(self.alpha, *counts, rates)
+                loud = np.flatnonzero(x_now > upper)
+                span[todo[loud], column] = windows.span(counts[0][:, loud], counts[1][:, loud], rates.at(loud))
             out.expected[todo, column] = n_now * a / (a + b)
             out.lower[todo, column] = np.minimum(lower, upper)
             out.upper[todo, column] = upper
             out.p_value[todo, column] = p
             out.alarm[todo, column] = x_now > upper
-        return out
+        return replace(out, span=span)
 
 
 def _by_period(found: Expectation, at: IntArray) -> Rates:

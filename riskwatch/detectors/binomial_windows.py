@@ -106,6 +106,11 @@ class BinomialWindows:
         # The search and the p-value tell the same story even where rounding makes the p-value rise with the count.
         return p, np.where(p <= alpha, np.minimum(upper, x[0] - 1.0), np.maximum(upper, x[0]))
 
+    def span(self, x: FloatArray, n: FloatArray, rates: Rates) -> npt.NDArray[np.int64]:
+        """Return the periods of the window that speaks loudest, its cost reckoned in; arguments as for :meth:`judge`."""
+        shapes = _Shapes.of(n, rates)
+        return np.asarray(1 + self._raised(x, shapes)[1].argmin(axis=0), dtype=np.int64)
+
     def _p_value(self, x: FloatArray, shapes: _Shapes) -> FloatArray:
         out = self._strict(x, shapes)
         if not self.mid_p:
@@ -132,11 +137,15 @@ class BinomialWindows:
             open_ = open_[low[open_] < high[open_]]
         return low
 
-    def _strict(self, x: FloatArray, shapes: _Shapes) -> FloatArray:
-        """Return the probability of a score at least as extreme."""
+    def _raised(self, x: FloatArray, shapes: _Shapes) -> tuple[FloatArray, FloatArray]:
+        """Return the tail probability of each window's sum, as it is and raised by the window's cost."""
         totals = np.cumsum(x, axis=0)
         tails = np.stack([shapes.tail(window, totals[window]) for window in range(len(self.costs))])
-        raised = tails * np.exp(np.asarray(self.costs))[:, None]
+        return tails, tails * np.exp(np.asarray(self.costs))[:, None]
+
+    def _strict(self, x: FloatArray, shapes: _Shapes) -> FloatArray:
+        """Return the probability of a score at least as extreme."""
+        tails, raised = self._raised(x, shapes)
         score, best = raised.min(axis=0), raised.argmin(axis=0)
         out = np.maximum(tails[0], 0.5)
         at = np.flatnonzero(x[0] >= shapes.reach)

@@ -10,7 +10,7 @@ Level of the smallest of several tail probabilities: Berk & Jones (1978), Scand.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -103,7 +103,7 @@ class SequentialNB(Parameters):
     """
 
     name: ClassVar[str] = "sequential-nb"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     uses_covariates: ClassVar[bool] = True
 
     alpha: float = parameter(0.005, above=0.0, below=0.5, unit="probability")
@@ -169,20 +169,22 @@ class SequentialNB(Parameters):
             check(self, ["population_offset needs a panel with exposure, got none"])
         judged = positions_of(panel, periods, self.name)
         out = empty_signals(panel, judged, self.name, self.hash)
+        span = np.ones(out.observed.shape, np.int64)
         observed = np.ascontiguousarray(panel.observed.T)
         exposure = np.ascontiguousarray(panel.exposure.T) if self.population_offset and panel.exposure is not None else None
         for column, now in enumerate(judged.tolist()):
             numbers, out.reason[:, column] = self._judge(panel, observed, exposure, now)
-            for target, values in zip((out.expected, out.lower, out.upper, out.p_value), numbers, strict=True):
+            for target, values in zip((out.expected, out.lower, out.upper, out.p_value), numbers[:-1], strict=True):
                 target[:, column] = values
+            span[:, column] = np.where(np.isnan(numbers[-1]), 1, numbers[-1])
         with np.errstate(invalid="ignore"):
             out.alarm[...] = out.observed > out.upper
-        return out
+        return replace(out, span=span)
 
     def _judge(
         self, panel: Panel, observed: FloatArray, exposure: FloatArray | None, now: int
     ) -> tuple[tuple[FloatArray, ...], npt.NDArray[np.uint8]]:
-        """Judge one period; return (expected, lower, upper, p) and the reasons."""
+        """Judge one period; return (expected, lower, upper, p, span) and the reasons."""
         frequency = frequency_of(panel.periods)
         year = PERIODS_PER_YEAR[frequency]
         guard, history = self._shape(frequency)
@@ -198,7 +200,7 @@ class SequentialNB(Parameters):
         if exposure is not None:
             reason[exposure[now] == 0] = _REASON["no-exposure"]
             reason[np.isnan(exposure[now])] = _REASON["missing"]
-        results = tuple(np.full(observed.shape[1], np.nan) for _ in range(4))
+        results = tuple(np.full(observed.shape[1], np.nan) for _ in range(5))
         todo = np.flatnonzero(reason == 0)
         if todo.size:
             found = self._estimate(panel, observed, exposure, at, todo=todo, years=span / year)
@@ -261,7 +263,7 @@ class SequentialNB(Parameters):
         return Baseline(means, *out[1:])
 
     def _limits(self, observed: FloatArray, at: _Now, todo: IntArray, found: Baseline) -> tuple[FloatArray, ...]:
-        """Return expected count, lower and upper limit and p-value; the dispersion is the shrunken one."""
+        """Return expected count, lower and upper limit, p-value and the span of an alarm; the dispersion is the shrunken one."""
         count = len(at.newest)
         there = at.usable[at.newest[:, None], todo] & (at.share[:count, todo] >= self.min_share)
         there[self.windows :] = False
@@ -282,7 +284,10 @@ class SequentialNB(Parameters):
         upper = windows.largest_quiet(self.alpha, y[1:], means, common)
         # The search and the p-value tell the same story even where rounding makes the p-value rise with the count.
         upper = np.where(p <= self.alpha, np.minimum(upper, y[0] - 1.0), np.maximum(upper, y[0]))
-        return means[0], np.minimum(negative_binomial_quantile(self.alpha, means[0], common), upper), upper, p
+        span = np.ones(todo.size)
+        at_ = np.flatnonzero(y[0] > upper)
+        span[at_] = windows.span(y[:, at_], means[:, at_], common[at_])
+        return means[0], np.minimum(negative_binomial_quantile(self.alpha, means[0], common), upper), upper, p, span
 
 
 def _now(panel: Panel, observed: FloatArray, exposure: FloatArray | None, now: int, *, guard: int, history: int) -> _Now:

@@ -55,6 +55,8 @@ class Signals:
         Denominator of the judged periods.
     weighed : array, optional
         Counts of all periods that a judgement weighed together, where they are more than the judged one.
+    span : array of int, optional
+        In how many newest periods, the judged one included, the evidence of an alarm lies; 1 where there is none.
     detector, detector_hash : str
         Registry name and fingerprint of the detector's parameters.
 
@@ -75,12 +77,13 @@ class Signals:
     reason: npt.NDArray[np.uint8]
     exposure: FloatArray | None = None
     weighed: FloatArray | None = None
+    span: npt.NDArray[np.int64] | None = None
     detector: str = ""
     detector_hash: str = ""
 
     def __post_init__(self) -> None:
         shape = (len(self.index), len(self.periods))
-        names = ("observed", "expected", "lower", "upper", "p_value", "alarm", "reason", "exposure", "weighed")
+        names = ("observed", "expected", "lower", "upper", "p_value", "alarm", "reason", "exposure", "weighed", "span")
         wrong = [name for name in names if getattr(self, name) is not None and getattr(self, name).shape != shape]
         if wrong:
             raise DetectorError(f"Signals: arrays must have shape (series, judged period) = {shape}; not so: {', '.join(wrong)}")
@@ -89,6 +92,11 @@ class Signals:
     def support(self) -> FloatArray:
         """Cases that a judgement rests on: those of the periods weighed together, NaN where the judged one is missing."""
         return self.observed if self.weighed is None else self.weighed
+
+    @property
+    def spans(self) -> npt.NDArray[np.int64]:
+        """In how many newest periods the evidence lies; 1 for a method that judges each period by itself."""
+        return np.ones(self.observed.shape, np.int64) if self.span is None else self.span
 
     @property
     def excess(self) -> FloatArray:

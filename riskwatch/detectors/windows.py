@@ -157,11 +157,19 @@ class Windows:
             out[at] = np.maximum((own + above) / 2.0, 0.5)
         return out
 
+    def span(self, y: FloatArray, means: FloatArray, phi: FloatArray) -> npt.NDArray[np.int64]:
+        """Return the periods of the window that speaks loudest, its cost reckoned in; arguments as for :meth:`p_value`."""
+        return np.asarray(1 + self._raised(y, np.cumsum(means, axis=0), phi)[1].argmin(axis=0), dtype=np.int64)
+
+    def _raised(self, y: FloatArray, expected: FloatArray, phi: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the tail probability of each window's sum, as it is and raised by the window's cost."""
+        tails = np.stack([negative_binomial_tail(total, mean, phi) for total, mean in zip(np.cumsum(y, axis=0), expected, strict=True)])
+        return tails, tails * np.exp(np.asarray(self.costs))[:, None]
+
     def _strict(self, y: FloatArray, means: FloatArray, phi: FloatArray) -> FloatArray:
         """Return the probability of a score at least as extreme."""
         expected = np.cumsum(means, axis=0)
-        tails = np.stack([negative_binomial_tail(total, mean, phi) for total, mean in zip(np.cumsum(y, axis=0), expected, strict=True)])
-        raised = tails * np.exp(np.asarray(self.costs))[:, None]
+        tails, raised = self._raised(y, expected, phi)
         score, best = np.maximum(raised.min(axis=0), _TINY), raised.argmin(axis=0)
         reach = _reach(means)
         out = np.maximum(tails[0], 0.5)

@@ -89,13 +89,13 @@ class _Records(Mapping[str, pd.DataFrame]):
 
 
 def first_alarm(signals: pd.DataFrame) -> dt.date | None:
-    """Return the first day of the earliest period in alarm, None without an alarm."""
-    judged = signals.loc[signals["alarm"].astype(bool), "period_start"]
+    """Return the first day on which the evidence of an alarm lies, None without an alarm."""
+    judged = signals.loc[signals["alarm"].astype(bool), "evidence_start"]
     return min(judged) if len(judged) else None
 
 
 def since_alarm(ctx: RunContext, alarm: dt.date | None) -> dt.date:
-    """Return the first day whose records an assessment reads, by the first day of the earliest period in alarm."""
+    """Return the first day whose records an assessment reads, by the first day of evidence."""
     since = ctx.as_of - dt.timedelta(days=ctx.grading.floors.lookback_days)
     return since if alarm is None else min(since, alarm)
 

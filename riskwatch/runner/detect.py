@@ -11,12 +11,14 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from riskwatch import __version__
-from riskwatch.calendar import period_bounds
+from riskwatch.calendar import frequency_of, period_bounds, period_numbers, periods_from_numbers
 from riskwatch.definitions.types import ModelDefinition
 from riskwatch.detectors.signals import Signals
 from riskwatch.errors import LeaseHeldError, StoreError
@@ -73,7 +75,7 @@ class Detection:
 SERIES = ("product", "industry", "region", "stratum")
 SIGNAL_COLUMNS = (
     "model", "stream", "source_type", "detector", "detector_hash", *SERIES, "frequency", "period_start", "period_end",
-    "observed", "exposure", "expected", "lower", "upper", "p_value", "alarm", "reason", "memory",
+    "observed", "exposure", "expected", "lower", "upper", "p_value", "alarm", "reason", "memory", "evidence_start",
 )  # fmt: skip
 
 
@@ -95,6 +97,7 @@ def signal_frame(model: ModelDefinition, signals: Signals, held: Thresholds) -> 
     k = frame["period"].map(position).to_numpy(dtype=np.int64)
     frame["period_start"] = pd.DatetimeIndex(start).date[k]
     frame["period_end"] = pd.DatetimeIndex(end).date[k]
+    frame["evidence_start"] = _evidence_start(signals, k)
     frame["model"], frame["stream"], frame["frequency"] = model.name, model.stream, model.frequency
     frame["source_type"] = STREAMS[model.stream].evidence
     rows = held.repeated(len(signals.periods))
@@ -105,6 +108,14 @@ def signal_frame(model: ModelDefinition, signals: Signals, held: Thresholds) -> 
     if "exposure" not in frame:
         frame["exposure"] = np.nan
     return frame[list(SIGNAL_COLUMNS)]
+
+
+def _evidence_start(signals: Signals, column: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.object_]:
+    """Return the first day of the periods in which the evidence of each row lies; ``column``: which judged period a row is of."""
+    first = period_numbers(signals.periods)[column] - (signals.spans.ravel() - 1)
+    numbers, place = np.unique(first, return_inverse=True)
+    days = pd.DatetimeIndex(period_bounds(periods_from_numbers(numbers, frequency_of(signals.periods)))[0]).date
+    return np.asarray(days, dtype=object)[place]
 
 
 def series_key(row: Sequence[str]) -> str:
@@ -182,7 +193,7 @@ def _rolled_up(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _read_back(ctx: RunContext, model: ModelDefinition, address: str) -> ModelRun:
     frame = ctx.store.read_signals([address])
-    for name in ("period_start", "period_end"):
+    for name in ("period_start", "period_end", "evidence_start"):
         frame[name] = frame[name].dt.date
     frame["stream"], frame["source_type"] = model.stream, STREAMS[model.stream].evidence
     held = thresholds(model, frame[list(SERIES)], ctx.trees)

@@ -206,7 +206,7 @@ def _grade(
     stream = definitions.models[test.model].stream
     known = {name: _blank(name, 0).assign(record_id=[]) for name in STREAMS}
     since = pd.Timestamp(until) - pd.Timedelta(days=rules.floors.lookback_days)
-    judged = signals.loc[signals["alarm"].astype(bool), "period_start"]
+    judged = signals.loc[signals["alarm"].astype(bool), "evidence_start"]
     since = min([since, *map(pd.Timestamp, judged)])
     known[stream] = records.loc[(records["event_date"] >= since).to_numpy()].reset_index(drop=True)
     items = pd.DataFrame({"record_id": [], "record_key": [], "source": [], "item": [], "verdict": []}, dtype="object")

@@ -25,7 +25,7 @@ from riskwatch.panel import Panel
 
 __all__ = ["Part", "Thresholds", "judge", "partition", "thresholds"]
 
-_JUDGED = ("observed", "expected", "lower", "upper", "p_value", "alarm", "reason", "weighed")
+_JUDGED = ("observed", "expected", "lower", "upper", "p_value", "alarm", "reason", "weighed", "span")
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +138,7 @@ def judge(model: ModelDefinition, panel: Panel, trees: Mapping[str, Tree], *, pe
         method = part.method
         if method.hash not in judged:  # entries that change floors alone share one judgement
             judged[method.hash] = method.detect(panel, periods=periods)
-        one = dataclasses.replace(judged[method.hash], weighed=judged[method.hash].support)
+        one = dataclasses.replace(judged[method.hash], weighed=judged[method.hash].support, span=judged[method.hash].spans)
         arrays = arrays or {name: np.array(getattr(one, name)) for name in _JUDGED}
         for name, values in arrays.items():
             values[part.rows] = getattr(one, name)[part.rows]

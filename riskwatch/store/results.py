@@ -271,8 +271,9 @@ def read_signals(database: Database, detection_ids: Sequence[str], *, alarms_onl
     with database.session("read signals") as session:
         frame: pd.DataFrame = session.fetch(query).to_pandas()
     floats = ["observed", "exposure", "expected", "lower", "upper", "p_value", "q_value"]
-    for name in ("period_start", "period_end"):
+    for name in ("period_start", "period_end", "evidence_start"):
         frame[name] = pd.to_datetime(frame[name]).astype("datetime64[s]")
+    frame["evidence_start"] = frame["evidence_start"].fillna(frame["period_start"])
     return frame.astype(dict.fromkeys(floats, "float64") | {"alarm": "bool"})
 
 

@@ -298,6 +298,7 @@ signal = sa.Table(
     sa.Column("q_value", sa.Double()),
     sa.Column("alarm", sa.Boolean(), nullable=False),
     sa.Column("reason", sa.Text(), nullable=False),
+    sa.Column("evidence_start", sa.Date()),  # first day of the periods in which the evidence lies; without one, the judged period's
     sqlite_with_rowid=False,
 )
 

@@ -101,6 +101,7 @@ def signal(product="", region="", *, observed=30.0, expected=10.0, p=1e-6, alarm
         "p_value": p,
         "alarm": alarm,
         "reason": "",
+        "evidence_start": WEEKS[week][0],
     }
     return {**row, **other}
 

@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from assessment_world import AS_OF, RULES, injuries, judge_run, quiet, samples, signal, twice
+from assessment_world import AS_OF, RULES, WEEKS, injuries, judge_run, quiet, samples, signal, twice
 
 from riskwatch.assessment import Grade, Scope, from_payload, to_payload
 from riskwatch.assessment.rules import CONFIDENCES
@@ -230,6 +230,17 @@ def test_scopes():
     assert systemic.scope_figures["by_chance"] == pytest.approx(4 * 0.05**3 * 0.95 + 0.05**4)
     nowhere = [{**row, "region": None} for row in injuries("dolls", 20)]
     assert only(judge_run(twice("dolls"), nowhere)).scope is Scope.INDUSTRY_WIDE
+
+
+def test_evidence_that_lies_in_two_weeks_is_read_in_both():
+    """Three firms failed in the week before, one in the judged one: by that week alone it would be one firm."""
+    checks = [samples("dolls", 12, 3, producers=12, week=0), samples("dolls", 4, 1, producers=12, week=1, tag="late")]
+    alone = signal("dolls", stream="spot_check", week=1)
+    by_last, by_both = (only(judge_run([{**alone, **more}], checks=checks)) for more in ({}, {"evidence_start": WEEKS[0][0]}))
+    assert by_last.scope is Scope.ISOLATED
+    assert by_both.scope is not Scope.ISOLATED
+    assert [one.facts["spot_checks"]["failed"] for one in (by_last, by_both)] == [1, 4]
+    assert [one.facts["spot_checks"]["inspected"] for one in (by_last, by_both)] == [4, 16]
 
 
 def test_injuries_in_every_prefecture_are_not_spread_by_themselves():

@@ -65,6 +65,12 @@ def test_periods_before_the_first_alarm_do_not_count():
     assert weigh(rows, [5]) == weigh(rows[5:], [0])
 
 
+def test_periods_in_which_the_evidence_of_the_first_alarm_lies_count():
+    rows = judged({"": 10, "220300": 10, "220100": 0, "220200": 0, "220400": 0}, week=0, alarm=False) + judged(FIRST, week=1)
+    both = [{**row, "evidence_start": rows[0]["period_start"]} for row in rows]
+    assert weigh(both, [5]) == weigh(rows, [0, 5]) != weigh(rows, [5])
+
+
 def test_a_stratum_without_an_alarm_does_not_count():
     rows = judged(FIRST, week=0, stratum="cause=a") + judged({"": 40, "220400": 40}, week=0, stratum="cause=b", alarm=False)
     assert weigh(rows, [0]) == weigh(rows[:5], [0])
@@ -88,7 +94,7 @@ def test_too_small_an_excess_is_placed_nowhere():
 def test_another_model_tells_only_of_a_time_that_it_judged(days, told):
     """An alarm without places over so many days, the last week of which another model judged by place."""
     alarm = signal("dolls", "", model="injury-severe", q_value=0.001, week=0)
-    alarm["period_start"] = alarm["period_end"] - dt.timedelta(days=days - 1)
+    alarm["period_start"] = alarm["evidence_start"] = alarm["period_end"] - dt.timedelta(days=days - 1)
     found, _ = weigh([alarm, *judged(FIRST, week=0, alarm=False)], [0])
     assert (found is not None) is told
 

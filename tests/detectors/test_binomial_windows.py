@@ -156,3 +156,30 @@ def test_a_judgement_says_how_many_cases_it_rests_on(periods):
     assert signals.support[0].tolist() == expected
     assert (signals.weighed is None) == (periods == 1)
     np.testing.assert_array_equal(signals.support[1], [0.0, 3.0, np.nan])
+
+
+def test_the_span_is_the_window_that_speaks_loudest():
+    """Against tail probabilities by scipy: the smallest of the three, each raised by its cost."""
+    rng = np.random.default_rng(6)
+    n = rng.poisson(9, (3, 200)).astype(float) + 1
+    x = rng.binomial(n.astype(int), 0.25).astype(float)
+    rates = Rates(np.full(200, 0.06), np.full(200, 0.015), np.zeros(200))
+    span = BinomialWindows(COSTS).span(x, n, rates)
+    total, failed = n.cumsum(axis=0), x.cumsum(axis=0)
+    size = 1.0 / 0.015 - 1.0  # one rate for all periods: nothing within a period beyond what is between them
+    tails = stats.betabinom.sf(failed - 1, total, 0.06 * size, 0.94 * size) * np.exp(np.array(COSTS))[:, None]
+    np.testing.assert_array_equal(span, 1 + tails.argmin(axis=0))
+    assert set(span.tolist()) == {1, 2, 3}
+
+
+@pytest.mark.parametrize("name", ["binomial-baseline", "binomial-glm"])
+def test_alarms_tell_their_span_and_quiet_cells_one(name):
+    panel = quiet(np.random.default_rng(4), 200, 8)
+    panel.exposure[:3, -3:] = 8.0
+    panel.observed[:3, -3:] = [[4.0, 4.0, 4.0], [0.0, 0.0, 8.0], [0.0, 0.0, 0.0]]
+    signals = detector(name, alpha=0.01, mid_p=True, guard_periods=3, window_periods=3).detect(panel, panel.periods[-3:])
+    assert signals.span[:3, 2].tolist() == [3, 1, 1]
+    assert (signals.span[~signals.alarm] == 1).all()
+    alone = detector(name, alpha=0.01, mid_p=True, guard_periods=3).detect(panel)
+    assert alone.alarm[1, 0]
+    assert (alone.spans == 1).all()

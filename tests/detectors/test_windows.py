@@ -165,3 +165,14 @@ def test_limit_by_the_mid_p_value():
     assert (at > 0.01).all()
     assert (above <= 0.01).all()
     assert (upper <= WINDOWS.largest_quiet(0.01, before, means, phi)).all()
+
+
+def test_the_span_is_the_window_that_speaks_loudest():
+    """Against Poisson tails by scipy: the smallest of the three, each raised by its cost."""
+    rng = np.random.default_rng(2)
+    means = rng.uniform(1.0, 8.0, (3, 300))
+    y = rng.poisson(1.6 * means).astype(float)
+    tails = stats.poisson.sf(y.cumsum(axis=0) - 1, means.cumsum(axis=0)) * np.exp(np.array(WINDOWS.costs))[:, None]
+    span = WINDOWS.span(y, means, np.ones(300))
+    np.testing.assert_array_equal(span, 1 + tails.argmin(axis=0))
+    assert set(span.tolist()) == {1, 2, 3}

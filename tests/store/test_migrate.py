@@ -32,7 +32,7 @@ def test_the_migrations_make_exactly_the_declared_tables(url):
 def test_opening_twice_is_harmless_and_the_version_is_told(url):
     for _ in range(2):
         with Store.open(url) as store:
-            assert schema_version(store.database) == head_version() == "0007"
+            assert schema_version(store.database) == head_version() == "0008"
 
 
 def test_a_newer_schema_is_refused(url):
@@ -41,7 +41,7 @@ def test_a_newer_schema_is_refused(url):
     with engine.begin() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
     engine.dispose()
-    with pytest.raises(StoreError, match='its schema version is "9999", this riskwatch knows versions up to "0007"') as caught:
+    with pytest.raises(StoreError, match='its schema version is "9999", this riskwatch knows versions up to "0008"') as caught:
         Store.open(url)
     assert "newer riskwatch" in caught.value.hint
 

@@ -93,6 +93,12 @@ def test_all_of_a_run_comes_back(started):
     assert (run["state"], run["counts"], run["definitions"], run["as_of"]) == ("done", {"signals": 3}, {"models/a": "0" * 64}, DAY)
 
 
+def test_the_first_day_of_the_evidence_is_kept_and_is_the_judged_period_s_where_it_was_not(started):
+    before = pd.Timestamp("2024-04-08")
+    started.write_detection(DetectionResult("d1", "injury", DAY, signals().assign(evidence_start=[before, pd.NaT, pd.NaT])), now=NOW)
+    assert started.read_signals(["d1"])["evidence_start"].tolist() == [before, *signals()["period_start"][1:]]
+
+
 def test_an_unchanged_detection_is_known_and_stored_once(started):
     assert not started.has_detection("d1")
     started.write_detection(DetectionResult("d1", "injury", DAY, signals()), now=NOW)
