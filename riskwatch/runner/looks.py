@@ -1,4 +1,10 @@
-"""How often each series and period was looked at before: what the control of false discoveries spends its error over."""
+"""How often each series and period was looked at before: what the control of false discoveries spends its error over.
+
+A look is a number of cases, above none, at which a series and period was judged. While a period fills, only new cases can make it more
+unusual than it was: with more inspections and the same failures p rises, and without a case nothing can be found. Of all looks at one
+number of cases the first is the most unusual, so the error spent on that number is spent once: where inspections come one by one,
+P(the k-th case comes so early that its p is at most w) is at most w, whatever looks were taken before.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +17,14 @@ from riskwatch.runner.context import RunContext
 __all__ = ["FIGURES", "KEY", "SeenFigures", "count_looks", "with_looks"]
 
 KEY = ["model", "product", "industry", "region", "stratum", "period_start"]
-FIGURES = ["observed", "exposure"]
+FIGURES = ["observed"]
+DIGITS = 9  # numbers of cases may be estimates: what differs by rounding alone is the same
 
 
 def with_looks(ctx: RunContext, signals: pd.DataFrame) -> pd.DataFrame:
-    """Return ``signals`` with ``looks``: the distinct figures at which each series and period was judged up to now, this run included.
+    """Return ``signals`` with ``looks``: the distinct numbers of cases at which each series and period was judged, this run included.
 
-    Only detections of earlier as-of days count, so a run that is killed and repeated finds the same. Figures that did not change are the
-    same look.
+    Only detections of earlier as-of days count, so a run that is killed and repeated finds the same.
     """
     judged = signals.loc[signals["p_value"].notna()]
     if judged.empty:
@@ -29,7 +35,7 @@ def with_looks(ctx: RunContext, signals: pd.DataFrame) -> pd.DataFrame:
 
 
 def count_looks(before: pd.DataFrame, signals: pd.DataFrame) -> npt.NDArray[np.int64]:
-    """Return for each row of ``signals`` the distinct figures at which its series and period was judged, this time included.
+    """Return for each row of ``signals`` the distinct numbers of cases at which its series and period was judged; at least 1.
 
     Parameters
     ----------
@@ -43,46 +49,49 @@ def count_looks(before: pd.DataFrame, signals: pd.DataFrame) -> npt.NDArray[np.i
         frame["period_start"] = pd.to_datetime(frame["period_start"]).astype("datetime64[s]")
         for name in KEY[:-1]:
             frame[name] = frame[name].astype("object")
-        frame[FIGURES] = frame[FIGURES].astype("float64").round(9)
+        frame[FIGURES] = frame[FIGURES].astype("float64").round(DIGITS)
     every = pd.concat([before, now], ignore_index=True).drop_duplicates([*KEY, *FIGURES])
+    every = every.loc[(every[FIGURES] > 0).all(axis=1)]
     counts = every.groupby(KEY, dropna=False, sort=False).size().rename("looks").reset_index()
-    return now.merge(counts, on=KEY, how="left")["looks"].to_numpy(dtype=np.int64)
+    return now.merge(counts, on=KEY, how="left")["looks"].fillna(1).to_numpy(dtype=np.int64)
 
 
 class SeenFigures:
-    """Figures at which the series and periods of one model were judged so far, in few numbers: many days are counted one after the other.
+    """Cases at which the series and periods of one model were judged so far, in few numbers: many days are counted one after the other.
 
     For each day the same numbers as :func:`count_looks` gives.
     """
 
     def __init__(self) -> None:
         self._codes: list[dict[str, int]] = [{} for _ in KEY[1:-1]]
-        # One row for each series, period and pair of figures: codes of the series, day of the period; bits of the figures.
+        # One row for each series, period and number of cases: codes of the series, day of the period; bits of the number.
         self._cells = np.empty((0, len(KEY) - 1), np.int64)
-        self._figures = np.empty((0, len(FIGURES)), np.int64)
+        self._figures = np.empty(0, np.int64)
 
     def count(self, signals: pd.DataFrame) -> npt.NDArray[np.int64]:
         """Return the looks at each row of a day's judgements, and remember those with a p-value."""
         judged = signals["p_value"].notna().to_numpy()
         if not judged.any():
             return np.ones(len(signals), np.int64)
-        cells, figures = self._cells_of(signals), _bits(signals[FIGURES].to_numpy(np.float64))
+        observed = signals[FIGURES[0]].to_numpy(np.float64)
+        cells, figures = self._cells_of(signals), _bits(observed)
         # Periods before the oldest judged one are not asked for again: a model's window only moves on.
         kept = self._cells[:, -1] >= cells[judged, -1].min()
         every = np.concatenate([self._cells[kept], cells])
         bits = np.concatenate([self._figures[kept], figures])
         number = _numbered(every)
-        order = np.lexsort((bits[:, 1], bits[:, 0], number))
-        new = np.ones(len(order), np.bool_)
-        new[1:] = (number[order][1:] != number[order][:-1]) | (bits[order][1:] != bits[order][:-1]).any(axis=1)
+        order = np.lexsort((bits, number))
+        some = np.concatenate([np.ones(int(kept.sum()), np.bool_), np.round(observed, DIGITS) > 0])
+        new = some[order]
+        new[1:] &= (number[order][1:] != number[order][:-1]) | (bits[order][1:] != bits[order][:-1])
         looks = np.bincount(number[order][new], minlength=int(number.max()) + 1)[number[int(kept.sum()) :]]
         # What a day did not judge is no look of later days.
-        lasting = np.concatenate([np.ones(int(kept.sum()), np.bool_), judged])
+        lasting = some & np.concatenate([np.ones(int(kept.sum()), np.bool_), judged])
         stays = order[lasting[order]]
         repeated = np.zeros(len(stays), np.bool_)
-        repeated[1:] = (number[stays][1:] == number[stays][:-1]) & (bits[stays][1:] == bits[stays][:-1]).all(axis=1)
+        repeated[1:] = (number[stays][1:] == number[stays][:-1]) & (bits[stays][1:] == bits[stays][:-1])
         self._cells, self._figures = every[stays[~repeated]], bits[stays[~repeated]]
-        return looks.astype(np.int64)
+        return np.maximum(looks, 1).astype(np.int64)
 
     def _cells_of(self, signals: pd.DataFrame) -> npt.NDArray[np.int64]:
         columns = []
@@ -104,5 +113,5 @@ def _numbered(cells: npt.NDArray[np.int64]) -> npt.NDArray[np.intp]:
 
 def _bits(figures: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     """Return figures, rounded, as whole numbers that are equal where the figures are, or both missing."""
-    rounded = np.round(figures, 9) + 0.0  # -0.0 is 0.0
+    rounded = np.round(figures, DIGITS) + 0.0  # -0.0 is 0.0
     return np.ascontiguousarray(np.where(np.isnan(rounded), np.nan, rounded)).view(np.int64)

@@ -278,16 +278,16 @@ def read_signals(database: Database, detection_ids: Sequence[str], *, alarms_onl
 
 
 def read_looks(database: Database, models: Sequence[str], *, since: dt.date, before: dt.date) -> pd.DataFrame:
-    """Return what was judged of each series and period from ``since`` on, on days before ``before``: every distinct pair of figures once.
+    """Return what was judged of each series and period from ``since`` on, on days before ``before``: every number of cases once.
 
     Returns
     -------
     DataFrame
-        ``model, product, industry, region, stratum, period_start, observed, exposure``; sorted, days as ``datetime64[s]``.
+        ``model, product, industry, region, stratum, period_start, observed``; sorted, days as ``datetime64[s]``.
     """
     columns = [
         detection.c.model,
-        *(signal.c[name] for name in ("product", "industry", "region", "stratum", "period_start", "observed", "exposure")),
+        *(signal.c[name] for name in ("product", "industry", "region", "stratum", "period_start", "observed")),
     ]
     query = (
         sa.select(*columns)
@@ -300,7 +300,7 @@ def read_looks(database: Database, models: Sequence[str], *, since: dt.date, bef
     with database.session("read earlier looks") as session:
         frame: pd.DataFrame = session.fetch(query).to_pandas()
     frame["period_start"] = pd.to_datetime(frame["period_start"]).astype("datetime64[s]")
-    return frame.astype({"observed": "float64", "exposure": "float64"})
+    return frame.astype({"observed": "float64"})
 
 
 def read_rolled_up(database: Database, detection_ids: Sequence[str]) -> pd.DataFrame:

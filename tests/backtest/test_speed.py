@@ -218,7 +218,7 @@ def test_frames_come_back_exactly() -> None:
 
 
 def test_seen_figures_count_as_looks_are_counted() -> None:
-    """Many days in few numbers give the looks that each day's frames give: missing exposure, corrections, cells that were not judged."""
+    """Many days in few numbers give the looks that each day's frames give: corrections, no cases, cells that were not judged."""
     rng = np.random.default_rng(7)
     seen, before = SeenFigures(), pd.DataFrame(columns=[*KEY, *FIGURES])
     most = 0
@@ -227,8 +227,7 @@ def test_seen_figures_count_as_looks_are_counted() -> None:
         frame = pd.DataFrame(rows, columns=["product", "region", "week"]).sample(frac=0.9, random_state=day)
         frame["model"], frame["industry"], frame["stratum"] = "m", "", "s"
         frame["period_start"] = [dt.date(2025, 1, 6) + dt.timedelta(weeks=int(week)) for week in frame["week"]]
-        frame["observed"] = rng.choice([0.0, -0.0, 1.0, 2.0, 2.0 + 1e-12], len(frame))
-        frame["exposure"] = rng.choice([np.nan, 10.0], len(frame))
+        frame["observed"] = rng.choice([0.0, -0.0, 1e-12, 1.0, 2.0, 2.0 + 1e-12, 3.0, np.nan], len(frame))
         frame["p_value"] = rng.choice([np.nan, 0.5], len(frame), p=[0.3, 0.7])
         signals = frame[[*KEY, *FIGURES, "p_value"]]
         if day == 5:
