@@ -6,7 +6,8 @@ python benchmarks/bench_warnings.py FOLDER --seeds 201 202 203 --write      # pu
 For each seed a province with the demonstration's ledger and generated hazards is received once, and ``detect``, ``assess`` and ``warn``
 are run as of every ``--stride``-th day of 2025, and on the last day on which a warning of a hazard of II or higher is in time; a
 warning is noticed on the day of a run, so up to ``stride`` - 1 days are added to other delays. FOLDER keeps the stores and logs: a
-replay is made again only with ``--again``. Seeds 101 and 102 were looked at while models were set; use others.
+replay is made again only with ``--again``, and goes on where it was for later days. Seeds 101 and 102 were looked at while models were
+set; use others.
 """
 
 from __future__ import annotations
@@ -55,16 +56,20 @@ def last_days(folder: Path, seed: int, count: int) -> set[dt.date]:
     return {day for day in days if FIRST_RUN <= day <= LAST_RUN}
 
 
-def logged(folder: Path, seed: int, *, count: int, stride: int, again: bool, until: dt.date) -> list[dict]:
+def logged(folder: Path, seed: int, *, count: int, stride: int, again: bool, until: dt.date, follow: int) -> list[dict]:
     """Return the log of a seed's replay, made if it is not there."""
     log, built = folder / f"log-{seed}.jsonl", folder / f"built-{seed}"
-    days = [day for day in sorted({*run_days(stride), *last_days(folder, seed, count)}) if day <= until]
+    last = until + dt.timedelta(days=follow)
+    in_time = {day for day in last_days(folder, seed, count) if day <= until}
+    days = [day for day in sorted({*run_days(stride), *in_time}) if day <= last]
     lines = log.read_text(encoding="utf-8").splitlines() if log.is_file() else []
+    if again:
+        log.unlink(missing_ok=True)
     if again or len(lines) < len(days):
         build(built, seed, count)
         replay(built, folder / f"run-{seed}", days, log)
         lines = log.read_text(encoding="utf-8").splitlines()
-    return [line for line in map(json.loads, lines) if line["day"] <= until.isoformat()]
+    return [line for line in map(json.loads, lines) if line["day"] <= last.isoformat()]
 
 
 def scores(rows: pd.DataFrame) -> dict[str, object]:
@@ -177,6 +182,9 @@ def main() -> None:
     parser.add_argument(
         "--until", type=dt.date.fromisoformat, default=LAST_RUN, help="last day of the replay; hazards seen too late for it are left out"
     )
+    parser.add_argument(
+        "--follow", type=int, default=0, help="days after --until for which the warnings of the counted hazards are looked at"
+    )
     parser.add_argument("--again", action="store_true", help="replay again, with the definitions of this checkout")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/warnings_measured.md")
     options = parser.parse_args()
@@ -184,7 +192,15 @@ def main() -> None:
     places = Places.of(build_world())
     rows, high, chance = [], [], []
     logs = {
-        seed: logged(options.folder, seed, count=options.count, stride=options.stride, again=options.again, until=options.until)
+        seed: logged(
+            options.folder,
+            seed,
+            count=options.count,
+            stride=options.stride,
+            again=options.again,
+            until=options.until,
+            follow=options.follow,
+        )
         for seed in options.seeds
     }
     for seed, log in logs.items():
@@ -192,7 +208,8 @@ def main() -> None:
         judged = options.until - dt.timedelta(days=0 if options.until == LAST_RUN else WITHIN_DAYS)
         seen = {name: one for name, one in seen.items() if one.first is None or one.first <= judged}
         rows += [{"seed": seed, **judge_hazard(log, one, seen[one.hazard_id], places)} for one in hazards if one.hazard_id in seen]
-        high.append(high_warnings(log, hazards, places, since=FIRST_HAZARD).assign(seed=seed))
+        counted = [line for line in log if line["day"] <= options.until.isoformat()]
+        high.append(high_warnings(counted, hazards, places, since=FIRST_HAZARD).assign(seed=seed))
         # The hazards of a seed against the warnings of another: what agrees does so by chance (only generated ones; the ledger is in both).
         for other, foreign in logs.items():
             if other != seed:
@@ -207,6 +224,7 @@ def main() -> None:
         f"Seeds {', '.join(map(str, options.seeds))}, {options.count} generated hazards each, runs every {options.stride} days (and on the "
         f"last day in time of each hazard of II or higher) from {FIRST_RUN} to {options.until}: {len(found)} hazards, of which a perfect "
         f"observer sees {len(seen)}; of grade II or higher {int(seen['grade'].isin(['I', 'II']).sum())}."
+        + (f" Their warnings are followed for {options.follow} days more." if options.follow else "")
     )
     text = f"{said}\n\n{tables(found, pd.concat(high), places, months=months)}"
     if chance:

@@ -63,14 +63,19 @@ def _define(folder: Path) -> None:
 def replay(built: Path, folder: Path, days: Sequence[dt.date], log: Path) -> None:
     """Run a copy of ``built`` as of each day with the definitions of this checkout, and write what stood at the end of each day to ``log``.
 
-    Each line: a day, seconds, counts, and every live warning with what it rests on.
+    Each line: a day, seconds, counts, and every live warning with what it rests on. Goes on after the last day in the log, where its days
+    are the first of these; else begins anew.
     """
-    if not folder.exists():
+    lines = log.read_text(encoding="utf-8").splitlines() if folder.exists() and log.is_file() else []
+    done = [json.loads(line)["day"] for line in lines]
+    if not done or done != [day.isoformat() for day in days[: len(done)]]:
+        done = []
+        shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(built, folder)
     _define(folder)
     project = Project(folder)
-    with log.open("w", encoding="utf-8") as out:
-        for day in days:
+    with log.open("a" if done else "w", encoding="utf-8") as out:
+        for day in days[len(done) :]:
             started = time.perf_counter()
             report = project.run("replay", as_of=day)
             assert not report.failed_models, report.failed_models
