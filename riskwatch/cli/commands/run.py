@@ -169,7 +169,10 @@ def digest(
         str | None, typer.Option("--print", help="Print one form instead: zh.md, en.md, zh.html, en.html or json.")
     ] = None,
     again: Annotated[
-        bool, typer.Option("--reproduce", help="Make them again from what the store held then, compare, and say what differs.")
+        bool,
+        typer.Option(
+            "--reproduce", help="Make them again from what the store held then, compare every form byte for byte, and say what differs."
+        ),
     ] = False,
     pipeline: Annotated[str, typer.Option(help="With --reproduce: the pipeline whose run made them.")] = "daily",
     as_json: Json = False,
