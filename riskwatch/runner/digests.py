@@ -170,7 +170,7 @@ def write_files(ctx: RunContext, forms: Mapping[str, Mapping[str, str]]) -> list
             for form, text in texts.items():
                 path = folder / f"{centre}.{form}"
                 temporary = path.with_name(path.name + ".part")
-                temporary.write_bytes(text.encode())
+                temporary.write_text(text, encoding="utf-8", newline="")
                 paths.append(temporary.replace(path))
     except OSError as error:
         raise RiskwatchError(
