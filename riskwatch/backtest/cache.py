@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.ipc
 
+from riskwatch.backtest.use import mark_used
 from riskwatch.errors import RiskwatchError
 from riskwatch.store.payload import dumps
 
@@ -31,7 +32,8 @@ class Cache:
     """Files under one folder, by kind and key.
 
     A file is written under another name and renamed: readers and later starts see all of it or nothing. Two workers that write the same
-    result write the same bytes, so the last one wins and nothing is lost.
+    result write the same bytes, so the last one wins and nothing is lost. A file's time of change says when it was last written, asked for
+    or read, to the day: :func:`riskwatch.backtest.prune.prune` goes by it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -42,8 +44,8 @@ class Cache:
         return self.folder / kind / key[:2] / f"{key}.arrow"
 
     def has(self, kind: str, key: str) -> bool:
-        """Say whether a result is there."""
-        return self.path(kind, key).is_file()
+        """Say whether a result is there; to ask is to use it."""
+        return mark_used(self.path(kind, key))
 
     def write(self, kind: str, key: str, tables: Mapping[str, pa.Table], note: object = None) -> None:
         """Store tables by name with a note (JSON-able).
@@ -83,6 +85,7 @@ class Cache:
             If the file is not there or was damaged.
         """
         path = self.path(kind, key)
+        mark_used(path)
         found: dict[str, pa.Table] = {}
         note: Any = None
         try:

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
 import sqlalchemy as sa
 
-from riskwatch.backtest.view import WRITES, refuse
+from riskwatch.backtest.forms import ComparedForm, compare_forms
+from riskwatch.backtest.morning import MorningStore
 from riskwatch.definitions import Definitions
 from riskwatch.digest import Digest, render_json
 from riskwatch.errors import ProjectError
 from riskwatch.runner.code import code_hash
 from riskwatch.runner.context import RunContext
-from riskwatch.runner.digests import DIGEST_LANGUAGE, build_digests
+from riskwatch.runner.digests import DIGEST_LANGUAGE, build_digests, render_all
 from riskwatch.runner.pull import PullReport
+from riskwatch.runner.recorded import config_files, libraries
 from riskwatch.runner.run import RunReport, decide, digest_inputs
-from riskwatch.store import AssessmentRow, CaseRow, EventRow, Store, WarningRow
-from riskwatch.store.database import Database
-from riskwatch.store.tables import batch, quarantine
+from riskwatch.store.tables import batch
 
 __all__ = ["Reproduction", "reproduce"]
 
@@ -39,21 +37,24 @@ class Reproduction:
     run_id : str
         The run that made the stored ones.
     identical : mapping of str to bool
-        Centre -> whether the bytes of the canonical JSON are the same.
+        Centre -> whether the bytes of every form that the run recorded are the same, and the canonical JSON of what is stored.
+    forms : mapping of str to mapping of str to ComparedForm
+        Centre -> form -> how it compares; empty for a run that recorded none: then JSON alone is compared.
     definitions : tuple of str
-        ``name (file)`` of definitions that have changed since, come or gone.
+        ``name (file)`` of definitions, and of tables and maps below ``config/``, that have changed since, come or gone.
     code : str
-        What of the code is another; "" where it is the same.
+        What of the code and of the libraries is another; "" where all is the same.
     records : tuple of str
         Records that came later and count as known on that day, by source.
     differences : mapping of str to tuple of str
-        Centre -> the first places that differ.
+        Centre -> the first places in the JSON that differ.
     digests : mapping of str to Digest
         As made again.
     """
 
     run_id: str
     identical: Mapping[str, bool]
+    forms: Mapping[str, Mapping[str, ComparedForm]]
     definitions: tuple[str, ...]
     code: str
     records: tuple[str, ...]
@@ -66,62 +67,8 @@ class Reproduction:
         return all(self.identical.values())
 
 
-class MorningStore(Store):
-    """The store as a run found it: nothing that landed after its clock was read, nothing that was decided on its day or later."""
-
-    def __init__(self, database: Database, *, zone: str, day: dt.date, now: str, late: Iterable[int]) -> None:
-        super().__init__(database, zone=zone)
-        self._before, self._now = day - dt.timedelta(days=1), now
-        self.without = frozenset(late)
-        for name in WRITES:
-            setattr(self, name, refuse)
-
-    def has_detection(self, detection_id: str) -> bool:  # noqa: ARG002 - part of the interface
-        """Say no: what is to be made again is not read back."""
-        return False
-
-    def freshness(self, as_of: dt.date) -> pd.DataFrame:
-        """Say how fresh each source was, with what waited in quarantine then."""
-        frame = super().freshness(as_of)
-        waits = sa.select(quarantine.c.source, sa.func.count().label("n")).where(
-            quarantine.c.created_at <= self._now, sa.or_(quarantine.c.resolved_at.is_(None), quarantine.c.resolved_at > self._now)
-        )
-        heard = sa.select(batch.c.source).where(batch.c.landed_at <= self._now).distinct()
-        with self.database.session("see what waited in quarantine") as session:
-            counts = {row["source"]: row["n"] for row in session.rows(waits.group_by(quarantine.c.source))}
-            known = {row["source"] for row in session.rows(heard)}
-        frame = frame[frame["source"].isin(known)].reset_index(drop=True)
-        return frame.assign(open_quarantine=frame["source"].map(counts).fillna(0).astype("int64"))
-
-    def repeated_rows(self) -> int:
-        """Return how many rows had only repeated what was known."""
-        query = sa.select(sa.func.coalesce(sa.func.sum(batch.c.n_same), 0)).where(batch.c.landed_at <= self._now)
-        with self.database.session("count repeated rows") as session:
-            return int(session.scalar(query))
-
-    def read_warnings(self, as_of: dt.date | None = None, states: Iterable[str] | None = None) -> list[WarningRow]:
-        """Return the warnings as the days before left them."""
-        return super().read_warnings(self._capped(as_of), states)
-
-    def read_events(self, since: dt.date | None = None, until: dt.date | None = None, warning_id: str | None = None) -> list[EventRow]:
-        """Return the events of the days before."""
-        return super().read_events(since, self._capped(until), warning_id)
-
-    def read_assessments(self, run_id: str | None = None, as_of: dt.date | None = None) -> list[AssessmentRow]:
-        """Return assessments of the days before."""
-        return [] if as_of is None or as_of > self._before else super().read_assessments(run_id, as_of)
-
-    def read_case_events(self, until: dt.date | None = None, case_id: str | None = None) -> list[CaseRow]:
-        """Return what people had done when the run began, and what had followed by itself on the days before."""
-        rows = super().read_case_events(until, case_id)
-        return [row for row in rows if (row.happened_at <= self._now if row.happened_at else row.as_of <= self._before)]
-
-    def _capped(self, day: dt.date | None) -> dt.date:
-        return self._before if day is None else min(day, self._before)
-
-
-def reproduce(ctx: RunContext, pipeline: str, centres: Sequence[str]) -> Reproduction:
-    """Make the digests of ``ctx.as_of`` again and compare them with those that are stored.
+def reproduce(ctx: RunContext, pipeline: str, centres: Sequence[str] = ()) -> Reproduction:
+    """Make the digests of ``ctx.as_of`` again and compare them with those that the run published.
 
     Parameters
     ----------
@@ -129,6 +76,7 @@ def reproduce(ctx: RunContext, pipeline: str, centres: Sequence[str]) -> Reprodu
         Its definitions are those in force; its store is only read.
     pipeline : str
     centres : sequence of str
+        Default: all for which the run made a digest.
 
     Raises
     ------
@@ -136,27 +84,36 @@ def reproduce(ctx: RunContext, pipeline: str, centres: Sequence[str]) -> Reprodu
         If no run of the pipeline has made a digest of that day, or the pipeline is no longer there.
     """
     run = _run_of(ctx, pipeline)
-    stored = {name: ctx.store.read_digest(name, ctx.as_of, language=DIGEST_LANGUAGE) for name in centres}
-    missing = [name for name, row in stored.items() if row is None]
+    recorded: Mapping[str, Mapping[str, str]] = run["counts"].get("forms", {})
+    names = list(centres or recorded or ctx.definitions.centres)
+    stored = {name: ctx.store.read_digest(name, ctx.as_of, language=DIGEST_LANGUAGE) for name in names}
+    missing = [name for name, row in stored.items() if row is None and name not in recorded]
     if missing:
         raise ProjectError(f"no digest of centre {missing[0]} for {ctx.as_of}", hint=f"riskwatch run {pipeline} --as-of {ctx.as_of}")
     late, told = _late(ctx, run["started_at"])
-    made = {digest.header.centre: digest for digest in _made(ctx, pipeline, run, late)}
-    identical, differing = {}, {}
+    then, digests = _made(ctx, pipeline, run, late)
+    made = {digest.header.centre: digest for digest in digests}
+    rendered = render_all(then, digests)
+    folder = ctx.definitions.var / "digests" / ctx.as_of.isoformat()
+    forms = {name: compare_forms(recorded[name], rendered.get(name, {}), folder / name) for name in names if name in recorded}
+    differing = {}
     for name, row in stored.items():
-        before = "" if row is None else render_json(Digest.model_validate(row.payload))
-        after = render_json(made[name])
-        identical[name] = before == after
-        if before != after:
-            differing[name] = tuple(_paths(json.loads(before), json.loads(after)))[:SHOWN]
+        # A centre that is gone has no digest; one that is no longer stored is known by what the run recorded.
+        if name in made and row is not None:
+            before, after = render_json(Digest.model_validate(row.payload)), render_json(made[name])
+            if before != after:
+                differing[name] = tuple(_paths(json.loads(before), json.loads(after)))[:SHOWN]
     return Reproduction(
         run_id=str(run["run_id"]),
-        identical=identical,
-        definitions=_changed(run["definitions"], ctx.definitions),
+        identical={
+            name: name in made and name not in differing and all(form.identical for form in forms.get(name, {}).values()) for name in names
+        },
+        forms=forms,
+        definitions=_changed(run, ctx.definitions),
         code=_code(run["counts"]),
         records=told,
         differences=differing,
-        digests={name: made[name] for name in centres},
+        digests={name: made[name] for name in names if name in made},
     )
 
 
@@ -185,7 +142,7 @@ def _late(ctx: RunContext, now: str) -> tuple[list[int], tuple[str, ...]]:
     return [int(row["batch_id"]) for row in rows], tuple(f"{source}: {count}" for source, count in sorted(brought.items()))
 
 
-def _made(ctx: RunContext, pipeline: str, run: Mapping[str, Any], late: Iterable[int]) -> list[Digest]:
+def _made(ctx: RunContext, pipeline: str, run: Mapping[str, Any], late: Iterable[int]) -> tuple[RunContext, list[Digest]]:
     store = MorningStore(ctx.store.database, zone=str(ctx.store.zone), day=ctx.as_of, now=run["started_at"], late=late)
     then = dataclasses.replace(ctx, store=store, dry_run=True, kept={})
     pulls = [
@@ -195,18 +152,23 @@ def _made(ctx: RunContext, pipeline: str, run: Mapping[str, Any], late: Iterable
     report = RunReport("", pipeline, ctx.as_of, dry_run=True, pulls=pulls)
     decided = decide(then, ctx.definitions.pipelines[pipeline], report)
     # The pipeline may have lost its step since.
-    return list(decided.digests) or build_digests(then, digest_inputs(then, decided))
+    return then, list(decided.digests) or build_digests(then, digest_inputs(then, decided))
 
 
-def _changed(then: Mapping[str, str], now: Definitions) -> tuple[str, ...]:
+def _changed(run: Mapping[str, Any], now: Definitions) -> tuple[str, ...]:
     """Return the definitions that are not as the run had them; settings.var and the like name folders and change nothing."""
-    found = []
-    for name in sorted({*then, *now.hashes}):
-        if then.get(name) == now.hashes.get(name) or name == "settings":
-            continue
-        how = "gone" if name not in now.hashes else "new" if name not in then else "changed"
-        found.append(f"{name} ({how}{_file(now, name)})")
+    then = run["definitions"]
+    found = [f"{name} ({how}{_file(now, name)})" for name, how in _moved(then, now.hashes) if name != "settings"]
+    if (files := run["counts"].get("files")) is not None:
+        found += [f"{name} ({how})" for name, how in _moved(files, config_files(now.root))]
     return tuple(found)
+
+
+def _moved(then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield what has another hash now, and how that came."""
+    for name in sorted({*then, *now}):
+        if then.get(name) != now.get(name):
+            yield name, "gone" if name not in now else "new" if name not in then else "changed"
 
 
 def _file(now: Definitions, name: str) -> str:
@@ -220,9 +182,14 @@ def _file(now: Definitions, name: str) -> str:
 
 def _code(counts: Mapping[str, Any]) -> str:
     before, now = str(counts.get("code", "")), code_hash(())
-    if before == now:
-        return ""
-    return f"code {before[:12] or 'not recorded'} then, {now[:12]} now"
+    found = [] if before == now else [f"code {before[:12] or 'not recorded'} then, {now[:12]} now"]
+    here = libraries()
+    found += [
+        f"{name} {version} then, {here.get(name, 'none')} now"
+        for name, version in counts.get("libraries", {}).items()
+        if here.get(name) != version
+    ]
+    return "; ".join(found)
 
 
 def _paths(before: Any, after: Any, at: str = "") -> Iterator[str]:

@@ -76,4 +76,7 @@ class BacktestRules(Rule):
     recent_days: int = Field(90, ge=0, le=730, description="days after its end on which a warning can still be about a hazard")
     interval: Annotated[float, Field(gt=0, lt=1)] = Field(0.95, description="level of the intervals of shares (Wilson 1927) and of rates")
     reliable_from: int = Field(30, ge=1, description="coded closures below which a reliability diagram is said to rest on too few")
+    unused_days: int = Field(
+        30, ge=2, le=3650, description="days without a use after which `riskwatch retention replays` deletes files of replays"
+    )
     budget: BudgetRules | None = Field(None, description="what `riskwatch tune budget` may move; without it, nothing")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import hashlib
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from typing import Any
 from riskwatch.assessment.rules import ActionCatalogue, GradingRules, HazardCatalogue
 from riskwatch.backtest.cache import Cache
 from riskwatch.backtest.shelf import Shelf
+from riskwatch.backtest.use import in_use, mark_used
 from riskwatch.backtest.view import Arrivals, History, PastStore
 from riskwatch.calendar import HolidayCalendar
 from riskwatch.definitions import Definitions, load_definitions
@@ -125,10 +127,13 @@ def composed(project: Path, other: Path, folder: Path) -> Path:
     for inside, path in sorted(files.items()):
         digest.update(inside.as_posix().encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
     target = folder / digest.hexdigest()[:16]
+    mark_used(target)
     for inside, path in files.items():
         if not (target / inside).exists():
             (target / inside).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target / inside)
+            part = (target / inside).with_name(f"{inside.name}.{os.getpid()}.part")
+            shutil.copyfile(path, part)
+            part.replace(target / inside)
     return target
 
 
@@ -163,7 +168,7 @@ def open_setting(place: Place) -> Iterator[Setting]:
         If the project's store cannot be used.
     """
     own, definitions = _definitions(place)
-    with open_store(own) as store:
+    with in_use(own.var / "backtest"), open_store(own) as store:
         yield Setting(
             place=place,
             definitions=definitions,

@@ -34,7 +34,7 @@ from riskwatch.runner.dossier_rules import dossier_rules
 from riskwatch.runner.dossiers import dossier_frames
 from riskwatch.runner.indicators import indicator_inputs
 
-__all__ = ["DIGEST_LANGUAGE", "DigestInputs", "build_digests", "render_files", "render_stored"]
+__all__ = ["DIGEST_LANGUAGE", "DigestInputs", "build_digests", "render_all", "render_files", "render_forms", "render_stored", "write_files"]
 
 DIGEST_LANGUAGE = "zh+en"  # a stored digest holds both languages
 
@@ -146,17 +146,32 @@ def render_forms(digest: Digest, centre: Centre, outlines: Sequence[Mapping[str,
     return forms
 
 
-def render_files(ctx: RunContext, digests: Sequence[Digest]) -> list[Path]:
-    """Write all forms of all digests under ``out/<day>/``; each file appears whole or not at all."""
-    folder = ctx.out / ctx.as_of.isoformat()
-    paths: list[Path] = []
+def render_all(ctx: RunContext, digests: Sequence[Digest]) -> dict[str, dict[str, str]]:
+    """Return all forms of all digests, by centre."""
     outlines = _outlines(ctx, digests)
+    rendered = {}
+    with ctx.reporter.task("render", total=len(digests)) as task:
+        for digest in digests:
+            rendered[digest.header.centre] = render_forms(digest, ctx.definitions.centres[digest.header.centre], outlines)
+            task.advance()
+    return rendered
+
+
+def write_files(ctx: RunContext, forms: Mapping[str, Mapping[str, str]]) -> list[Path]:
+    """Write rendered digests under ``out/<day>/``; each file appears whole or not at all.
+
+    The JSON of a centre comes last, so that one that equals the digest vouches for the others.
+    """
+    folder = ctx.out / ctx.as_of.isoformat()
+    paths = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with ctx.reporter.task("render", total=len(digests)) as task:
-            for digest in digests:
-                paths += _render_one(folder, digest, ctx.definitions.centres[digest.header.centre], outlines)
-                task.advance()
+        for centre, texts in forms.items():
+            for form, text in texts.items():
+                path = folder / f"{centre}.{form}"
+                temporary = path.with_name(path.name + ".part")
+                temporary.write_text(text, encoding="utf-8", newline="")
+                paths.append(temporary.replace(path))
     except OSError as error:
         raise RiskwatchError(
             f"Cannot write the digests of {ctx.as_of} under {folder}: {error.strerror or error}.",
@@ -165,24 +180,27 @@ def render_files(ctx: RunContext, digests: Sequence[Digest]) -> list[Path]:
     return paths
 
 
+def render_files(ctx: RunContext, digests: Sequence[Digest]) -> list[Path]:
+    """Write all forms of all digests under ``out/<day>/``, and leave those of digests whose files are there as they are."""
+    centres = ctx.definitions.centres
+    paths = {digest.header.centre: _paths(ctx, centres[digest.header.centre]) for digest in digests}
+    write_files(ctx, render_all(ctx, [digest for digest in digests if not _written(paths[digest.header.centre], digest)]))
+    return [path for listed in paths.values() for path in listed]
+
+
+def _paths(ctx: RunContext, centre: Centre) -> list[Path]:
+    forms = [f"{language}.{kind}" for language in centre.languages for kind in ("html", "md")]
+    return [ctx.out / ctx.as_of.isoformat() / f"{centre.name}.{form}" for form in (*forms, "json")]
+
+
+def _written(paths: Sequence[Path], digest: Digest) -> bool:
+    return all(path.exists() for path in paths) and paths[-1].read_text(encoding="utf-8") == render_json(digest)
+
+
 def _outlines(ctx: RunContext, digests: Sequence[Digest]) -> tuple[Mapping[str, object], ...]:
     """Return the outlines of counties; none where no card has a map."""
     drawn = any(card.cluster is not None for digest in digests for card in digest.warnings)
     return county_outlines(ctx) if drawn else ()
-
-
-def _render_one(folder: Path, digest: Digest, centre: Centre, outlines: Sequence[Mapping[str, object]]) -> list[Path]:
-    """Write one digest's forms; the JSON comes last, so that one that equals the digest vouches for the others."""
-    forms = [f"{language}.{kind}" for language in centre.languages for kind in ("html", "md")]
-    paths = [folder / f"{centre.name}.{form}" for form in (*forms, "json")]
-    canonical = render_json(digest)
-    if all(path.exists() for path in paths) and paths[-1].read_text(encoding="utf-8") == canonical:
-        return paths
-    for path, text in zip(paths, render_forms(digest, centre, outlines).values(), strict=True):
-        temporary = path.with_name(path.name + ".part")
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    return paths
 
 
 def render_stored(ctx: RunContext, centres: Sequence[str]) -> dict[str, dict[str, str]]:

@@ -20,7 +20,6 @@ from riskwatch.runner.freshness import ABSENT, freshness_by_source
 from riskwatch.runner.messages import delivery_rules
 from riskwatch.runner.pull import PullReport
 from riskwatch.runner.standards import standard_catalogue
-from riskwatch.store import outbox
 
 EVER = 36_500  # natural days
 
@@ -185,7 +184,7 @@ def _undelivered(ctx: RunContext) -> dict[str, tuple[tuple[str, dt.date], ...]]:
         return {}
     since = ctx.as_of - dt.timedelta(days=rules.mention_days)
     found: dict[str, tuple[tuple[str, dt.date], ...]] = {}
-    for one in outbox.read_messages(ctx.store.database, ("dead",)):
+    for one in ctx.store.dead_letters():
         if since <= one.as_of < ctx.as_of:
             found[one.centre] = (*found.get(one.centre, ()), (one.kind, one.as_of))
     return found

@@ -30,14 +30,14 @@ from riskwatch.runner.anomalies import anomaly_frame
 from riskwatch.runner.assess import assess_day, first_alarm, since_alarm
 from riskwatch.runner.borders import borders_hash, borders_of
 from riskwatch.runner.casework import case_rows, day_reactions, handlings
-from riskwatch.runner.code import code_hash
 from riskwatch.runner.context import RunContext
 from riskwatch.runner.detect import Detection, detect
-from riskwatch.runner.digests import DIGEST_LANGUAGE, DigestInputs, build_digests, render_files
+from riskwatch.runner.digests import DIGEST_LANGUAGE, DigestInputs, build_digests, render_all, render_files, write_files
 from riskwatch.runner.looks import with_looks
 from riskwatch.runner.messages import messages_of
 from riskwatch.runner.pull import PullReport, pull
 from riskwatch.runner.quality import ReporterState, quality_report, reporter_state
+from riskwatch.runner.recorded import Forms, fill_in, run_counts
 from riskwatch.runner.rows import assessment_row, event_rows, warning_row
 from riskwatch.store import DigestRow
 
@@ -198,10 +198,12 @@ def run_pipeline(ctx: RunContext, pipeline: PipelineDefinition) -> RunReport:
 
         # Before the run is marked as done: after a kill between the two they are made again, the same.
         report.reports = write_reports(ctx)
+    # Rendered before anything is written: the run records what it publishes.
+    forms = render_all(ctx, decided.digests) if decided.digests else {}
     if not ctx.dry_run:
-        _write(ctx, report, decided, basis)
+        _write(ctx, report, decided, basis, forms)
     if "digest" in steps:
-        report.digests = render_files(ctx, decided.digests)
+        report.digests = write_files(ctx, forms)
     _deliver(ctx, report)
     _retain(ctx, report)
     return report
@@ -348,7 +350,7 @@ def _tell(report: RunReport, decided: Decided) -> None:
     report.events = {kind: sum(event.kind == kind for event in today) for kind in sorted({event.kind for event in today})}
 
 
-def _write(ctx: RunContext, report: RunReport, decided: Decided, basis: str) -> None:
+def _write(ctx: RunContext, report: RunReport, decided: Decided, basis: str, forms: Forms) -> None:
     """Write all decisions of the day in one transaction."""
     ctx.store.write_run_results(
         report.run_id,
@@ -363,24 +365,7 @@ def _write(ctx: RunContext, report: RunReport, decided: Decided, basis: str) -> 
             for digest in decided.digests
         ],
         messages=messages_of(ctx, decided.digests, decided.warnings, all_events(decided)),
-        counts={
-            "basis": basis,
-            "records": report.records,
-            "series": report.series,
-            "tests": report.tests,
-            "discovery": report.discovery,
-            "signals": report.signals,
-            "anomalies": report.anomalies,
-            "warnings": report.warnings,
-            "events": report.events,
-            "failed_models": report.failed_models,
-            "models": [run.model for run in decided.detection.runs],
-            "version": __version__,
-            "code": code_hash(()),
-            # The digest says which sources could not be read, or not whole.
-            "pulls": {entry.source: "failed" if entry.failed else "partly" for entry in report.pulls if entry.failed or entry.faults},
-            **({"reports": [str(path.relative_to(ctx.definitions.var)) for path in report.reports]} if report.reports else {}),
-        },
+        counts=run_counts(ctx, report, decided, basis, forms),
     )
 
 
@@ -398,11 +383,7 @@ def _stands(ctx: RunContext, pipeline: PipelineDefinition, basis: str, report: R
     report.reports = reports
     report.run_id = str(done[0]["run_id"])
     report.unchanged = True
-    for name in ("records", "series", "tests", "signals", "warnings", "events", "failed_models"):
-        setattr(report, name, counts[name])
-    report.anomalies = dict(counts.get("anomalies", {}))
-    report.discovery = dict(counts.get("discovery", {}))
-    report.reused_models = list(counts["models"])
+    fill_in(report, counts)
     if "digest" not in report.steps:
         return True
     rows = [ctx.store.read_digest(centre, ctx.as_of, language=DIGEST_LANGUAGE) for centre in ctx.definitions.centres]

@@ -28,6 +28,7 @@ __all__ = [
     "attempts_of",
     "claim",
     "count_messages",
+    "dead_at",
     "drop",
     "due_channels",
     "mark",
@@ -253,6 +254,30 @@ def read_messages(
         query = query.limit(limit)
     with database.session("list messages") as session:
         return [StoredMessage(**row) for row in session.rows(query)]
+
+
+def dead_at(database: Database, moment: str) -> list[StoredMessage]:
+    """Return the messages that were dead at an instant (text in UTC), newest day first, by their attempts.
+
+    Putting a message back leaves no mark of its own: it counts as done when the next attempt began or, without one, when it fell due anew.
+    """
+    died = sa.select(delivery_attempt.c.message_key).where(delivery_attempt.c.outcome == "dead", delivery_attempt.c.finished_at <= moment)
+    query = sa.select(delivery_attempt).where(delivery_attempt.c.message_key.in_(died)).order_by(delivery_attempt.c.attempt)
+    attempts: dict[str, list[dict[str, Any]]] = {}
+    with database.session("see which messages were dead") as session:
+        for row in session.rows(query):
+            attempts.setdefault(row["message_key"], []).append(row)
+    return [one for one in read_messages(database) if one.message_key in attempts and _was_dead(one, attempts[one.message_key], moment)]
+
+
+def _was_dead(one: StoredMessage, attempts: Sequence[dict[str, Any]], moment: str) -> bool:
+    begun = [row for row in attempts if row["started_at"] <= moment]
+    if begun[-1]["outcome"] != "dead" or begun[-1]["finished_at"] > moment:
+        return False
+    if len(begun) < len(attempts) or one.state == "dead":
+        return True
+    # No attempt since: it was given up, or put back and waits.
+    return (one.finished_at or moment if one.state == "dropped" else one.due_at) > moment
 
 
 def count_messages(database: Database) -> dict[str, int]:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from riskwatch.store import casework, chain, landing, quarantine, read, results, sourcestate
+from riskwatch.store import casework, chain, landing, outbox, quarantine, read, results, sourcestate
 from riskwatch.store import ingest as ingesting
 from riskwatch.store.casework import CaseRow, SilenceRow
 from riskwatch.store.database import Database
@@ -22,7 +22,7 @@ from riskwatch.store.ingest import IngestCounts, Judged
 from riskwatch.store.landing import Landed, Raw
 from riskwatch.store.lease import Clock, Lease, acquire
 from riskwatch.store.migrate import head_version, migrate, schema_version
-from riskwatch.store.outbox import MessageRow
+from riskwatch.store.outbox import MessageRow, StoredMessage
 from riskwatch.store.results import AssessmentRow, DetectionResult, DigestRow, EventRow, WarningRow
 from riskwatch.store.sourcestate import SourceStatus
 
@@ -338,6 +338,10 @@ class Store:
     def read_silences(self, as_of: dt.date | None = None) -> list[SilenceRow]:
         """Return silences as they stood on a day."""
         return casework.read_silences(self.database, as_of)
+
+    def dead_letters(self) -> list[StoredMessage]:
+        """Return the messages that could not be delivered and wait for a person, newest day first."""
+        return outbox.read_messages(self.database, ("dead",))
 
     def last_act(self) -> str:
         """Return the id of the last thing that a person did."""

@@ -85,7 +85,11 @@ def test_wrong_days_and_folders_are_refused(run: Any, tmp_path: Path) -> None:
 
 def test_digests_reproduced_from_the_command_line(run: Any) -> None:
     code, out, _ = run("digest", "changchun", "--as-of", str(DAYS[1]), "--reproduce")
-    assert (code, out) == (0, f"daily-{DAYS[1]}-1: 1 of 1 digests identical\n")
+    assert (code, out) == (0, f"daily-{DAYS[1]}-1: 1 of 1 digests identical (5 of 5 forms)\n")
+    code, out, _ = run("digest", "changchun", "--as-of", str(DAYS[1]), "--reproduce", "--json")
+    told = json.loads(out)
+    assert (code, told["same"], told["identical"], told["differences"]) == (0, True, {"changchun": True}, {})
+    assert told["forms"]["changchun"]["en.html"] == {"made": "identical", "file": "as published", "line": ""}
 
 
 def test_a_folder_with_one_file_stands_on_the_project(lived: Path, tmp_path: Path) -> None:

@@ -58,6 +58,7 @@ def backtest(
 
     Nothing of the project is changed: results lie in var/<profile>/backtest, by what they rest on. What is there is not computed again:
     a replay that was killed goes on where it was, a change of one model judges that model alone, one of config/grading.yaml none.
+    What no replay uses any more goes with `riskwatch retention replays`.
 
     Example: riskwatch backtest --from 2024-01-03 --to 2025-12-31
 

@@ -70,3 +70,37 @@ def apply(
     print_table(("kind", "of", "would go" if dry_run else "deleted"), rows)
     if done.freed is not None:
         sys.stdout.write(f"{done.freed / 1e6:,.1f} MB given back to the disk\n")
+
+
+@group.command()
+def replays(
+    context: typer.Context,
+    older_than: Annotated[
+        int | None, typer.Option("--older-than", min=2, help="Days without a use; default: unused_days of config/backtest.yaml.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count what would go, delete nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Delete files of replays (riskwatch backtest, tune budget) that none has read or written for some days.
+
+    Results in var/<profile>/backtest/cache, composed definitions, settings that were tried, pages and tables; what killed replays left
+    unfinished after one day. What is asked for again is computed again. Refused while a replay of the project is under way.
+
+    Example: riskwatch retention replays --dry-run
+
+    Example: riskwatch retention replays --older-than 7
+    """
+    from riskwatch.backtest.prune import prune, unused_days  # noqa: PLC0415
+
+    project = open_project(context)
+    done = prune(project.var / "backtest", unused_days(project.definitions) if older_than is None else older_than, dry_run=dry_run)
+    if as_json:
+        print_json(asdict(done))
+        return
+    kinds = sorted({*done.files, *done.kept_files})
+    counts = (done.files, done.bytes, done.kept_files, done.kept_bytes)
+    rows = [(kind, *(f"{count.get(kind, 0):,}" for count in counts)) for kind in kinds]
+    verb = "would go" if dry_run else "deleted"
+    print_table(("kind", f"files {verb}", f"bytes {verb}", "files kept", "bytes kept"), rows)
+    total, freed = sum(done.files.values()), sum(done.bytes.values())
+    sys.stdout.write(f"unused for {done.older_than_days} days: {total:,} files, {freed:,} bytes {verb}\n")

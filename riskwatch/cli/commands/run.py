@@ -17,6 +17,7 @@ from riskwatch.cli.output import print_json, print_table, reporter
 
 if TYPE_CHECKING:
     from riskwatch.api import Project
+    from riskwatch.backtest.reproduce import Reproduction
     from riskwatch.runner.run import RunReport
 
 
@@ -168,7 +169,10 @@ def digest(
         str | None, typer.Option("--print", help="Print one form instead: zh.md, en.md, zh.html, en.html or json.")
     ] = None,
     again: Annotated[
-        bool, typer.Option("--reproduce", help="Make them again from what the store held then, compare, and say what differs.")
+        bool,
+        typer.Option(
+            "--reproduce", help="Make them again from what the store held then, compare every form byte for byte, and say what differs."
+        ),
     ] = False,
     pipeline: Annotated[str, typer.Option(help="With --reproduce: the pipeline whose run made them.")] = "daily",
     as_json: Json = False,
@@ -210,19 +214,35 @@ def _reproduce(context: typer.Context, project: Project, centre: str | None, as_
 
     options: Globals = context.obj
     with reporter(quiet=options.quiet) as progress, project.context(as_of=day(as_of), dry_run=True, reporter=progress) as ctx:
-        found = reproduce(ctx, pipeline, [centre] if centre else list(ctx.definitions.centres))
+        found = reproduce(ctx, pipeline, [centre] if centre else ())
     if as_json:
         told = {name: getattr(found, name) for name in ("run_id", "identical", "definitions", "code", "records", "differences")}
-        print_json(told)
+        forms = {name: {form: asdict(one) for form, one in compared.items()} for name, compared in found.forms.items()}
+        print_json({**told, "same": found.same, "forms": forms})
     else:
-        out = sys.stdout.write
-        out(f"{found.run_id}: {sum(found.identical.values())} of {len(found.identical)} digests identical\n")
-        for name in found.definitions:
-            out(f"  definition  {name}\n")
-        if found.code:
-            out(f"  code        {found.code}\n")
-        for text in found.records:
-            out(f"  records     {text} came after the run and count as known on its day (left out)\n")
-        for name, places in found.differences.items():
-            out(f"  {name}: differs at {', '.join(places)}\n")
+        _print_reproduction(found)
     raise typer.Exit(0 if found.same else 1)
+
+
+def _print_reproduction(found: Reproduction) -> None:
+    out = sys.stdout.write
+    compared = [(name, form, one) for name, forms in found.forms.items() for form, one in forms.items()]
+    count = f" ({sum(one.identical for _, _, one in compared)} of {len(compared)} forms)" if compared else ""
+    out(f"{found.run_id}: {sum(found.identical.values())} of {len(found.identical)} digests identical{count}\n")
+    for name in found.definitions:
+        out(f"  definition  {name}\n")
+    if found.code:
+        out(f"  code        {found.code}\n")
+    for text in found.records:
+        out(f"  records     {text} came after the run and count as known on its day (left out)\n")
+    for name in found.identical:
+        if name not in found.forms:
+            out(f"  {name}: forms not recorded by this run; JSON alone compared\n")
+    for name, places in found.differences.items():
+        out(f"  {name}: differs at {', '.join(places)}\n")
+    for name, form, one in compared:
+        if not one.identical:
+            out(f"  {name}.{form}: {one.made}{f', {one.line}' if one.line else ''}\n")
+    for name, form, one in compared:
+        if one.file != "as published":
+            out(f"  {name}.{form}: file {one.file} (no difference of the digest)\n")
