@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import size
-from scipy import stats
+from scipy import optimize, special, stats
 
 from riskwatch.detectors import binomial_prior, binomial_scatter, blocks, detector
 from riskwatch.detectors.baselines import reference_positions, seasonal_baseline
@@ -31,7 +31,9 @@ from riskwatch.panel import Panel
 
 METHODS = ("nb-plugin", "muan", "delta", "nb-predictive")
 SERIES, LOOP_SERIES, R_SERIES = size("SERIES", 20_000), size("LOOP_SERIES", 150), size("R_SERIES", 60)
+PRIOR_GROUPS = size("PRIOR_GROUPS", 156)
 FARRINGTON, BINOMIAL = "farrington-flexible, newest of 624 weeks", "binomial-baseline, newest week of two years"
+PRIORS = "priors of groups of 75 siblings each"
 GLM = "binomial-glm, newest of 75 months"
 FARRINGTON_R = "farrington-flexible with R's standard errors, newest of 624 weeks"
 CASES = [(5.0, 1.0), (5.0, 1.5), (0.3, 1.0), (0.3, 1.5)]
@@ -245,6 +247,67 @@ def test_binomial(measure):
         of="series",
     )
     assert (signals.reason == 0).mean() > 0.95
+
+
+def sparse_groups(groups, rng, siblings=75):
+    """Test items of thin series: shares of 0.1 to 3 %, 10 to 300 inspections, most series without a failure; totals are fractions."""
+    share = 10 ** rng.uniform(-3, -1.5, (groups, 1))
+    months = rng.poisson(10 ** rng.uniform(-0.5, 1, (groups, siblings, 1)), (groups, siblings, 30)).astype(float)
+    failed = rng.binomial(months.astype(int), rng.beta(5 * share, 5 * (1 - share), (groups, siblings))[..., None]).astype(float)
+    parts = binomial_prior.effective(failed.reshape(-1, 30), months.reshape(-1, 30), 0.03)
+    return *parts, list(np.arange(groups * siblings).reshape(groups, siblings))
+
+
+def scipy_prior(x, n, centre):
+    """Minimise the same loss of one group by L-BFGS-B with its gradient, to scipy's own tolerances; return point and loss."""
+
+    def loss(point):
+        mean, strength = special.expit(point[0]), np.exp(point[1])
+        a, b = mean * strength, (1.0 - mean) * strength
+        common = special.digamma(strength) - special.digamma(n + strength)
+        by_a = (special.digamma(x + a) - special.digamma(a) + common).sum()
+        by_b = (special.digamma(n - x + b) - special.digamma(b) + common).sum()
+        away = (point - centre) / 2.0
+        gradient = np.array([(by_a - by_b) * mean * (1.0 - mean) * strength, by_a * a + by_b * b])
+        return away @ away / 2.0 - (special.betaln(x + a, n - x + b) - special.betaln(a, b)).sum(), away / 2.0 - gradient
+
+    found = optimize.minimize(loss, centre, jac=True, method="L-BFGS-B", bounds=[(-13.8, 13.8), (np.log(0.1), np.log(1e6))])
+    return found.x, loss
+
+
+def priors(failed, total, groups):
+    return binomial_prior.estimate_priors(failed, total, groups, [0.03] * len(groups), rate=0.05, strength=20.0)
+
+
+def test_priors_and_scipy_loop(measure):
+    """No loss of ours is above the loop's, on the same groups."""
+    failed, total, groups = sparse_groups(PRIOR_GROUPS, np.random.default_rng(1))
+    centre = np.array([special.logit(0.05), np.log(20.0)])
+
+    def loop():
+        return [scipy_prior(failed[rows], total[rows], centre) for rows in groups]
+
+    theirs = measure(loop, group=PRIORS, name="peer: scipy L-BFGS-B loop", units=len(groups), of="groups", rounds=3)
+    for prior, (point, loss) in zip(priors(failed, total, groups), theirs, strict=True):
+        ours = np.array([special.logit(prior.rate), np.log(prior.strength)])
+        assert loss(ours)[0] <= loss(point)[0] + 1e-9
+        assert np.abs(ours - point).max() < 0.01
+
+
+def test_priors(measure):
+    made = sparse_groups(PRIOR_GROUPS, np.random.default_rng(1))
+    found = measure(lambda: priors(*made), group=PRIORS, name="riskwatch, all at once", units=PRIOR_GROUPS, of="groups", rounds=3)
+    assert len(found) == PRIOR_GROUPS
+
+
+def test_priors_one_by_one(measure):
+    failed, total, groups = sparse_groups(PRIOR_GROUPS, np.random.default_rng(1))
+
+    def loop():
+        return [binomial_prior.estimate_prior(failed[rows], total[rows], 0.03, 0.05, 20.0) for rows in groups]
+
+    found = measure(loop, group=PRIORS, name="riskwatch, a call for each", units=PRIOR_GROUPS, of="groups", rounds=3)
+    assert found == priors(failed, total, groups)
 
 
 def seasonal_inspections(series, rng):

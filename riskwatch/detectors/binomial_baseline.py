@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskwatch.detectors.baselines import frequency_of
-from riskwatch.detectors.binomial_prior import Prior, effective, estimate_prior, predictive
+from riskwatch.detectors.binomial_prior import Prior, effective, estimate_priors, predictive
 from riskwatch.detectors.binomial_scatter import estimate_correlation, group_correlations
 from riskwatch.detectors.binomial_windows import WINDOWS, BinomialWindows, Rates, newest_counts
 from riskwatch.detectors.crossed_prior import named_levels, prior_by_labels
@@ -158,11 +158,12 @@ class BinomialBaseline(HistoryWindow):
             like = n_past if mix is None else np.maximum(n_past * mix[:, past], x_past)
             a, b, error, correlation = (np.full(len(panel.index), np.nan) for _ in range(4))
             scatter = self._scatter(x_past, like, [rows for rows, _ in groups], families)
-            for (rows, levels), rho in zip(groups, scatter, strict=True):
-                failed, total = effective(x_past[rows], like[rows], rho)
-                prior = self._prior(failed, total, rho, levels)
-                a[rows], b[rows] = predictive(failed, total, prior)
-                error[rows], correlation[rows] = 1.0 / (prior.strength + total + 1.0), rho
+            for (rows, _), rho in zip(groups, scatter, strict=True):
+                correlation[rows] = rho
+            failed, total = effective(x_past, like, correlation)
+            for (rows, _), prior in zip(groups, self._priors(failed, total, scatter, groups), strict=True):
+                a[rows], b[rows] = predictive(failed[rows], total[rows], prior)
+                error[rows] = 1.0 / (prior.strength + total[rows] + 1.0)
                 if not n_past[rows].any():
                     a[rows] = np.nan
             x_now, n_now = x[:, now], n[:, now]
@@ -202,11 +203,20 @@ class BinomialBaseline(HistoryWindow):
         found: list[float] = group_correlations(x, n, groups, families, outlier_tail=self.outlier_tail, typical=typical).tolist()
         return found
 
-    def _prior(self, failed: FloatArray, total: FloatArray, correlation: float, levels: tuple[IntArray, ...]) -> Prior:
-        """Return the siblings' common prior, or one for each series where they differ in two dimensions at least."""
-        if len(levels) < 2:
-            return estimate_prior(failed, total, correlation, self.typical_rate, self.typical_strength)
-        return Prior(*prior_by_labels(failed, total, levels, rate=self.typical_rate, strength=self.typical_strength), correlation)
+    def _priors(
+        self, failed: FloatArray, total: FloatArray, scatter: list[float], groups: list[tuple[IntArray, tuple[IntArray, ...]]]
+    ) -> list[Prior]:
+        """Return each group's common prior, or one for each of its series where they differ in two dimensions at least."""
+        typical = {"rate": self.typical_rate, "strength": self.typical_strength}
+        if not self.crossed_prior:
+            return estimate_priors(failed, total, [rows for rows, _ in groups], scatter, **typical)
+        out = []
+        for (rows, levels), rho in zip(groups, scatter, strict=True):
+            if len(levels) < 2:
+                out += estimate_priors(failed, total, [rows], [rho], **typical)
+            else:
+                out.append(Prior(*prior_by_labels(failed[rows], total[rows], levels, **typical), rho))
+        return out
 
     def _judge(
         self, x: FloatArray, n: FloatArray, a: FloatArray, b: FloatArray, newest: tuple[FloatArray, FloatArray, Rates]

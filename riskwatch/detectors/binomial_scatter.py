@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from riskwatch.detectors.binomial_prior import Prior, effective, estimate_prior, predictive
+from riskwatch.detectors.binomial_prior import Prior, effective, estimate_priors, predictive
 from riskwatch.rates import beta_binomial
 
 __all__ = [
@@ -135,8 +135,7 @@ def central_moments(n: FloatArray, p: FloatArray, rho: float) -> tuple[FloatArra
     rho : float
         In [0, 1).
     """
-    n, p = (np.asarray(part, dtype=np.float64) for part in np.broadcast_arrays(n, p))
-    factorial = [np.ones(n.shape)]
+    factorial = [np.ones(np.broadcast_shapes(np.shape(n), np.shape(p)))]
     for j in range(4):
         factorial.append(factorial[-1] * np.maximum(n - j, 0.0) * (p * (1.0 - rho) + j * rho) / (1.0 - rho + j * rho))
     _, m1, m2, m3, m4 = factorial
@@ -216,7 +215,7 @@ def group_correlations(
     outlier_tail : float
         Periods whose count has a smaller tail are left out.
     typical : tuple of float
-        Rate and strength to believe in before any sibling is seen (:func:`estimate_prior`).
+        Rate and strength to believe in before any sibling is seen (:func:`estimate_priors`).
 
     Notes
     -----
@@ -225,20 +224,31 @@ def group_correlations(
     """
     family = np.asarray(families)
     start = _common([moments(x[rows], n[rows]) for rows in groups], family)
-    priors = [estimate_prior(*effective(x[rows], n[rows], one), one, *typical) for rows, one in zip(groups, start.tolist(), strict=True)]
-    rates = [_rates(x[rows], n[rows], prior) for rows, prior in zip(groups, priors, strict=True)]
+    correlation = _of_series(groups, start, len(x))
+    failed, total = effective(x, n, correlation)
+    priors = estimate_priors(failed, total, groups, start.tolist(), rate=typical[0], strength=typical[1])
+    rate = _of_series(groups, np.array([one.rate for one in priors]), len(x))
+    strength = _of_series(groups, np.array([one.strength for one in priors]), len(x))
+    believed = _rates(failed, total, Prior(rate, strength, correlation))
+    rates = [believed[rows] for rows in groups]
     counts = [(x[rows], n[rows]) for rows in groups]
     if outlier_tail <= 0.0:
         return _drawn(counts, [moments(*pair) for pair in counts], rates, family)
     # One episode must not hide itself; scatter that is there in other periods too remains.
     rho = _drawn(counts, [without_episode(*pair) for pair in counts], rates, family)
     for _ in range(_TURNS):
-        kept = []
-        for rows, one, prior in zip(groups, rho.tolist(), priors, strict=True):
-            out = outlying(x[rows], n[rows], Prior(prior.rate, prior.strength, one), outlier_tail)
-            kept.append((np.where(out, 0.0, x[rows]), np.where(out, 0.0, n[rows])))
+        out = outlying(x, n, Prior(rate, strength, _of_series(groups, rho, len(x))), outlier_tail)
+        kept = [(np.where(out[rows], 0.0, x[rows]), np.where(out[rows], 0.0, n[rows])) for rows in groups]
         rho = _drawn(kept, [moments(*pair) for pair in kept], rates, family)
     return rho
+
+
+def _of_series(groups: Sequence[IntArray], values: FloatArray, series: int) -> FloatArray:
+    """Return for each series what ``values`` say of its group."""
+    out = np.zeros(series)
+    for rows, value in zip(groups, values.tolist(), strict=True):
+        out[rows] = value
+    return out
 
 
 def outlying(x: FloatArray, n: FloatArray, prior: Prior, level: float) -> npt.NDArray[np.bool_]:
@@ -256,8 +266,10 @@ def outlying(x: FloatArray, n: FloatArray, prior: Prior, level: float) -> npt.ND
     out = np.zeros(x.shape, dtype=bool)
     if row.size:
         failed, total = effective(x, n, prior.correlation)
-        weight = 1.0 / (1.0 + np.maximum(n[row, column] - 1.0, 0.0) * prior.correlation)
-        a, b = predictive(failed[row] - weight * x[row, column], np.maximum(total[row] - weight * n[row, column], 0.0), prior)
+        rate, strength, rho = (np.broadcast_to(part, len(x))[row] for part in (prior.rate, prior.strength, prior.correlation))
+        weight = 1.0 / (1.0 + np.maximum(n[row, column] - 1.0, 0.0) * rho)
+        others = failed[row] - weight * x[row, column], np.maximum(total[row] - weight * n[row, column], 0.0)
+        a, b = predictive(*others, Prior(rate, strength, rho))
         out[row, column] = beta_binomial.tail(x[row, column], np.ceil(n[row, column]), a, b) < level
     return out
 
@@ -282,22 +294,21 @@ def without_episode(x: FloatArray, n: FloatArray) -> Moments:
     looked = n > 0
     spread = np.where(looked, (x - n * rate) ** 2 / np.where(looked, n, 1.0) - variance * (1.0 - 1.0 / periods), 0.0)
     more = np.maximum(n - 1.0, 0.0)
-    by_period = [
-        (math.fsum(s), math.fsum(b)) for s, b in zip(spread.T.tolist(), (variance * (more - n * more / total)).T.tolist(), strict=True)
-    ]
+    above = [math.fsum(part) for part in spread.T.tolist()]
+    below = [math.fsum(part) for part in (variance * (more - n * more / total)).T.tolist()]
     best = whole
-    for first in range(len(by_period)):
-        for last in range(first + 1, min(first + _EPISODE, len(by_period)) + 1):
-            part = by_period[first:last]
-            left = Moments(whole.above - math.fsum(a for a, _ in part), whole.below - math.fsum(b for _, b in part))
-            if left.below > 0.0 and left.ratio < best.ratio:
-                best = left
+    for first in range(len(above)):
+        for last in range(first + 1, min(first + _EPISODE, len(above)) + 1):
+            rest = whole.below - math.fsum(below[first:last])
+            if rest > 0.0:
+                left = whole.above - math.fsum(above[first:last])
+                if left / rest < best.ratio:
+                    best = Moments(left, rest)
     return best
 
 
-def _rates(x: FloatArray, n: FloatArray, prior: Prior) -> FloatArray:
+def _rates(failed: FloatArray, total: FloatArray, prior: Prior) -> FloatArray:
     """Return the root mean square of what is believed of each series' rate."""
-    failed, total = effective(x, n, prior.correlation)
     size = prior.strength + total
     mean = (prior.rate * prior.strength + failed) / size
     return np.asarray(np.sqrt(mean**2 + mean * (1.0 - mean) / (size + 1.0)))
