@@ -183,13 +183,13 @@ class BinomialBaseline(HistoryWindow):
                 first, place = distinct(*kinds)
                 few = (counts[0][:, first], counts[1][:, first], rates.at(first))
                 once = self._judge(x_now[first], n_now[first], a[first], b[first], few)
-                lower, upper, p, periods_ = (part[place] for part in once)
+                lower, upper, p, reaches = (part[place] for part in once)
                 out.expected[todo, column] = n_now * share
                 out.lower[todo, column] = np.minimum(lower, upper)
                 out.upper[todo, column] = upper
                 out.p_value[todo, column] = p
                 out.alarm[todo, column] = x_now > upper
-                span[todo, column] = periods_
+                span[todo, column] = reaches
         return dataclasses.replace(out, span=span)
 
     def _siblings(self, index: pd.Index[str]) -> list[IntArray]:

@@ -285,8 +285,8 @@ class SequentialNB(Parameters):
         # The search and the p-value tell the same story even where rounding makes the p-value rise with the count.
         upper = np.where(p <= self.alpha, np.minimum(upper, y[0] - 1.0), np.maximum(upper, y[0]))
         span = np.ones(todo.size)
-        at_ = np.flatnonzero(y[0] > upper)
-        span[at_] = windows.span(y[:, at_], means[:, at_], common[at_])
+        loud = np.flatnonzero(y[0] > upper)
+        span[loud] = windows.span(y[:, loud], means[:, loud], common[loud])
         return means[0], np.minimum(negative_binomial_quantile(self.alpha, means[0], common), upper), upper, p, span
 
 
