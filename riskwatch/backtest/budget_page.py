@@ -9,7 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from riskwatch.backtest.budget import weeks_of
-from riskwatch.backtest.page import environment, image, reliability_section, table_section
+from riskwatch.backtest.page import calibration_section, environment, image, reliability_section, table_section
 from riskwatch.backtest.scalars import written
 from riskwatch.backtest.tuned import TuneOutcome
 from riskwatch.digest.render import css_string
@@ -145,6 +145,8 @@ def render_budget(outcome: TuneOutcome, language: str) -> str:
         },
         reliability_section(outcome.reliability, language, enough=outcome.rules.reliable_from),
     ]  # fmt: skip
+    if outcome.calibration is not None and len(outcome.calibration):
+        sections.append(calibration_section(outcome.calibration, language, name=lambda model: outcome.models[model][language]))
     notes = [] if rules.basis.verified else [words["verify"].format(source=rules.basis.source, dated=rules.basis.dated)]
     if outcome.failed:
         notes.append(words["failed"])
@@ -206,8 +208,9 @@ def write_budget(outcome: TuneOutcome, folder: Path, language: str) -> list[Path
     frames = {"trials": pd.concat([outcome.trials.drop(columns="values"), values], axis=1), "changes": outcome.changes}
     if outcome.after is not None:
         frames["warnings"] = outcome.after.rises
-    if outcome.reliability is not None:
-        frames["reliability"] = outcome.reliability
+    for name in ("reliability", "calibration"):
+        if getattr(outcome, name) is not None:
+            frames[name] = getattr(outcome, name)
     texts = {f"budget.{language}.html": render_budget(outcome, language)}
     texts |= {f"budget_{name}.csv": str(frame.to_csv(index=False, lineterminator="\n")) for name, frame in frames.items()}
     if outcome.diff:

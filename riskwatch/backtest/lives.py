@@ -54,12 +54,15 @@ class Lives:
     history : History
         What a store would hold at the end.
     faults : list of str
+    calibration : list of list of dict
+        Of each day: :func:`riskwatch.backtest.calibration.counted`.
     """
 
     days: list[Day] = field(default_factory=list)
     standing: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(STANDING)))
     history: History = field(default_factory=History)
     faults: list[str] = field(default_factory=list)
+    calibration: list[list[dict[str, Any]]] = field(default_factory=list)
 
 
 def live(
@@ -89,6 +92,7 @@ def live(
     for day, key in keys:
         assessments, tables, note = load_assessments(setting.cache, key)
         found.faults += [f"{day}: {fault}" for fault in note["faults"]]
+        found.calibration.append(note["calibration"])
         outcome = advance(
             current.values(),
             assessments,

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from riskwatch.backtest.calibration import calibration_table
 from riskwatch.backtest.hazards import read_hazards
 from riskwatch.backtest.page import HEADS, VALUES, render_page
 from riskwatch.backtest.plan import run_days
@@ -192,6 +193,7 @@ def _write(setting: Setting, wanted: Wanted, outcome: Outcome, after: Scored) ->
         return str(getattr(labels[value].label, wanted.language)) if value in labels else value
 
     reliable = reliability_table(after.lives, edges_of(setting.grading), level=rules.interval)
+    calibrated = calibration_table(after.replay.lives.calibration, level=rules.interval)
     page = render_page(
         after,
         wanted.language,
@@ -201,9 +203,11 @@ def _write(setting: Setting, wanted: Wanted, outcome: Outcome, after: Scored) ->
         basis=None if rules.basis.verified else (rules.basis.source, rules.basis.dated.isoformat()),
         settle_days=rules.settle_days,
         reliability=(reliable, rules.reliable_from),
+        calibration=calibrated,
     )
     folder = wanted.out or folder_of(setting, after.replay.name)
     frames = {"figures": after.table, "warnings": after.lives, "weeks": after.weeks, "hazards": after.hazards, "reliability": reliable}
+    frames["calibration"] = calibrated
     if outcome.differences is not None:
         frames["differences"] = outcome.differences
     texts = {f"backtest.{wanted.language}.html": page}

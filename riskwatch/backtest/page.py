@@ -13,12 +13,13 @@ import pandas as pd
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from riskwatch.backtest.calibration import by_detector
 from riskwatch.backtest.summary import Scored
 from riskwatch.digest.privacy import guarded
 from riskwatch.digest.render import css_string
-from riskwatch.plots import calendar_figure, lead_figure, reliability_figure, to_png
+from riskwatch.plots import calendar_figure, calibration_figure, lead_figure, reliability_figure, to_png
 
-__all__ = ["HEADS", "WORDS", "environment", "image", "reliability_section", "render_page", "table_section"]
+__all__ = ["HEADS", "WORDS", "calibration_section", "environment", "image", "reliability_section", "render_page", "table_section"]
 
 WORDS = {
     "zh": {
@@ -33,6 +34,9 @@ WORDS = {
         "reliability": "置信度是否可信",
         "stated": "给出的置信度为打开时最强证据的 1 − q；实际为按结案原因判为属实的占比。区间低于虚线：说得过满。",
         "too_few": "可判断的结案仅 {closed} 条，少于 {enough} 条：尚不足以说明置信度是否可信。",
+        "calibration": "模型是否名实相符", "level_of": "模型",
+        "calibrated": "各回放日每个序列最新一期的 p 值不大于各名义水平的占比。高于虚线：报得过多，或其中有真实危害；"
+        "低于虚线：偏保守，小计数的方法必然如此。同一期在多日被判断则多次计入，区间偏窄。",
     },
     "en": {
         "title": "Replay of past days", "internal": "Internal", "basis": "each day as it was known then; no warning is changed",
@@ -47,6 +51,10 @@ WORDS = {
         "reliability": "Can stated confidence be believed?",
         "stated": "Stated: 1 - q of the strongest evidence at the opening. Found: the share that people closed as true. "
         "An interval below the dotted line: too sure.",
+        "calibration": "Do models keep their word?", "level_of": "model",
+        "calibrated": "Share of the newest periods, on all replayed days, whose p-value is at or below a nominal level. Above the dotted "
+        "line: too loud, or real hazards are among them; below: holding back, as methods of small counts must. A period judged on several days "
+        "counts on each, so intervals are rather too narrow.",
         "too_few": "Only {closed} coded closures to judge by, fewer than {enough}: "
         "too few to say whether stated confidence can be believed.",
     },
@@ -85,6 +93,7 @@ def render_page(
     basis: tuple[str, str] | None = None,
     settle_days: int = 0,
     reliability: tuple[pd.DataFrame, int] | None = None,
+    calibration: pd.DataFrame | None = None,
 ) -> str:
     """Return the page.
 
@@ -103,6 +112,8 @@ def render_page(
     settle_days : int
     reliability : (DataFrame, int), optional
         :func:`riskwatch.backtest.reliability.reliability_table`, and the closures from which on it says something.
+    calibration : DataFrame, optional
+        :func:`riskwatch.backtest.calibration.calibration_table`.
     """
     words = WORDS[language]
     days = scored.replay.days
@@ -125,6 +136,8 @@ def render_page(
         sections.append(table_section(words["differences"], _differences(against[1], language), language, text=said))
     if reliability is not None:
         sections.append(reliability_section(reliability[0], language, enough=reliability[1]))
+    if calibration is not None and len(calibration):
+        sections.append(calibration_section(calibration, language, name=lambda model: names("model", model)))
     notes = [words["minutes"].format(source=basis[0], dated=basis[1])] if basis is not None else []
     if scored.replay.failed:
         models = sorted({model for failed in scored.replay.failed.values() for model in failed})
@@ -185,6 +198,31 @@ def reliability_section(table: pd.DataFrame, language: str, *, enough: int) -> d
     if closed:
         section["png"] = image(to_png(reliability_figure(table, language=language)))
     return section
+
+
+def calibration_section(table: pd.DataFrame, language: str, *, name: Callable[[str], str]) -> dict[str, Any]:
+    """Return the part of a page on p-values: a line for each detector in the picture, for each model in the table."""
+    words = WORDS[language]
+    wide = table.pivot_table(index=["model", "cells"], columns="nominal", values="realised", aggfunc="first").iloc[:, ::-1]
+    rows = [
+        [
+            _cell(name(str(model)), language),
+            _cell(int(cells), language),
+            *({"text": f"{100 * share:.3g}%", "number": True} for share in shares),
+        ]
+        for (model, cells), shares in zip(wide.index, wide.to_numpy(), strict=True)
+    ]
+    return {
+        "title": words["calibration"],
+        "png": image(to_png(calibration_figure(by_detector(table), language=language))),
+        "text": words["calibrated"],
+        "heads": [
+            words["level_of"],
+            HEADS["judged_alone"][0 if language == "zh" else 1],
+            *(f"≤ {100 * level:g}%" for level in wide.columns),
+        ],
+        "rows": rows,
+    }
 
 
 def table_section(title: str, frame: pd.DataFrame, language: str, text: str = "") -> dict[str, Any]:

@@ -118,6 +118,7 @@ class Runs:
             lives=lives[np.asarray(mine, dtype=bool)].reset_index(drop=True),
             hazards=known.assign(in_time=_in_time(known, outcome.rules)),
             failed=replayed.failed,
+            calibration=replayed.lives.calibration,
         )
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from riskwatch.assessment.protocols import TreePaths, tree_of
 from riskwatch.backtest.budget import Search, at_least, poisson_interval, search, settings_of
+from riskwatch.backtest.calibration import calibration_table
 from riskwatch.backtest.compare import differences
 from riskwatch.backtest.hazards import read_hazards
 from riskwatch.backtest.outcome import LEDGER
@@ -108,6 +109,8 @@ def _conclude(outcome: TuneOutcome, run: Runs, found: Search) -> None:
     told = differences(outcome.before.lives, outcome.after.lives, TreePaths(tree_of(setting.trees, "region")))
     outcome.changes = told[told["grade_before"].isin(grades) | told["grade_after"].isin(grades)].reset_index(drop=True)
     outcome.reliability = reliability_table(outcome.before.lives, edges_of(setting.grading), level=outcome.rules.interval)
+    outcome.models = {name: {"zh": one.label.zh, "en": one.label.en} for name, one in setting.definitions.models.items()}
+    outcome.calibration = calibration_table(outcome.before.calibration, level=outcome.rules.interval)
     if found.met == "yes":
         outcome.text = with_values(original, outcome.settings[found.chosen], outcome.settings[outcome.today])
         outcome.diff = unified(original, outcome.text, GRADING)

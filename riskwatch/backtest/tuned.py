@@ -69,6 +69,7 @@ class Trial:
     lives: pd.DataFrame
     hazards: pd.DataFrame
     failed: Mapping[dt.date, Mapping[str, str]]
+    calibration: list[list[dict[str, Any]]] = field(default_factory=list)
 
 
 @dataclass
@@ -97,6 +98,10 @@ class TuneOutcome:
         What the centre would have gained and lost at the level: :data:`riskwatch.backtest.compare.DIFFERENCES`.
     reliability : DataFrame or None
         Of today's setting: :func:`riskwatch.backtest.reliability.reliability_table`.
+    calibration : DataFrame or None
+        Of the models: :func:`riskwatch.backtest.calibration.calibration_table`.
+    models : mapping of str to mapping of str to str
+        Name of a model -> language -> what readers call it.
     diff : str
         Reviewable; "" where nothing is to be changed or the budget cannot be met.
     text : str
@@ -125,6 +130,8 @@ class TuneOutcome:
     after: Trial | None = None
     changes: pd.DataFrame | None = None
     reliability: pd.DataFrame | None = None
+    calibration: pd.DataFrame | None = None
+    models: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     diff: str = ""
     text: str = ""
     counted: list[tuple[str, Counts]] = field(default_factory=list)
@@ -162,6 +169,7 @@ class TuneOutcome:
             "trials": rows(self.trials),
             "changes": [] if self.changes is None else rows(self.changes),
             "reliability": [] if self.reliability is None else rows(self.reliability),
+            "calibration": [] if self.calibration is None else rows(self.calibration),
             "diff": self.diff,
             "to_compute": {name: dict(counts.new_detections) for name, counts in self.counted},
             "files": [str(path) for path in self.files],

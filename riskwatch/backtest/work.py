@@ -14,6 +14,7 @@ from riskwatch.assessment import to_payload
 from riskwatch.assessment.discovery import control
 from riskwatch.assessment.protocols import TreePaths, tree_of
 from riskwatch.backtest.cache import key_of
+from riskwatch.backtest.calibration import counted
 from riskwatch.backtest.frames import load_detection, load_looks, save_detection, save_looks
 from riskwatch.backtest.judged import JudgedDay, load_judged, save_judged
 from riskwatch.backtest.memory import DayMemory
@@ -147,6 +148,7 @@ def assess(setting: Setting, task: AssessTask) -> None:
             "assessments": [to_payload(one) for one in assessments],
             "silent": absence.shares,
             "streams": day.streams,
+            "calibration": counted(day.controlled.table),
             "faults": report.faults,
         },
     )

@@ -59,6 +59,7 @@ def test_compared_with_other_definitions(run: Any, lived: Path, tmp_path: Path, 
         "weeks.csv",
         "hazards.csv",
         "reliability.csv",
+        "calibration.csv",
         "differences.csv",
     }
     page = files[f"backtest.{language}.html"].read_text(encoding="utf-8")
@@ -66,6 +67,7 @@ def test_compared_with_other_definitions(run: Any, lived: Path, tmp_path: Path, 
     assert "<script" not in page
     assert "http" not in page
     assert {"zh": "每周新预警", "en": "New warnings by week"}[language] in page
+    assert {"zh": "模型是否名实相符", "en": "Do models keep their word?"}[language] in page
     assert {"zh": "工时系数未经核实", "en": "Officer-minutes are not verified"}[language] in page
     assert len(pd.read_csv(files["differences.csv"])) == len(told["differences"])
     assert tables_of(lived) == before
