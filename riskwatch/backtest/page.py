@@ -52,9 +52,9 @@ WORDS = {
         "stated": "Stated: 1 - q of the strongest evidence at the opening. Found: the share that people closed as true. "
         "An interval below the dotted line: too sure.",
         "calibration": "Do models keep their word?", "level_of": "model",
-        "calibrated": "Share of the newest periods, on all replayed days, whose p-value is at or below a nominal level. Above the dotted "
-        "line: too loud, or real hazards are among them; below: holding back, as methods of small counts must. A period judged on several days "
-        "counts on each, so intervals are rather too narrow.",
+        "calibrated": "Share of the newest periods, on all replayed days, whose p-value is at or below a nominal level. Above the "
+        "dotted line: too loud, or real hazards are among them; below: holding back, as methods of small counts must. A period judged on "
+        "several days counts on each, so intervals are rather too narrow.",
         "too_few": "Only {closed} coded closures to judge by, fewer than {enough}: "
         "too few to say whether stated confidence can be believed.",
     },
