@@ -214,7 +214,7 @@ def calibration_section(table: pd.DataFrame, language: str, *, name: Callable[[s
     ]
     return {
         "title": words["calibration"],
-        "png": image(to_png(calibration_figure(by_detector(table), language=language))),
+        "png": image(to_png(calibration_figure(by_detector(table), language=language, quiet=False))),
         "text": words["calibrated"],
         "heads": [
             words["level_of"],

@@ -13,13 +13,19 @@ from riskwatch.plots.base import ALARM, BAR, INK, LIMIT, LINE, canvas, check, co
 __all__ = ["calibration_figure"]
 
 _WORDS = {
-    "zh": {"nominal": "名义水平", "realised": "实际误报率", "ideal": "名实相符", "few": "少于图示下限"},
-    "en": {"nominal": "nominal level", "realised": "realised rate of false alarms", "ideal": "as promised", "few": "below the axis"},
+    "zh": {"nominal": "名义水平", "realised": "实际误报率", "share": "实际占比", "ideal": "名实相符", "few": "少于图示下限"},
+    "en": {
+        "nominal": "nominal level",
+        "realised": "realised rate of false alarms",
+        "share": "realised share",
+        "ideal": "as promised",
+        "few": "below the axis",
+    },
 }
 _LOOKS = ((LINE, "o"), (ALARM, "s"), (LIMIT, "^"), ("#4a7c59", "D"), ("#6b4a8a", "v"), ("#777777", "P"))
 
 
-def calibration_figure(frame: pd.DataFrame, *, language: str = "zh", width: float = 6.4, height: float = 4.2) -> Figure:
+def calibration_figure(frame: pd.DataFrame, *, language: str = "zh", width: float = 6.4, height: float = 4.2, quiet: bool = True) -> Figure:
     """Draw nominal against realised rates on logarithmic axes, one line for each label, with the intervals of the realised ones.
 
     On the diagonal a method keeps its word; above it is too loud; below it holds back, as methods of small counts must.
@@ -32,6 +38,8 @@ def calibration_figure(frame: pd.DataFrame, *, language: str = "zh", width: floa
     language : {"zh", "en"}
     width, height : float
         Inches.
+    quiet : bool
+        There was nothing to find, so that what was found is false; else the axis speaks of shares.
 
     Raises
     ------
@@ -73,7 +81,7 @@ def calibration_figure(frame: pd.DataFrame, *, language: str = "zh", width: floa
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.3g}%"))
         axis.set_major_locator(FixedLocator(sorted(set(nominal.tolist()))))
     axes.set_xlabel(words["nominal"])
-    axes.set_ylabel(words["realised"])
+    axes.set_ylabel(words["realised" if quiet else "share"])
     dress(axes, size=7.5, grid="y")
     legend(axes, handles, columns=5, anchor=(0.0, 1.015))
     return figure
