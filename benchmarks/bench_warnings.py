@@ -191,18 +191,8 @@ def main() -> None:
     options.folder.mkdir(parents=True, exist_ok=True)
     places = Places.of(build_world())
     rows, high, chance = [], [], []
-    logs = {
-        seed: logged(
-            options.folder,
-            seed,
-            count=options.count,
-            stride=options.stride,
-            again=options.again,
-            until=options.until,
-            follow=options.follow,
-        )
-        for seed in options.seeds
-    }
+    asked = {name: getattr(options, name) for name in ("count", "stride", "again", "until", "follow")}
+    logs = {seed: logged(options.folder, seed, **asked) for seed in options.seeds}
     for seed, log in logs.items():
         hazards, seen = hazards_of(seed, options.count), observed(options.folder, seed, options.count)
         judged = options.until - dt.timedelta(days=0 if options.until == LAST_RUN else WITHIN_DAYS)
