@@ -30,10 +30,16 @@ def counted(table: pd.DataFrame) -> list[dict[str, Any]]:
     list of dict
         ``model, detector, cells, below`` (one count for each level), JSON-able.
     """
-    newest = table.loc[table["newest"].to_numpy(bool), ["model", "detector", "p_value"]]
+    rows = np.flatnonzero(table["newest"].to_numpy(bool))
+    p = table["p_value"].to_numpy(np.float64)[rows]
+    at, models = pd.factorize(table["model"].to_numpy(object)[rows], sort=True)
+    first = rows[np.unique(at, return_index=True)[1]]  # all rows of a model have its detector
+    detectors = table["detector"].to_numpy(object)[first]
+    cells = np.bincount(at, minlength=len(models))
+    below = np.stack([np.bincount(at[p <= level], minlength=len(models)) for level in LEVELS], axis=1)
     return [
-        {"model": str(model), "detector": str(detector), "cells": len(p), "below": (p.to_numpy()[:, None] <= LEVELS).sum(axis=0).tolist()}
-        for (model, detector), p in newest.groupby(["model", "detector"], sort=True)["p_value"]
+        {"model": str(model), "detector": str(detector), "cells": int(count), "below": some.tolist()}
+        for model, detector, count, some in zip(models, detectors, cells, below, strict=True)
     ]
 
 
