@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from riskwatch.assessment.duedates import due_day
 from riskwatch.assessment.measures import GENERAL, Deadline, StatutoryClock
@@ -17,10 +17,14 @@ __all__ = ["Bodies", "Desk", "Wanted", "choose", "clocks_for", "measures_for", "
 
 @dataclass(frozen=True, slots=True)
 class Bodies:
-    """The bodies of law that a concern falls under: that of its goods (None where it cannot be told), and overlays."""
+    """The bodies of law that a concern falls under: that of its goods (None where it cannot be told), and overlays.
+
+    ``possible``: of a category, those of the products below it; empty where that cannot be told either.
+    """
 
     goods: str | None
     overlays: frozenset[str] = frozenset()
+    possible: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,16 @@ class Desk:
                 goods = name
         return Bodies(goods if goods is not None or not known else GENERAL, frozenset(overlays))
 
+    def bodies_of(self, wanted: Wanted) -> Bodies:
+        """Return the bodies of law whose measures are wanted; of a category of goods, those of the products below it."""
+        found = self.bodies(wanted.subject, wanted.source_types, wanted.streams)
+        return found if found.goods is not None else replace(found, possible=self._possible(wanted.subject))
+
+    def _possible(self, subject: Subject) -> frozenset[str]:
+        leaves = self.products.leaves(subject.code) if subject.kind == "product" and self.products is not None else ()
+        goods = {self.bodies(Subject("product", leaf)).goods for leaf in leaves}
+        return frozenset(one for one in goods if one is not None) if None not in goods else frozenset()
+
     def _industry(self, subject: Subject) -> str:
         if subject.kind == "industry":
             return subject.code
@@ -75,7 +89,9 @@ class Desk:
         if not domains or bodies.overlays & set(domains):
             return True
         own = [name for name in domains if name == GENERAL or not self.catalogue.domains[name].overlay]
-        return bool(own) if bodies.goods is None else bodies.goods in own
+        if bodies.goods is None:
+            return bool(bodies.possible.intersection(own)) if bodies.possible else bool(own)
+        return bodies.goods in own
 
 
 def measures_for(wanted: Wanted, desk: Desk, *, brief: bool = True) -> tuple[ActionRule, ...]:
@@ -85,7 +101,7 @@ def measures_for(wanted: Wanted, desk: Desk, *, brief: bool = True) -> tuple[Act
     """
     if wanted.grade < Grade.IV:
         return ()
-    bodies = desk.bodies(wanted.subject, wanted.source_types, wanted.streams)
+    bodies = desk.bodies_of(wanted)
     chosen = [
         action
         for action in desk.catalogue.actions
@@ -101,7 +117,7 @@ def measures_for(wanted: Wanted, desk: Desk, *, brief: bool = True) -> tuple[Act
 
 def clocks_for(wanted: Wanted, desk: Desk) -> tuple[StatutoryClock, ...]:
     """Return the statutory clocks that can run for a concern, in the order of the catalogue."""
-    bodies = desk.bodies(wanted.subject, wanted.source_types, wanted.streams)
+    bodies = desk.bodies_of(wanted)
     return tuple(
         clock
         for clock in desk.catalogue.clocks
@@ -122,8 +138,9 @@ def choose(
 ) -> tuple[Action, ...]:
     """Return the measures for one concern, by object and then in the order of the catalogue; none below level IV."""
     wanted = Wanted(grade, subject, scope, frozenset(source_types), frozenset(streams))
-    bodies = desk.bodies(subject, source_types, streams)
-    return tuple(_action(rule, subject, as_of, desk, bodies) for rule in measures_for(wanted, desk, brief=brief))
+    rules = measures_for(wanted, desk, brief=brief)
+    bodies = desk.bodies_of(wanted) if rules else Bodies(None)
+    return tuple(_action(rule, subject, as_of, desk, bodies) for rule in rules)
 
 
 def _due(clock: Deadline, as_of: dt.date, desk: Desk) -> tuple[dt.date | None, str]:

@@ -83,6 +83,13 @@ class TreePaths:
         """Whether ``code`` is ``ancestor`` or lies below it; everything lies within ""."""
         return not ancestor or ancestor in self.path(code)
 
+    def leaves(self, code: str) -> tuple[str, ...]:
+        """Return the codes below ``code`` that have none below them, of those with attributes; sorted."""
+        codes = [] if self.tree is None else [str(one) for one in self.tree.attributes.index]
+        below = [one for one in codes if one != code and self.within(one, code)]
+        above = {part for one in below for part in self.path(one)[:-1]}
+        return tuple(sorted(one for one in below if one not in above))
+
     def common(self, codes: Sequence[str]) -> str:
         """Return the deepest code that is above (or equal to) all ``codes``; "" where there is none."""
         paths = [self.path(code) for code in codes]

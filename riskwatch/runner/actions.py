@@ -136,7 +136,7 @@ def _why(rule: ActionRule, wanted: Wanted) -> dict[str, str]:
 
 
 def _entry(rule: ActionRule | StatutoryClock, wanted: Wanted, start: dt.date, desk: Desk) -> dict[str, Any]:
-    bodies = desk.bodies(wanted.subject, wanted.source_types, wanted.streams)
+    bodies = desk.bodies_of(wanted)
     text = rule.measure if isinstance(rule, ActionRule) else rule.duty
     laws = [(key, desk.catalogue.legal_basis[key]) for key in rule.legal]
     return {

@@ -1,16 +1,19 @@
 """The catalogue against DOMAIN section 4, due dates over holidays, and who gets what."""
 
 import csv
+import dataclasses
 import datetime as dt
 import itertools
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from assessment_world import ACTIONS, TREES, load
 
 from riskwatch.assessment import Grade, Scope, Subject
 from riskwatch.assessment.actions import Desk, Wanted, choose, clocks_for, measures_for
 from riskwatch.assessment.duedates import count
+from riskwatch.assessment.measures import GENERAL
 from riskwatch.assessment.protocols import TreePaths
 from riskwatch.calendar import HolidayCalendar
 
@@ -137,6 +140,27 @@ def test_bodies_of_law():
     assert "ii-industry-water" in laws(Grade.II, "N76")
     assert "iii-food-disposal" in laws(Grade.III, "C14")
     assert "iii-enterprise-order" not in laws(Grade.III, "C14")
+
+
+@pytest.mark.parametrize(
+    ("below", "possible", "recall"),
+    [
+        ({"toys": "C2451", "prams": "C3770"}, {GENERAL}, False),
+        ({"toys": "C2451", "milk": "C1440"}, {GENERAL, "food"}, True),
+        ({"toys": "C2451", "unknown": None}, set(), True),  # what cannot be told is left to the reader
+    ],
+)
+def test_a_category_has_the_law_of_the_products_below_it(below, possible, recall):
+    goods = Goods("")
+    goods.attributes = pd.DataFrame({"industry": [None, *below.values()]}, index=["goods", *below])
+    goods.path = lambda code: ("goods",) if code == "goods" else ("goods", code)
+    at = dataclasses.replace(desk(), products=TreePaths(goods))
+    found = at.bodies_of(wanted(Grade.I))
+    assert (found.goods, found.possible) == (None, frozenset(possible))
+    chosen = {rule.id for rule in measures_for(wanted(Grade.II), at)}
+    assert ("ii-food-recall" in chosen) is recall
+    assert "ii-enterprise-recall-talk" in chosen
+    assert ("ii-enterprise-recall-vehicle" in chosen) is (not possible), "no law of goods that are not among them"
 
 
 def test_statutory_clocks_follow_goods_and_evidence():
