@@ -31,6 +31,8 @@ _FLATTEST = 1e-9  # least curvature to reckon with, as a share of the greatest
 _ROUNDING = 8.0 * float(np.finfo(np.float64).eps)
 _SHIFT = 10
 _BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6)
+# Of the series of log gamma, digamma and trigamma, the highest power first.
+_STIRLING = [np.array([[b / (2 * k * (2 * k - 1))], [-b / (2 * k)], [b]]) for k, b in reversed(list(enumerate(_BERNOULLI, 1)))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,31 +193,26 @@ def _rises(start: FloatArray, counts: _Counts) -> FloatArray:
     Differences of the functions themselves lose all digits where the start is a million and the count 1. The recurrences lead to
     arguments of 10 at least, where Stirling's series have no more rounding than the count itself.
     """
-    at, x = counts.segment, counts.value
-    low, high = start, start[at] + x
-    low_product, low_first, low_second = _steps(low)
-    high_product, high_first, high_second = _steps(high)
-    low, high = low + _SHIFT, high + _SHIFT
-    more = np.log1p(x / low[at])
-    (c0, c1, c2), (d0, d1, d2) = _stirling(low), _stirling(high)
-    return np.stack(
-        [
-            (low - 0.5)[at] * more + x * (np.log(high) - 1.0) + (d0 - c0[at]) - np.log(high_product / low_product[at]),
-            more + (d1 - c1[at]) - (high_first - low_first[at]),
-            (d2 - c2[at]) + (high_second - low_second[at]),
-        ]
-    )
+    at, x, many = counts.segment, counts.value, len(start)
+    both = np.concatenate([start, start[at] + x])
+    product, *steps = _steps(both)
+    both += _SHIFT
+    rest, *series = _stirling(both)
+    more = np.log1p(x / both[:many][at])
+    whole = (both[:many] - 0.5)[at] * more + x * (np.log(both[many:]) - 1.0) - np.log(product[many:] / product[:many][at])
+    first, second = (ahead - behind for ahead, behind in zip(series, steps, strict=True))
+    return np.stack([whole, more, np.zeros(len(x))]) + np.stack([part[many:] - part[:many][at] for part in (rest, first, second)])
 
 
 def _steps(z: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return the product of z, z + 1, ..., z + 9, and the sums of their reciprocals and of the squares of these."""
+    """Return the product of z, z + 1, ..., z + 9, the sum of their reciprocals and less that of the squares of these."""
     product, first, second = np.ones(z.shape), np.zeros(z.shape), np.zeros(z.shape)
     for k in range(_SHIFT):
         factor = z + k
         share = 1.0 / factor
         product *= factor
         first += share
-        second += share * share
+        second -= share * share
     return product, first, second
 
 
@@ -223,13 +220,11 @@ def _stirling(z: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return lgamma(z) - (z - 1/2) log z + z - log(2 pi) / 2, digamma(z) - log z and trigamma(z), for z of 10 at least."""
     share = 1.0 / z
     square = share * share
-    zeroth, first, second = np.zeros(z.shape), np.zeros(z.shape), np.zeros(z.shape)
-    for k in range(len(_BERNOULLI), 0, -1):
-        number = _BERNOULLI[k - 1]
-        zeroth = zeroth * square + number / (2 * k * (2 * k - 1))
-        first = first * square - number / (2 * k)
-        second = second * square + number
-    return zeroth * share, first * square - share / 2.0, second * square * share + square / 2.0 + share
+    parts = np.zeros((3, len(z)))
+    for factors in _STIRLING:
+        parts *= square
+        parts += factors
+    return parts[0] * share, parts[1] * square - share / 2.0, parts[2] * square * share + square / 2.0 + share
 
 
 def effective(x: FloatArray, n: FloatArray, correlation: float | FloatArray) -> tuple[FloatArray, FloatArray]:
