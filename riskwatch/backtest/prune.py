@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from riskwatch.backtest.rules import BacktestRules
+from riskwatch.backtest.rules import rules_in
 from riskwatch.backtest.use import DAY_SECONDS, alone
 from riskwatch.definitions import Definitions
 from riskwatch.errors import ProjectError, RiskwatchError
@@ -63,10 +63,7 @@ def unused_days(definitions: Definitions) -> int:
     ProjectError
         If the project has no such file.
     """
-    content = definitions.catalogue("backtest")
-    if not content:
-        raise ProjectError("the project has no config/backtest.yaml", hint="give --older-than DAYS, or take the file from `riskwatch init`")
-    return BacktestRules.model_validate(content).unused_days
+    return rules_in(definitions, hint="give --older-than DAYS, or take the file from `riskwatch init`").unused_days
 
 
 def prune(folder: Path, older_than_days: int, *, dry_run: bool = False, now: float | None = None) -> Pruned:

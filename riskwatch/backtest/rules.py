@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from riskwatch.errors import ProjectError
 from riskwatch.rulebase import Basis, Rule, Text
 
-__all__ = ["MOVABLE", "BacktestRules", "BudgetRules", "Knob", "Minutes"]
+if TYPE_CHECKING:  # definitions load this module to check the file
+    from riskwatch.definitions import Definitions
+
+__all__ = ["MOVABLE", "BacktestRules", "BudgetRules", "Knob", "Minutes", "rules_in"]
 
 MOVABLE = ("confidence", "discovery", "lifts", "lifecycle")
 """Sections of ``config/grading.yaml`` whose thresholds are a matter of workload. Floors, severity, the matrix and caps are not."""
@@ -80,3 +84,17 @@ class BacktestRules(Rule):
         30, ge=2, le=3650, description="days without a use after which `riskwatch retention replays` deletes files of replays"
     )
     budget: BudgetRules | None = Field(None, description="what `riskwatch tune budget` may move; without it, nothing")
+
+
+def rules_in(definitions: Definitions, *, hint: str) -> BacktestRules:
+    """Return ``config/backtest.yaml`` of some definitions.
+
+    Raises
+    ------
+    ProjectError
+        If they have none, with the ``hint``.
+    """
+    content = definitions.catalogue("backtest")
+    if not content:
+        raise ProjectError("the project has no config/backtest.yaml", hint=hint)
+    return BacktestRules.model_validate(content)

@@ -12,12 +12,11 @@ from riskwatch.assessment.types import Subject
 from riskwatch.backtest.compare import differences
 from riskwatch.backtest.hazards import KnownHazard
 from riskwatch.backtest.replay import Replay
-from riskwatch.backtest.rules import BacktestRules
+from riskwatch.backtest.rules import BacktestRules, rules_in
 from riskwatch.backtest.score import Ground, hazard_table, lives_table, score_table, weeks_table
 from riskwatch.backtest.setting import Setting
 from riskwatch.casework.precision import closures
 from riskwatch.casework.rules import LifecycleRules
-from riskwatch.errors import ProjectError
 from riskwatch.lifecycle.types import fingerprint
 from riskwatch.runner.casework import case_event
 from riskwatch.store import WarningRow
@@ -51,10 +50,7 @@ def rules_of(setting: Setting) -> BacktestRules:
     ProjectError
         If the project has none.
     """
-    content = setting.definitions.catalogue("backtest")
-    if not content:
-        raise ProjectError("the project has no config/backtest.yaml", hint="`riskwatch init DIR` writes one to copy from")
-    return BacktestRules.model_validate(content)
+    return rules_in(setting.definitions, hint="`riskwatch init DIR` writes one to copy from")
 
 
 def ground_of(setting: Setting, lives: pd.DataFrame, rules: BacktestRules) -> Ground:
