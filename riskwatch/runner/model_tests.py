@@ -26,6 +26,7 @@ from riskwatch.errors import RiskwatchError
 from riskwatch.panel import Covariates, build_panel
 from riskwatch.panel.by_item import ITEM
 from riskwatch.records.streams import STREAMS
+from riskwatch.runner.assess import first_alarm
 from riskwatch.runner.detect import signal_frame
 from riskwatch.runner.overrides import judge, thresholds
 from riskwatch.runner.panels import calendar_columns, needs_geography, panel_rules
@@ -206,8 +207,8 @@ def _grade(
     stream = definitions.models[test.model].stream
     known = {name: _blank(name, 0).assign(record_id=[]) for name in STREAMS}
     since = pd.Timestamp(until) - pd.Timedelta(days=rules.floors.lookback_days)
-    judged = signals.loc[signals["alarm"].astype(bool), "evidence_start"]
-    since = min([since, *map(pd.Timestamp, judged)])
+    if (alarm := first_alarm(signals)) is not None:
+        since = min(since, pd.Timestamp(alarm))
     known[stream] = records.loc[(records["event_date"] >= since).to_numpy()].reset_index(drop=True)
     items = pd.DataFrame({"record_id": [], "record_key": [], "source": [], "item": [], "verdict": []}, dtype="object")
     if test.item:

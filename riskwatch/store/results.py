@@ -278,7 +278,7 @@ def read_signals(database: Database, detection_ids: Sequence[str], *, alarms_onl
 
 
 def read_looks(database: Database, models: Sequence[str], *, since: dt.date, before: dt.date) -> pd.DataFrame:
-    """Return what was judged of each series and period from ``since`` on, on days before ``before``: every number of cases once.
+    """Return what was judged of each series and period from ``since`` on, on days before ``before``: every number of cases above 0 once.
 
     Returns
     -------
@@ -293,7 +293,7 @@ def read_looks(database: Database, models: Sequence[str], *, since: dt.date, bef
         sa.select(*columns)
         .join(detection, detection.c.detection_id == signal.c.detection_id)
         .where(detection.c.model.in_(list(models)), detection.c.as_of < before)
-        .where(signal.c.period_start >= since, signal.c.p_value.is_not(None))
+        .where(signal.c.period_start >= since, signal.c.p_value.is_not(None), signal.c.observed > 0)
         .distinct()
         .order_by(*columns)
     )
