@@ -99,9 +99,10 @@ def measures_for(wanted: Wanted, desk: Desk, *, brief: bool = True) -> tuple[Act
 
     ``brief`` leaves out the routine ones, which digests and reports do not show.
     """
-    if wanted.grade < Grade.IV:
-        return ()
-    bodies = desk.bodies_of(wanted)
+    return _measures(wanted, desk, desk.bodies_of(wanted), brief=brief) if wanted.grade >= Grade.IV else ()
+
+
+def _measures(wanted: Wanted, desk: Desk, bodies: Bodies, *, brief: bool) -> tuple[ActionRule, ...]:
     chosen = [
         action
         for action in desk.catalogue.actions
@@ -138,9 +139,10 @@ def choose(
 ) -> tuple[Action, ...]:
     """Return the measures for one concern, by object and then in the order of the catalogue; none below level IV."""
     wanted = Wanted(grade, subject, scope, frozenset(source_types), frozenset(streams))
-    rules = measures_for(wanted, desk, brief=brief)
-    bodies = desk.bodies_of(wanted) if rules else Bodies(None)
-    return tuple(_action(rule, subject, as_of, desk, bodies) for rule in rules)
+    if grade < Grade.IV:
+        return ()
+    bodies = desk.bodies_of(wanted)
+    return tuple(_action(rule, subject, as_of, desk, bodies) for rule in _measures(wanted, desk, bodies, brief=brief))
 
 
 def _due(clock: Deadline, as_of: dt.date, desk: Desk) -> tuple[dt.date | None, str]:

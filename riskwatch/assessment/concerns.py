@@ -7,7 +7,9 @@ stratum, and where there are none from the records.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +26,7 @@ from riskwatch.assessment.types import Evidence, Subject
 __all__ = ["Concern", "Excess", "evidence_of", "merge"]
 
 Key = tuple[str, str]  # kind, code
+_EVIDENCE = tuple(item.name for item in dataclasses.fields(Evidence))  # columns of the judged table
 
 
 @dataclass(frozen=True)
@@ -303,32 +306,12 @@ def merge(table: pd.DataFrame, behind: Behind, paths: Mapping[str, TreePaths], r
 
 def evidence_of(table: pd.DataFrame, rows: Sequence[int]) -> tuple[tuple[Evidence, ...], tuple[bool, ...]]:
     """Return ``rows`` of the judged table as evidence, strongest first, and whether each is its series' newest judged period."""
-    part = table.loc[list(rows)]
-    found = [
-        Evidence(
-            model=row["model"],
-            stream=row["stream"],
-            source_type=row["source_type"],
-            product=row["product"],
-            industry=row["industry"],
-            region=row["region"],
-            stratum=row["stratum"],
-            period_start=row["period_start"].date(),
-            period_end=row["period_end"].date(),
-            frequency=row["frequency"],
-            observed=float(row["observed"]),
-            exposure=None if pd.isna(row["exposure"]) else float(row["exposure"]),
-            expected=float(row["expected"]),
-            lower=float(row["lower"]),
-            upper=float(row["upper"]),
-            p_value=float(row["p_value"]),
-            q_value=float(row["q_value"]),
-            windows=int(row["windows"]),
-            detector=row["detector"],
-            detector_hash=row["detector_hash"],
-        )
-        for row in part.to_dict("records")
-    ]
+    part = table.loc[list(rows), [*_EVIDENCE, "newest"]]
+    columns = {name: part[name].tolist() for name in _EVIDENCE}
+    for name in ("period_start", "period_end"):
+        columns[name] = [day.date() for day in columns[name]]
+    columns["exposure"] = [None if math.isnan(value) else value for value in columns["exposure"]]
+    found = [Evidence(*values) for values in zip(*columns.values(), strict=True)]
     pairs = sorted(
         zip(found, part["newest"].tolist(), strict=True),
         key=lambda pair: (

@@ -14,7 +14,6 @@ import pyarrow.ipc
 
 from riskwatch.backtest.use import mark_used
 from riskwatch.errors import RiskwatchError
-from riskwatch.store.payload import dumps
 
 __all__ = ["Cache", "key_of"]
 
@@ -59,7 +58,7 @@ class Cache:
         for name, table in {"": pa.table({}), **tables}.items():
             meta = {**(table.schema.metadata or {}), b"table": name.encode()}
             if not name:
-                meta[_NOTE] = dumps(note).encode()
+                meta[_NOTE] = json.dumps(note, ensure_ascii=False, sort_keys=True, allow_nan=False).encode()
             named = table.replace_schema_metadata(meta)
             options = pa.ipc.IpcWriteOptions(compression="zstd")
             with pa.ipc.new_stream(sink, named.schema, options=options) as writer:

@@ -149,13 +149,13 @@ def run_backtest(wanted: Wanted, reporter: Reporter) -> Outcome:
     hazards = read_hazards(listed) if listed is not None else ()
     folder = own.var / "backtest"
     outcome = Outcome(wanted.dry_run)
-    with open_setting(_place(wanted, wanted.config, folder)) as setting:
+    with open_setting(_place(wanted, wanted.config, folder), own) as setting:
         after = _replayed(setting, wanted, days, reporter)
         outcome.counted.append(("definitions", after))
         if not wanted.dry_run:
             outcome.after = score(setting, after, hazards)
         if wanted.against is not None:
-            with open_setting(_place(wanted, wanted.against, folder)) as other:
+            with open_setting(_place(wanted, wanted.against, folder), own) as other:
                 before = _replayed(other, wanted, days, reporter)
                 outcome.counted.append(("against", before))
                 if outcome.after is not None:

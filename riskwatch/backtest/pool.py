@@ -53,6 +53,11 @@ class Pool:
     def __init__(self, setting: Setting, executor: ProcessPoolExecutor | None) -> None:
         self._setting, self._executor = setting, executor
 
+    def start(self) -> None:
+        """Let the processes open the setting now, while this one plans what they are to do."""
+        if self._executor is not None:
+            self._executor.submit(os.getpid)
+
     def results(self, work: Callable[[Setting, T], R], tasks: Iterable[T]) -> Iterator[tuple[T, R]]:
         """Yield each task with what ``work`` returned for it, in the order of their ends.
 

@@ -118,19 +118,20 @@ def replay(
     clock = _Clock(counts)
     name = key_of(definitions=dict(setting.definitions.hashes), pipeline=pipeline.name, days=[day.isoformat() for day in days])[:12]
     found = Replay(pipeline.name, setting.definitions.profile, days, name, counts)
-    with told.task("look", total=len(days)) as task:
-        detections, todo, _ = plan_detections(setting, pipeline, days, task.advance)
-    counts.detections = len(set(detections.keys.values()))
-    for one in todo:
-        counts.new_detections[one.model] = counts.new_detections.get(one.model, 0) + len(one.days)
-    counts.assessments = len(days)
-    clock.lap("look")
-    if dry_run:
-        counts.new_assessments = (
-            None if todo else len(plan_assessments(setting, pipeline, detections, plan_looks(setting, detections)[0])[1])
-        )
-        return found
-    with open_pool(setting, workers) as pool:
+    with open_pool(setting, 1 if dry_run else workers) as pool:
+        pool.start()
+        with told.task("look", total=len(days)) as task:
+            detections, todo, _ = plan_detections(setting, pipeline, days, task.advance)
+        counts.detections = len(set(detections.keys.values()))
+        for one in todo:
+            counts.new_detections[one.model] = counts.new_detections.get(one.model, 0) + len(one.days)
+        counts.assessments = len(days)
+        clock.lap("look")
+        if dry_run:
+            counts.new_assessments = (
+                None if todo else len(plan_assessments(setting, pipeline, detections, plan_looks(setting, detections)[0])[1])
+            )
+            return found
         with told.task("detect", total=sum(len(one.days) for one in todo)) as task:
             for one, failed in pool.results(detect, todo):
                 _note(detections, one.model, {address for day, address, _ in one.days if day in failed}, failed)

@@ -141,10 +141,10 @@ def _files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
 
 
-def _definitions(place: Place) -> tuple[Definitions, Definitions]:
+def _definitions(place: Place, own: Definitions | None) -> tuple[Definitions, Definitions]:
     """Return the project's own definitions, which say where data and results lie, and those that are replayed."""
-    project = Path(place.project)
-    own = load_definitions(project, profile=place.profile, overrides=place.overrides, adapters=ADAPTERS)
+    if own is None:
+        own = load_definitions(Path(place.project), profile=place.profile, overrides=place.overrides, adapters=ADAPTERS)
     if place.definitions == place.project:
         return own, own
     settings = {
@@ -157,8 +157,14 @@ def _definitions(place: Place) -> tuple[Definitions, Definitions]:
 
 
 @contextlib.contextmanager
-def open_setting(place: Place) -> Iterator[Setting]:
+def open_setting(place: Place, own: Definitions | None = None) -> Iterator[Setting]:
     """Open the records and definitions of a replay.
+
+    Parameters
+    ----------
+    place : Place
+    own : Definitions, optional
+        The project's own, where they are loaded already.
 
     Raises
     ------
@@ -167,7 +173,7 @@ def open_setting(place: Place) -> Iterator[Setting]:
     StoreError
         If the project's store cannot be used.
     """
-    own, definitions = _definitions(place)
+    own, definitions = _definitions(place, own)
     with in_use(own.var / "backtest"), open_store(own) as store:
         yield Setting(
             place=place,
