@@ -19,7 +19,7 @@ import numpy.typing as npt
 from scipy.stats import poisson
 
 from riskwatch.assessment.discovery import q_values
-from riskwatch.assessment.families import look_weights, tree_q_values
+from riskwatch.assessment.families import level_weights, look_weights, tree_q_values
 
 CATEGORIES, PRODUCTS, PLACES, WEEKS, LEVEL, SEED = 6, 6, 9, 13, 0.05, 20261126
 MEAN = 8.0  # cases a week in a product and prefecture
@@ -59,7 +59,7 @@ class Quarter:
 
 
 def quarter(random: np.random.Generator, effects: Sequence[Effect], method: str, judge: int) -> Quarter:
-    """Judge thirteen weeks day by day; ``judge`` is how many of the newest weeks each run judges, ``method`` "bh" or "tree"."""
+    """Judge thirteen weeks day by day; ``judge`` is how many of the newest weeks each run judges, ``method`` "bh", "tree" or "levels"."""
     mean = np.full((CATEGORIES, PRODUCTS, PLACES), MEAN)
     raised, marked = mean.copy(), np.zeros(mean.shape)
     for category, product, places, factor in effects:
@@ -87,6 +87,8 @@ def quarter(random: np.random.Generator, effects: Sequence[Effect], method: str,
             q = q_values(tests)
         else:
             weight = look_weights(np.repeat(np.arange(size), judge), looks[weeks].T.ravel(), first=0.75, most=8)
+            if method == "levels":
+                weight *= np.repeat(level_weights(np.zeros(size), families()[2] == 0), judge)
             q = tree_q_values(tests / weight, [np.repeat(level, judge) for level in levels])
         for place, week in enumerate(weeks):
             hit = q[place::judge] < LEVEL
@@ -114,7 +116,7 @@ def main() -> None:
     print("| effects | J | method | false | day 1 | ever |\n|---|---|---|---|---|---|")
     for effects in wanted:
         for judge in (2, 1):
-            for method in ("bh", "tree"):
+            for method in ("bh", "tree", "levels"):
                 false, day_1, ever = line(effects, judge, method, quarters)
                 power = f"{day_1:.1%} | {ever:.1%}" if effects != "none" else " | "
                 print(f"| {effects} | {judge} | {method} | {false:.1%} | {power} |", flush=True)

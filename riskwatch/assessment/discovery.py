@@ -17,7 +17,7 @@ import pandas as pd
 from scipy.stats import false_discovery_control
 
 from riskwatch.assessment.evidence_rules import Discovery
-from riskwatch.assessment.families import look_weights, tree_q_values
+from riskwatch.assessment.families import level_weights, look_weights, tree_q_values
 from riskwatch.assessment.protocols import TreePaths
 from riskwatch.assessment.rules import ConfidenceRules, GradingRules
 from riskwatch.assessment.texts import Coded, coded, joined
@@ -149,6 +149,13 @@ def _labels(columns: Mapping[str, Coded], rules: Discovery, paths: Mapping[str, 
     return [every[level]() for level in rules.families]
 
 
+def _levels_of(region: Coded, tree: TreePaths) -> Ids:
+    """Return the level of each row's region as a number; a level that one region alone stands on is that of the whole."""
+    names = pd.Series([tree.level(str(code)) if code else "" for code in region.words], dtype="object")
+    told = names.where(names.map(names.value_counts()) > 1, "")
+    return np.asarray(pd.factorize(told)[0].astype(np.int64)[region.ids])
+
+
 def discoveries(signals: pd.DataFrame, rules: GradingRules, paths: Mapping[str, TreePaths] | None = None) -> pd.DataFrame:
     """Return the q-value of every judged row of a run, and what it rests on.
 
@@ -160,7 +167,7 @@ def discoveries(signals: pd.DataFrame, rules: GradingRules, paths: Mapping[str, 
     rules : GradingRules
         ``discovery`` and ``scope.spread_level`` are read.
     paths : mapping of str to TreePaths, optional
-        ``product``, ``industry``, ``region``; without them every code is a branch of its own.
+        ``product``, ``industry``, ``region``; without them every code is a branch of its own, and tests share alike.
 
     Returns
     -------
@@ -198,6 +205,8 @@ def discoveries(signals: pd.DataFrame, rules: GradingRules, paths: Mapping[str, 
     place = pd.Series(series[order]).groupby(series[order]).cumcount(ascending=False).to_numpy() + 1
     look = np.ones(len(rows), dtype=np.int64)
     look[order] = np.maximum(place, told[order])
+    if rules.discovery.shared_by == "levels" and paths and "region" in paths:
+        weight *= level_weights(columns["model"].ids, _levels_of(columns["region"], paths["region"]))
     labels = _labels(columns, rules.discovery, paths or {}, rules.scope.spread_level)
     out["q_value"] = tree_q_values(p / weight, labels)
     out["look"] = look

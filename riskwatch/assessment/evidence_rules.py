@@ -31,6 +31,11 @@ class Discovery(Rule):
         " scope.spread_level); empty: Benjamini-Hochberg over all tests"
     )
     looks: Looks
+    shared_by: Literal["tests", "levels"] = Field(
+        default="tests",
+        description="what shares the error of a model equally: its tests, or the levels of the region tree (the whole, prefectures, counties)"
+        " and on each level its tests; a level of one region counts as the whole",
+    )
 
 
 class Linking(Rule):

@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
-from assessment_world import RULES, TREES, quiet, signal, twice
+from assessment_world import REGIONS, RULES, TREES, quiet, signal, twice
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import poisson
 
 from riskwatch.assessment.discovery import discoveries, judge, q_values
-from riskwatch.assessment.families import look_shares, look_weights, tree_q_values
+from riskwatch.assessment.families import level_weights, look_shares, look_weights, tree_q_values
 from riskwatch.assessment.protocols import TreePaths
 from riskwatch.errors import DetectorError
 
@@ -104,6 +104,40 @@ def test_all_looks_together_spend_what_one_series_counts():
     assert (look_weights([0] * 9, [1] * 9, first=0.75, most=8) == 1).all(), "a look back takes every period once"
 
 
+@given(st.integers(0, 10_000), st.integers(1, 60))
+def test_levels_share_a_models_error_equally(seed, size):
+    random = np.random.default_rng(seed)
+    model, level = random.integers(0, 3, size=size), random.integers(0, 3, size=size)
+    weight = level_weights(model, level)
+    for one in np.unique(model):
+        mine = model == one
+        assert weight[mine].mean() == pytest.approx(1)
+        sums = [weight[mine & (level == other)].sum() for other in np.unique(level[mine])]
+        assert sums == pytest.approx([sums[0]] * len(sums))
+    order = random.permutation(size)
+    assert level_weights(model[order], level[order]) == pytest.approx(weight[order])
+    assert level_weights([], []).size == 0
+
+
+def test_the_whole_does_not_pay_for_the_number_of_its_parts():
+    """One test of the whole province beside 4 of prefectures and 12 of counties: its weight is 17 / 3, a county's 17 / 36."""
+    parts = [code for code, (_, level) in REGIONS.items() if level != "province"]
+    whole = signal("dolls", "", p=1e-4)
+    rows = pd.DataFrame([whole, *(signal("dolls", code, p=0.9, alarm=False) for code in parts)])
+    by_tests = RULES.model_copy(update={"discovery": RULES.discovery.model_copy(update={"shared_by": "tests"})})
+    first = RULES.discovery.looks.first
+    assert RULES.discovery.shared_by == "levels"
+    assert discoveries(rows, by_tests, PATHS)["q_value"].iloc[0] == pytest.approx(17 * 1e-4 / first)
+    assert discoveries(rows, RULES, PATHS)["q_value"].iloc[0] == pytest.approx(3 * 1e-4 / first)
+    assert discoveries(rows, RULES)["q_value"].iloc[0] == pytest.approx(17 * 1e-4 / first), "without a tree tests share alike"
+    # A place known only as the province is no level of its own: it stands on that of the whole.
+    more = pd.DataFrame([*rows.to_dict("records"), signal("dolls", "220000", p=0.9, alarm=False)])
+    assert discoveries(more, RULES, PATHS)["q_value"].iloc[0] == pytest.approx(2 * 3 * 1e-4 / first)
+    county = rows.assign(p_value=[0.9 if code != "220101" else 1e-4 for code in ["", *parts]])
+    at = ["", *parts].index("220101")
+    assert discoveries(county, RULES, PATHS)["q_value"].iloc[at] == pytest.approx(36 * 1e-4 / first)
+
+
 def test_cells_left_out_for_their_count_are_tests_of_their_family():
     rows = [
         *twice("heaters", p=1e-4),
@@ -166,6 +200,8 @@ def quarter(random, effects, method, weeks=13):
             q = q_values(p)
         else:
             weight = look_weights(np.repeat(np.arange(len(SERIES)), 2), looks[list(pair)].T.ravel(), first=0.75, most=8)
+            if method == "levels":
+                weight *= np.repeat(level_weights(np.zeros(len(SERIES)), [r < 0 for _, _, r in SERIES]), 2)
             q = tree_q_values(p / weight, [np.repeat(level, 2) for level in LEVELS])
         for k, week in enumerate(pair):
             ever[week] |= q[k::2] < 0.05
@@ -174,10 +210,11 @@ def quarter(random, effects, method, weeks=13):
     return (hits & ~true).sum(1) / np.maximum(hits.sum(1), 1), (at_once[1:weeks] & true).sum(1) / max(true.sum(), 1)
 
 
-def test_weeks_without_effect_have_no_more_false_hits_than_promised_over_all_days():
+@pytest.mark.parametrize("method", ["tree", "levels"])
+def test_weeks_without_effect_have_no_more_false_hits_than_promised_over_all_days(method):
     """Ten quarters of nulls, 120 weeks: a false hit on any of the fourteen days of a week, in at most 5 % of weeks (three errors)."""
     random = np.random.default_rng(20261126)
-    false = np.concatenate([quarter(random, [], "tree")[0] for _ in range(10)])
+    false = np.concatenate([quarter(random, [], method)[0] for _ in range(10)])
     assert (false > 0).mean() <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / len(false))
 
 
