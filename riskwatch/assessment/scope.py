@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.stats import binom, norm
@@ -19,7 +20,7 @@ from riskwatch.assessment.suppliers import SupplierFigures
 from riskwatch.assessment.types import Evidence, Scope, Step, Subject
 from riskwatch.assessment.whereabouts import weigh_places
 
-__all__ = ["ScopeFigures", "decide_scope", "scope_figures", "tells_of_harm"]
+__all__ = ["ScopeFigures", "by_chance", "decide_scope", "scope_figures", "tells_of_harm"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +121,7 @@ def scope_figures(
     largest = max(shares, key=lambda place: (shares[place], place), default="")
     checks, injury = facts.spot_check, facts.injury
     cases = (checks.failed if checks else 0.0) + (injury.persons if injury else 0.0) + (facts.notice.notices if facts.notice else 0.0)
-    # One region more than chance would touch is what the binomial tail says, regions taken as independent.
-    chance = float(binom.sf(len(touched) - 1, asked, rules.touched_p)) if asked else None
+    chance = by_chance(len(touched), asked, rules.touched_p) if asked else None
     return ScopeFigures(
         cases=cases,
         touched=len(touched) if asked else sum(1 for count in by_place.values() if count > 0),
@@ -152,6 +152,12 @@ def scope_figures(
         suppliers=suppliers,
         harm=None if harm is None else tuple(sorted(set(harm))),
     )
+
+
+@lru_cache(maxsize=4096)
+def by_chance(touched: int, judged: int, touched_p: float) -> float:
+    """Return the probability that so many or more of the judged regions are touched by chance, regions taken as independent."""
+    return float(binom.sf(touched - 1, judged, touched_p))
 
 
 def tells_of_harm(evidence: Sequence[Evidence], facts: Facts, rules: ScopeRules) -> list[Evidence]:

@@ -107,6 +107,14 @@ def test_order_of_rows_does_not_matter(seed):
     turned = table.sample(frac=1.0, random_state=seed)
     subject = Subject("product", "dolls", "220000")
     straight, other = (
-        weigh_places(Lookups(frame), [0, 5], subject, paths=PATHS, level="prefecture", share=0.5) for frame in (table, turned)
+        weigh_places(
+            Lookups(frame.reset_index(drop=True)),
+            [frame.index.get_loc(0), frame.index.get_loc(5)],
+            subject,
+            paths=PATHS,
+            level="prefecture",
+            share=0.5,
+        )
+        for frame in (table, turned)
     )
     assert straight == other
