@@ -7,26 +7,23 @@ stratum, and where there are none from the records.
 
 from __future__ import annotations
 
-import dataclasses
-import datetime as dt
-import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from riskwatch.assessment.floors import FloorEvent
+from riskwatch.assessment.lookups import Candidate, Lookups, span
 from riskwatch.assessment.protocols import TreePaths
 from riskwatch.assessment.recalled import Behind
 from riskwatch.assessment.rules import GradingRules
 from riskwatch.assessment.types import Evidence, Subject
 
-__all__ = ["Concern", "Excess", "evidence_of", "merge"]
+__all__ = ["Concern", "Excess", "merge"]
 
 Key = tuple[str, str]  # kind, code
-_EVIDENCE = tuple(item.name for item in dataclasses.fields(Evidence))  # columns of the judged table
+_CODES = ("product", "industry", "region")
 
 
 @dataclass(frozen=True)
@@ -41,64 +38,64 @@ class Concern:
 class Excess:
     """Excess of any judged series-period, by its coordinates; rows are numbered as in the judged table."""
 
-    def __init__(self, table: pd.DataFrame) -> None:
-        self._values = table["excess"].tolist()
-        self._codes = [table[name].to_numpy(dtype=object) for name in ("product", "industry", "region")]
+    def __init__(self, judged: Lookups) -> None:
+        self._judged = judged
+        self._values = judged.table["excess"].to_numpy(np.float64)
         # Series are compared within a model, stratum and period alone, and few of these are ever asked for.
-        parts = [table[name] for name in ("model", "stratum", "frequency", "period_start")]
-        self._group = (
-            table.groupby(parts, sort=False, dropna=False, observed=True).ngroup().to_numpy() if len(table) else np.empty(0, np.intp)
-        )
         self._known: dict[int, dict[tuple[str, ...], float]] = {}
 
     def _of_group(self, group: int) -> dict[tuple[str, ...], float]:
         """Return the excess of all series of one model, stratum and period by their codes."""
         if group not in self._known:
-            rows = np.flatnonzero(self._group == group)
-            codes = zip(*(part[rows].tolist() for part in self._codes), strict=True)
-            self._known[group] = dict(zip(codes, (self._values[row] for row in rows.tolist()), strict=True))
+            rows = np.flatnonzero(self._judged.groups == group)
+            codes = zip(*(self._judged.texts(name, rows).tolist() for name in _CODES), strict=True)
+            self._known[group] = dict(zip(codes, self._values[rows].tolist(), strict=True))
         return self._known[group]
 
     def share(self, rows: Sequence[int], **other: str) -> float | None:
-        """Return the excess of the series with ``other`` codes over that of ``rows``; None where no such series was judged."""
+        """Return the excess of the series with ``other`` codes over that of alarms ``rows``; None where no such series was judged."""
         whole = part = 0.0
         found = False
         for row in rows:
-            product, industry, region = (part[row] for part in self._codes)
-            key = (other.get("product", product), other.get("industry", industry), other.get("region", region))
-            value = self._of_group(int(self._group[row])).get(key)
+            own = self._judged.candidates[row].evidence
+            key = (other.get("product", own.product), other.get("industry", own.industry), other.get("region", own.region))
+            value = self._of_group(int(self._judged.groups[row])).get(key)
             if value is not None:
                 found = True
-                whole += self._values[row]
+                whole += float(self._values[row])
                 part += max(value, 0.0)
         return part / whole if found and whole > 0 else None
 
 
-def _key(row: Mapping[str, object]) -> Key:
-    for kind in ("product", "industry", "region"):
-        if row[kind]:
-            return kind, str(row[kind])
+def _key(one: Evidence) -> Key:
+    for kind, code in (("product", one.product), ("industry", one.industry), ("region", one.region)):
+        if code:
+            return kind, code
     return "region", ""
 
 
 class _Merger:
-    def __init__(self, table: pd.DataFrame, behind: Behind, paths: Mapping[str, TreePaths], rules: GradingRules) -> None:
-        self.table, self.behind, self.paths, self.rules = table, behind, paths, rules
-        self.excess = Excess(table)
-        self.placing = set(table.loc[(table["region"] != "").to_numpy(), "model"])
+    def __init__(self, judged: Lookups, behind: Behind, paths: Mapping[str, TreePaths], rules: GradingRules) -> None:
+        self.judged, self.behind, self.paths, self.rules = judged, behind, paths, rules
+        self.excess = Excess(judged)
+        self.places = judged.words("region") - {""}
+        self.placing = judged.words("model", judged.about("region", self.places))
 
-    def window(self, rows: Sequence[int]) -> tuple[dt.date, dt.date]:
-        part = self.table.loc[list(rows)]
-        return part["evidence_start"].min().date(), part["period_end"].max().date()
+    def some(self, rows: Sequence[int]) -> list[Candidate]:
+        return [self.judged.candidates[row] for row in rows]
 
     def record_share(self, rows: Sequence[int], **other: str) -> float:
         """Share of what the records of ``rows`` count that lies within ``other`` codes, over the streams of the rows."""
         whole = part = 0.0
-        for stream, group in self.table.loc[list(rows)].groupby("stream", sort=True):
-            window = self.window(list(group.index))
-            codes = {name: group[name].iloc[0] if len(set(group[name])) == 1 else "" for name in ("product", "industry", "region")}
-            whole += self.behind.count(str(stream), codes, window)
-            part += self.behind.count(str(stream), {**codes, **other}, window)
+        by_stream: dict[str, list[Candidate]] = defaultdict(list)
+        for one in self.some(rows):
+            by_stream[one.evidence.stream].append(one)
+        for stream, group in sorted(by_stream.items()):
+            window = span(group)
+            told = {name: {getattr(one.evidence, name) for one in group} for name in _CODES}
+            codes = {name: next(iter(some)) if len(some) == 1 else "" for name, some in told.items()}
+            whole += self.behind.count(stream, codes, window)
+            part += self.behind.count(stream, {**codes, **other}, window)
         return part / whole if whole > 0 else 0.0
 
     def share(self, rows: Sequence[int], **other: str) -> float:
@@ -160,7 +157,11 @@ class _Merger:
         paths = self.paths["region"]
         whole = self.anchor((kind, code), rows[code])
         places = {child: self.anchor((kind, child), found) for child, found in below.items()}
-        strong = {child for child, found in below.items() if self.table.loc[found, "q_value"].min() < self.rules.confidence.q_strong}
+        strong = {
+            child
+            for child, found in below.items()
+            if min(one.evidence.q_value for one in self.some(found)) < self.rules.confidence.q_strong
+        }
 
         def alone(child: str) -> bool:
             here = places[child]
@@ -204,12 +205,13 @@ class _Merger:
             return code
         paths = self.paths["region"]
         # Only the rows about the subject itself (or below it) place it; a region's own alarm that it absorbed does not.
-        part = self.table.loc[list(rows)]
-        own = part[[self.paths[kind].within(value, code) for value in part[kind]]]
+        seen = {row: self.judged.candidates[row].evidence for row in rows}
+        own = [row for row in rows if self.paths[kind].within(getattr(seen[row], kind), code)]
         # A model that knows no places (foreign notices, say) corroborates, but does not widen the place that others show.
-        placed = own[own["model"].isin(self.placing)]
-        own = own if placed.empty else placed
-        by_region: dict[str, list[int]] = {str(region): list(group.index) for region, group in own.groupby("region", sort=True)}
+        own = [row for row in own if seen[row].model in self.placing] or own
+        by_region: dict[str, list[int]] = {region: [] for region in sorted({seen[row].region for row in own})}
+        for row in own:
+            by_region[seen[row].region].append(row)
         keep = [region for region in by_region if not self._explained(region, by_region)]
         if "" in keep:
             return self._whole(key, by_region[""])
@@ -227,10 +229,10 @@ class _Merger:
         """Return the place of an alarm on the series over all regions: where most of the excess is, else the whole jurisdiction."""
         kind, code = key
         paths = self.paths["region"]
-        same = self.table[(self.table[kind] == code) & (self.table["region"] != "")]
+        same = self.judged.words("region", self.judged.about(kind, [code])) - {""}
         found = ""
         judged: set[str] = set()
-        for region in sorted(set(same["region"]), key=lambda one: (len(paths.path(one)), one)):
+        for region in sorted(same, key=lambda one: (len(paths.path(one)), one)):
             share = self.excess.share(rows, region=region)
             if share is None:
                 continue
@@ -238,8 +240,9 @@ class _Merger:
             if share >= self.rules.merging.anchor_share and paths.within(region, found):
                 found = region
         counts: dict[str, float] = defaultdict(float)
-        window = self.window(rows)
-        for stream in sorted(set(self.table.loc[list(rows), "stream"])):
+        some = self.some(rows)
+        window = span(some)
+        for stream in sorted({one.evidence.stream for one in some}):
             if stream in self.behind.streams:
                 for region, value in self.behind.by_region(stream, Subject(kind, code), window).items():
                     counts[region] += value
@@ -254,7 +257,7 @@ class _Merger:
         roots = {paths.path(region)[0] for region in counted}
         root = roots.pop() if len(roots) == 1 else ""
         # The whole jurisdiction is the smallest place that holds every place watched, not the root of the code list.
-        watched = paths.common(sorted(set(self.table["region"]) - {""}))
+        watched = paths.common(sorted(self.places))
         known = bool(counted) and paths.within(watched, root) and all(paths.within(one, watched) for one in counted)
         return watched if known else root
 
@@ -269,13 +272,13 @@ class _Merger:
         return max(enough, key=lambda region: (len(paths.path(region)), totals[region], region), default="")
 
 
-def merge(table: pd.DataFrame, behind: Behind, paths: Mapping[str, TreePaths], rules: GradingRules) -> list[Concern]:
+def merge(judged: Lookups, behind: Behind, paths: Mapping[str, TreePaths], rules: GradingRules) -> list[Concern]:
     """Merge the alarms of a run into concerns, each shown once.
 
     Parameters
     ----------
-    table : pandas.DataFrame
-        Judged series-periods as made by :func:`riskwatch.assessment.discovery.judge`; ``candidate`` marks the alarms.
+    judged : Lookups
+        Judged series-periods; ``candidate`` marks the alarms.
     behind : Behind
         Records, for shares where no series was judged.
     paths : mapping of str to TreePaths
@@ -288,12 +291,11 @@ def merge(table: pd.DataFrame, behind: Behind, paths: Mapping[str, TreePaths], r
     list of Concern
         Sorted by subject; every alarm is evidence of exactly one concern.
     """
-    merger = _Merger(table, behind, paths, rules)
+    merger = _Merger(judged, behind, paths, rules)
     by_kind: dict[str, dict[str, list[int]]] = {"product": defaultdict(list), "industry": defaultdict(list), "region": defaultdict(list)}
-    alarms = table.loc[table["candidate"]]
-    for row, record in zip(alarms.index, alarms.to_dict("records"), strict=True):
-        kind, code = _key({str(name): value for name, value in record.items()})
-        by_kind[kind][code].append(int(row))
+    for row, one in judged.candidates.items():
+        kind, code = _key(one.evidence)
+        by_kind[kind][code].append(row)
     merged: dict[Key, list[int]] = {}
     for kind, rows in by_kind.items():
         for code, found in merger.forest(kind, rows).items():
@@ -302,24 +304,3 @@ def merge(table: pd.DataFrame, behind: Behind, paths: Mapping[str, TreePaths], r
     merger.absorb("region", merged, ("product", "industry"))
     concerns = [Concern(Subject(key[0], key[1], merger.anchor(key, rows)), tuple(sorted(rows))) for key, rows in merged.items()]
     return sorted(concerns, key=lambda concern: concern.subject)
-
-
-def evidence_of(table: pd.DataFrame, rows: Sequence[int]) -> tuple[tuple[Evidence, ...], tuple[bool, ...]]:
-    """Return ``rows`` of the judged table as evidence, strongest first, and whether each is its series' newest judged period."""
-    part = table.loc[list(rows), [*_EVIDENCE, "newest"]]
-    columns = {name: part[name].tolist() for name in _EVIDENCE}
-    for name in ("period_start", "period_end"):
-        columns[name] = [day.date() for day in columns[name]]
-    columns["exposure"] = [None if math.isnan(value) else value for value in columns["exposure"]]
-    found = [Evidence(*values) for values in zip(*columns.values(), strict=True)]
-    pairs = sorted(
-        zip(found, part["newest"].tolist(), strict=True),
-        key=lambda pair: (
-            pair[0].q_value,
-            pair[0].p_value,
-            -pair[0].excess,
-            *(pair[0].model, pair[0].product, pair[0].industry, pair[0].region, pair[0].stratum),
-            pair[0].period_start,
-        ),
-    )
-    return tuple(evidence for evidence, _ in pairs), tuple(bool(newest) for _, newest in pairs)

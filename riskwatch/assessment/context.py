@@ -17,6 +17,7 @@ from riskwatch.assessment.emergency_rules import EmergencyRules
 from riskwatch.assessment.facts import Facts
 from riskwatch.assessment.floors import FloorEvent
 from riskwatch.assessment.hazards import Classifier
+from riskwatch.assessment.lookups import span
 from riskwatch.assessment.memory import FORGETFUL, Memory
 from riskwatch.assessment.protocols import TreePaths, WorkCalendar
 from riskwatch.assessment.recalled import Behind
@@ -82,14 +83,12 @@ def windows_of(run: Run, concern: Concern) -> dict[str, Window | None]:
     Evidence that lies in several periods together (three single failures in three months) is read in all of them: by its last one alone
     it would be too few cases, or one firm.
     """
-    table = run.judged.table.loc[list(concern.rows)]
-    if table.empty:
+    if not concern.rows:
         window = (run.as_of - dt.timedelta(days=run.rules.floors.lookback_days), run.as_of)
         return dict.fromkeys(run.behind.streams, window)
-    spans = {
-        str(stream): (group["evidence_start"].min().date(), group["period_end"].max().date()) for stream, group in table.groupby("stream")
-    }
-    whole = (table["evidence_start"].min().date(), table["period_end"].max().date())
+    some = [run.judged.lookups.candidates[row] for row in concern.rows]
+    spans = {stream: span([one for one in some if one.evidence.stream == stream]) for stream in {one.evidence.stream for one in some}}
+    whole = span(some)
     return {stream: spans.get(stream, whole) for stream in run.behind.streams}
 
 

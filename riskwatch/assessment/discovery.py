@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ from scipy.stats import false_discovery_control
 
 from riskwatch.assessment.evidence_rules import Discovery
 from riskwatch.assessment.families import level_weights, look_weights, tree_q_values
+from riskwatch.assessment.lookups import Lookups
 from riskwatch.assessment.protocols import TreePaths
 from riskwatch.assessment.rules import ConfidenceRules, GradingRules
 from riskwatch.assessment.texts import Coded, coded, joined
@@ -80,6 +82,11 @@ class Judged:
     hits: int
     dropped: int
     tested: dict[str, int] = field(default_factory=dict)
+
+    @cached_property
+    def lookups(self) -> Lookups:
+        """The table by row number, for what every concern asks of it."""
+        return Lookups(self.table)
 
 
 def q_values(p_values: npt.ArrayLike, *, unseen: int = 0) -> npt.NDArray[np.float64]:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from riskwatch.assessment import actions as handling
 from riskwatch.assessment.attention import KeyProduct, attention_step, signs_of
-from riskwatch.assessment.concerns import Concern, evidence_of, merge
+from riskwatch.assessment.concerns import Concern, merge
 from riskwatch.assessment.confidence import Quality, witnesses_of_hits
 from riskwatch.assessment.context import Case, Run, flags_on, windows_of
 from riskwatch.assessment.counting import count_together, signals_of
@@ -152,7 +152,7 @@ def assess(
         memory=memory,
     )
 
-    concerns = merge(judged.table, behind, paths, rules)
+    concerns = merge(judged.lookups, behind, paths, rules)
     spoken = {event for event in events if any(covers(concern.subject, event, paths) for concern in concerns)}
     alone = [event for event in events if event not in spoken]
     alone, cases = grouped(alone, rules.floors.grouped, paths)
@@ -168,7 +168,7 @@ def assess(
 def _read(run: Run, concern: Concern) -> tuple[Case, Step]:
     """Read everything about one concern."""
     subject = concern.subject
-    evidence, newest = evidence_of(run.judged.table, concern.rows)
+    evidence, newest = run.judged.lookups.evidence_of(concern.rows)
     windows = windows_of(run, concern)
     asked = asdict(subject), windows
     facts = run.memory.recall(
@@ -238,7 +238,7 @@ def _assess_one(run: Run, concern: Concern) -> tuple[Assessment, Shared]:
         f"{len(case.evidence)} alarmed series-periods about this subject",
     )
     figures = scope_figures(
-        run.judged.table,
+        run.judged.lookups,
         case.rows,
         case.subject,
         case.facts,

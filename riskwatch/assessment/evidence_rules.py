@@ -33,8 +33,8 @@ class Discovery(Rule):
     looks: Looks
     shared_by: Literal["tests", "levels"] = Field(
         default="tests",
-        description="what shares the error of a model equally: its tests, or the levels of the region tree (the whole, prefectures, counties)"
-        " and on each level its tests; a level of one region counts as the whole",
+        description="what shares a model's error equally: its tests, or the levels of the region tree (the whole, prefectures, counties)"
+        " and on each level its tests; a level of one region is the whole",
     )
 
 

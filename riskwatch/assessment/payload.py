@@ -7,6 +7,7 @@ import datetime as dt
 import enum
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,10 @@ from riskwatch.errors import StoreError
 __all__ = ["from_payload", "plain", "to_payload"]
 
 
+# Most of a payload: told by the type itself, which is quick to ask.
+_AS_IS = frozenset({str, bool, int, type(None)})
+
+
 def plain(value: object) -> Any:
     """Return ``value`` as JSON-able data: dates as ISO texts, enums as names or values, NaN as null, infinity as text.
 
@@ -25,6 +30,14 @@ def plain(value: object) -> Any:
     TypeError
         If ``value`` holds something that JSON has no word for.
     """
+    if type(value) in _AS_IS:
+        return value
+    if type(value) is float and math.isfinite(value):
+        return value
+    if type(value) is dict:
+        return {str(key): plain(one) for key, one in value.items()}
+    if type(value) is list or type(value) is tuple:
+        return [plain(one) for one in value]
     if isinstance(value, Grade):
         return value.name
     if isinstance(value, enum.StrEnum):
@@ -40,12 +53,17 @@ def plain(value: object) -> Any:
     if isinstance(value, dt.date):
         return value.isoformat()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {name: plain(getattr(value, name)) for name in _names(type(value))}
     if isinstance(value, Mapping):
         return {str(key): plain(one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(one) for one in value]
     raise TypeError(f"plain: cannot write {type(value).__name__} as JSON")
+
+
+@lru_cache(maxsize=256)
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind))
 
 
 def to_payload(assessment: Assessment) -> dict[str, Any]:

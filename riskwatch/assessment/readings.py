@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
+import numpy as np
+
 from riskwatch.assessment.attention import Sign
 from riskwatch.assessment.context import Case, Run, flags_on
 from riskwatch.assessment.discovery import SERIES
@@ -101,11 +103,11 @@ def _rising(run: Run, case: Case) -> bool:
     lead = next((e for e, new in zip(case.evidence, case.newest, strict=True) if new), None)
     if lead is None or lead.windows < needed:
         return False
-    table = run.judged.table
-    same = table["alarm"].to_numpy()
+    alarms = run.judged.lookups.alarms
+    same = np.ones(len(alarms), dtype=np.bool_)
     for column in SERIES:
-        same = same & (table[column] == getattr(lead, column)).to_numpy()
-    rows = table.loc[same].sort_values("period_start").tail(needed)
+        same &= (alarms[column] == getattr(lead, column)).to_numpy(bool)
+    rows = alarms.loc[same].sort_values("period_start").tail(needed)
     exposure = rows["exposure"].where(rows["exposure"] > 0, 1.0).fillna(1.0)
     growth = (rows["excess"] / exposure).diff().dropna()
     return bool((growth > 0).all()) and len(growth) == needed - 1

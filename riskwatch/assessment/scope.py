@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from functools import lru_cache
 
-import pandas as pd
+import numpy as np
 from scipy.stats import binom, norm
 
 from riskwatch.assessment.facts import Facts
+from riskwatch.assessment.lookups import Lookups
 from riskwatch.assessment.protocols import TreePaths
 from riskwatch.assessment.rules import ScopeRules
 from riskwatch.assessment.spatial import clustering
@@ -19,7 +20,7 @@ from riskwatch.assessment.suppliers import SupplierFigures
 from riskwatch.assessment.types import Evidence, Scope, Step, Subject
 from riskwatch.assessment.whereabouts import weigh_places
 
-__all__ = ["ScopeFigures", "decide_scope", "scope_figures", "tells_of_harm"]
+__all__ = ["ScopeFigures", "by_chance", "decide_scope", "scope_figures", "tells_of_harm"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class ScopeFigures:
 
 
 def scope_figures(
-    table: pd.DataFrame,
+    judged: Lookups,
     rows: Sequence[int],
     subject: Subject,
     facts: Facts,
@@ -86,7 +87,7 @@ def scope_figures(
 
     Parameters
     ----------
-    table : pandas.DataFrame
+    judged : Lookups
         Judged series-periods of the run.
     rows : sequence of int
         Rows of the concern's evidence; the models and periods in them say which other series are comparable.
@@ -99,9 +100,9 @@ def scope_figures(
     suppliers : SupplierFigures, optional
     """
     regions = paths["region"]
-    places = _places(table, rows, subject, paths=paths, rules=rules)
+    places = _places(judged, rows, subject, paths=paths, rules=rules)
     touched = {place for place, one in places.items() if one.p_value < rules.touched_p}
-    judged = set(places)
+    asked = len(places)
     excess = {place: max(one.excess, 0.0) for place, one in places.items() if one.own}
     rest = [one for place, one in sorted(places.items()) if place not in touched]
     untouched = None
@@ -109,7 +110,7 @@ def scope_figures(
         untouched = float(norm.sf(math.fsum(one.excess for one in rest) / math.sqrt(expected)))
     scores = {place: one.excess / math.sqrt(max(one.expected, 0.5)) for place, one in places.items()}
     found, names = weigh_places(
-        table, rows, subject, paths=paths, level=rules.spread_level, share=rules.systemic_share, told_from=rules.told_from
+        judged, rows, subject, paths=paths, level=rules.spread_level, share=rules.systemic_share, told_from=rules.told_from
     )
     spatial = clustering(scores, touched, borders, permutations=rules.permutations, seed=rules.seed)
     by_place: dict[str, float] = defaultdict(float)
@@ -120,12 +121,11 @@ def scope_figures(
     largest = max(shares, key=lambda place: (shares[place], place), default="")
     checks, injury = facts.spot_check, facts.injury
     cases = (checks.failed if checks else 0.0) + (injury.persons if injury else 0.0) + (facts.notice.notices if facts.notice else 0.0)
-    # One region more than chance would touch is what the binomial tail says, regions taken as independent.
-    chance = float(binom.sf(len(touched) - 1, len(judged), rules.touched_p)) if judged else None
+    chance = by_chance(len(touched), asked, rules.touched_p) if asked else None
     return ScopeFigures(
         cases=cases,
-        touched=len(touched) if judged else sum(1 for count in by_place.values() if count > 0),
-        judged=len(judged),
+        touched=len(touched) if asked else sum(1 for count in by_place.values() if count > 0),
+        judged=asked,
         by_chance=chance,
         largest_region=largest if total > 0 else "",
         largest_region_share=shares[largest] / total if total > 0 else None,
@@ -154,6 +154,12 @@ def scope_figures(
     )
 
 
+@lru_cache(maxsize=4096)
+def by_chance(touched: int, judged: int, touched_p: float) -> float:
+    """Return the probability that so many or more of the judged regions are touched by chance, regions taken as independent."""
+    return float(binom.sf(touched - 1, judged, touched_p))
+
+
 def tells_of_harm(evidence: Sequence[Evidence], facts: Facts, rules: ScopeRules) -> list[Evidence]:
     """Return the evidence that may tell of people hurt: all, but for complaints of which too few state an injury.
 
@@ -176,34 +182,33 @@ class _Place:
 
 
 def _places(
-    table: pd.DataFrame, rows: Sequence[int], subject: Subject, *, paths: Mapping[str, TreePaths], rules: ScopeRules
+    judged: Lookups, rows: Sequence[int], subject: Subject, *, paths: Mapping[str, TreePaths], rules: ScopeRules
 ) -> dict[str, _Place]:
     """Return what was judged in each region of the level of spread, in the models, strata and periods of the evidence."""
-    evidence = table.loc[list(rows)]
-    if not len(evidence) or subject.kind == "region":
+    if not rows or subject.kind == "region":
         return {}
     regions = paths["region"]
-    spans = set(zip(evidence["model"], evidence["stratum"], evidence["period_start"], strict=True))
-    wanted = ((table[subject.kind] == subject.code) & (table["region"] != "")).to_numpy()
-    same = table.loc[wanted, ["model", "stratum", "period_start", "region", "p_value", "excess", "expected"]]
-    whole: dict[str, list[Mapping[Hashable, Any]]] = defaultdict(list)
-    parts: dict[str, list[Mapping[Hashable, Any]]] = defaultdict(list)
-    for row in same.to_dict("records"):
-        if (row["model"], row["stratum"], row["period_start"]) not in spans:
+    same = judged.about(subject.kind, [subject.code])
+    same = same[np.isin(judged.moments[same], judged.moments[list(rows)])]
+    figures = (judged.table[name].to_numpy(np.float64)[same].tolist() for name in ("p_value", "excess", "expected"))
+    whole: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
+    parts: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
+    for region, *three in zip(judged.texts("region", same).tolist(), *figures, strict=True):
+        if not region:
             continue
-        own = regions.level(row["region"]) == rules.spread_level
-        place = row["region"] if own else regions.at_level(row["region"], rules.spread_level)
+        own = regions.level(region) == rules.spread_level
+        place = region if own else regions.at_level(region, rules.spread_level)
         if place:
-            (whole if own else parts)[place].append(row)
+            (whole if own else parts)[place].append((three[0], three[1], three[2]))
     found = {}
     for place in sorted({*whole, *parts}):
         # Where the region itself was judged its parts are not asked again, and many tests are not one: each counts.
         some = whole.get(place) or parts[place]
-        smallest = min((row["p_value"] for row in some if row["excess"] > 0), default=1.0)
+        smallest = min((p for p, excess, _ in some if excess > 0), default=1.0)
         found[place] = _Place(
             min(1.0, smallest * len(some)),
-            math.fsum(row["excess"] for row in some),
-            math.fsum(row["expected"] for row in some),
+            math.fsum(excess for _, excess, _ in some),
+            math.fsum(expected for *_, expected in some),
             place in whole,
         )
     return found

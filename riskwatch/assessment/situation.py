@@ -9,13 +9,12 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binom
 
 from riskwatch.assessment.confidence import level_of, row_levels
 from riskwatch.assessment.grading import Inputs, decide
 from riskwatch.assessment.risk import Scenario, matrix_risk, uplifted
 from riskwatch.assessment.rules import RISKS, GradingRules
-from riskwatch.assessment.scope import ScopeFigures, decide_scope
+from riskwatch.assessment.scope import ScopeFigures, by_chance, decide_scope
 from riskwatch.assessment.suppliers import Verdict
 from riskwatch.assessment.types import Grade, Scope
 from riskwatch.outside.weight import lowered
@@ -131,7 +130,7 @@ class Situation:
         return decide_scope(self._figures(move), self.rules.scope)[0]
 
     def moved(self, move: Move) -> Inputs:
-        """Return the inputs of the grade after ``move``."""
+        """Return what the grade after ``move`` is decided upon; units in use as they were, where they stay on their side of the limit."""
         inputs = self.inputs
         figures, scope = self.figures, self.scope
         if move.producers or move.prefectures or move.supplier:
@@ -163,7 +162,11 @@ class Situation:
                 raised = uplifted(risk, units, self.rules.uplift)
             if (raised, raised != risk) != (inputs.risk, inputs.uplifted):
                 inputs = replace(inputs, risk=raised, uplifted=raised != risk)
-        return inputs if units == inputs.units_in_use else replace(inputs, units_in_use=units)
+        # Of the units themselves, only on which side of the limit they lie counts: many a shift comes to the same.
+        return inputs if self._many(units) == self._many(inputs.units_in_use) else replace(inputs, units_in_use=units)
+
+    def _many(self, units: float | None) -> bool:
+        return units is not None and units > self.rules.lifts.units_in_use
 
     @cached_property
     def inspected_only(self) -> bool:
@@ -205,11 +208,18 @@ class Situation:
             rest = max(0.0, failures * (1 - share) + move.producers)
             share = max(1 / producers, failures * share / (failures * share + rest))
         touched = min(max(0, old.touched + move.prefectures), max(old.judged, old.touched))
-        chance = float(binom.sf(touched - 1, old.judged, self.rules.scope.touched_p)) if old.judged else None
+        chance = by_chance(touched, old.judged, self.rules.scope.touched_p) if old.judged else None
         sharing = max(0, old.sharing_producers + move.producers) if old.sharing_producers else 0
         suppliers = replace(old.suppliers, verdict=move.supplier) if old.suppliers is not None and move.supplier else old.suppliers
-        old = replace(old, suppliers=suppliers)
-        return replace(old, producers=producers, largest_producer_share=share, sharing_producers=sharing, touched=touched, by_chance=chance)
+        return replace(
+            old,
+            producers=producers,
+            largest_producer_share=share,
+            sharing_producers=sharing,
+            touched=touched,
+            by_chance=chance,
+            suppliers=suppliers,
+        )
 
     def alternatives(self) -> Sequence[tuple[float, tuple[Scenario, ...]]]:
         """Return the sets of scenarios that the uncertain severity of the cluster allows, each with its probability."""

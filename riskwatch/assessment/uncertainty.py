@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -30,9 +31,18 @@ POINTS = {"injury": 101, "defect": 31, "units": 31, "q": 101}
 CENTRAL = 0.95  # interval that config's units_factor is about
 
 
+@lru_cache(maxsize=16)
 def _midpoints(count: int) -> FloatArray:
     """Return ``count`` standard normal values that stand for equal shares of probability."""
-    return np.asarray(norm.ppf((np.arange(count) + 0.5) / count), dtype=np.float64)
+    found = np.asarray(norm.ppf((np.arange(count) + 0.5) / count), dtype=np.float64)
+    found.flags.writeable = False  # the same for every concern
+    return found
+
+
+@lru_cache(maxsize=16)
+def _half_width(share: float) -> float:
+    """Return the standard normal value at which a central interval that holds ``share`` ends."""
+    return float(norm.ppf((1 + share) / 2))
 
 
 def risk_ranks(severity: int, probability: FloatArray, matrix: Matrix) -> IntArray:
@@ -57,7 +67,7 @@ def _draws(scenario: Scenario, z: FloatArray, rules: GradingRules) -> FloatArray
         return np.zeros_like(z)
     median = scenario.probability if scenario.probability > 0 else high / unknown
     low = scenario.low if scenario.low > 0 else min(median, high / unknown)
-    quantile = float(norm.ppf((1 + rules.probability.interval) / 2))
+    quantile = _half_width(rules.probability.interval)
     below, above = math.log(median / low) / quantile, math.log(high / median) / quantile
     return np.asarray(np.minimum(1.0, median * np.exp(np.where(z < 0, below, above) * z)), dtype=np.float64)
 
@@ -69,7 +79,7 @@ def _risks(situation: Situation, scenarios: tuple[Scenario, ...], rules: Grading
     checked = any(not one.name.startswith("injury") for one in scenarios)
     z_injury = _midpoints(POINTS["injury"] if injured else 1)[:, None, None]
     z_defect = _midpoints(POINTS["defect"] if checked else 1)[None, :, None]
-    spread = math.log(rules.uncertainty.units_factor) / float(norm.ppf((1 + CENTRAL) / 2))
+    spread = math.log(rules.uncertainty.units_factor) / _half_width(CENTRAL)
     some = units is not None and spread > 0
     factor = np.exp(spread * _midpoints(POINTS["units"]))[None, None, :] if some else np.ones((1, 1, 1))
     shape = (z_injury.shape[0], z_defect.shape[1], factor.shape[2])

@@ -9,6 +9,7 @@ from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from riskwatch.assessment.lookups import Lookups
 from riskwatch.assessment.protocols import TreePaths
 from riskwatch.assessment.reach import Reach, reach
 from riskwatch.assessment.types import Subject
@@ -21,7 +22,7 @@ _REST = 1e-6  # expected cases outside the judged regions that are worth a place
 
 
 def weigh_places(
-    table: pd.DataFrame,
+    judged: Lookups,
     rows: Sequence[int],
     subject: Subject,
     *,
@@ -38,7 +39,7 @@ def weigh_places(
 
     Parameters
     ----------
-    table : pandas.DataFrame
+    judged : Lookups
         Judged series-periods of the run.
     rows : sequence of int
         Rows of the concern's evidence.
@@ -57,26 +58,22 @@ def weigh_places(
     list of str
         The regions weighed; "" for all others together.
     """
-    evidence = table.loc[list(rows)]
-    if not len(evidence) or subject.kind == "region":
+    if not rows or subject.kind == "region":
         return None, []
-    about = _about(table, subject, paths[subject.kind])
+    evidence = judged.placed.take(list(rows))
+    tree = paths[subject.kind]
+    inside = [code for code in judged.words(subject.kind) if code and tree.within(code, subject.code)]
+    about = judged.placed.take(judged.about(subject.kind, inside))
     found: list[Counts] = []
     for stream, group in evidence.groupby("stream", sort=True):
-        judged = about.loc[(about["stream"] == stream).to_numpy()]
-        found += next(([counts] for part in _candidates(judged, group) if (counts := _by_place(part, subject, paths, level))), [])
+        same = about.loc[(about["stream"] == stream).to_numpy()]
+        found += next(([counts] for part in _candidates(same, group) if (counts := _by_place(part, subject, paths, level))), [])
     names = sorted({place for counts in found for place in counts if place})
     if not names:
         return None, []
     names += [""] if any("" in counts for counts in found) else []
     observed, expected = (np.array([[counts.get(place, (0.0, 0.0))[part] for place in names] for counts in found]) for part in (0, 1))
     return reach(observed, expected, most=int(share * len(names)), told_from=told_from), names
-
-
-def _about(table: pd.DataFrame, subject: Subject, tree: TreePaths) -> pd.DataFrame:
-    codes = table[subject.kind]
-    inside = {code for code in codes.unique() if code and tree.within(code, subject.code)}
-    return table.loc[codes.isin(inside).to_numpy()]
 
 
 def _candidates(judged: pd.DataFrame, group: pd.DataFrame) -> Iterator[pd.DataFrame]:

@@ -19,7 +19,7 @@ from riskwatch.records.streams import STREAMS
 from riskwatch.runner.detect import SERIES, SIGNAL_COLUMNS, ModelRun
 from riskwatch.runner.overrides import thresholds
 
-__all__ = ["load_assessments", "load_detection", "load_looks", "objects_of", "save_detection", "save_looks"]
+__all__ = ["load_assessments", "load_detection", "load_looks", "objects_of", "save_detection", "save_looks", "words_of"]
 
 NUMBERS = ("observed", "exposure", "expected", "lower", "upper", "p_value")
 DAYS = ("period_start", "period_end", "evidence_start")
@@ -61,12 +61,17 @@ def load_detection(cache: Cache, key: str, model: ModelDefinition, trees: Mappin
     return ModelRun(model.name, note["address"], True, frame[list(SIGNAL_COLUMNS)], rolled_up, note["history"])
 
 
-def objects_of(column: pa.ChunkedArray) -> npt.NDArray[np.object_]:
-    """Return a column of repeating texts as plain Python strings, each text once in memory."""
+def words_of(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.integer[Any]]]:
+    """Return the distinct texts of a column of repeating texts, as plain Python strings, and the place of each row's among them."""
     whole = column.combine_chunks()
     whole = whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
-    words = np.asarray(whole.dictionary.to_pylist(), dtype=object)
-    return words[whole.indices.to_numpy()] if len(words) else np.empty(len(whole), dtype=object)
+    return np.array(whole.dictionary.to_pylist(), dtype=object), whole.indices.to_numpy()
+
+
+def objects_of(column: pa.ChunkedArray) -> npt.NDArray[np.object_]:
+    """Return a column of repeating texts as plain Python strings, each text once in memory."""
+    words, rows = words_of(column)
+    return np.asarray(words[rows], dtype=object) if len(words) else np.empty(len(rows), dtype=object)
 
 
 def _dates_of(column: pa.ChunkedArray) -> npt.NDArray[np.object_]:

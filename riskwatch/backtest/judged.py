@@ -59,16 +59,18 @@ def load_judged(cache: Cache, key: str) -> JudgedDay:
     """Return what :func:`save_judged` stored."""
     tables, note = cache.read("judged", key)
     series, families = tables.pop("series"), tables.pop("families")
-    table = pd.DataFrame(
-        {
-            # Plain Python strings as they were: without the type, texts become Arrow's.
-            name: pd.Series(objects_of(series.column(name)), dtype="object")
-            if kind == "object"
-            else series.column(name).to_numpy(zero_copy_only=False).astype(kind, copy=True)
-            for name, kind in ((one, note["kinds"][one]) for one in series.column_names)
-        }
-    )
+    # Fresh columns, each as it is: to lay them together would copy all of them.
+    table = pd.DataFrame({name: _column(series.column(name), note["kinds"][name]) for name in series.column_names}, copy=False)
     family_q = np.asarray(families.column("q").to_numpy(), dtype=np.float64)
     told = note["first_alarm"]
     first = None if told is None else dt.date.fromisoformat(told)
     return JudgedDay(Controlled(table, family_q, note["counts"]), first, note["streams"], tables)
+
+
+def _column(values: pa.ChunkedArray, kind: str) -> pd.Series:
+    if kind == "object":
+        # Plain Python strings as they were: without the type, texts become Arrow's.
+        return pd.Series(objects_of(values), dtype="object", copy=False)
+    if pa.types.is_string(values.type):
+        return pd.Series(pd.array(values, dtype=kind), copy=False)
+    return pd.Series(values.to_numpy(zero_copy_only=False).astype(kind, copy=False), copy=False)

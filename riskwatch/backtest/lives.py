@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from riskwatch.assessment import Assessment
 from riskwatch.assessment.types import Grade
-from riskwatch.backtest.frames import load_assessments
+from riskwatch.backtest.frames import load_assessments, words_of
 from riskwatch.backtest.setting import Setting
 from riskwatch.backtest.view import History
 from riskwatch.backtest.work import SERIES_COLUMNS
@@ -127,11 +127,21 @@ def _judged(table: pa.Table, streams: Mapping[str, str], held: Iterable[EarlyWar
     Periods of other models are never asked for; each model has a row, so that its stream is known.
     """
     mine = {model for one in held for model, *_ in one.series} | {e.model for one in assessments for e in one.evidence}
-    part = table.filter(pc.is_in(table.column("model").cast(pa.string()), pa.array(sorted(mine), pa.string()))).to_pandas()
-    frame = part.astype(dict.fromkeys(SERIES_COLUMNS, "object")).assign(reason="", p_value=0.0)
-    named = pd.DataFrame({"model": list(streams), **dict.fromkeys(SERIES_COLUMNS[1:], ""), "reason": "name", "p_value": 1.0}, dtype=object)
-    every = pd.concat([frame, named], ignore_index=True) if len(frame) else named.assign(period_end=None)
-    return every.assign(stream=every["model"].map(dict(streams)))
+    models, codes = words_of(table.column("model"))
+    stream_of = np.array([streams[name] for name in models], dtype=object)
+    rows = np.flatnonzero(np.isin(codes, [code for code, name in enumerate(models) if name in mine]))
+    named = np.array(list(streams), dtype=object)
+    texts = {"model": (models[codes[rows]], named), "stream": (stream_of[codes[rows]], np.array(list(streams.values()), dtype=object))}
+    for name in SERIES_COLUMNS[1:]:
+        words, of_row = words_of(table.column(name))
+        texts[name] = words[of_row[rows]], np.full(len(named), "", dtype=object)
+    parts = [len(rows), len(named)]
+    texts["reason"] = np.full(parts[0], "", dtype=object), np.full(parts[1], "name", dtype=object)
+    ends = table.column("period_end").cast(pa.timestamp("s")).to_numpy()[rows]
+    # Plain Python strings: single rows are read, and Arrow strings are slow at that.
+    return pd.DataFrame({name: np.concatenate(both) for name, both in texts.items()}, dtype=object).assign(
+        period_end=np.append(ends, np.full(parts[1], np.datetime64("NaT", "s"))), p_value=np.repeat([0.0, 1.0], parts)
+    )
 
 
 def _since(before: Mapping[tuple[str, ...], dt.date], table: pa.Table, day: dt.date) -> dict[tuple[str, ...], dt.date]:

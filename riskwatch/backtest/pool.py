@@ -12,6 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
 from riskwatch.backtest.setting import Place, Setting, open_setting
+from riskwatch.definitions import Definitions
 from riskwatch.errors import RiskwatchError
 
 __all__ = ["Pool", "open_pool"]
@@ -30,12 +31,12 @@ class _Worker:
     setting: Setting
 
 
-def _start(place: Place) -> None:
+def _start(place: Place, loaded: tuple[Definitions, Definitions]) -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         # Killed, the parent says nothing: a worker that waits for it would wait for ever.
         threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
-    _Worker.setting = _Worker.stack.enter_context(open_setting(place))
+    _Worker.setting = _Worker.stack.enter_context(open_setting(place, loaded=loaded))
 
 
 def _die_with(parent: multiprocessing.process.BaseProcess) -> None:
@@ -92,7 +93,9 @@ def open_pool(setting: Setting, workers: int) -> Iterator[Pool]:
     before = {name: os.environ.get(name) for name in THREADS}
     # Spawned, not forked: database drivers and threads do not survive a fork. The processes inherit the variables.
     os.environ.update(dict.fromkeys(THREADS, "1"))
-    executor = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_start, initargs=(setting.place,))
+    # The definitions go along: to parse all files again takes a worker longer than a day's assessments.
+    given = setting.place, setting.loaded
+    executor = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_start, initargs=given)
     try:
         yield Pool(setting, executor)
     finally:

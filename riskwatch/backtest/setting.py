@@ -53,10 +53,13 @@ class Place:
 
 @dataclass(frozen=True)
 class Setting:
-    """An open setting: what all days of a replay share."""
+    """An open setting: what all days of a replay share.
+
+    ``loaded``: the project's own definitions, and those in force; with them another process opens the same setting without reading files.
+    """
 
     place: Place
-    definitions: Definitions
+    loaded: tuple[Definitions, Definitions] = field(repr=False)
     trees: dict[str, Tree]
     holidays: HolidayCalendar
     grading: GradingRules
@@ -67,6 +70,11 @@ class Setting:
     folder: Path
     shelf: Shelf | None = None
     kept: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def definitions(self) -> Definitions:
+        """Those in force."""
+        return self.loaded[1]
 
     @property
     def cache(self) -> Cache:
@@ -157,7 +165,7 @@ def _definitions(place: Place, own: Definitions | None) -> tuple[Definitions, De
 
 
 @contextlib.contextmanager
-def open_setting(place: Place, own: Definitions | None = None) -> Iterator[Setting]:
+def open_setting(place: Place, own: Definitions | None = None, loaded: tuple[Definitions, Definitions] | None = None) -> Iterator[Setting]:
     """Open the records and definitions of a replay.
 
     Parameters
@@ -165,6 +173,8 @@ def open_setting(place: Place, own: Definitions | None = None) -> Iterator[Setti
     place : Place
     own : Definitions, optional
         The project's own, where they are loaded already.
+    loaded : pair of Definitions, optional
+        Those of a setting that is open elsewhere.
 
     Raises
     ------
@@ -173,11 +183,11 @@ def open_setting(place: Place, own: Definitions | None = None) -> Iterator[Setti
     StoreError
         If the project's store cannot be used.
     """
-    own, definitions = _definitions(place, own)
+    own, definitions = _definitions(place, own) if loaded is None else loaded
     with in_use(own.var / "backtest"), open_store(own) as store:
         yield Setting(
             place=place,
-            definitions=definitions,
+            loaded=(own, definitions),
             trees=load_trees(definitions.dimensions, root=definitions.root, data=own.data),
             holidays=HolidayCalendar.from_config(definitions.catalogue("holidays")),
             grading=GradingRules.model_validate(definitions.catalogue("grading")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
@@ -123,15 +124,17 @@ class Arrivals:
             for name, stream in self.heard.items()
             if name not in told
         ]
-        frame = pd.DataFrame(rows, columns=["source", "stream", "newest_event", "newest_known", "records", "recent"])
-        for name in ("newest_event", "newest_known"):
-            frame[name] = pd.to_datetime(frame[name]).astype("datetime64[s]")
-        waits = [
-            since <= as_of and (until is None or until > as_of) for since, until in self.waiting[["since", "until"]].itertuples(index=False)
-        ]
-        counts = self.waiting.loc[np.asarray(waits, bool), "source"].value_counts()
-        frame["open_quarantine"] = frame["source"].map(counts).fillna(0).astype("int64")
-        return frame.astype({"records": "int64", "recent": "int64"}).sort_values(["source", "stream"], ignore_index=True)
+        rows.sort(key=lambda row: (row["source"], row["stream"]))
+        waits = Counter(
+            source
+            for source, since, until in zip(*(self.waiting[name] for name in ("source", "since", "until")), strict=True)
+            if since <= as_of and (until is None or until > as_of)
+        )
+        texts = {name: [row[name] for row in rows] for name in ("source", "stream")}
+        days = {name: np.array([row[name] for row in rows], dtype="datetime64[s]") for name in ("newest_event", "newest_known")}
+        counts = {name: np.array([row[name] for row in rows], dtype=np.int64) for name in ("records", "recent")}
+        waiting = np.array([waits[name] for name in texts["source"]], dtype=np.int64)
+        return pd.DataFrame({**texts, **days, **counts, "open_quarantine": waiting})
 
     def repeated(self, as_of: dt.date) -> int:
         """Return how many rows, of those that had landed by a day, only repeated what was known."""

@@ -33,8 +33,7 @@ class Windows:
         self.paths, self.silent = paths, silent
         self._rows, self._of_series = _judged(judged)
         self._asked: dict[tuple[str, str], list[tuple[str, str, str, dt.date]]] = {}
-        known = judged is not None and {"model", "stream"} <= set(judged.columns)
-        self.streams = dict(zip(judged["model"], judged["stream"], strict=True)) if judged is not None and known else {}
+        self.streams = {} if judged is None else _streams(judged)
 
     def ends(self, warning: EarlyWarning) -> set[dt.date]:
         """Return ends of judged periods of the warning's series, or of series that contain them (rolled up when sparse)."""
@@ -65,6 +64,14 @@ class Windows:
         # Where the model's stream is not known, any of them may be the one that fell silent.
         streams = self.silent if not mine or None in mine else [stream for stream in self.silent if stream in mine]
         return max((self.silent[stream].get(warning.subject.region, 0.0) for stream in streams), default=0.0)
+
+
+def _streams(frame: pd.DataFrame) -> dict[str, str]:
+    """Return model -> stream: of each model one row is read."""
+    if not {"model", "stream"} <= set(frame.columns):
+        return {}
+    some = frame.loc[~frame["model"].duplicated(keep="last"), ["model", "stream"]]
+    return dict(zip(some["model"].tolist(), some["stream"].tolist(), strict=True))
 
 
 def _judged(frame: pd.DataFrame | None) -> tuple[pd.DataFrame, Mapping[tuple[str, str], npt.NDArray[np.intp]]]:

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from assessment_world import TREES, signal
 
+from riskwatch.assessment.lookups import Lookups
 from riskwatch.assessment.protocols import TreePaths
 from riskwatch.assessment.types import Subject
 from riskwatch.assessment.whereabouts import weigh_places
@@ -27,7 +28,7 @@ def judged(counts, *, product="dolls", expected=1.0, **other):
 def weigh(rows, evidence, *, product="dolls", told_from=0.0):
     table = pd.DataFrame(rows)
     return weigh_places(
-        table, evidence, Subject("product", product, "220000"), paths=PATHS, level="prefecture", share=0.5, told_from=told_from
+        Lookups(table), evidence, Subject("product", product, "220000"), paths=PATHS, level="prefecture", share=0.5, told_from=told_from
     )
 
 
@@ -105,5 +106,15 @@ def test_order_of_rows_does_not_matter(seed):
     table = pd.DataFrame(rows)
     turned = table.sample(frac=1.0, random_state=seed)
     subject = Subject("product", "dolls", "220000")
-    straight, other = (weigh_places(frame, [0, 5], subject, paths=PATHS, level="prefecture", share=0.5) for frame in (table, turned))
+    straight, other = (
+        weigh_places(
+            Lookups(frame.reset_index(drop=True)),
+            [frame.index.get_loc(0), frame.index.get_loc(5)],
+            subject,
+            paths=PATHS,
+            level="prefecture",
+            share=0.5,
+        )
+        for frame in (table, turned)
+    )
     assert straight == other
