@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from riskwatch.assessment.texts import joined
+from riskwatch.assessment.texts import Coded, coded, joined
 from riskwatch.assessment.types import Evidence
 
 __all__ = ["Candidate", "Lookups", "span"]
@@ -58,7 +58,7 @@ class Lookups:
 
     def __init__(self, table: pd.DataFrame) -> None:
         self.table = table
-        self._texts: dict[str, tuple[Ids, npt.NDArray[np.object_]]] = {}
+        self._texts: dict[str, Coded] = {}
         self._by_code: dict[str, dict[str, Ids]] = {}
 
     @cached_property
@@ -92,30 +92,30 @@ class Lookups:
     def moments(self) -> Ids:
         """The number of each row's model, stratum and period, shape (rows,)."""
         starts = pd.factorize(self.table["period_start"].to_numpy())[0].astype(np.int64)
-        return joined(self._coded("model")[0], self._coded("stratum")[0], starts)
+        return joined(self._coded("model").ids, self._coded("stratum").ids, starts)
 
     @cached_property
     def groups(self) -> Ids:
         """The number of each row's model, stratum, period and its length, shape (rows,): series are compared within these."""
-        return joined(self.moments, self._coded("frequency")[0])
+        return joined(self.moments, self._coded("frequency").ids)
 
     def texts(self, name: str, rows: Ids) -> npt.NDArray[np.object_]:
         """Return the texts of a column in some rows."""
-        ids, words = self._coded(name)
-        return np.asarray(words[ids[rows]], dtype=object)
+        column = self._coded(name)
+        return np.asarray(column.words[column.ids[rows]], dtype=object)
 
     def words(self, name: str, rows: Ids | None = None) -> set[str]:
         """Return the distinct texts of a column, in all rows or in some."""
-        ids, words = self._coded(name)
-        return set(words.tolist() if rows is None else words[np.unique(ids[rows])].tolist())
+        column = self._coded(name)
+        return set(column.words[np.unique(column.ids if rows is None else column.ids[rows])].tolist())
 
     def about(self, kind: str, codes: Iterable[str]) -> Ids:
         """Return the rows whose code (``kind``: product, industry or region) is one of ``codes``, ascending."""
         if kind not in self._by_code:
-            ids, words = self._coded(kind)
-            order = np.argsort(ids, kind="stable")
-            parts = np.split(order, np.cumsum(np.bincount(ids, minlength=len(words)))[:-1])
-            self._by_code[kind] = dict(zip(words.tolist(), parts, strict=False))
+            column = self._coded(kind)
+            order = np.argsort(column.ids, kind="stable")
+            parts = np.split(order, np.cumsum(np.bincount(column.ids, minlength=len(column.words)))[:-1])
+            self._by_code[kind] = dict(zip(column.words.tolist(), parts, strict=True))
         known = self._by_code[kind]
         some = [known[code] for code in codes if code in known]
         return np.sort(np.concatenate(some)) if some else np.empty(0, dtype=np.int64)
@@ -125,10 +125,9 @@ class Lookups:
         found = sorted((self.candidates[row] for row in rows), key=lambda one: one.rank)
         return tuple(one.evidence for one in found), tuple(one.newest for one in found)
 
-    def _coded(self, name: str) -> tuple[Ids, npt.NDArray[np.object_]]:
+    def _coded(self, name: str) -> Coded:
         if name not in self._texts:
-            ids, words = pd.factorize(self.table[name].to_numpy(dtype=object))
-            self._texts[name] = ids.astype(np.int64), np.asarray(words, dtype=object)
+            self._texts[name] = coded(self.table[name])
         return self._texts[name]
 
 
