@@ -1,6 +1,7 @@
 """Whether an alert budget that was met on the past is kept afterwards: thresholds fitted on a period, counted on the half year after it.
 
 python benchmarks/study_budget.py --folder province --make              # makes a simulated province there, then as below
+python benchmarks/study_budget.py --folder province --make --even 6     # with hazards as often in every half year
 python benchmarks/study_budget.py --folder province --levels IV+ III+   # goes on with what was replayed before
 
 Every setting of the knob is replayed once over all days; its warnings are counted in each period to fit on, and those of the setting that
@@ -10,6 +11,7 @@ the search chooses in the half year that follows. Warnings live on from one peri
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import datetime as dt
 import sys
 from pathlib import Path
@@ -24,28 +26,52 @@ from riskwatch.backtest.budget import Search, poisson_interval, search
 from riskwatch.backtest.trials import Runs
 from riskwatch.backtest.tune import open_runs
 from riskwatch.backtest.tuned import Budget
+from riskwatch.datasets import Hazard
+from riskwatch.datasets.codelists import build_world
 from riskwatch.project import init_project
 
 MODELS = ("injury-counts", "complaints", "spot-check-failures")
 WITHIN = 0.25
+START, END = dt.date(2021, 7, 1), dt.date(2025, 12, 31)
+HALF_YEARS = tuple(dt.date(year, month, 1) for year in (2022, 2023, 2024, 2025) for month in (1, 7))
 
 
-def make(folder: Path, *, scale: float, seed: int, models: tuple[str, ...]) -> None:
+def even_hazards(seed: int, count: int, scale: float) -> tuple[Hazard, ...]:
+    """Return hazards that come as often in every half year: the demonstration's own list has most of them at its end.
+
+    ``count`` are drawn for every year that begins with a half year, so that years overlap and their edges are no gaps; none shares a
+    product with one of the year before.
+    """
+    world = build_world()
+    drawn: list[tuple[Hazard, ...]] = []
+    for number, first in enumerate(HALF_YEARS):
+        recent = {product for these in drawn[-2:] for one in these for product in one.products}
+        last = first + dt.timedelta(days=364)
+        these = datasets.random_hazards(seed * 100 + number, count, first=first, last=last, scale=scale, avoid=recent, world=world)
+        drawn.append(tuple(dataclasses.replace(one, hazard_id=f"Y{number}{one.hazard_id}") for one in these))
+    kept = [one for these in drawn for one in these if one.start <= END]
+    return tuple(dataclasses.replace(one, end=None) if one.end is not None and one.end > END else one for one in kept)
+
+
+def make(folder: Path, *, scale: float, seed: int, models: tuple[str, ...], even: int) -> None:
     """Make a demonstration project with some of its models, and run it once so that the store holds the records."""
     init_project(folder)
     yaml = YAML()
     yaml.width = 10_000
     for path in folder.glob("models/*.yaml"):
         content = yaml.load(path.read_text(encoding="utf-8"))
-        content["models"] = [one for one in content["models"] if one["name"] in models]
+        content["models"] = [one for one in content["models"] if not models or one["name"] in models]
         if "tests" in content:
-            content["tests"] = [one for one in content["tests"] if one["model"] in models]
+            content["tests"] = [one for one in content["tests"] if not models or one["model"] in models]
         if content["models"]:
             yaml.dump(content, path)
         else:
             path.unlink()
-    datasets.simulate_province(seed=seed, scale=scale, start=dt.date(2021, 7, 1)).write(folder / "data")
-    Project(folder).run("daily")
+    hazards = even_hazards(seed, even, scale) if even else None
+    datasets.simulate_province(seed=seed, scale=scale, start=START, end=END, hazards=hazards, malformed=0).write(
+        folder / "data", formats="plain"
+    )
+    Project(folder).run("daily", as_of=END)
 
 
 def counted(run: Runs, at: int, first: dt.date, last: dt.date) -> int:
@@ -61,7 +87,8 @@ def main() -> None:
     parser.add_argument("--make", action="store_true")
     parser.add_argument("--scale", type=float, default=0.3)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--models", nargs="+", default=MODELS)
+    parser.add_argument("--even", type=int, default=0, help="hazards to draw for every year; 0: the demonstration's own list")
+    parser.add_argument("--models", nargs="*", default=MODELS, help="none named: all")
     parser.add_argument("--centre", default="220000")
     parser.add_argument("--levels", nargs="+", default=["IV+", "III+"])
     parser.add_argument("--from", dest="first", type=dt.date.fromisoformat, default=dt.date(2024, 1, 10))
@@ -75,7 +102,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     asked = parser.parse_args()
     if asked.make:
-        make(asked.folder, scale=asked.scale, seed=asked.seed, models=tuple(asked.models))
+        make(asked.folder, scale=asked.scale, seed=asked.seed, models=tuple(asked.models), even=asked.even)
     week = dt.timedelta(days=7)
     weeks = asked.fit_weeks + asked.after_weeks * asked.periods
     last = asked.first + weeks * week - dt.timedelta(days=1)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
 
+from riskwatch.backtest.ahead import rate_to_keep
 from riskwatch.backtest.budget import weeks_of
 from riskwatch.backtest.page import calibration_section, environment, image, reliability_section, table_section
 from riskwatch.backtest.scalars import written
+from riskwatch.backtest.trials import budget_rules
 from riskwatch.backtest.tuned import TuneOutcome
 from riskwatch.digest.render import css_string
 from riskwatch.errors import RiskwatchError
@@ -31,6 +34,9 @@ WORDS = {
         "high": "预算用不完：最宽的设置每周也只有 {rate:.2f} 条（泊松区间 {low:.2f}–{high:.2f}）。以下为最接近的设置，不建议改动。",
         "neighbours": "相邻设置：{below}；{above}。", "none_below": "没有不超预算的设置", "none_above": "没有超出预算的设置",
         "one": "{label} 每周 {rate:.2f} 条",
+        "ahead": "其后 {weeks} 周若情形如本期，预计每周 {low:.2f}–{high:.2f} 条（{level:.0%}）；"
+        "落在预算 ±{within:.0%} 以内的可能为 {kept:.0%}。",
+        "needed": "预警条数越少，起伏越大：每周约 {needed:.1f} 条起，才有 {sure:.0%} 的把握保持在 ±{within:.0%} 以内。",
         "bend": "回放的设置中，放宽并不总是增多：关注点会合并，预警会持续更久。所选为已回放者中最接近预算的。",
         "same": "现行设置已最接近预算，无需改动。", "verify": "可调门槛清单未经核实（{source}，{dated}）",
         "lost": "{gained} 条新增，{lost} 条消失，{grades} 条等级不同，{times} 条仅日期不同（前后至少一方达到 {grade}）。",
@@ -52,6 +58,10 @@ WORDS = {
         "The nearest setting is shown; no change is proposed.",
         "neighbours": "Neighbours: {below}; {above}.", "none_below": "no setting within the budget", "none_above": "no setting beyond it",
         "one": "{label} gives {rate:.2f} a week",
+        "ahead": "In the {weeks} weeks that follow, if things stay as they were, {low:.2f} to {high:.2f} a week are to be expected "
+        "({level:.0%}); within ±{within:.0%} of the budget with a chance of {kept:.0%}.",
+        "needed": "Few warnings scatter much: only from about {needed:.1f} a week on is a budget kept to ±{within:.0%} "
+        "with a chance of {sure:.0%}.",
         "bend": "Looser did not always give more among the settings replayed: concerns merge and warnings last longer. "
         "The nearest to the budget of those replayed is taken.",
         "same": "Today's setting is the nearest to the budget: nothing to change.",
@@ -64,7 +74,8 @@ WORDS = {
 }  # fmt: skip
 TRIAL_HEADS = {
     "label": ("设置", "setting"), "mark": ("", ""), "warnings": ("预警", "warnings"), "per_week": ("每周", "per week"),
-    "interval": ("区间", "interval"), "events_alone": ("仅事件", "events alone"), "in_time": ("及时预警的危害", "hazards in time"),
+    "interval": ("区间", "interval"), "events_alone": ("仅事件", "events alone"), "ahead": ("其后预计", "to be expected after"),
+    "kept": ("守住预算", "budget kept"), "in_time": ("及时预警的危害", "hazards in time"),
 }  # fmt: skip
 CHANGED = ["change", "name", "code", "place", "grade_before", "grade_after", "first_day_before", "first_day_after", "days_earlier"]
 
@@ -96,10 +107,24 @@ def conclusion(outcome: TuneOutcome, language: str) -> list[str]:
             words[none] if row is None or place is None else words["one"].format(label=setting_label(outcome, place), rate=row["per_week"])
         )
     said.append(words["neighbours"].format(below=sides[0], above=sides[1]))
+    said += _ahead(outcome, chosen, words)
     if not found.monotone:
         said.append(words["bend"])
     if found.met == "yes" and found.chosen == outcome.today:
         said.append(words["same"])
+    return said
+
+
+def _ahead(outcome: TuneOutcome, chosen: Mapping[str, Any], words: Mapping[str, str]) -> list[str]:
+    """Return what is to be expected of the weeks that follow and, where the budget is too small to be kept, from where on one is."""
+    rules = budget_rules(outcome.rules)
+    limits = {"weeks": rules.ahead_weeks, "within": rules.within, "sure": rules.sure, "level": outcome.rules.interval}
+    said = [words["ahead"].format(**limits, low=chosen["ahead_low"], high=chosen["ahead_high"], kept=chosen["kept"])]
+    needed = rate_to_keep(
+        outcome.weeks, ahead=rules.ahead_weeks, dispersion=chosen["dispersion"], within=rules.within, sure=rules.sure
+    )  # fmt: skip
+    if outcome.budget.per_week < needed:
+        said.append(words["needed"].format(**limits, needed=needed))
     return said
 
 
@@ -193,7 +218,7 @@ def _trials(trials: pd.DataFrame, which: int) -> list[list[dict[str, object]]]:
         mark = ", ".join(pair[which] for name, pair in marks.items() if row[name])
         figures = [
             f"{row['warnings']:,}", f"{row['per_week']:.2f}", f"{row['per_week_low']:.2f}–{row['per_week_high']:.2f}",
-            f"{row['events_alone']:,}",
+            f"{row['events_alone']:,}", f"{row['ahead_low']:.2f}–{row['ahead_high']:.2f}", f"{row['kept']:.0%}",
             f"{row['in_time']} / {row['hazards']}",
         ]  # fmt: skip
         texts = [{"text": row["label"], "number": True}, {"text": mark, "number": False}]

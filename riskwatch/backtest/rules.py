@@ -63,6 +63,10 @@ class BudgetRules(Rule):
     in_time_days: int = Field(
         28, ge=0, le=730, description="days after its start within which a hazard without an official action is warned of in time"
     )
+    ahead_weeks: int = Field(26, ge=1, le=520, description="weeks after the period of which the answer says what is to be expected")
+    within: float = Field(0.25, gt=0, lt=1, description="share of the budget by which those weeks may miss it and still keep it")
+    sure: float = Field(0.9, gt=0, lt=1, description="chance of keeping it below which the answer names the rate that it takes")
+    block_weeks: int = Field(4, ge=1, le=52, description="weeks of the counts whose scatter says how much warnings come in clusters")
     knobs: dict[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")], Knob] = Field(
         min_length=1, description="by name; the first is turned unless another is asked for"
     )

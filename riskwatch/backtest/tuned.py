@@ -18,9 +18,11 @@ __all__ = ["GRADING", "TRIALS", "Budget", "Trial", "TuneOutcome"]
 
 GRADING = "config/grading.yaml"
 TRIALS = (
-    "setting", "values", "warnings", "per_week", "per_week_low", "per_week_high", "events_alone", "hazards", "in_time", "today", "chosen",
+    "setting", "values", "warnings", "per_week", "per_week_low", "per_week_high", "events_alone", "dispersion", "ahead_low", "ahead_high",
+    "kept", "hazards", "in_time", "today", "chosen",
 )  # fmt: skip
-"""One row per replayed setting, strictest first. ``setting``: its place on the knob's path."""
+"""One row per replayed setting, strictest first. ``setting``: its place on the knob's path. ``dispersion`` to ``kept``: what the warnings
+say of the weeks that follow, see :mod:`riskwatch.backtest.ahead`."""
 
 
 @dataclass(frozen=True)

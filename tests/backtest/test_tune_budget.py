@@ -12,6 +12,7 @@ import pytest
 
 from riskwatch.api import Project
 from riskwatch.backtest import tune
+from riskwatch.backtest.ahead import ahead_of
 from riskwatch.backtest.budget import Search
 from riskwatch.backtest.budget_page import render_budget
 from riskwatch.backtest.page import reliability_section
@@ -58,6 +59,12 @@ def test_a_budget_is_met_and_nothing_is_applied(cli: Cli, tried: Path, tmp_path:
     chosen = trials[trials["chosen"]].iloc[0]
     assert abs(chosen["per_week"] - 2) == (trials["per_week"] - 2).abs().min()
     assert (trials["events_alone"] <= trials["warnings"]).all()
+    assert (trials["ahead_low"] <= trials["ahead_high"]).all()
+    for row in trials.to_dict("records"):
+        told_ahead = ahead_of(
+            row["warnings"], told["weeks"], told["per_week"], ahead=26, dispersion=row["dispersion"], within=0.25, level=0.95
+        )
+        assert (told_ahead.low, told_ahead.high, told_ahead.kept) == pytest.approx((row["ahead_low"], row["ahead_high"], row["kept"]))
     assert (tried / "config" / "grading.yaml").read_bytes() == rules
     assert tables_of(tried) == before
     page = (out / "budget.zh.html").read_text(encoding="utf-8")
@@ -65,6 +72,8 @@ def test_a_budget_is_met_and_nothing_is_applied(cli: Cli, tried: Path, tmp_path:
     assert "<script" not in page
     assert "http" not in page
     assert "尚不足以说明" in page
+    assert "其后 26 周若情形如本期，预计每周" in page
+    assert "才有 90% 的把握保持在 ±25% 以内" in page  # two a week over two weeks of the past tell little
     assert len(pd.read_csv(out / "budget_changes.csv")) == len(told["changes"])
     if told["diff"]:
         assert diff.read_text(encoding="utf-8") == (out / "budget.diff").read_text(encoding="utf-8") == told["diff"]
@@ -100,7 +109,7 @@ def test_a_diff_is_one_that_other_tools_take(tried: Path, tmp_path: Path, monkey
     with pytest.raises(ProjectError, match="was changed meanwhile"):
         tune.apply_budget(found)
     path.write_bytes(original)
-    for language, said in (("zh", "建议设置每周"), ("en", "The proposed setting gives")):
+    for language, said in (("zh", "建议设置每周"), ("en", "In the 26 weeks that follow")):
         page = render_budget(found, language)
         assert said in page
         assert "grading.confidence.q_strong" in page

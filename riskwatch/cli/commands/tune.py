@@ -112,7 +112,8 @@ def budget(
     Counted are warnings that are opened at the level or above, or raised to it.
 
     Floors, severity and caps are never moved: a death stays a warning, and the answer says how much of the budget such events take.
-    Where the budget cannot be met it says what can be had, and ends with 2.
+    Where the budget cannot be met it says what can be had, and ends with 2. It also says how many warnings are to be expected in the half
+    year that follows, and with what chance they stay near the budget: small budgets scatter, whatever the thresholds.
 
     Nothing is applied unasked. The change is a unified diff of config/grading.yaml that keeps comments and order: review it, then
     `git apply` it or give --apply.
@@ -198,14 +199,17 @@ def _print_budget(found: TuneOutcome, said: list[str], language: str) -> None:
     rows = [
         [
             setting_label(found, row["setting"]), row["warnings"], f"{row['per_week']:.2f}",
-            f"{row['per_week_low']:.2f}-{row['per_week_high']:.2f}", row["events_alone"], f"{row['in_time']}/{row['hazards']}",
+            f"{row['per_week_low']:.2f}-{row['per_week_high']:.2f}", row["events_alone"],
+            f"{row['ahead_low']:.2f}-{row['ahead_high']:.2f}", f"{row['kept']:.0%}",
+            f"{row['in_time']}/{row['hazards']}",
             ", ".join(name for name in ("today", "chosen") if row[name]),
         ]
         for row in found.trials.to_dict("records")
     ]  # fmt: skip
     print_table(
-        ["setting", "warnings", "per_week", "interval", "events_alone", "in_time", "which"], rows, title=f"{found.knob}, {found.centre}"
-    )
+        ["setting", "warnings", "per_week", "interval", "events_alone", "ahead", "kept", "in_time", "which"], rows,
+        title=f"{found.knob}, {found.centre}",
+    )  # fmt: skip
     if found.changes is not None:
         words = VALUES[language]
         columns = ["change", f"name_{language}", f"place_{language}", "grade_before", "grade_after", "first_day_before", "first_day_after"]
