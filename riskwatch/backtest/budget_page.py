@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,13 @@ from riskwatch.digest.render import css_string
 from riskwatch.errors import RiskwatchError
 from riskwatch.plots import budget_figure, calendar_figure, to_png
 
-__all__ = ["conclusion", "render_budget", "setting_label", "write_budget"]
+__all__ = ["conclusion", "expected", "render_budget", "setting_label", "write_budget"]
 
 WORDS = {
     "zh": {
         "title": "预警预算", "internal": "内部资料", "basis": "按各日当时已知数据回放；不自动应用任何改动", "nothing": "无",
         "simulated": "模拟数据：不得用于任何实际决定", "centre": "中心", "period": "期间", "weeks": "周", "budget": "预算",
-        "asked": "每周 {per_week:g} 条 {grade}", "curve": "预算与检出", "trials": "逐个回放的设置",
+        "asked": "每周 {per_week:g} 条 {grade}", "curve": "预算与检出", "after": "此后能否守住", "trials": "逐个回放的设置",
         "calendar": "每周预警：现行（线下）与最接近预算的设置（线上）", "changes": "得失：逐条比较", "thresholds": "门槛",
         "yes": "建议设置每周 {rate:.2f} 条（泊松区间 {low:.2f}–{high:.2f}），现行 {now:.2f} 条。"
         "其中每周 {events:.2f} 条仅由记录的事件（死亡、复检不合格等）引起，任何门槛都不改变它们。",
@@ -47,7 +46,8 @@ WORDS = {
     "en": {
         "title": "Alert budget", "internal": "Internal", "basis": "each day as it was known then; nothing is applied", "nothing": "None.",
         "simulated": "SIMULATED DATA: for no real decision", "centre": "Centre", "period": "Period", "weeks": "weeks", "budget": "Budget",
-        "asked": "{per_week:g} warnings a week at {grade}", "curve": "Budget and what is found", "trials": "Settings replayed",
+        "asked": "{per_week:g} warnings a week at {grade}", "curve": "Budget and what is found",
+        "after": "Will it be kept", "trials": "Settings replayed",
         "calendar": "Warnings by week: today's setting (below) and the nearest to the budget (above)",
         "changes": "Gained and lost, warning by warning", "thresholds": "Thresholds",
         "yes": "The proposed setting gives {rate:.2f} a week (Poisson interval {low:.2f} to {high:.2f}), today's {now:.2f}. "
@@ -107,7 +107,6 @@ def conclusion(outcome: TuneOutcome, language: str) -> list[str]:
             words[none] if row is None or place is None else words["one"].format(label=setting_label(outcome, place), rate=row["per_week"])
         )
     said.append(words["neighbours"].format(below=sides[0], above=sides[1]))
-    said += _ahead(outcome, chosen, words)
     if not found.monotone:
         said.append(words["bend"])
     if found.met == "yes" and found.chosen == outcome.today:
@@ -115,14 +114,14 @@ def conclusion(outcome: TuneOutcome, language: str) -> list[str]:
     return said
 
 
-def _ahead(outcome: TuneOutcome, chosen: Mapping[str, Any], words: Mapping[str, str]) -> list[str]:
+def expected(outcome: TuneOutcome, language: str) -> list[str]:
     """Return what is to be expected of the weeks that follow and, where the budget is too small to be kept, from where on one is."""
-    rules = budget_rules(outcome.rules)
+    words, rules = WORDS[language], budget_rules(outcome.rules)
+    chosen = None if outcome.search is None else outcome.row(outcome.search.chosen)
+    assert chosen is not None  # noqa: S101 - nothing is expected of a dry run
     limits = {"weeks": rules.ahead_weeks, "within": rules.within, "sure": rules.sure, "level": outcome.rules.interval}
     said = [words["ahead"].format(**limits, low=chosen["ahead_low"], high=chosen["ahead_high"], kept=chosen["kept"])]
-    needed = rate_to_keep(
-        outcome.weeks, ahead=rules.ahead_weeks, dispersion=chosen["dispersion"], within=rules.within, sure=rules.sure
-    )  # fmt: skip
+    needed = rate_to_keep(outcome.weeks, ahead=rules.ahead_weeks, dispersion=chosen["dispersion"], within=rules.within, sure=rules.sure)
     if outcome.budget.per_week < needed:
         said.append(words["needed"].format(**limits, needed=needed))
     return said
@@ -155,6 +154,7 @@ def render_budget(outcome: TuneOutcome, language: str) -> str:
     joint = " " if which else ""
     sections: list[dict[str, Any]] = [
         {"title": words["curve"], "png": image(figure), "text": joint.join(conclusion(outcome, language)), "heads": [], "rows": []},
+        {"title": words["after"], "png": "", "text": joint.join(expected(outcome, language)), "heads": [], "rows": []},
         {
             "title": words["thresholds"], "png": "", "text": outcome.knob_label[language], "rows": _thresholds(outcome),
             "heads": [("门槛", "threshold")[which], ("现行", "today")[which], ("最接近", "nearest")[which]],

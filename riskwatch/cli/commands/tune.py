@@ -122,7 +122,7 @@ def budget(
 
     Example: riskwatch tune budget --per-week 2 --centre changchun --from 2025-01-01 --knob windows --write budget.diff
     """
-    from riskwatch.backtest.budget_page import conclusion, write_budget  # noqa: PLC0415 - heavy, and --help must stay quick
+    from riskwatch.backtest.budget_page import conclusion, expected, write_budget  # noqa: PLC0415 - heavy, and --help must stay quick
     from riskwatch.backtest.tune import apply_budget, tune_budget  # noqa: PLC0415
     from riskwatch.backtest.tuned import Budget  # noqa: PLC0415
 
@@ -157,7 +157,7 @@ def budget(
     elif dry_run:
         _print_plan(found)
     else:
-        _print_budget(found, conclusion(found, lang.value), lang.value)
+        _print_budget(found, [*conclusion(found, lang.value), *expected(found, lang.value)], lang.value)
     if apply and not dry_run and (path := apply_budget(found)) is not None:
         sys.stderr.write(f"applied to {path}\n")
     if found.met in {"too low", "too high"}:
