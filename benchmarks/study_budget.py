@@ -100,9 +100,11 @@ def main() -> None:
     parser.add_argument("--levels", nargs="+", default=["IV+", "III+"])
     parser.add_argument("--from", dest="first", type=dt.date.fromisoformat, default=dt.date(2024, 1, 10))
     parser.add_argument("--step", type=int, default=14, help="days between run days")
-    parser.add_argument("--fit-weeks", type=int, default=52)
+    parser.add_argument("--weeks", type=int, default=104, help="to replay in all")
+    parser.add_argument(
+        "--fit-weeks", type=int, nargs="+", default=[52], help="to fit on; as many periods as there are, each --after-weeks later"
+    )
     parser.add_argument("--after-weeks", type=int, default=26)
-    parser.add_argument("--periods", type=int, default=2, help="periods to fit on, each --after-weeks later")
     parser.add_argument("--budgets", nargs="+", type=float, default=[0.6, 0.8, 1.0, 1.25], help="times today's rate in the period")
     parser.add_argument("--each", nargs="+", type=int, help="settings (places on the path) whose own rate in the period is the budget")
     parser.add_argument("--knob", default="")
@@ -111,8 +113,7 @@ def main() -> None:
     if asked.make:
         make(asked.folder, scale=asked.scale, seed=asked.seed, models=tuple(asked.models), even=asked.even)
     week = dt.timedelta(days=7)
-    weeks = asked.fit_weeks + asked.after_weeks * asked.periods
-    last = asked.first + weeks * week - dt.timedelta(days=1)
+    last = asked.first + asked.weeks * week - dt.timedelta(days=1)
     rows = []
     for level in asked.levels:
         budget = Budget(
@@ -120,17 +121,22 @@ def main() -> None:
             workers=asked.workers,
         )  # fmt: skip
         with open_runs(budget) as run:
-            for number in range(asked.periods):
-                begin = asked.first + number * asked.after_weeks * week
-                end = begin + asked.fit_weeks * week
-                until = end + asked.after_weeks * week
-                rows += _period(run, begin, end, until, asked)
+            for fit in asked.fit_weeks:
+                for number in range((asked.weeks - fit) // asked.after_weeks):
+                    begin = asked.first + number * asked.after_weeks * week
+                    end = begin + fit * week
+                    rows += _period(run, begin, end, end + asked.after_weeks * week, asked)
     table = pd.DataFrame(rows)
     sys.stdout.write(table.to_csv(sep="\t", index=False, float_format="%.3g"))
-    met = table[table["met"] == "yes"].drop_duplicates(["level", "fit_from", "setting"])
-    sys.stdout.write(
-        f"within 25 %: {met['within'].sum()} of {len(met)} different settings; told {met['told'].sum():.1f}; a solver that knew the rates: "
-        f"{met['perfect'].sum():.1f}; within the interval told: {met['inside'].sum()}\n"
+    met = table[table["met"] == "yes"].drop_duplicates(["level", "fit_from", "after_from", "setting"])
+    for fit, part in met.groupby(met["fit_weeks"]):
+        sys.stdout.write(_summary(f"{fit:.0f} weeks: ", part))
+
+
+def _summary(what: str, met: pd.DataFrame) -> str:
+    return (
+        f"{what}within 25 %: {met['within'].sum()} of {len(met)} different settings; told {met['told'].sum():.1f}; "
+        f"a solver that knew the rates: {met['perfect'].sum():.1f}; within the interval told: {met['inside'].sum()}\n"
     )
 
 
@@ -158,6 +164,7 @@ def _period(run: Runs, begin: dt.date, end: dt.date, until: dt.date, asked: argp
         rows.append(
             {
                 "level": run.outcome.budget.grade,
+                "fit_weeks": fit,
                 "fit_from": begin,
                 "after_from": end,
                 "budget": per_week,
