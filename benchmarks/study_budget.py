@@ -16,14 +16,13 @@ import datetime as dt
 import sys
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from ruamel.yaml import YAML
 from scipy import stats
 
 from riskwatch import datasets
 from riskwatch.api import Project
-from riskwatch.backtest.ahead import ahead_of, block_counts, dispersion_of
+from riskwatch.backtest.ahead import ahead_after
 from riskwatch.backtest.budget import Search, search
 from riskwatch.backtest.trials import Runs
 from riskwatch.backtest.tune import open_runs
@@ -76,15 +75,14 @@ def make(folder: Path, *, scale: float, seed: int, models: tuple[str, ...], even
     Project(folder).run("daily", as_of=END)
 
 
-def days_of(run: Runs, at: int, first: dt.date, last: dt.date) -> np.ndarray:
+def days_of(run: Runs, at: int, first: dt.date, last: dt.date) -> list[dt.date]:
     """Return the days on which warnings reached the level within a period under a setting."""
-    days = np.array(run.trial(at).rises["day"].tolist(), dtype="datetime64[D]")
-    return days[(days >= np.datetime64(first)) & (days <= np.datetime64(last))]
+    return [day for day in run.trial(at).rises["day"] if first <= day <= last]
 
 
 def counted(run: Runs, at: int, first: dt.date, last: dt.date) -> int:
     """Return how many they are."""
-    return int(days_of(run, at, first, last).size)
+    return len(days_of(run, at, first, last))
 
 
 def main() -> None:
@@ -155,8 +153,7 @@ def _period(run: Runs, begin: dt.date, end: dt.date, until: dt.date, asked: argp
         seen = counted(run, found.chosen, end, until - one)
         rate, per_week = seen / after, wanted / fit
         days = days_of(run, found.chosen, begin, end - one)
-        scatter = dispersion_of(block_counts(days, np.datetime64(begin), np.datetime64(end - one), BLOCK_WEEKS))
-        told = ahead_of(days.size, fit, per_week, ahead=after, dispersion=scatter, within=WITHIN, level=0.95)
+        told = ahead_after(days, begin, end - one, per_week, ahead=after, block_weeks=BLOCK_WEEKS, within=WITHIN, level=0.95)
         inside = range(10_000)
         ok = [count for count in inside if abs(count / after - per_week) <= WITHIN * per_week]
         chance = float(stats.poisson.pmf(ok, per_week * after).sum()) if ok else 0.0
@@ -174,7 +171,7 @@ def _period(run: Runs, begin: dt.date, end: dt.date, until: dt.date, asked: argp
                 "fitted": found.counts[found.chosen] / fit,
                 "today_after": counted(run, run.outcome.today, end, until - one) / after,
                 "after": rate,
-                "dispersion": scatter,
+                "dispersion": told.dispersion,
                 "after_low": told.low,
                 "after_high": told.high,
                 "inside": told.low <= rate <= told.high,

@@ -13,14 +13,16 @@ Generalized Linear Models.
 
 from __future__ import annotations
 
+import datetime as dt
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-__all__ = ["Ahead", "ahead_of", "block_counts", "dispersion_of", "rate_to_keep"]
+__all__ = ["Ahead", "ahead_after", "ahead_of", "block_counts", "dispersion_of", "rate_to_keep"]
 
 IntArray = npt.NDArray[np.int64]
 
@@ -31,15 +33,15 @@ class Ahead:
 
     Attributes
     ----------
-    weeks : float
-        Its length.
+    dispersion : float
+        How much more than a Poisson count the warnings scatter.
     low, high : float
         Warnings a week between which it will lie at the level asked for.
     kept : float
         Chance that it lies within the share asked for of the budget.
     """
 
-    weeks: float
+    dispersion: float
     low: float
     high: float
     kept: float
@@ -111,7 +113,32 @@ def ahead_of(count: int, weeks: float, budget: float, *, ahead: float, dispersio
     tail = (1.0 - level) / 2.0
     least, most = math.ceil((1.0 - within) * budget * ahead - 1e-9), math.floor((1.0 + within) * budget * ahead + 1e-9)
     kept = float(law.cdf(most) - law.cdf(least - 1)) if most >= least else 0.0
-    return Ahead(ahead, float(law.ppf(tail)) / ahead, float(law.ppf(1.0 - tail)) / ahead, max(0.0, kept))
+    return Ahead(dispersion, float(law.ppf(tail)) / ahead, float(law.ppf(1.0 - tail)) / ahead, max(0.0, kept))
+
+
+def ahead_after(
+    days: Sequence[dt.date],
+    first: dt.date,
+    last: dt.date,
+    budget: float,
+    *,
+    ahead: float,
+    block_weeks: int,
+    within: float,
+    level: float,
+) -> Ahead:
+    """Return what the days of the warnings of a period say of the weeks after it; parameters as :func:`ahead_of` and :func:`block_counts`.
+
+    Examples
+    --------
+    >>> first, last = dt.date(2024, 1, 1), dt.date(2024, 12, 29)
+    >>> ahead_after([], first, last, 1.0, ahead=26, block_weeks=4, within=0.25, level=0.95).dispersion
+    1.0
+    """
+    begin, end = np.datetime64(first, "D"), np.datetime64(last, "D")
+    counts = block_counts(np.array(days, dtype="datetime64[D]"), begin, end, block_weeks)
+    weeks = ((last - first).days + 1) / 7
+    return ahead_of(len(days), weeks, budget, ahead=ahead, dispersion=dispersion_of(counts), within=within, level=level)
 
 
 def rate_to_keep(weeks: float, *, ahead: float, dispersion: float, within: float, sure: float) -> float:

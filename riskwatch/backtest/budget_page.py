@@ -24,7 +24,7 @@ WORDS = {
     "zh": {
         "title": "预警预算", "internal": "内部资料", "basis": "按各日当时已知数据回放；不自动应用任何改动", "nothing": "无",
         "simulated": "模拟数据：不得用于任何实际决定", "centre": "中心", "period": "期间", "weeks": "周", "budget": "预算",
-        "asked": "每周 {per_week:g} 条 {grade}", "curve": "预算与检出", "after": "此后能否守住", "trials": "逐个回放的设置",
+        "asked": "每周 {per_week:g} 条 {grade}", "curve": "预算与检出", "after": "此后能否守住？", "trials": "逐个回放的设置",
         "calendar": "每周预警：现行（线下）与最接近预算的设置（线上）", "changes": "得失：逐条比较", "thresholds": "门槛",
         "yes": "建议设置每周 {rate:.2f} 条（泊松区间 {low:.2f}–{high:.2f}），现行 {now:.2f} 条。"
         "其中每周 {events:.2f} 条仅由记录的事件（死亡、复检不合格等）引起，任何门槛都不改变它们。",
@@ -47,7 +47,7 @@ WORDS = {
         "title": "Alert budget", "internal": "Internal", "basis": "each day as it was known then; nothing is applied", "nothing": "None.",
         "simulated": "SIMULATED DATA: for no real decision", "centre": "Centre", "period": "Period", "weeks": "weeks", "budget": "Budget",
         "asked": "{per_week:g} warnings a week at {grade}", "curve": "Budget and what is found",
-        "after": "Will it be kept", "trials": "Settings replayed",
+        "after": "Will it be kept?", "trials": "Settings replayed",
         "calendar": "Warnings by week: today's setting (below) and the nearest to the budget (above)",
         "changes": "Gained and lost, warning by warning", "thresholds": "Thresholds",
         "yes": "The proposed setting gives {rate:.2f} a week (Poisson interval {low:.2f} to {high:.2f}), today's {now:.2f}. "

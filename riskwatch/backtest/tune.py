@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from riskwatch.assessment.protocols import TreePaths, tree_of
-from riskwatch.backtest.ahead import Ahead, ahead_of, block_counts, dispersion_of
+from riskwatch.backtest.ahead import Ahead, ahead_after
 from riskwatch.backtest.budget import Search, at_least, poisson_interval, search, settings_of
 from riskwatch.backtest.calibration import calibration_table
 from riskwatch.backtest.compare import differences
@@ -122,7 +122,7 @@ def _table(outcome: TuneOutcome, run: Runs, found: Search) -> pd.DataFrame:
     for at, count in found.counts.items():
         one = run.trial(at)
         low, high = (end / outcome.weeks for end in poisson_interval(count, outcome.rules.interval))
-        dispersion, ahead = _ahead(outcome, one.rises)
+        ahead = _ahead(outcome, one.rises)
         rows.append(
             {
                 "setting": at,
@@ -132,7 +132,7 @@ def _table(outcome: TuneOutcome, run: Runs, found: Search) -> pd.DataFrame:
                 "per_week_low": low,
                 "per_week_high": high,
                 "events_alone": int(one.rises["events_alone"].astype(bool).sum()),
-                "dispersion": dispersion,
+                "dispersion": ahead.dispersion,
                 "ahead_low": ahead.low,
                 "ahead_high": ahead.high,
                 "kept": ahead.kept,
@@ -145,18 +145,14 @@ def _table(outcome: TuneOutcome, run: Runs, found: Search) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(TRIALS))
 
 
-def _ahead(outcome: TuneOutcome, rises: pd.DataFrame) -> tuple[float, Ahead]:
-    """Return how much more than a Poisson count the warnings of a setting scatter, and what they say of the weeks that follow."""
+def _ahead(outcome: TuneOutcome, rises: pd.DataFrame) -> Ahead:
+    """Return what the warnings of a setting say of the weeks that follow."""
     rules = budget_rules(outcome.rules)
-    days = np.array(rises["day"].tolist(), dtype="datetime64[D]")
     last = outcome.first + dt.timedelta(days=round(7 * outcome.weeks) - 1)
-    counts = block_counts(days, np.datetime64(outcome.first, "D"), np.datetime64(last, "D"), rules.block_weeks)
-    dispersion = dispersion_of(counts)
-    told = ahead_of(
-        len(rises), outcome.weeks, outcome.budget.per_week, ahead=rules.ahead_weeks, dispersion=dispersion, within=rules.within,
-        level=outcome.rules.interval,
+    return ahead_after(
+        rises["day"].tolist(), outcome.first, last, outcome.budget.per_week, ahead=rules.ahead_weeks, block_weeks=rules.block_weeks,
+        within=rules.within, level=outcome.rules.interval,
     )  # fmt: skip
-    return dispersion, told
 
 
 def _centre(centres: Mapping[str, Centre], asked: str) -> Centre:
